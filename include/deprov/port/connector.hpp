@@ -1,0 +1,37 @@
+// Kinds of connectors, and how an instance comes to be.
+#pragma once
+
+#include <deprov/connector/connector.hpp>
+#include <deprov/error.hpp>
+#include <deprov/port/clock.hpp>
+#include <deprov/port/executor.hpp>
+#include <deprov/port/http_transport.hpp>
+#include <deprov/port/random.hpp>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace deprov::port {
+
+/// What a connector may use. All outlive every instance.
+struct ConnectorHost {
+  Executor& executor;
+  Clock& clock;
+  Random& random;
+  HttpTransport& http;
+};
+
+/// A kind of connector. *Thread safety*: any thread.
+class ConnectorKind {
+ public:
+  virtual ~ConnectorKind() = default;
+  [[nodiscard]] virtual const connector::Description& describe() const = 0;
+  /// `config` has been validated against the schema; secrets are in it, in clear.
+  /// Errors: `invalid_argument` naming the member.
+  [[nodiscard]] virtual Result<std::unique_ptr<connector::Connector>> open(const connector::json::object& config,
+                                                                           ConnectorHost host) const = 0;
+};
+
+using ConnectorKinds = std::map<std::string, std::shared_ptr<const ConnectorKind>, std::less<>>;
+
+}  // namespace deprov::port

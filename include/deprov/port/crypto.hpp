@@ -1,0 +1,35 @@
+// Digests, authenticated encryption and comparison without a timing signal.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deprov/error.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace deprov::port {
+
+using Sha256 = std::array<std::uint8_t, 32>;
+using Bytes = std::span<const std::uint8_t>;
+
+[[nodiscard]] inline Bytes bytes_of(std::string_view s) noexcept {
+  return {reinterpret_cast<const std::uint8_t*>(s.data()), s.size()};
+}
+
+/// *Thread safety*: any thread.
+class Crypto {
+ public:
+  virtual ~Crypto() = default;
+  [[nodiscard]] virtual Sha256 sha256(Bytes data) const = 0;
+  /// AES-256-GCM under a 32-byte key with a fresh random nonce; the answer is nonce, ciphertext, tag.
+  /// `context` is authenticated and not stored (workspace, integration and field).
+  [[nodiscard]] virtual Result<std::string> seal(Bytes key, Bytes context, std::string_view plain) const = 0;
+  /// Errors: `store_corrupt` where key, context or text do not belong together.
+  [[nodiscard]] virtual Result<std::string> open(Bytes key, Bytes context, std::string_view sealed) const = 0;
+  /// Time depends on the lengths only.
+  [[nodiscard]] virtual bool equal(Bytes a, Bytes b) const noexcept = 0;
+};
+
+}  // namespace deprov::port

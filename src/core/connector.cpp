@@ -1,0 +1,2 @@
+#include <deprov/connector/impl/connector.ipp>
+#include <deprov/connector/impl/outcome.ipp>
