@@ -2,19 +2,14 @@
 
 namespace deprov::service {
 
-namespace {
-bool same(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  for (std::size_t i = 0; i < a.size(); ++i)
-    if (lower(a[i]) != lower(b[i])) return false;
-  return true;
-}
-}  // namespace
-
 std::optional<std::string_view> find_header(const std::vector<Header>& headers, std::string_view name) {
-  for (const auto& h : headers)
-    if (same(h.name, name)) return h.value;
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  for (const auto& h : headers) {
+    if (h.name.size() != name.size()) continue;
+    bool same = true;
+    for (std::size_t i = 0; i < name.size() && same; ++i) same = lower(h.name[i]) == lower(name[i]);
+    if (same) return h.value;
+  }
   return std::nullopt;
 }
 
