@@ -1,0 +1,1 @@
+#include <deprov/impl/json_schema.ipp>
