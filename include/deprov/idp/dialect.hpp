@@ -1,0 +1,85 @@
+// IdP dialects: what IdPs really send, turned into the RFC's form before anything else sees it (R11).
+#pragma once
+
+#include <bitset>
+#include <cstdint>
+#include <deprov/scim/patch.hpp>
+#include <deprov/scim/resource.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace deprov::idp {
+
+namespace json = boost::json;
+
+/// One tolerance. Its id is stable: it stands on the activity and in `deprov dialects`.
+struct Rule {
+  std::string_view id;    ///< "string-booleans"
+  std::string_view text;  ///< what is understood, in one sentence
+};
+/// All of them; a rule's index is its number in `RuleSet`.
+[[nodiscard]] std::span<const Rule> rules() noexcept;
+inline constexpr std::size_t max_rules = 64;
+using RuleSet = std::bitset<max_rules>;
+[[nodiscard]] std::vector<std::string_view> rule_ids(const RuleSet& set);
+
+/// How a successful PATCH is answered.
+enum class PatchAnswer : std::uint8_t { resource_200, no_content_204 };
+
+struct Dialect {
+  std::string_view name;   ///< "okta"
+  std::string_view title;  ///< "Okta"
+  RuleSet rules;           ///< what it tolerates
+  PatchAnswer patch_answer = PatchAnswer::resource_200;
+  /// The IdP never gives an `externalId` to another person or changes it (DESIGN section 1).
+  bool external_id_immutable = false;
+};
+
+/// `generic`, `okta`, `entra`: the words that `--idp` takes.
+[[nodiscard]] std::span<const Dialect> dialects() noexcept;
+/// By name in any case, or null.
+[[nodiscard]] const Dialect* find_dialect(std::string_view name) noexcept;
+
+struct Header {
+  std::string_view name;
+  std::string_view value;
+};
+/// Who sends, by its headers: `okta` by User-Agent, `entra` by ADSCIMVersion; `generic` if nothing tells.
+[[nodiscard]] const Dialect& detect(std::span<const Header> headers) noexcept;
+
+enum class Method : std::uint8_t { get, post, put, patch, remove };
+
+/// A request as it came, taken apart by the HTTP layer. Views must stay alive during `normalize`.
+struct RawRequest {
+  Method method = Method::get;
+  const scim::TypeDef* type = nullptr;  ///< of the addressed endpoint; null for others (discovery, root)
+  std::string_view query;               ///< behind the `?`, still encoded
+  std::span<const Header> headers;
+  json::value body;  ///< null if there is none
+};
+
+/// The request in the RFC's form.
+struct NormalRequest {
+  const Dialect* dialect = nullptr;  ///< never null: the one that answered; `generic` may have detected another
+  std::string query;                 ///< encoded; only `filter` may have been rewritten
+  json::value body;
+  scim::PatchOptions patch_options;                  ///< for `scim::apply`
+  scim::Leniency leniency = scim::Leniency::strict;  ///< for `scim::normalize` and `scim::replace`
+  PatchAnswer patch_answer = PatchAnswer::resource_200;
+  RuleSet fired;  ///< rules that were used
+};
+
+/// Never fails on what it does not understand: that is left as it is, for the strict parts behind it to refuse by
+/// name. Errors: `invalid_value` where a tolerated shape is contradictory in itself, and `invalid_syntax` for a
+/// PATCH whose operation nobody knows.
+[[nodiscard]] Result<NormalRequest> normalize(const Dialect& dialect, RawRequest&& request,
+                                              const scim::Limits& limits = {});
+
+}  // namespace deprov::idp
+
+#if defined(DEPROV_HEADER_ONLY)
+#include <deprov/idp/impl/dialect.ipp>
+#include <deprov/idp/impl/dialect_rules.ipp>
+#endif

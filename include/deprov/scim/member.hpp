@@ -1,0 +1,37 @@
+// Members of a group as they travel: they are rows in a store and never part of the group's document.
+#pragma once
+
+#include <cstdint>
+#include <deprov/scim/filter.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace deprov::scim {
+
+struct Member {
+  std::string value;    ///< the SCIM `id` of the member, as sent; never empty
+  std::string display;  ///< as sent, or empty
+  std::string type;     ///< "User" or "Group" as sent, or empty
+  friend bool operator==(const Member&, const Member&) = default;
+};
+
+/// One step on the membership rows. Steps apply in their order; a step that finds nothing to do is no failure
+/// unless its kind says so.
+struct MemberOp {
+  enum class Kind : std::uint8_t {
+    add,            ///< `values` become members; those who are already: nothing
+    remove,         ///< `values` leave (only `Member::value` counts); those who are not members: nothing
+    replace,        ///< exactly `values` are members afterwards; none at all if it is empty
+    remove_where,   ///< members that match `filter` leave (compile it with `Matcher::compile_values`)
+    replace_where,  ///< members that match `filter` leave and `values` join; `no_target` if none matches
+  };
+  Kind kind = Kind::add;
+  std::vector<Member> values{};  ///< each `value` once
+  std::optional<Filter> filter{};
+};
+
+/// What a PUT or PATCH asks of the membership rows. Empty: nothing (absent is not empty).
+using MemberOps = std::vector<MemberOp>;
+
+}  // namespace deprov::scim

@@ -1,0 +1,48 @@
+// What of a resource is returned: `attributes`, `excludedAttributes` and `returned` (RFC 7644 section 3.9).
+#pragma once
+
+#include <deprov/scim/schema.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace deprov::scim {
+
+/// Bound to a type, which must outlive it. Immutable; safe from any thread.
+class Projection {
+ public:
+  /// Everything that is returned by default.
+  explicit Projection(const TypeDef& type);
+  /// Names in any form of path; unknown ones select nothing. With both lists, what is excluded is taken from what
+  /// was asked for. `returned: always` stays and `never` goes whatever the lists say.
+  Projection(const TypeDef& type, std::span<const std::string> attributes, std::span<const std::string> excluded);
+
+  /// A copy of what may be seen.
+  [[nodiscard]] json::object apply(const json::object& resource) const;
+  /// Whether the attribute (of the core schema) is returned at all: asks before rows are read.
+  [[nodiscard]] bool includes(std::string_view attribute) const noexcept;
+
+ private:
+  enum class Need : std::uint8_t { none, some, all };
+  struct Choice {
+    const Schema* schema;
+    const Attribute* attribute;
+    std::vector<const Attribute*> subs;  ///< empty: all
+  };
+  [[nodiscard]] bool copy_value(const Schema* extension, const Attribute& attribute, const json::value& from,
+                                json::value& to) const;
+  [[nodiscard]] const Choice* find(std::span<const Choice> in, const Schema* schema,
+                                   const Attribute& attribute) const noexcept;
+
+  const TypeDef* type_;
+  bool only_named_ = false;
+  std::vector<Choice> named_;  ///< `attribute == nullptr`: the whole schema
+  std::vector<Choice> excluded_;
+};
+
+}  // namespace deprov::scim
+
+#if defined(DEPROV_HEADER_ONLY)
+#include <deprov/scim/impl/projection.ipp>
+#endif
