@@ -1,0 +1,250 @@
+// The rows of the store, as typed records. Every key begins with the workspace.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deprov/idp/change.hpp>
+#include <deprov/port/crypto.hpp>
+#include <deprov/time.hpp>
+#include <deprov/uuid.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace deprov::port {
+
+/// Where almost every record lives.
+struct Scope {
+  WorkspaceId workspace;
+  IntegrationId integration;
+  friend auto operator<=>(const Scope&, const Scope&) = default;
+};
+
+struct WorkspaceRow {
+  WorkspaceId id;
+  std::string name;
+  WallTime created;
+};
+
+/// Values are stored; a smaller value may do more.
+enum class Role : std::uint8_t { owner = 1, super_admin = 2, admin = 3, member = 4 };
+[[nodiscard]] std::string_view to_string(Role r) noexcept;
+[[nodiscard]] std::optional<Role> parse_role(std::string_view text) noexcept;
+
+struct PrincipalRow {
+  WorkspaceId workspace;
+  PrincipalId id;
+  std::string name;
+  Role role = Role::member;
+  Sha256 token_hash{};
+  WallTime created;
+  std::uint64_t version = 0;
+};
+
+enum class IntegrationState : std::uint8_t { active = 1, paused = 2, deleted = 3 };
+[[nodiscard]] std::string_view to_string(IntegrationState s) noexcept;
+
+struct IntegrationRow {
+  Scope scope;
+  std::string name;
+  std::string idp;        ///< "okta", "entra", "generic"
+  std::string connector;  ///< id of the connector kind
+  std::string config;     ///< JSON, secrets taken out
+  std::string secrets;    ///< sealed JSON of what was taken out; empty: none
+  std::string settings;   ///< JSON
+  std::string policy;     ///< JSON
+  std::uint64_t policy_version = 1;
+  IntegrationState state = IntegrationState::active;
+  WallTime created;
+  WallTime modified;
+  std::uint64_t version = 0;
+};
+
+struct GatewayTokenRow {
+  Sha256 hash{};
+  Scope scope;
+  WallTime created;
+  std::optional<WallTime> expires;
+};
+
+/// A SCIM resource without `id`, `meta`, `groups` and `members`. A deleted one stays as a tombstone:
+/// invisible to SCIM, its name free, its subject, binding and jobs kept (R12).
+struct ResourceRow {
+  Scope scope;
+  ResourceId id;
+  std::string type;  ///< "User", "Group", ...
+  std::uint64_t version = 0;
+  std::string external_id;
+  std::string user_name_key;            ///< case-folded; unique among the live ones of a type where not empty
+  std::string display_name_key;         ///< case-folded, not unique
+  std::vector<std::string> email_keys;  ///< case-folded
+  bool active = true;
+  bool deleted = false;
+  WallTime created;
+  WallTime modified;
+  std::string document;  ///< JSON object
+};
+
+struct MemberRow {
+  ResourceId group;
+  ResourceId member;
+  bool member_is_group = false;
+};
+
+enum class Desired : std::uint8_t { undecided = 0, access = 1, no_access = 2 };
+[[nodiscard]] std::string_view to_string(Desired d) noexcept;
+
+/// The grants of one subject, and the intent that was made of them.
+struct SubjectRow {
+  Scope scope;
+  ResourceId id;
+  std::uint64_t grants_version = 0;  ///< raised by the store: each put, each membership change
+  bool access = false;               ///< R1, as last evaluated
+  // intent
+  std::uint64_t generation = 0;
+  Desired desired = Desired::undecided;
+  idp::Cause cause = idp::Cause::none;
+  ResourceId via_group;  ///< nil: individual
+  bool via_inferred = false;
+  WallTime evidence_at;  ///< first sign of the change that made this intent
+  std::uint64_t policy_version = 0;
+  JobId job;                   ///< the newest job of this subject; nil: none yet
+  WallTime last_deactivated;   ///< 0: never; for the attribution of R2
+  ResourceId last_group_lost;  ///< the same
+  WallTime last_group_lost_at;
+};
+
+enum class BindingState : std::uint8_t {
+  unknown = 0,  ///< never looked up
+  bound = 1,
+  absent = 2,     ///< looked up, no account
+  ambiguous = 3,  ///< more than one match, or the account belongs to another subject (R12)
+  removed = 4,    ///< the account was deleted by us
+};
+[[nodiscard]] std::string_view to_string(BindingState s) noexcept;
+
+/// The last recorded change of the account's state by deprov itself (R4).
+enum class AccountState : std::uint8_t { untouched = 0, disabled = 1, enabled = 2, removed = 3 };
+[[nodiscard]] std::string_view to_string(AccountState s) noexcept;
+
+struct BindingRow {
+  Scope scope;
+  ResourceId subject;
+  BindingState state = BindingState::unknown;
+  std::string account_id;
+  std::string account_login;
+  bool was_bound = false;  ///< "already gone" is success only then (R13)
+  AccountState last_set = AccountState::untouched;
+  WallTime checked_at;
+  std::uint64_t version = 0;
+};
+
+struct ChangeRow {
+  Scope scope;
+  ChangeId id;
+  ResourceId subject;  ///< nil for changes of a group as such
+  ResourceId group;
+  idp::ChangeKind kind = idp::ChangeKind::updated;
+  WallTime at;
+  std::string source;   ///< "scim", "admin", ...
+  std::string request;  ///< id of the request or event that showed it
+  std::uint64_t count = 1;
+};
+
+enum class JobKind : std::uint8_t { bind = 1, remove_access = 2, restore_access = 3, change_role = 4 };
+[[nodiscard]] std::string_view to_string(JobKind k) noexcept;
+
+enum class JobState : std::uint8_t {
+  held = 1,
+  awaiting_approval = 2,
+  in_grace = 3,
+  ready = 4,
+  running = 5,
+  waiting_async = 6,
+  retrying = 7,
+  succeeded_verified = 8,
+  succeeded_unverified = 9,
+  succeeded_no_account = 10,
+  failed = 11,
+  dead = 12,
+  cancelled = 13,
+  superseded = 14,
+};
+[[nodiscard]] std::string_view to_string(JobState s) noexcept;
+[[nodiscard]] std::optional<JobState> parse_job_state(std::string_view text) noexcept;
+/// Finished jobs have left the hot table. `failed` and `dead` are finished; `jobs retry` makes a new job.
+[[nodiscard]] bool is_finished(JobState s) noexcept;
+
+struct JobRow {
+  Scope scope;
+  JobId id;
+  ResourceId subject;
+  std::uint64_t generation = 0;
+  JobKind kind = JobKind::remove_access;
+  JobState state = JobState::ready;
+  std::uint8_t priority = 5;  ///< 0 first; look-ups to bind are the last (R15)
+  WallTime created;
+  WallTime due;  ///< not before; also when a retry or a poll is next
+  WallTime deadline;
+  WallTime evidence_at;
+  WallTime finished;
+  std::uint32_t attempts = 0;
+  LeaseToken lease;  ///< nil: nobody's
+  std::uint64_t lane_epoch = 0;
+  idp::Cause cause = idp::Cause::none;
+  ResourceId via_group;
+  bool via_inferred = false;
+  std::string plan;    ///< JSON: steps and what became of them
+  std::string reason;  ///< why it is where it is, for people
+  std::uint64_t version = 0;
+};
+
+/// One lane has one owner at a time; `epoch` rises with each owner and fences the former one.
+struct LaneRow {
+  Scope scope;
+  std::string owner;
+  std::uint64_t epoch = 0;
+  WallTime until;
+  std::string paused;  ///< why the lane stands still by itself (failed credential); empty: it does not
+};
+
+/// An evaluation that is due later (R14). One per subject and kind; the first `at` stays.
+struct DueRow {
+  Scope scope;
+  ResourceId subject;
+  std::string kind;  ///< "settle"
+  WallTime at;
+  WallTime since;
+  std::string payload;  ///< JSON
+};
+
+/// The rest of a request that was too large for one transaction, done in pieces from `cursor` on.
+struct WorkRow {
+  Scope scope;
+  WorkId id;
+  std::string kind;
+  std::string payload;
+  std::string cursor;
+  std::uint64_t total = 0;
+  std::uint64_t done = 0;
+  WallTime created;
+  std::uint64_t version = 0;
+};
+
+/// An activity record as read. Its chain is that of `scope`; a nil integration is the workspace's own.
+struct ActivityRow {
+  Scope scope;
+  std::uint64_t seq = 0;  ///< position in the chain, from 1 on, without gaps
+  WallTime at;
+  std::string event;  ///< "removal.requested"
+  std::string actor;  ///< "idp:okta", "principal:...", "engine", "rule:R14"
+  ResourceId subject;
+  JobId job;
+  Sha256 hash{};
+  Sha256 detail_hash{};
+  std::optional<std::array<std::uint8_t, 16>> salt;  ///< gone with the detail when retention deleted it
+  std::optional<std::string> detail;                 ///< JSON object
+};
+
+}  // namespace deprov::port

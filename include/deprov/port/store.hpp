@@ -1,0 +1,309 @@
+// The store: consistent views, and typed transactions that carry what they were decided on.
+#pragma once
+
+#include <cstdint>
+#include <deprov/error.hpp>
+#include <deprov/port/records.hpp>
+#include <deprov/port/task.hpp>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace deprov::port {
+
+/// What a transaction was decided on. Each item is compared at commit; one that is no longer true makes
+/// the whole transaction answer `stale_read` and change nothing.
+struct ReadSet {
+  struct ResourceVersion {
+    Scope scope;
+    ResourceId id;
+    std::uint64_t version;  ///< 0: must not exist
+  };
+  struct SubjectVersion {
+    Scope scope;
+    ResourceId id;
+    std::uint64_t grants_version;  ///< 0: must not exist
+  };
+  struct IntentGeneration {
+    Scope scope;
+    ResourceId subject;
+    std::uint64_t generation;
+  };
+  struct IntegrationVersion {
+    Scope scope;
+    std::uint64_t version;
+  };
+  struct LaneEpoch {
+    Scope scope;
+    std::uint64_t epoch;
+  };
+  std::vector<ResourceVersion> resources;
+  std::vector<SubjectVersion> subjects;
+  std::vector<IntentGeneration> intents;
+  std::vector<IntegrationVersion> integrations;
+  std::vector<LaneEpoch> lanes;  ///< a former owner's epoch answers `fenced`
+};
+
+namespace op {
+struct PutWorkspace {
+  WorkspaceRow row;
+};
+/// `row.version` 0 creates; otherwise it must be the present one. The last Owner of a workspace can be
+/// neither lowered nor removed: `conflict`.
+struct PutPrincipal {
+  PrincipalRow row;
+};
+struct RemovePrincipal {
+  WorkspaceId workspace;
+  PrincipalId id;
+};
+/// `row.version` 0 creates; otherwise it must be the present one.
+struct PutIntegration {
+  IntegrationRow row;
+};
+struct PutGatewayToken {
+  GatewayTokenRow row;
+};
+/// All tokens of the integration but `keep`, from `at` on.
+struct ExpireGatewayTokens {
+  Scope scope;
+  Sha256 keep;
+  WallTime at;
+};
+/// `row.version` 0 creates; otherwise it must be the present one. The new version is the old one plus 1.
+/// A `user_name_key` that a live resource of the type has: `uniqueness`.
+struct PutResource {
+  ResourceRow row;
+  bool keys_changed = true;  ///< false: external id, names and e-mails are as stored, their indexes are left alone
+};
+/// Raises version and `modified` of a resource without a precondition (busy groups do not starve).
+struct TouchResource {
+  Scope scope;
+  ResourceId id;
+  WallTime modified;
+};
+/// Adding who is a member, or removing who is none, changes nothing and raises nothing.
+struct AddMember {
+  Scope scope;
+  MemberRow row;
+};
+struct RemoveMember {
+  Scope scope;
+  ResourceId group;
+  ResourceId member;
+};
+/// Puts everything but `grants_version`, which rises by 1.
+struct PutSubject {
+  SubjectRow row;
+};
+/// `row.version` 0 creates; otherwise it must be the present one.
+struct PutBinding {
+  BindingRow row;
+};
+struct AppendChange {
+  ChangeRow row;
+};
+/// `row.version` 0 creates; otherwise it must be the present one. A finished state moves the job out of
+/// the hot table. Where `lease` is given and not the job's current token: `fenced`.
+struct PutJob {
+  JobRow row;
+  std::optional<LeaseToken> lease;
+};
+/// Unconditional; combine with ReadSet::lanes for a compare-and-set.
+struct PutLane {
+  LaneRow row;
+};
+/// Keeps an existing row of the same subject and kind.
+struct PutDue {
+  DueRow row;
+};
+struct RemoveDue {
+  Scope scope;
+  ResourceId subject;
+  std::string kind;
+};
+/// `row.version` 0 creates; otherwise it must be the present one.
+struct PutWork {
+  WorkRow row;
+};
+struct RemoveWork {
+  Scope scope;
+  WorkId id;
+};
+/// Appends to the chain of `scope` (nil integration: the workspace's). Sequence number and hash are
+/// assigned in commit order.
+struct AppendActivity {
+  Scope scope;
+  WallTime at;
+  std::string event;
+  std::string actor;
+  ResourceId subject;
+  JobId job;
+  std::string detail;  ///< JSON object
+  std::array<std::uint8_t, 16> salt{};
+};
+/// The guard's rolling counters (R7): adds `amount` to the minute of `now`, unless the sum over the last
+/// 60 minutes would pass `limit_hour` or over 24 hours `limit_day`; then the whole transaction answers
+/// `held_by_guard`.
+struct Reserve {
+  Scope scope;
+  std::string counter;
+  std::uint64_t amount = 1;
+  std::uint64_t limit_hour = 0;
+  std::uint64_t limit_day = 0;
+  WallTime now;
+};
+}  // namespace op
+
+using Op =
+    std::variant<op::PutWorkspace, op::PutPrincipal, op::RemovePrincipal, op::PutIntegration, op::PutGatewayToken,
+                 op::ExpireGatewayTokens, op::PutResource, op::TouchResource, op::AddMember, op::RemoveMember,
+                 op::PutSubject, op::PutBinding, op::AppendChange, op::PutJob, op::PutLane, op::PutDue,
+                 op::RemoveDue, op::PutWork, op::RemoveWork, op::AppendActivity, op::Reserve>;
+
+/// All of it, or nothing. Ops are applied in order.
+struct Transaction {
+  TxnId id;  ///< for looking up a commit whose answer was lost
+  ReadSet reads;
+  std::vector<Op> ops;
+};
+
+/// What only the commit could know.
+struct Committed {
+  /// The new version of each PutResource and TouchResource, in their order.
+  std::vector<std::uint64_t> resource_versions;
+  /// The sequence number of each AppendActivity, in their order.
+  std::vector<std::uint64_t> activity_seqs;
+  /// For each AddMember and RemoveMember, in their order, whether it changed anything.
+  std::vector<bool> members_changed;
+};
+
+/// A page of something that is read in order. `after` empty: from the start.
+template <class T>
+struct Page {
+  std::vector<T> rows;
+  bool more = false;
+};
+
+/// How resources are looked up by an indexed attribute.
+struct ResourceKey {
+  enum class Attribute { id, external_id, user_name, display_name, email, member };
+  Attribute attribute = Attribute::id;
+  std::string value;  ///< case-folded where the index is; the text of an id for `id` and `member`
+};
+
+struct JobFilter {
+  std::optional<ResourceId> subject;
+  std::optional<JobState> state;
+  bool finished = true;
+  bool unfinished = true;
+};
+
+/// A consistent view: everything read through one Reader is of one moment. Lives for one call.
+/// Errors of every function: `io`, `store_corrupt`.
+class Reader {
+ public:
+  virtual ~Reader() = default;
+  virtual Result<std::optional<WorkspaceRow>> workspace(WorkspaceId id) = 0;
+  virtual Result<std::vector<WorkspaceRow>> workspaces() = 0;
+  virtual Result<std::vector<PrincipalRow>> principals(WorkspaceId workspace) = 0;
+  virtual Result<std::optional<PrincipalRow>> principal_by_token(const Sha256& hash) = 0;
+  virtual Result<std::optional<IntegrationRow>> integration(Scope scope) = 0;
+  /// In order of creation; all workspaces where `workspace` is nothing. Deleted ones are left out.
+  virtual Result<std::vector<IntegrationRow>> integrations(std::optional<WorkspaceId> workspace) = 0;
+  /// The token's row, expired or not.
+  virtual Result<std::optional<GatewayTokenRow>> gateway_token(const Sha256& hash) = 0;
+
+  /// Tombstones included (`deleted`).
+  virtual Result<std::optional<ResourceRow>> resource(const Scope& scope, ResourceId id) = 0;
+  /// Live resources of `type` (empty: every type) with that key, by id order, at most `limit`.
+  virtual Result<std::vector<ResourceRow>> resources_by_key(const Scope& scope, std::string_view type,
+                                                            const ResourceKey& key, std::size_t limit) = 0;
+  /// The same for tombstones, by external id: the newest first (R12).
+  virtual Result<std::vector<ResourceRow>> tombstones_by_external_id(const Scope& scope, std::string_view type,
+                                                                     std::string_view external_id) = 0;
+  /// Live resources by id order, after `after`.
+  virtual Result<Page<ResourceRow>> resources(const Scope& scope, std::string_view type,
+                                              std::optional<ResourceId> after, std::size_t limit) = 0;
+  /// The same from the `offset`-th on (0-based): for startIndex.
+  virtual Result<Page<ResourceRow>> resources_at(const Scope& scope, std::string_view type, std::size_t offset,
+                                                 std::size_t limit) = 0;
+  /// Live ones; does not count rows.
+  virtual Result<std::uint64_t> resource_count(const Scope& scope, std::string_view type) = 0;
+
+  virtual Result<Page<MemberRow>> members(const Scope& scope, ResourceId group, std::optional<ResourceId> after,
+                                          std::size_t limit) = 0;
+  virtual Result<bool> is_member(const Scope& scope, ResourceId group, ResourceId member) = 0;
+  /// Counted without reading the members' resources.
+  virtual Result<std::uint64_t> member_count(const Scope& scope, ResourceId group) = 0;
+  /// The live groups that name `member` directly.
+  virtual Result<std::vector<ResourceId>> groups_of(const Scope& scope, ResourceId member) = 0;
+
+  virtual Result<std::optional<SubjectRow>> subject(const Scope& scope, ResourceId id) = 0;
+  virtual Result<std::optional<BindingRow>> binding(const Scope& scope, ResourceId subject) = 0;
+  virtual Result<std::optional<BindingRow>> binding_by_account(const Scope& scope,
+                                                               std::string_view account_id) = 0;
+
+  virtual Result<std::optional<JobRow>> job(const Scope& scope, JobId id) = 0;
+  /// Newest first, before `before`.
+  virtual Result<Page<JobRow>> jobs(const Scope& scope, const JobFilter& filter, std::optional<JobId> before,
+                                    std::size_t limit) = 0;
+  /// Jobs that may run at `now` (ready, retrying, in_grace, waiting_async with `due` passed; running ones
+  /// of an older lane epoch), by priority, then due; `skip` are those that the lane already has.
+  virtual Result<std::vector<JobRow>> due_jobs(const Scope& scope, WallTime now, std::uint64_t epoch,
+                                               std::size_t limit) = 0;
+  /// When the next one that is not due at `now` is due.
+  virtual Result<std::optional<WallTime>> next_job_due(const Scope& scope, WallTime now) = 0;
+  /// Unfinished and finished jobs by state.
+  virtual Result<std::map<JobState, std::uint64_t>> job_counts(const Scope& scope) = 0;
+
+  virtual Result<std::optional<LaneRow>> lane(const Scope& scope) = 0;
+  virtual Result<std::vector<DueRow>> dues(const Scope& scope, WallTime now, std::size_t limit) = 0;
+  virtual Result<std::optional<WallTime>> next_due(const Scope& scope) = 0;
+  virtual Result<std::vector<WorkRow>> works(const Scope& scope, std::size_t limit) = 0;
+  virtual Result<std::vector<ChangeRow>> changes(const Scope& scope, ResourceId subject, std::size_t limit) = 0;
+
+  /// Records of one chain with `seq` greater than `after`, in order.
+  virtual Result<Page<ActivityRow>> activity(const Scope& scope, std::uint64_t after, std::size_t limit) = 0;
+  /// Records of one chain about one subject, in order.
+  virtual Result<Page<ActivityRow>> activity_of(const Scope& scope, ResourceId subject, std::uint64_t after,
+                                                std::size_t limit) = 0;
+  virtual Result<std::uint64_t> activity_head(const Scope& scope) = 0;
+};
+
+using ViewBody = UniqueFunction<Result<void>(Reader&)>;
+using DecideBody = UniqueFunction<Result<Transaction>(Reader&)>;
+
+struct StoreStats {
+  std::uint64_t commits = 0;  ///< transactions made durable
+  std::uint64_t batches = 0;  ///< group commits
+  std::uint64_t queued = 0;   ///< transactions waiting now
+  std::uint64_t conflicts = 0;
+  std::uint64_t statements = 0;
+  std::uint64_t rows = 0;  ///< rows written
+  std::uint64_t wal_bytes = 0;
+};
+
+/// *Thread safety*: every function may be called from any thread. Completions are called exactly once,
+/// from any thread, possibly before the call returns, and only post.
+class Store {
+ public:
+  virtual ~Store() = default;
+  /// Runs `body` on a consistent view, on a thread of the store's choosing; its result goes to `done`.
+  virtual void view(ViewBody body, UniqueFunction<void(Result<void>)> done) = 0;
+  /// Durable when `done` gets a value. Errors: `stale_read`, `fenced`, `uniqueness`, `conflict`,
+  /// `held_by_guard`, `not_found` (nothing was changed); `busy` (the queue is full: nothing was changed,
+  /// try later); `storage_full`, `io`; `commit_unknown` (see `committed`).
+  virtual void commit(Transaction txn, UniqueFunction<void(Result<Committed>)> done) = 0;
+  /// The same, decided inside the writer, where nothing can be stale: for decisions that lost three times.
+  /// `body` must be quick.
+  virtual void transact(DecideBody body, UniqueFunction<void(Result<Committed>)> done) = 0;
+  /// Whether a transaction whose answer was `commit_unknown` happened.
+  virtual void committed(TxnId id, UniqueFunction<void(Result<bool>)> done) = 0;
+  [[nodiscard]] virtual StoreStats stats() const = 0;
+};
+
+}  // namespace deprov::port

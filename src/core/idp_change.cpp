@@ -1,0 +1,1 @@
+#include <deprov/idp/impl/change.ipp>
