@@ -1,0 +1,108 @@
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <cstdint>
+#include <deprov/runtime/clock.hpp>
+#include <deprov/runtime/host_executor.hpp>
+#include <mutex>
+#include <utility>
+#include "task_queue.hpp"
+
+namespace deprov::runtime {
+
+struct HostExecutor::State {
+  std::mutex mutex;
+  TaskQueue queue;
+  SystemClock clock;
+  int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  bool signalled = false;
+  bool pumping = false;  // what comes meanwhile is seen before `pump` returns
+
+  void signal_locked() {
+    if (pumping || std::exchange(signalled, true) || fd < 0) return;
+    const std::uint64_t one = 1;
+    // The counter cannot overflow: it is written once between two reads.
+    [[maybe_unused]] const auto written = ::write(fd, &one, sizeof one);
+  }
+  void clear_locked() {
+    if (!std::exchange(signalled, false) || fd < 0) return;
+    std::uint64_t count = 0;
+    [[maybe_unused]] const auto got = ::read(fd, &count, sizeof count);
+  }
+};
+
+HostExecutor::HostExecutor() : state_(std::make_unique<State>()) {}
+
+HostExecutor::~HostExecutor() {
+  for (;;) {
+    std::unique_lock lock(state_->mutex);
+    const auto rest = state_->queue.take_rest();
+    lock.unlock();
+    if (rest.empty()) break;
+  }
+  if (state_->fd >= 0) ::close(state_->fd);
+}
+
+void HostExecutor::post(port::Task task) {
+  const std::lock_guard lock(state_->mutex);
+  state_->queue.post(std::move(task));
+  state_->signal_locked();
+}
+
+port::TimerId HostExecutor::post_at(MonoTime at, port::Task task) {
+  const std::lock_guard lock(state_->mutex);
+  const auto before = state_->queue.next_timer();
+  const auto id = state_->queue.post_at(at, std::move(task));
+  if (!before || at < *before) state_->signal_locked();
+  return id;
+}
+
+void HostExecutor::cancel(port::TimerId id) {
+  std::unique_lock lock(state_->mutex);
+  const auto cancelled = state_->queue.cancel(id);
+  lock.unlock();
+}
+
+void HostExecutor::wake() {
+  const std::lock_guard lock(state_->mutex);
+  state_->signal_locked();
+}
+
+bool HostExecutor::running_here() const noexcept { return RunningHere::is(state_.get()); }
+
+int HostExecutor::descriptor() const noexcept { return state_->fd; }
+
+std::optional<MonoTime> HostExecutor::pump(Duration budget) {
+  const RunningHere here(state_.get());
+  const auto until = state_->clock.mono() + budget;
+  TaskQueue::Batch batch;
+  std::unique_lock lock(state_->mutex);
+  state_->clear_locked();
+  state_->pumping = true;
+  bool out_of_time = false;
+  while (!out_of_time) {
+    state_->queue.collect_due(state_->clock.mono());
+    if (!state_->queue.has_ready()) break;
+    state_->queue.take(batch);
+    std::size_t i = 0;
+    while (i < batch.size() && !out_of_time) {
+      auto task = std::move(batch[i].task);
+      if (batch[i].timer != 0) task = state_->queue.claim(batch[i].timer);
+      ++i;
+      lock.unlock();
+      if (task) task();
+      task = {};
+      out_of_time = state_->clock.mono() >= until;
+      lock.lock();
+    }
+    state_->queue.put_back(batch, i);
+    batch.clear();
+  }
+  state_->pumping = false;
+  if (state_->queue.has_ready()) {
+    state_->signal_locked();
+    return state_->clock.mono();
+  }
+  return state_->queue.next_timer();
+}
+
+}  // namespace deprov::runtime
