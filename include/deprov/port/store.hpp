@@ -216,6 +216,8 @@ class Reader {
   virtual Result<std::vector<IntegrationRow>> integrations(std::optional<WorkspaceId> workspace) = 0;
   /// The token's row, expired or not.
   virtual Result<std::optional<GatewayTokenRow>> gateway_token(const Sha256& hash) = 0;
+  /// Those of one integration, expired ones included.
+  virtual Result<std::vector<GatewayTokenRow>> gateway_tokens(const Scope& scope) = 0;
 
   /// Tombstones included (`deleted`).
   virtual Result<std::optional<ResourceRow>> resource(const Scope& scope, ResourceId id) = 0;
@@ -252,7 +254,7 @@ class Reader {
   virtual Result<Page<JobRow>> jobs(const Scope& scope, const JobFilter& filter, std::optional<JobId> before,
                                     std::size_t limit) = 0;
   /// Jobs that may run at `now` (ready, retrying, in_grace, waiting_async with `due` passed; running ones
-  /// of an older lane epoch), by priority, then due; `skip` are those that the lane already has.
+  /// of an older lane epoch), by priority, then due.
   virtual Result<std::vector<JobRow>> due_jobs(const Scope& scope, WallTime now, std::uint64_t epoch,
                                                std::size_t limit) = 0;
   /// When the next one that is not due at `now` is due.

@@ -1,0 +1,26 @@
+// One integration, ready to be used: its row with policy, dialect and settings parsed.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <deprov/idp/dialect.hpp>
+#include <deprov/policy/policy.hpp>
+#include <deprov/port/records.hpp>
+#include <deprov/scim/schema.hpp>
+#include <memory>
+
+namespace deprov::engine {
+
+namespace json = boost::json;
+
+/// Immutable; shared by whoever works for the integration at that version.
+struct IntegrationContext {
+  port::IntegrationRow row;
+  policy::Policy policy;
+  const idp::Dialect* dialect = nullptr;              ///< never null
+  const scim::SchemaRegistry* registry = nullptr;     ///< never null
+  const connector::Description* connector = nullptr;  ///< null where the kind is not known to this program
+  json::object settings;
+};
+using Context = std::shared_ptr<const IntegrationContext>;
+
+}  // namespace deprov::engine

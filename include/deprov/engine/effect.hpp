@@ -1,0 +1,43 @@
+// What a request of an IdP comes to, in stored terms, before the engine decides what follows from it.
+#pragma once
+
+#include <cstdint>
+#include <deprov/port/records.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace deprov::engine {
+
+/// One step on the rows of a group, in the order of the request.
+struct MemberStep {
+  enum class Kind : std::uint8_t { add, remove, replace };
+  Kind kind = Kind::add;
+  std::vector<port::MemberRow> members;  ///< `group` is that of the effect; for replace the whole new list
+};
+
+/// The normalised effect of one request on one resource.
+struct Effect {
+  /// Before, as read; nothing for a new resource.
+  std::optional<port::ResourceRow> before;
+  /// After. `version` is the one read (0 to create); `deleted` for DELETE. Nothing where the resource itself
+  /// stays as it is (members alone, or an idempotent repeat).
+  std::optional<port::ResourceRow> after;
+  bool keys_changed = true;  ///< false: external id, names and e-mails are as stored
+  ResourceId group;          ///< whose rows `members` are; nil: none
+  std::vector<MemberStep> members;
+  bool renamed = false;                         ///< userName or displayName differs
+  std::vector<std::string> changed_attributes;  ///< top-level names, for the activity; never values
+};
+
+/// Who and what showed it; goes to the changes and the activity.
+struct Evidence {
+  std::string actor;    ///< "idp:okta", "principal:<id>"
+  std::string source;   ///< "scim", "admin"
+  std::string request;  ///< id of the request
+  std::string method;   ///< "PATCH"
+  std::vector<std::string> dialect_rules;
+  WallTime at;  ///< when the request arrived
+};
+
+}  // namespace deprov::engine

@@ -1,0 +1,183 @@
+// The engine: integrations, jobs, activity. This is what people embed.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <cstdint>
+#include <deprov/engine/context.hpp>
+#include <deprov/engine/effect.hpp>
+#include <deprov/error.hpp>
+#include <deprov/port/clock.hpp>
+#include <deprov/port/connector.hpp>
+#include <deprov/port/crypto.hpp>
+#include <deprov/port/executor.hpp>
+#include <deprov/port/http_transport.hpp>
+#include <deprov/port/random.hpp>
+#include <deprov/port/store.hpp>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace deprov::engine {
+
+template <class T>
+using Done = port::UniqueFunction<void(Result<T>)>;
+
+/// The world, handed in. Everything outlives the engine.
+struct Ports {
+  port::Executor& executor;
+  port::Clock& clock;
+  port::Random& random;
+  port::Store& store;
+  port::HttpTransport& http;
+  port::Crypto& crypto;
+};
+
+struct Options {
+  port::ConnectorKinds connectors;
+  std::string master_key;  ///< 32 bytes: seals the secrets of connections
+  std::string node;        ///< names this engine among several on one store; empty: made up
+  Duration lane_lease = std::chrono::seconds(30);
+  std::size_t inline_members = 500;  ///< members in one request beyond this are worked off in pieces
+  std::size_t piece = 250;           ///< subjects a transaction then
+  std::size_t max_in_flight = 4096;  ///< requests being applied; more are answered `busy`
+  std::size_t lane_window = 256;     ///< jobs of one lane in memory
+};
+
+/// Who manages: the row of the principal whose token it was, or the machine's own administrator.
+struct Principal {
+  WorkspaceId workspace;
+  PrincipalId id;  ///< nil: the local administrator of the data directory
+  std::string name;
+  port::Role role = port::Role::member;
+  [[nodiscard]] std::string actor() const;  ///< "principal:<id>" or "local"
+};
+
+struct Applied {
+  std::uint64_t version = 0;  ///< of the resource afterwards; 0: nothing was stored
+  bool deferred = false;      ///< the members are stored durably and worked off in pieces
+};
+
+struct CreateIntegration {
+  std::string name;
+  std::string idp;
+  std::string connector;
+  json::object config;  ///< secrets in clear
+  json::object policy;
+  json::object settings;
+  bool check = true;  ///< ask the app whether the connection works
+};
+struct CreatedIntegration {
+  port::IntegrationRow row;
+  std::string scim_token;  ///< shown this once
+};
+struct CreatedPrincipal {
+  port::PrincipalRow row;
+  std::string token;  ///< shown this once
+};
+
+/// Numbers of one lane, now.
+struct LaneStatus {
+  std::uint32_t in_flight = 0;    ///< jobs in memory
+  std::uint32_t calls = 0;        ///< connector calls under way
+  std::uint32_t concurrency = 0;  ///< what AIMD allows now
+  bool breaker_open = false;
+  std::string paused;  ///< why; empty: it runs
+};
+
+/// Everything `/metrics` shows.
+struct Metrics {
+  std::map<std::string, std::uint64_t> attempts;  ///< by "operation/outcome"
+  std::map<std::string, std::uint64_t> finished;  ///< jobs by state
+  std::vector<double> ttd_bounds;                 ///< seconds
+  std::vector<std::uint64_t> ttd_counts;          ///< per bound, the last one is +Inf; not cumulative
+  double ttd_sum = 0;
+  std::uint64_t applied = 0, refused = 0;
+  std::map<port::Scope, LaneStatus> lanes;
+};
+
+/// *Thread safety*: every function may be called from any thread; completions come on the executor, once.
+/// *Errors* besides those named: `busy` (back-pressure, nothing was done), `closed`, and those of the store.
+class Engine {
+ public:
+  /// Errors: `invalid_argument` (master key of the wrong length).
+  static Result<std::unique_ptr<Engine>> create(Ports ports, Options options);
+  /// After `close` has completed; otherwise work in flight is abandoned, which is safe and found at the next
+  /// start.
+  ~Engine();
+
+  /// Reads the integrations, takes the lanes, takes up what was left unfinished.
+  void start(Done<void> done);
+  /// Starts nothing new, waits for calls in flight until `deadline`, then abandons them.
+  void close(Duration deadline, Done<void> done);
+
+  // ---- what the SCIM service needs
+  /// The integration that a gateway token opens. Errors: `unauthorized`.
+  [[nodiscard]] Result<Context> authenticate_gateway(std::string_view token) const;
+  /// A live integration by id, or nothing.
+  [[nodiscard]] Context integration(IntegrationId id) const;
+  [[nodiscard]] std::vector<Context> integrations() const;
+  /// Decides what follows from an effect, and stores both in one transaction. `body` reads what it needs and says
+  /// the effect; it is called again where another transaction came between (up to four times), so it must leave
+  /// its captures as they are. Its error goes to `done` and nothing is stored.
+  using EffectBody = port::UniqueFunction<Result<Effect>(port::Reader&, const IntegrationContext&)>;
+  void apply(Context context, Evidence evidence, EffectBody body, Done<Applied> done);
+  /// A consistent read.
+  void view(port::ViewBody body, Done<void> done);
+
+  // ---- principals and workspaces (the caller's role is checked: R21)
+  [[nodiscard]] static bool may_manage_integrations(port::Role role);
+  [[nodiscard]] static bool may_manage_principals(port::Role role);
+  /// Errors: `unauthorized`.
+  void authenticate(std::string token, Done<Principal> done);
+  /// A workspace with its first owner. Only the local administrator.
+  void create_workspace(Principal by, std::string name, std::string owner_name, Done<CreatedPrincipal> done);
+  void list_workspaces(Principal by, Done<std::vector<port::WorkspaceRow>> done);
+  void add_principal(Principal by, std::string name, port::Role role, Done<CreatedPrincipal> done);
+  void list_principals(Principal by, Done<std::vector<port::PrincipalRow>> done);
+  void remove_principal(Principal by, PrincipalId id, Done<void> done);
+
+  // ---- integrations (Owner, Super Admin, Admin; others `forbidden`)
+  void create_integration(Principal by, CreateIntegration what, Done<CreatedIntegration> done);
+  /// Changes the members that are present: name, config, policy, settings.
+  void update_integration(Principal by, IntegrationId id, json::object changes, Done<port::IntegrationRow> done);
+  void set_integration_state(Principal by, IntegrationId id, port::IntegrationState state,
+                             Done<port::IntegrationRow> done);
+  /// Errors: `conflict` while removals are unfinished, unless `abandon` (R8): then they are named on the activity.
+  void delete_integration(Principal by, IntegrationId id, bool abandon, Done<void> done);
+  /// A new gateway token; the old ones stay good for `overlap`.
+  void rotate_token(Principal by, IntegrationId id, Duration overlap, Done<std::string> done);
+  /// Asks the app now; the answer is on the activity too.
+  void check_integration(Principal by, IntegrationId id, Done<connector::Reply> done);
+
+  // ---- subjects and jobs
+  /// Binds a subject to an account that a person names, or (empty account) looks it up anew.
+  void bind(Principal by, IntegrationId id, ResourceId subject, std::string account_id, Done<void> done);
+  void unbind(Principal by, IntegrationId id, ResourceId subject, Done<void> done);
+  /// Ends access by a person's decision, with a reason.
+  void offboard(Principal by, IntegrationId id, ResourceId subject, std::string reason, Done<JobId> done);
+  /// A new job for what failed, died or was held. Errors: `conflict` in other states.
+  void retry_job(Principal by, IntegrationId id, JobId job, Done<JobId> done);
+  void cancel_job(Principal by, IntegrationId id, JobId job, std::string reason, Done<void> done);
+
+  // ---- watching
+  /// Calls `on_append` on the executor whenever a chain has grown, until the subscription is destroyed.
+  class Subscription {
+   public:
+    virtual ~Subscription() = default;
+  };
+  [[nodiscard]] std::unique_ptr<Subscription> subscribe(port::UniqueFunction<void(const port::Scope&)> on_append);
+  void metrics(Done<Metrics> done);
+
+  [[nodiscard]] const Ports& ports() const noexcept;
+  [[nodiscard]] const Options& options() const noexcept;
+
+  struct Impl;
+
+ private:
+  explicit Engine(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace deprov::engine

@@ -1,0 +1,71 @@
+// A plan: the steps that a policy makes of an intent, and what became of each.
+#pragma once
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <cstdint>
+#include <deprov/connector/connector.hpp>
+#include <deprov/error.hpp>
+#include <deprov/policy/policy.hpp>
+#include <deprov/time.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace deprov::policy {
+
+enum class StepKind : std::uint8_t {
+  find,    ///< bind the account
+  call,    ///< an operation that changes the app
+  verify,  ///< read back (R19)
+};
+
+enum class StepState : std::uint8_t {
+  pending,
+  sent,      ///< committed before the request left; without an outcome it is read back first (R18)
+  accepted,  ///< the app works on it; `handle` is polled
+  done,
+  already,
+  skipped,  ///< the app has no such operation, or nothing was left to do
+  failed,
+};
+[[nodiscard]] std::string_view to_string(StepState s) noexcept;
+
+struct Step {
+  StepKind kind = StepKind::call;
+  connector::Operation operation = connector::Operation::disable;
+  StepState state = StepState::pending;
+  std::uint32_t attempts = 0;
+  Duration grace{0};                                    ///< to wait before it, from the end of the step before
+  connector::Outcome outcome = connector::Outcome::ok;  ///< of the last attempt
+  std::string handle;
+  std::string detail;
+};
+
+struct Plan {
+  std::vector<Step> steps;
+  /// The first step that is neither done, already nor skipped, nor finally failed; nothing when all are over.
+  [[nodiscard]] std::optional<std::size_t> next() const noexcept;
+  /// Whether any step may have changed the app.
+  [[nodiscard]] bool acted() const noexcept;
+};
+
+/// The plan for access that ended by `cause`: find, the policy's steps as far as the app offers them (in the
+/// order that the app wants, R3), verify.
+[[nodiscard]] Plan plan_removal(const Policy& policy, idp::Cause cause, const connector::Description& app);
+/// The plan for access that came back: enable the same account, verify (R4).
+[[nodiscard]] Plan plan_restore(const connector::Description& app);
+/// The plan for a new subject: look the account up early (R12).
+[[nodiscard]] Plan plan_bind();
+
+/// Compact JSON, as stored and shown.
+[[nodiscard]] std::string to_text(const Plan& plan);
+/// Errors: `store_corrupt`.
+[[nodiscard]] Result<Plan> parse_plan(std::string_view text);
+
+}  // namespace deprov::policy
+
+#if defined(DEPROV_HEADER_ONLY)
+#include <deprov/policy/impl/plan.ipp>
+#endif

@@ -1,0 +1,85 @@
+#include "engine/directory.hpp"
+#include <algorithm>
+#include <boost/json/parse.hpp>
+
+namespace deprov::engine {
+
+Result<Context> make_context(port::IntegrationRow row, const port::ConnectorKinds& kinds) {
+  auto context = std::make_shared<IntegrationContext>();
+  const auto corrupt = [&](std::string_view what) {
+    return Error(Errc::store_corrupt, "the stored " + std::string(what) + " does not parse",
+                 "integration " + row.scope.integration.str(), "restore the store from a backup");
+  };
+  boost::system::error_code ec;
+  const auto policy = json::parse(row.policy.empty() ? "{}" : row.policy, ec);
+  if (ec) return corrupt("policy");
+  auto parsed = policy::parse_policy(policy);
+  if (!parsed) return parsed.error().within("integration " + row.scope.integration.str() + ": policy");
+  context->policy = std::move(*parsed);
+  auto settings = json::parse(row.settings.empty() ? "{}" : row.settings, ec);
+  if (ec || !settings.is_object()) return corrupt("settings");
+  context->settings = std::move(settings.get_object());
+  context->dialect = idp::find_dialect(row.idp);
+  if (context->dialect == nullptr) return corrupt("IdP \"" + row.idp + "\"");
+  context->registry = &scim::SchemaRegistry::builtin();
+  if (const auto kind = kinds.find(row.connector); kind != kinds.end())
+    context->connector = &kind->second->describe();
+  context->row = std::move(row);
+  return Context(std::move(context));
+}
+
+Context Directory::find(IntegrationId id) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = contexts_.find(id.value);
+  return it == contexts_.end() ? nullptr : it->second;
+}
+
+std::vector<Context> Directory::all() const {
+  std::vector<Context> out;
+  {
+    const std::lock_guard lock(mutex_);
+    out.reserve(contexts_.size());
+    for (const auto& [id, context] : contexts_) out.push_back(context);
+  }
+  std::sort(out.begin(), out.end(), [](const Context& a, const Context& b) {
+    return a->row.scope.integration < b->row.scope.integration;
+  });
+  return out;
+}
+
+void Directory::put(Context context) {
+  const std::lock_guard lock(mutex_);
+  const auto id = context->row.scope.integration.value;
+  if (context->row.state == port::IntegrationState::deleted) {
+    contexts_.erase(id);
+    return;
+  }
+  auto& slot = contexts_[id];
+  if (!slot || slot->row.version <= context->row.version) slot = std::move(context);
+}
+
+void Directory::remove(IntegrationId id) {
+  const std::lock_guard lock(mutex_);
+  contexts_.erase(id.value);
+  std::erase_if(tokens_, [&](const auto& t) { return t.second.scope.integration == id; });
+}
+
+std::optional<port::GatewayTokenRow> Directory::token(const port::Sha256& hash) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = tokens_.find(hash);
+  if (it == tokens_.end()) return std::nullopt;
+  return it->second;
+}
+
+void Directory::put_token(const port::GatewayTokenRow& row) {
+  const std::lock_guard lock(mutex_);
+  tokens_[row.hash] = row;
+}
+
+void Directory::expire_tokens(IntegrationId id, const port::Sha256& keep, WallTime at) {
+  const std::lock_guard lock(mutex_);
+  for (auto& [hash, row] : tokens_)
+    if (row.scope.integration == id && hash != keep && (!row.expires || *row.expires > at)) row.expires = at;
+}
+
+}  // namespace deprov::engine

@@ -1,0 +1,45 @@
+// Which integrations there are and which token opens which: in memory, read by every request.
+#pragma once
+
+#include <deprov/engine/context.hpp>
+#include <deprov/error.hpp>
+#include <deprov/port/connector.hpp>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+namespace deprov::engine {
+
+/// Makes a context of a row. Errors: `store_corrupt` where the stored policy no longer parses.
+[[nodiscard]] Result<Context> make_context(port::IntegrationRow row, const port::ConnectorKinds& kinds);
+
+/// *Thread safety*: any thread.
+class Directory {
+ public:
+  [[nodiscard]] Context find(IntegrationId id) const;
+  [[nodiscard]] std::vector<Context> all() const;
+  /// Takes the newer of what it has and what it is given; a deleted integration leaves it.
+  void put(Context context);
+  void remove(IntegrationId id);
+
+  /// What is remembered of a gateway token's hash: nothing when it was never looked up.
+  [[nodiscard]] std::optional<port::GatewayTokenRow> token(const port::Sha256& hash) const;
+  void put_token(const port::GatewayTokenRow& row);
+  /// All tokens of the integration but `keep` end at `at`.
+  void expire_tokens(IntegrationId id, const port::Sha256& keep, WallTime at);
+
+ private:
+  struct HashOfHash {
+    std::size_t operator()(const port::Sha256& h) const noexcept {
+      std::size_t v = 0;
+      for (std::size_t i = 0; i < sizeof v; ++i) v = (v << 8U) | h[i];
+      return v;
+    }
+  };
+  mutable std::mutex mutex_;
+  std::unordered_map<Uuid, Context> contexts_;
+  std::unordered_map<port::Sha256, port::GatewayTokenRow, HashOfHash> tokens_;
+};
+
+}  // namespace deprov::engine

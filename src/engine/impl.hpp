@@ -1,0 +1,89 @@
+// What the parts of the engine share.
+#pragma once
+
+#include <deprov/engine/engine.hpp>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+#include "engine/directory.hpp"
+
+namespace deprov::jobs {
+class Lane;
+}
+
+namespace deprov::engine {
+
+class Expander;
+
+/// State touched on the executor only, except where it says otherwise.
+struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
+  Impl(Ports p, Options o);
+  ~Impl();
+
+  Ports ports;
+  Options options;
+  Directory directory;  ///< any thread
+
+  // ---- deciding and committing (engine/decide.cpp). Any thread; `done` comes on the executor.
+  /// View, decide, commit; again when something came between, the fourth time inside the writer.
+  /// An empty transaction (no ops) is not committed and answers an empty Committed.
+  using Decide = std::function<Result<port::Transaction>(port::Reader&)>;
+  void decide(Decide body, Done<port::Committed> done);
+  /// Reads the row of an integration again and makes its context current; then `done`.
+  void refresh(port::Scope scope, Done<void> done);
+  /// Tells followers of these chains.
+  void notify(const port::Scope& scope);
+
+  // ---- connectors (engine/connections.cpp). On the executor.
+  /// Opens a connection with the secrets of the row; not kept.
+  [[nodiscard]] Result<std::unique_ptr<connector::Connector>> open_connector(const port::IntegrationRow& row);
+  /// Splits secrets (by the kind's secret_paths) out of a config and seals them into row.secrets. `config` in
+  /// clear must have passed the kind's schema.
+  [[nodiscard]] Result<void> seal_config(port::IntegrationRow& row, const json::object& config);
+  /// config and secrets together, in clear.
+  [[nodiscard]] Result<json::object> unseal_config(const port::IntegrationRow& row);
+
+  // ---- lanes and background work (engine/background.cpp). On the executor.
+  /// Starts or restarts lane and expander of an integration to fit its present context.
+  void attach(const Context& context);
+  void detach(const port::Scope& scope, port::UniqueFunction<void()> done);
+  /// New jobs, dues or work may be there.
+  void poke(const port::Scope& scope);
+  struct Background {
+    std::shared_ptr<jobs::Lane> lane;
+    std::shared_ptr<Expander> expander;
+  };
+  std::unordered_map<Uuid, Background> background;  ///< by integration
+
+  // ---- helpers for whoever writes transactions
+  [[nodiscard]] WallTime now() const { return ports.clock.wall(); }
+  template <class IdType>
+  [[nodiscard]] IdType new_id() {
+    return ports.random.id<IdType>(ports.clock.wall());
+  }
+  [[nodiscard]] port::op::AppendActivity activity(const port::Scope& scope, std::string event, std::string actor,
+                                                  const json::object& detail, ResourceId subject = {},
+                                                  JobId job = {});
+
+  // ---- followers
+  struct Follower {
+    std::uint64_t id = 0;
+    std::shared_ptr<port::UniqueFunction<void(const port::Scope&)>> call;
+  };
+  std::mutex followers_mutex;
+  std::vector<Follower> followers;
+  std::uint64_t next_follower = 1;
+
+  // ---- counters
+  std::mutex metrics_mutex;
+  Metrics counters;
+  std::size_t in_flight = 0;  ///< requests being applied (guarded by metrics_mutex)
+  bool started = false;
+  bool closing = false;  ///< guarded by metrics_mutex
+};
+
+}  // namespace deprov::engine
