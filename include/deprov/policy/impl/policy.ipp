@@ -1,1 +1,203 @@
 #pragma once
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <deprov/json_schema.hpp>
+#include <deprov/policy/policy.hpp>
+#include <utility>
+
+namespace deprov::policy {
+
+namespace detail {
+using connector::Operation;
+
+inline const std::vector<std::pair<idp::Cause, std::vector<Operation>>>& default_steps() {
+  static const std::vector<std::pair<idp::Cause, std::vector<Operation>>> steps{
+      {idp::Cause::deactivated, {Operation::disable, Operation::revoke_sessions}},
+      {idp::Cause::hard_deleted, {Operation::disable, Operation::revoke_sessions}},
+      {idp::Cause::lost_entitling_group, {Operation::disable, Operation::revoke_sessions}},
+      {idp::Cause::group_deleted, {Operation::disable, Operation::revoke_sessions}},
+      {idp::Cause::unassigned, {Operation::disable, Operation::revoke_sessions}},
+      {idp::Cause::soft_deleted, {Operation::disable, Operation::revoke_sessions}},
+      {idp::Cause::suspended, {Operation::revoke_sessions}},
+      {idp::Cause::sessions_revoked, {Operation::revoke_sessions}},
+      {idp::Cause::manual, {Operation::disable, Operation::revoke_sessions}},
+  };
+  return steps;
+}
+
+inline Duration milliseconds_of(const json::value& v) {
+  return std::chrono::milliseconds(v.to_number<std::int64_t>());
+}
+inline std::int64_t in_milliseconds(Duration d) { return d.count() / 1000; }
+}  // namespace detail
+
+DEPROV_INLINE const std::vector<connector::Operation>& Policy::steps_for(idp::Cause cause) const {
+  if (const auto it = steps.find(cause); it != steps.end()) return it->second;
+  for (const auto& [c, ops] : detail::default_steps())
+    if (c == cause) return ops;
+  static const std::vector<connector::Operation> none;
+  return none;
+}
+
+DEPROV_INLINE const json::value& policy_schema() {
+  static const json::value schema = json::parse(R"json({
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "$id": "urn:deprov:schema:policy:1",
+    "title": "Policy of an integration",
+    "type": "object",
+    "additionalProperties": false,
+    "properties": {
+      "entitling_groups": {
+        "description": "Access needs membership in one of these (nested groups count). Empty: assignment alone gives access.",
+        "type": "array", "maxItems": 1000,
+        "items": {
+          "type": "object", "additionalProperties": false, "minProperties": 1, "maxProperties": 1,
+          "properties": {
+            "id": {"type": "string", "minLength": 36, "maxLength": 36, "description": "the group's SCIM id"},
+            "external_id": {"type": "string", "minLength": 1, "maxLength": 1024},
+            "display_name": {"type": "string", "minLength": 1, "maxLength": 1024, "description": "compared in any case"}
+          }
+        }
+      },
+      "causes": {
+        "description": "What is done for each cause, in order. A cause that is not named has its default.",
+        "type": "object", "additionalProperties": false,
+        "properties": {
+          "deactivated": {"$comment": "active=false", "type": "array", "maxItems": 4, "uniqueItems": true, "items": {"enum": ["disable", "revoke_sessions"]}},
+          "hard_deleted": {"type": "array", "maxItems": 4, "uniqueItems": true, "items": {"enum": ["disable", "revoke_sessions"]}},
+          "lost_entitling_group": {"type": "array", "maxItems": 4, "uniqueItems": true, "items": {"enum": ["disable", "revoke_sessions"]}},
+          "group_deleted": {"type": "array", "maxItems": 4, "uniqueItems": true, "items": {"enum": ["disable", "revoke_sessions"]}},
+          "unassigned": {"type": "array", "maxItems": 4, "uniqueItems": true, "items": {"enum": ["disable", "revoke_sessions"]}},
+          "soft_deleted": {"type": "array", "maxItems": 4, "uniqueItems": true, "items": {"enum": ["disable", "revoke_sessions"]}},
+          "suspended": {"type": "array", "maxItems": 4, "uniqueItems": true, "items": {"enum": ["disable", "revoke_sessions"]}},
+          "sessions_revoked": {"type": "array", "maxItems": 4, "uniqueItems": true, "items": {"enum": ["disable", "revoke_sessions"]}},
+          "manual": {"type": "array", "maxItems": 4, "uniqueItems": true, "items": {"enum": ["disable", "revoke_sessions"]}}
+        }
+      },
+      "settle_ms": {"type": "integer", "minimum": 0, "maximum": 86400000, "description": "How long a lost membership may be made good by another (R14)."},
+      "deadline_ms": {"type": "integer", "minimum": 1000, "maximum": 31536000000, "description": "A job that is not done by then is dead (R17)."},
+      "objective_ms": {"type": "integer", "minimum": 1000, "maximum": 31536000000, "description": "The time to deprovision that is aimed at."},
+      "retry": {
+        "type": "object", "additionalProperties": false,
+        "properties": {
+          "base_ms": {"type": "integer", "minimum": 1, "maximum": 3600000},
+          "ceiling_ms": {"type": "integer", "minimum": 1, "maximum": 86400000}
+        }
+      },
+      "breaker": {
+        "type": "object", "additionalProperties": false,
+        "properties": {
+          "failures": {"type": "integer", "minimum": 1, "maximum": 10000},
+          "open_ms": {"type": "integer", "minimum": 1, "maximum": 3600000},
+          "open_max_ms": {"type": "integer", "minimum": 1, "maximum": 86400000}
+        }
+      },
+      "lane": {
+        "type": "object", "additionalProperties": false,
+        "properties": {
+          "start_concurrency": {"type": "integer", "minimum": 1, "maximum": 1000},
+          "max_concurrency": {"type": "integer", "minimum": 1, "maximum": 1000},
+          "per_second": {"type": "number", "minimum": 0, "maximum": 100000, "description": "Calls; 0 leaves it to the connector's own limit."},
+          "burst": {"type": "number", "minimum": 1, "maximum": 100000}
+        }
+      }
+    }
+  })json");
+  return schema;
+}
+
+DEPROV_INLINE Result<Policy> parse_policy(const json::value& document) {
+  DEPROV_CHECK(validate_json(policy_schema(), document));
+  Policy p;
+  const auto& root = document.get_object();
+  const auto millis = [](const json::object& o, const char* name, Duration& out) {
+    if (const auto* v = o.if_contains(name)) out = detail::milliseconds_of(*v);
+  };
+  const auto text = [](const json::object& o, const char* name) {
+    const auto* v = o.if_contains(name);
+    return v != nullptr ? std::string(v->get_string()) : std::string{};
+  };
+  if (const auto* groups = root.if_contains("entitling_groups")) {
+    std::size_t i = 0;
+    for (const auto& g : groups->get_array()) {
+      const auto& o = g.get_object();
+      GroupRef ref{text(o, "id"), text(o, "external_id"), text(o, "display_name")};
+      if (!ref.id.empty() && !ResourceId::parse(ref.id))
+        return Error(Errc::invalid_argument, "not the id of a group",
+                     "/entitling_groups/" + std::to_string(i) + "/id",
+                     "use the group's SCIM id, its external_id or its display_name");
+      p.entitling_groups.push_back(std::move(ref));
+      ++i;
+    }
+  }
+  if (const auto* causes = root.if_contains("causes")) {
+    for (const auto& [name, list] : causes->get_object()) {
+      const auto cause = idp::parse_cause(name);
+      auto& ops = p.steps[*cause];
+      for (const auto& op : list.get_array()) ops.push_back(*connector::parse_operation(op.get_string()));
+    }
+  }
+  millis(root, "settle_ms", p.settle);
+  millis(root, "deadline_ms", p.deadline);
+  millis(root, "objective_ms", p.objective);
+  if (const auto* r = root.if_contains("retry")) {
+    millis(r->get_object(), "base_ms", p.retry.base);
+    millis(r->get_object(), "ceiling_ms", p.retry.ceiling);
+  }
+  if (p.retry.ceiling < p.retry.base)
+    return Error(Errc::invalid_argument, "the ceiling is below the base", "/retry/ceiling_ms",
+                 "give a ceiling of at least base_ms");
+  if (const auto* b = root.if_contains("breaker")) {
+    const auto& o = b->get_object();
+    if (const auto* v = o.if_contains("failures")) p.breaker.failures = v->to_number<std::uint32_t>();
+    millis(o, "open_ms", p.breaker.open);
+    millis(o, "open_max_ms", p.breaker.open_max);
+  }
+  p.breaker.open_max = std::max(p.breaker.open_max, p.breaker.open);
+  if (const auto* l = root.if_contains("lane")) {
+    const auto& o = l->get_object();
+    if (const auto* v = o.if_contains("start_concurrency"))
+      p.lane.start_concurrency = v->to_number<std::uint32_t>();
+    if (const auto* v = o.if_contains("max_concurrency")) p.lane.max_concurrency = v->to_number<std::uint32_t>();
+    if (const auto* v = o.if_contains("per_second")) p.lane.per_second = v->to_number<double>();
+    if (const auto* v = o.if_contains("burst")) p.lane.burst = v->to_number<double>();
+  }
+  p.lane.start_concurrency = std::min(p.lane.start_concurrency, p.lane.max_concurrency);
+  return p;
+}
+
+DEPROV_INLINE json::object to_json(const Policy& p) {
+  json::array groups;
+  for (const auto& g : p.entitling_groups) {
+    json::object o;
+    if (!g.id.empty()) o["id"] = g.id;
+    if (!g.external_id.empty()) o["external_id"] = g.external_id;
+    if (!g.display_name.empty()) o["display_name"] = g.display_name;
+    groups.emplace_back(std::move(o));
+  }
+  json::object causes;
+  for (const auto& [cause, ignored] : detail::default_steps()) {
+    json::array ops;
+    for (const auto op : p.steps_for(cause)) ops.emplace_back(connector::to_string(op));
+    causes[idp::to_string(cause)] = std::move(ops);
+  }
+  json::object out;
+  out["entitling_groups"] = std::move(groups);
+  out["causes"] = std::move(causes);
+  out["settle_ms"] = detail::in_milliseconds(p.settle);
+  out["deadline_ms"] = detail::in_milliseconds(p.deadline);
+  out["objective_ms"] = detail::in_milliseconds(p.objective);
+  out["retry"] = {{"base_ms", detail::in_milliseconds(p.retry.base)},
+                  {"ceiling_ms", detail::in_milliseconds(p.retry.ceiling)}};
+  out["breaker"] = {{"failures", p.breaker.failures},
+                    {"open_ms", detail::in_milliseconds(p.breaker.open)},
+                    {"open_max_ms", detail::in_milliseconds(p.breaker.open_max)}};
+  out["lane"] = {{"start_concurrency", p.lane.start_concurrency},
+                 {"max_concurrency", p.lane.max_concurrency},
+                 {"per_second", p.lane.per_second},
+                 {"burst", p.lane.burst}};
+  return out;
+}
+
+}  // namespace deprov::policy

@@ -1,0 +1,2 @@
+#include <deprov/policy/impl/plan.ipp>
+#include <deprov/policy/impl/policy.ipp>
