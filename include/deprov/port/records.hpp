@@ -223,6 +223,7 @@ struct DueRow {
 struct WorkRow {
   Scope scope;
   WorkId id;
+  ResourceId group;  ///< whose members it is about
   std::string kind;
   std::string payload;
   std::string cursor;

@@ -129,6 +129,14 @@ struct RemoveDue {
 struct PutWork {
   WorkRow row;
 };
+/// Moves the cursor of work whose present version is `version`; the payload is not written again.
+struct AdvanceWork {
+  Scope scope;
+  WorkId id;
+  std::uint64_t version = 0;
+  std::string cursor;
+  std::uint64_t done = 0;
+};
 struct RemoveWork {
   Scope scope;
   WorkId id;
@@ -162,7 +170,7 @@ using Op =
     std::variant<op::PutWorkspace, op::PutPrincipal, op::RemovePrincipal, op::PutIntegration, op::PutGatewayToken,
                  op::ExpireGatewayTokens, op::PutResource, op::TouchResource, op::AddMember, op::RemoveMember,
                  op::PutSubject, op::PutBinding, op::AppendChange, op::PutJob, op::PutLane, op::PutDue,
-                 op::RemoveDue, op::PutWork, op::RemoveWork, op::AppendActivity, op::Reserve>;
+                 op::RemoveDue, op::PutWork, op::AdvanceWork, op::RemoveWork, op::AppendActivity, op::Reserve>;
 
 /// All of it, or nothing. Ops are applied in order.
 struct Transaction {
@@ -265,7 +273,10 @@ class Reader {
   virtual Result<std::optional<LaneRow>> lane(const Scope& scope) = 0;
   virtual Result<std::vector<DueRow>> dues(const Scope& scope, WallTime now, std::size_t limit) = 0;
   virtual Result<std::optional<WallTime>> next_due(const Scope& scope) = 0;
+  /// Unfinished work by id, which is the order in which it has to be done.
   virtual Result<std::vector<WorkRow>> works(const Scope& scope, std::size_t limit) = 0;
+  /// The newest unfinished work on the members of a group, without reading its payload.
+  virtual Result<std::optional<WorkId>> last_work(const Scope& scope, ResourceId group) = 0;
   virtual Result<std::vector<ChangeRow>> changes(const Scope& scope, ResourceId subject, std::size_t limit) = 0;
 
   /// Records of one chain with `seq` greater than `after`, in order.
