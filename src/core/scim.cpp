@@ -1,0 +1,29 @@
+// The bodies of the SCIM core, compiled once for the library.
+#include <deprov/scim/filter.hpp>
+#include <deprov/scim/match.hpp>
+#include <deprov/scim/message.hpp>
+#include <deprov/scim/patch.hpp>
+#include <deprov/scim/projection.hpp>
+#include <deprov/scim/resource.hpp>
+#include <deprov/scim/schema.hpp>
+#include <deprov/scim/text.hpp>
+//
+#include <deprov/scim/impl/attr_path.ipp>
+#include <deprov/scim/impl/builtin_schemas.ipp>
+#include <deprov/scim/impl/error.ipp>
+#include <deprov/scim/impl/etag.ipp>
+#include <deprov/scim/impl/filter.ipp>
+#include <deprov/scim/impl/filter_parse.ipp>
+#include <deprov/scim/impl/json.ipp>
+#include <deprov/scim/impl/match.ipp>
+#include <deprov/scim/impl/message.ipp>
+#include <deprov/scim/impl/patch.ipp>
+#include <deprov/scim/impl/patch_apply.ipp>
+#include <deprov/scim/impl/path.ipp>
+#include <deprov/scim/impl/projection.ipp>
+#include <deprov/scim/impl/query.ipp>
+#include <deprov/scim/impl/resource.ipp>
+#include <deprov/scim/impl/schema.ipp>
+#include <deprov/scim/impl/schema_json.ipp>
+#include <deprov/scim/impl/text.ipp>
+#include <deprov/scim/impl/validate.ipp>
