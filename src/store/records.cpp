@@ -1,0 +1,92 @@
+#include <array>
+#include <deprov/port/records.hpp>
+#include <utility>
+
+namespace deprov::port {
+namespace {
+
+template <class E, std::size_t N>
+using Names = std::array<std::pair<E, std::string_view>, N>;
+
+template <class E, std::size_t N>
+std::string_view name_of(const Names<E, N>& names, E value) noexcept {
+  for (const auto& [v, name] : names)
+    if (v == value) return name;
+  return "unknown";
+}
+
+template <class E, std::size_t N>
+std::optional<E> value_of(const Names<E, N>& names, std::string_view text) noexcept {
+  for (const auto& [v, name] : names)
+    if (name == text) return v;
+  return std::nullopt;
+}
+
+constexpr Names<Role, 4> roles{{{Role::owner, "owner"},
+                                {Role::super_admin, "super_admin"},
+                                {Role::admin, "admin"},
+                                {Role::member, "member"}}};
+
+constexpr Names<JobState, 14> job_states{{{JobState::held, "held"},
+                                          {JobState::awaiting_approval, "awaiting_approval"},
+                                          {JobState::in_grace, "in_grace"},
+                                          {JobState::ready, "ready"},
+                                          {JobState::running, "running"},
+                                          {JobState::waiting_async, "waiting_async"},
+                                          {JobState::retrying, "retrying"},
+                                          {JobState::succeeded_verified, "succeeded_verified"},
+                                          {JobState::succeeded_unverified, "succeeded_unverified"},
+                                          {JobState::succeeded_no_account, "succeeded_no_account"},
+                                          {JobState::failed, "failed"},
+                                          {JobState::dead, "dead"},
+                                          {JobState::cancelled, "cancelled"},
+                                          {JobState::superseded, "superseded"}}};
+
+}  // namespace
+
+std::string_view to_string(Role r) noexcept { return name_of(roles, r); }
+std::optional<Role> parse_role(std::string_view text) noexcept { return value_of(roles, text); }
+
+std::string_view to_string(IntegrationState s) noexcept {
+  static constexpr Names<IntegrationState, 3> names{{{IntegrationState::active, "active"},
+                                                     {IntegrationState::paused, "paused"},
+                                                     {IntegrationState::deleted, "deleted"}}};
+  return name_of(names, s);
+}
+
+std::string_view to_string(Desired d) noexcept {
+  static constexpr Names<Desired, 3> names{
+      {{Desired::undecided, "undecided"}, {Desired::access, "access"}, {Desired::no_access, "no_access"}}};
+  return name_of(names, d);
+}
+
+std::string_view to_string(BindingState s) noexcept {
+  static constexpr Names<BindingState, 5> names{{{BindingState::unknown, "unknown"},
+                                                 {BindingState::bound, "bound"},
+                                                 {BindingState::absent, "absent"},
+                                                 {BindingState::ambiguous, "ambiguous"},
+                                                 {BindingState::removed, "removed"}}};
+  return name_of(names, s);
+}
+
+std::string_view to_string(AccountState s) noexcept {
+  static constexpr Names<AccountState, 4> names{{{AccountState::untouched, "untouched"},
+                                                 {AccountState::disabled, "disabled"},
+                                                 {AccountState::enabled, "enabled"},
+                                                 {AccountState::removed, "removed"}}};
+  return name_of(names, s);
+}
+
+std::string_view to_string(JobKind k) noexcept {
+  static constexpr Names<JobKind, 4> names{{{JobKind::bind, "bind"},
+                                            {JobKind::remove_access, "remove_access"},
+                                            {JobKind::restore_access, "restore_access"},
+                                            {JobKind::change_role, "change_role"}}};
+  return name_of(names, k);
+}
+
+std::string_view to_string(JobState s) noexcept { return name_of(job_states, s); }
+std::optional<JobState> parse_job_state(std::string_view text) noexcept { return value_of(job_states, text); }
+bool is_finished(JobState s) noexcept { return s >= JobState::succeeded_verified; }
+
+}  // namespace deprov::port
