@@ -18,8 +18,13 @@ if(DEPROV_SANITIZE)
   set(deprov_sanitize_flags -fsanitize=${DEPROV_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_compile_options(${deprov_sanitize_flags})
   add_link_options(${deprov_sanitize_flags})
-  if(DEPROV_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    add_compile_options(-Wno-tsan)  # a warning about fences inside Boost, which TSan does not model
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # Instrumented code makes GCC see uninitialised values where there are none (a documented limitation);
+    # and it warns of fences inside Boost, which TSan does not model.
+    add_compile_options(-Wno-maybe-uninitialized)
+    if(DEPROV_SANITIZE MATCHES "thread")
+      add_compile_options(-Wno-tsan)
+    endif()
   endif()
 endif()
 
