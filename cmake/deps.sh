@@ -2,7 +2,7 @@
 # Installs what the build needs and this machine lacks: Debian 12, Ubuntu 24.04, and later ones.
 # Silent when nothing is missing.
 #   deps.sh        what quickstart.sh and test.sh need
-#   deps.sh --ci   also what .ci/run needs: clang, clang-tidy, clang-format, ccache
+#   deps.sh --ci   also what .ci/run needs: clang, clang-tidy, clang-format
 set -euo pipefail
 
 ci=no
@@ -25,9 +25,9 @@ TEXT
 fi
 
 packages=(cmake ninja-build g++ pkg-config python3 openssl
-  libmsgsl-dev libcurl4-openssl-dev libssl-dev libsqlite3-dev libcli11-dev catch2 libbenchmark-dev)
+  libmsgsl-dev libcurl4-openssl-dev libssl-dev libsqlite3-dev libcli11-dev catch2 libbenchmark-dev ccache)
 if [ "$ci" = yes ]; then
-  packages+=(clang-14 clang-tidy-14 clang-format-14 ccache)
+  packages+=(clang-14 clang-tidy-14 clang-format-14)
 fi
 
 installed() {
