@@ -6,7 +6,7 @@
 #include <deprov/scim/projection.hpp>
 #include <deprov/scim/resource.hpp>
 #include <deprov/scim/schema.hpp>
-#include <deprov/scim/text.hpp>
+#include <deprov/scim/fold.hpp>
 //
 #include <deprov/scim/impl/attr_path.ipp>
 #include <deprov/scim/impl/builtin_schemas.ipp>
@@ -25,5 +25,5 @@
 #include <deprov/scim/impl/resource.ipp>
 #include <deprov/scim/impl/schema.ipp>
 #include <deprov/scim/impl/schema_json.ipp>
-#include <deprov/scim/impl/text.ipp>
+#include <deprov/scim/impl/fold.ipp>
 #include <deprov/scim/impl/validate.ipp>

@@ -1,7 +1,7 @@
 #pragma once
 #include <boost/json/parse.hpp>
 #include <deprov/scim/filter.hpp>
-#include <deprov/scim/impl/text.ipp>
+#include <deprov/scim/impl/fold.ipp>
 #include <utility>
 
 namespace deprov::scim {

@@ -1,7 +1,7 @@
 #pragma once
 #include <algorithm>
+#include <deprov/scim/fold.hpp>
 #include <deprov/scim/match.hpp>
-#include <deprov/scim/text.hpp>
 #include <deprov/time.hpp>
 #include <utility>
 
@@ -101,9 +101,9 @@ inline bool value_matches(const MatchNode& n, const json::value& v) {
   if (text == nullptr) return n.op == CompareOp::ne;
   const std::string_view literal = n.literal.get_string();
   if (n.leaf().case_exact) return text_matches(n.op, *text, literal);
-  if (n.op == CompareOp::eq) return equal_without_case(*text, literal);
-  if (n.op == CompareOp::ne) return !equal_without_case(*text, literal);
-  return text_matches(n.op, fold_case(*text), n.folded);
+  if (n.op == CompareOp::eq) return equal_folded(*text, literal);
+  if (n.op == CompareOp::ne) return !equal_folded(*text, literal);
+  return text_matches(n.op, fold(*text), n.folded);
 }
 
 /// Any of the values that `v` holds once `sub` is taken of each.
@@ -280,7 +280,7 @@ class MatchCompiler {
       case AttributeType::string:
       case AttributeType::reference:
         DEPROV_CHECK(expect(f.value.is_string(), "a string in quotes"));
-        if (!leaf.case_exact) n.folded = fold_case(f.value.get_string());
+        if (!leaf.case_exact) n.folded = fold(f.value.get_string());
         return {};
       case AttributeType::complex: break;
     }
@@ -367,7 +367,7 @@ DEPROV_INLINE int compare_by(const json::object& a, const json::object& b, const
     const auto n = parse_rfc3339(t);
     if (m && n) return *m < *n ? -1 : (*n < *m ? 1 : 0);
   }
-  const int order = leaf->case_exact ? s.compare(t) : fold_case(s).compare(fold_case(t));
+  const int order = leaf->case_exact ? s.compare(t) : fold(s).compare(fold(t));
   return order < 0 ? -1 : (order > 0 ? 1 : 0);
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 #include <cstdint>
+#include <deprov/scim/fold.hpp>
 #include <deprov/scim/json.hpp>
-#include <deprov/scim/text.hpp>
 
 namespace deprov::scim {
 
@@ -109,7 +109,7 @@ inline bool valid_utf8(std::string_view s) noexcept {
 
 }  // namespace detail
 
-DEPROV_INLINE std::string fold_case(std::string_view text) {
+DEPROV_INLINE std::string fold(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   bool valid = true;
@@ -125,7 +125,7 @@ DEPROV_INLINE std::string fold_case(std::string_view text) {
   return out;
 }
 
-DEPROV_INLINE bool equal_without_case(std::string_view a, std::string_view b) noexcept {
+DEPROV_INLINE bool equal_folded(std::string_view a, std::string_view b) noexcept {
   std::size_t i = 0;
   std::size_t k = 0;
   bool va = true;
