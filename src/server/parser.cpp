@@ -1,0 +1,237 @@
+// The one file that includes Boost.Beast.
+#include "server/parser.hpp"
+#include <algorithm>
+#include <boost/beast/http/basic_parser.hpp>
+#include <boost/beast/http/error.hpp>
+#include <optional>
+
+namespace deprov::server {
+
+namespace {
+namespace http = boost::beast::http;
+using boost::beast::error_code;
+using boost::beast::string_view;
+
+std::string_view std_view(string_view s) { return {s.data(), s.size()}; }
+
+bool same(std::string_view a, std::string_view lower) {
+  return std::equal(a.begin(), a.end(), lower.begin(), lower.end(),
+                    [](char x, char y) { return (x >= 'A' && x <= 'Z' ? static_cast<char>(x + 32) : x) == y; });
+}
+
+class Parser final : public http::basic_parser<true> {
+ public:
+  Parser(const ParserLimits& limits, service::Request& request, Refusal& refusal)
+      : limits_(limits), request_(request), refusal_(refusal) {
+    header_limit(static_cast<std::uint32_t>(std::min<std::size_t>(limits.header_bytes, 1U << 30U)));
+    body_limit(limits.body_bytes);
+    eager(false);
+  }
+
+  [[nodiscard]] bool in_fields() const noexcept { return line_seen_ && !is_header_done(); }
+  [[nodiscard]] int version() const noexcept { return version_; }
+  [[nodiscard]] bool expect_continue() const noexcept { return expect_continue_; }
+  void expect_answered() noexcept { expect_continue_ = false; }
+
+ private:
+  void refuse(int status, std::string detail, error_code& ec) {
+    refusal_ = {status, std::move(detail)};
+    ec = http::error::bad_value;
+  }
+
+  void on_request_impl(http::verb, string_view method, string_view target, int version, error_code& ec) override {
+    line_seen_ = true;
+    version_ = version;
+    request_.method = std_view(method);
+    if (request_.method == "CONNECT")
+      return refuse(501, "the method CONNECT is not offered; this is not a proxy", ec);
+    // RFC 9112 section 3.2.2: a server accepts the absolute form.
+    std::string_view t = std_view(target);
+    for (const std::string_view scheme : {"http://", "https://"}) {
+      if (t.size() < scheme.size() || !same(t.substr(0, scheme.size()), scheme)) continue;
+      t.remove_prefix(scheme.size());
+      const auto path = t.find_first_of("/?");
+      t = path == std::string_view::npos ? std::string_view{} : t.substr(path);
+      request_.target = t.empty() || t.front() == '?' ? "/" : "";
+      request_.target += t;
+      return;
+    }
+    if (t.front() != '/' && !(t == "*" && request_.method == "OPTIONS"))
+      return refuse(400, "the request target has to begin with a slash", ec);
+    request_.target = t;
+  }
+
+  void on_response_impl(int, string_view, int, error_code&) override {}  // only for the parser of responses
+
+  void on_field_impl(http::field field, string_view name, string_view value, error_code& ec) override {
+    if (is_header_done()) return;  // trailer fields of a chunked body: read, not used
+    if (request_.headers.size() >= limits_.header_fields)
+      return refuse(431, "more than " + std::to_string(limits_.header_fields) + " header fields", ec);
+    if (field == http::field::host && ++hosts_ > 1) return refuse(400, "more than one Host field", ec);
+    if (field == http::field::transfer_encoding) {
+      if (!same(std_view(value), "chunked"))
+        return refuse(501, "only the transfer encoding chunked is understood", ec);
+      if (version_ < 11) return refuse(400, "Transfer-Encoding in an HTTP/1.0 request", ec);
+    }
+    if (field == http::field::expect) {
+      if (!same(std_view(value), "100-continue"))
+        return refuse(417, "only the expectation 100-continue is understood", ec);
+      expect_continue_ = version_ >= 11;
+    }
+    request_.headers.push_back({std::string(std_view(name)), std::string(std_view(value))});
+  }
+
+  void on_header_impl(error_code& ec) override {
+    if (version_ >= 11 && hosts_ == 0) return refuse(400, "a request of HTTP/1.1 needs a Host field", ec);
+  }
+
+  void on_body_init_impl(const boost::optional<std::uint64_t>& length, error_code&) override {
+    // Memory for what was announced is not taken before some of it has come.
+    constexpr std::uint64_t at_once = 64U << 10U;
+    if (length) request_.body.reserve(static_cast<std::size_t>(std::min(*length, at_once)));
+  }
+
+  std::size_t on_body_impl(string_view body, error_code&) override {
+    request_.body.append(body.data(), body.size());
+    return body.size();
+  }
+
+  void on_chunk_header_impl(std::uint64_t, string_view, error_code&) override {}
+
+  std::size_t on_chunk_body_impl(std::uint64_t, string_view body, error_code&) override {
+    request_.body.append(body.data(), body.size());
+    return body.size();
+  }
+
+  void on_finish_impl(error_code&) override {}
+
+  const ParserLimits& limits_;
+  service::Request& request_;
+  Refusal& refusal_;
+  int version_ = 11;
+  int hosts_ = 0;
+  bool line_seen_ = false;
+  bool expect_continue_ = false;
+};
+
+/// A chunk's size line, or the trailer; far more than any client sends.
+constexpr std::size_t max_chunk_line = 8U << 10U;
+
+}  // namespace
+
+struct RequestParser::Impl {
+  explicit Impl(ParserLimits l) : limits(l) { reset(); }
+
+  void reset() {
+    request = {};
+    request.headers.reserve(12);
+    refusal.status = 0;
+    refusal.detail.clear();
+    header_bytes = 0;
+    state = State::start;
+    parser.emplace(limits, request, refusal);
+  }
+
+  void refuse(int status, std::string detail) {
+    if (refusal.status == 0) refusal = {status, std::move(detail)};
+    state = State::bad;
+  }
+
+  void refuse_header_size() {
+    const auto bound = std::to_string(limits.header_bytes) + " bytes";
+    if (parser->in_fields())
+      refuse(431, "the header of the request is longer than " + bound);
+    else
+      refuse(414, "the request line is longer than " + bound);
+  }
+
+  /// `HTTP/` digit `.` digit at the end of the line: another version, and not just anything.
+  static bool names_a_version(std::string_view bytes) {
+    const auto line = bytes.substr(0, bytes.find("\r\n"));
+    const auto at = line.rfind(" HTTP/");
+    return at != std::string_view::npos && line.size() == at + 9 && line[at + 7] == '.';
+  }
+
+  void fail(const error_code& ec, std::string_view bytes) {
+    if (ec == http::error::header_limit) return refuse_header_size();
+    if (ec == http::error::body_limit)
+      return refuse(413, "the body of the request is longer than " + std::to_string(limits.body_bytes) + " bytes");
+    if (ec == http::error::bad_version && names_a_version(bytes))
+      return refuse(505, "only HTTP/1.0 and HTTP/1.1 are understood");
+    refuse(400, "the request is not HTTP: " + ec.message());
+  }
+
+  /// One step; false when more bytes are needed.
+  bool step(std::string_view bytes, std::size_t& used) {
+    error_code ec;
+    if (!parser->is_header_done()) {
+      const auto room = limits.header_bytes - header_bytes;
+      const auto window = std::min(room, bytes.size());
+      const auto n = parser->put({bytes.data(), window}, ec);
+      header_bytes += n;
+      used += n;
+      if (ec == http::error::need_more) {
+        if (bytes.size() >= room) refuse_header_size();
+        return false;
+      }
+    } else {
+      const auto n = parser->put({bytes.data(), bytes.size()}, ec);
+      used += n;
+      if (ec == http::error::need_more) {
+        if (bytes.size() - n >= max_chunk_line)
+          refuse(400, "a chunk header or trailer longer than " + std::to_string(max_chunk_line) + " bytes");
+        return false;
+      }
+    }
+    if (ec) {
+      fail(ec, bytes);
+      return false;
+    }
+    if (parser->is_done())
+      state = State::done;
+    else if (parser->is_header_done())
+      state = State::body;
+    return state != State::done;
+  }
+
+  const ParserLimits limits;
+  service::Request request;
+  Refusal refusal;
+  std::size_t header_bytes = 0;
+  State state = State::start;
+  std::optional<Parser> parser;
+};
+
+RequestParser::RequestParser(ParserLimits limits) : impl_(std::make_unique<Impl>(limits)) {}
+RequestParser::~RequestParser() = default;
+
+std::size_t RequestParser::feed(std::string_view bytes) {
+  auto& i = *impl_;
+  std::size_t used = 0;
+  if (i.state == State::start) {
+    // RFC 9112 section 2.2: empty lines before a request are passed over.
+    while (used + 1 < bytes.size() && bytes[used] == '\r' && bytes[used + 1] == '\n') used += 2;
+    const auto rest = bytes.substr(used);
+    if (rest.empty() || rest == "\r") return used;
+    i.state = State::header;
+  }
+  while (used < bytes.size() && i.state != State::bad && i.step(bytes.substr(used), used)) {
+  }
+  return used;
+}
+
+RequestParser::State RequestParser::state() const noexcept { return impl_->state; }
+const Refusal& RequestParser::refusal() const noexcept { return impl_->refusal; }
+bool RequestParser::keep_alive() const noexcept { return impl_->parser->keep_alive(); }
+bool RequestParser::http_1_1() const noexcept { return impl_->parser->version() >= 11; }
+
+bool RequestParser::take_expect_continue() noexcept {
+  const bool expects = impl_->parser->expect_continue();
+  impl_->parser->expect_answered();
+  return expects;
+}
+
+service::Request& RequestParser::request() noexcept { return impl_->request; }
+void RequestParser::reset() { impl_->reset(); }
+
+}  // namespace deprov::server
