@@ -15,7 +15,8 @@
 namespace deprov::port {
 
 /// What a transaction was decided on. Each item is compared at commit; one that is no longer true makes
-/// the whole transaction answer `stale_read` and change nothing.
+/// the whole transaction answer `stale_read` and change nothing. Lanes are compared first, then integrations,
+/// resources, subjects, intents; the ops come after all of these.
 struct ReadSet {
   struct ResourceVersion {
     Scope scope;
@@ -51,11 +52,15 @@ namespace op {
 struct PutWorkspace {
   WorkspaceRow row;
 };
+// Where `row.version` is not the present one (0: there is none yet) the answer is `stale_read`; a put raises
+// it by 1.
+
 /// `row.version` 0 creates; otherwise it must be the present one. The last Owner of a workspace can be
 /// neither lowered nor removed: `conflict`.
 struct PutPrincipal {
   PrincipalRow row;
 };
+/// Nobody there: `not_found`.
 struct RemovePrincipal {
   WorkspaceId workspace;
   PrincipalId id;
@@ -64,6 +69,7 @@ struct RemovePrincipal {
 struct PutIntegration {
   IntegrationRow row;
 };
+/// A hash that belongs to another integration: `uniqueness`.
 struct PutGatewayToken {
   GatewayTokenRow row;
 };
@@ -74,12 +80,13 @@ struct ExpireGatewayTokens {
   WallTime at;
 };
 /// `row.version` 0 creates; otherwise it must be the present one. The new version is the old one plus 1.
-/// A `user_name_key` that a live resource of the type has: `uniqueness`.
+/// A `user_name_key` that a live resource of the type has: `uniqueness`. Another `type` than before: `conflict`.
 struct PutResource {
   ResourceRow row;
   bool keys_changed = true;  ///< false: external id, names and e-mails are as stored, their indexes are left alone
 };
-/// Raises version and `modified` of a resource without a precondition (busy groups do not starve).
+/// Raises version and `modified` of a resource without a precondition (busy groups do not starve). Nothing
+/// there: `not_found`.
 struct TouchResource {
   Scope scope;
   ResourceId id;
@@ -103,11 +110,13 @@ struct PutSubject {
 struct PutBinding {
   BindingRow row;
 };
+/// The same change of the same subject a second time: `conflict`.
 struct AppendChange {
   ChangeRow row;
 };
 /// `row.version` 0 creates; otherwise it must be the present one. A finished state moves the job out of
-/// the hot table. Where `lease` is given and not the job's current token: `fenced`.
+/// the hot table, and no put follows: `conflict`. The subject stays: `conflict`. Where `lease` is given and not
+/// the job's current token: `fenced`, before anything else. An id is used for one subject only.
 struct PutJob {
   JobRow row;
   std::optional<LeaseToken> lease;
@@ -120,6 +129,7 @@ struct PutLane {
 struct PutDue {
   DueRow row;
 };
+/// Nothing there: no effect.
 struct RemoveDue {
   Scope scope;
   ResourceId subject;
@@ -129,7 +139,8 @@ struct RemoveDue {
 struct PutWork {
   WorkRow row;
 };
-/// Moves the cursor of work whose present version is `version`; the payload is not written again.
+/// Moves the cursor of work whose present version is `version`, else `stale_read`; the payload is not written
+/// again.
 struct AdvanceWork {
   Scope scope;
   WorkId id;
@@ -137,6 +148,7 @@ struct AdvanceWork {
   std::string cursor;
   std::uint64_t done = 0;
 };
+/// Nothing there: no effect.
 struct RemoveWork {
   Scope scope;
   WorkId id;
@@ -254,6 +266,7 @@ class Reader {
 
   virtual Result<std::optional<SubjectRow>> subject(const Scope& scope, ResourceId id) = 0;
   virtual Result<std::optional<BindingRow>> binding(const Scope& scope, ResourceId subject) = 0;
+  /// Of those that are `bound` to the account; the lowest subject where there are several.
   virtual Result<std::optional<BindingRow>> binding_by_account(const Scope& scope,
                                                                std::string_view account_id) = 0;
 
@@ -277,6 +290,7 @@ class Reader {
   virtual Result<std::vector<WorkRow>> works(const Scope& scope, std::size_t limit) = 0;
   /// The newest unfinished work on the members of a group, without reading its payload.
   virtual Result<std::optional<WorkId>> last_work(const Scope& scope, ResourceId group) = 0;
+  /// Newest first.
   virtual Result<std::vector<ChangeRow>> changes(const Scope& scope, ResourceId subject, std::size_t limit) = 0;
 
   /// Records of one chain with `seq` greater than `after`, in order.

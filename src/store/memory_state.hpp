@@ -1,0 +1,127 @@
+// The ordered maps of the memory store, and how a failed transaction is undone.
+#pragma once
+
+#include <deprov/port/activity_chain.hpp>
+#include <deprov/port/store.hpp>
+#include <deque>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace deprov::store {
+
+using port::Scope;
+
+struct MemoryState {
+  template <class... K>
+  using Key = std::tuple<K...>;
+  struct Nothing {};
+  template <class... K>
+  using Index = std::map<Key<K...>, Nothing>;
+
+  std::map<WorkspaceId, port::WorkspaceRow> workspaces;
+  std::map<Key<WorkspaceId, PrincipalId>, port::PrincipalRow> principals;
+  std::map<port::Sha256, Key<WorkspaceId, PrincipalId>> principal_by_token;
+  std::map<Scope, port::IntegrationRow> integrations;
+  std::map<port::Sha256, port::GatewayTokenRow> tokens;
+
+  std::map<Key<Scope, ResourceId>, port::ResourceRow> resources;
+  Index<Scope, std::string, ResourceId> by_type;                            // live
+  std::map<Key<Scope, std::string>, std::uint64_t> resource_counts;         // live
+  std::map<Key<Scope, std::string, std::string>, ResourceId> by_user_name;  // live; scope, type, key
+  Index<Scope, std::string, ResourceId> by_external_id;                     // tombstones too
+  Index<Scope, std::string, ResourceId> by_display_name;                    // live
+  Index<Scope, std::string, ResourceId> by_email;                           // live
+
+  std::map<Key<Scope, ResourceId, ResourceId>, bool> members;  // group, member -> is a group
+  Index<Scope, ResourceId, ResourceId> member_of;              // member, group
+  std::map<Key<Scope, ResourceId>, std::uint64_t> group_sizes;
+
+  std::map<Key<Scope, ResourceId>, port::SubjectRow> subjects;
+  std::map<Key<Scope, ResourceId>, port::BindingRow> bindings;
+  Index<Scope, std::string, ResourceId> by_account;  // bound
+  std::map<Key<Scope, ResourceId, ChangeId>, port::ChangeRow> changes;
+
+  std::map<Key<Scope, JobId>, port::JobRow> jobs;  // unfinished
+  std::map<Key<Scope, JobId>, port::JobRow> finished_jobs;
+  Index<Scope, ResourceId, JobId> jobs_of;
+  Index<Scope, port::JobState, std::uint8_t, WallTime, JobId> job_queue;  // unfinished
+  std::map<Key<Scope, port::JobState>, std::uint64_t> job_counts;
+
+  std::map<Scope, port::LaneRow> lanes;
+  std::map<Key<Scope, ResourceId, std::string>, port::DueRow> dues;
+  Index<Scope, WallTime, ResourceId, std::string> due_order;
+  std::map<Key<Scope, WorkId>, port::WorkRow> works;
+  Index<Scope, ResourceId, WorkId> works_of;  // group
+
+  std::map<Scope, std::vector<port::ActivityRow>> chains;
+  std::map<Key<Scope, std::string, std::int64_t>, std::uint64_t> counters;  // minute -> amount
+};
+
+/// Changes maps, and takes the changes back in reverse order.
+class Undo {
+ public:
+  template <class Map, class K, class V>
+  void put(Map& map, K key, V value) {
+    auto it = map.find(key);
+    if (it == map.end()) {
+      map.emplace(key, std::move(value));
+      steps_.emplace_back([&map, key = std::move(key)] { map.erase(key); });
+    } else {
+      steps_.emplace_back(
+          [&map, key = std::move(key), old = std::move(it->second)]() mutable { map[key] = std::move(old); });
+      it->second = std::move(value);
+    }
+  }
+  template <class Map, class K>
+  void erase(Map& map, const K& key) {
+    auto it = map.find(key);
+    if (it == map.end()) return;
+    steps_.emplace_back(
+        [&map, key = it->first, old = std::move(it->second)]() mutable { map.emplace(key, std::move(old)); });
+    map.erase(it);
+  }
+  /// Counters at zero have no row.
+  template <class Map, class K>
+  void add(Map& map, const K& key, std::int64_t delta) {
+    const auto it = map.find(key);
+    const auto now = static_cast<std::int64_t>(it == map.end() ? 0 : it->second) + delta;
+    if (now == 0) {
+      erase(map, key);
+    } else {
+      put(map, key, static_cast<std::uint64_t>(now));
+    }
+  }
+  template <class Vector, class V>
+  void append(Vector& vector, V value) {
+    vector.push_back(std::move(value));
+    steps_.emplace_back([&vector] { vector.pop_back(); });
+  }
+  void roll_back() {
+    for (auto it = steps_.rbegin(); it != steps_.rend(); ++it) (*it)();
+    steps_.clear();
+  }
+
+ private:
+  std::vector<port::Task> steps_;
+};
+
+/// Calls `f(key, value)` from `start` on, in order, until it answers false.
+template <class Map, class F>
+void each_from(const Map& map, const typename Map::key_type& start, F&& f) {
+  for (auto it = map.lower_bound(start); it != map.end(); ++it)
+    if (!f(it->first, it->second)) return;
+}
+
+/// Applies a whole transaction or nothing of it.
+[[nodiscard]] Result<port::Committed> apply_transaction(MemoryState& state, const port::Crypto& crypto,
+                                                        const port::Transaction& txn);
+
+/// A Reader of what `state` is now; it must not outlive the lock under which it was made.
+[[nodiscard]] std::unique_ptr<port::Reader> make_memory_reader(const MemoryState& state);
+
+}  // namespace deprov::store

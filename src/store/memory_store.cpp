@@ -1,0 +1,151 @@
+#include <deprov/store/memory_store.hpp>
+#include <deque>
+#include <mutex>
+#include <set>
+#include "memory_state.hpp"
+#include "problems.hpp"
+
+namespace deprov::store {
+namespace {
+
+using namespace port;
+
+template <class T>
+using Done = UniqueFunction<void(Result<T>)>;
+
+/// The transaction ids of the last commits.
+class Remembered {
+ public:
+  explicit Remembered(std::size_t bound) : bound_(bound) {}
+  void add(TxnId id) {
+    if (!known_.insert(id).second) return;
+    order_.push_back(id);
+    while (order_.size() > bound_) {
+      known_.erase(order_.front());
+      order_.pop_front();
+    }
+  }
+  [[nodiscard]] bool has(TxnId id) const { return known_.contains(id); }
+
+ private:
+  std::size_t bound_;
+  std::set<TxnId> known_;
+  std::deque<TxnId> order_;
+};
+
+/// What the tasks on an executor share with the store, so that they may outlive it.
+struct Core {
+  Core(const Crypto& c, MemoryStoreOptions o)
+      : crypto(c), options(std::move(o)), remembered(options.remembered_transactions) {}
+
+  std::recursive_mutex mutex;  // a body may ask for stats
+  const Crypto& crypto;
+  MemoryStoreOptions options;
+  MemoryState state;
+  Remembered remembered;
+  StoreStats stats;
+  bool open = true;
+
+  Result<Committed> commit(const Transaction& txn) {
+    std::optional<CommitFault> fault;
+    if (options.fault) fault = options.fault(txn);
+    if (fault && !fault->applied) return fault->error;
+    auto result = apply_transaction(state, crypto, txn);
+    if (result) {
+      remembered.add(txn.id);
+      ++stats.commits;
+      ++stats.batches;
+    } else if (result.error().code() == Errc::stale_read) {
+      ++stats.conflicts;
+    }
+    if (fault && result) return fault->error;
+    return result;
+  }
+  Result<Committed> transact(DecideBody& body) {
+    const auto reader = make_memory_reader(state);
+    auto txn = body(*reader);
+    if (!txn) return txn.error();
+    return commit(*txn);
+  }
+};
+
+class MemoryStore final : public Store {
+ public:
+  MemoryStore(const Crypto& crypto, MemoryStoreOptions options)
+      : core_(std::make_shared<Core>(crypto, std::move(options))) {}
+  MemoryStore(const MemoryStore&) = delete;
+  MemoryStore& operator=(const MemoryStore&) = delete;
+  ~MemoryStore() override {
+    const std::lock_guard lock(core_->mutex);
+    core_->open = false;
+  }
+
+  void view(ViewBody body, Done<void> done) override {
+    Result<void> result;
+    {
+      const std::lock_guard lock(core_->mutex);
+      const auto reader = make_memory_reader(core_->state);
+      result = body(*reader);
+    }
+    finish(std::move(done), std::move(result));
+  }
+
+  void commit(Transaction txn, Done<Committed> done) override {
+    run<Committed>([txn = std::move(txn)](Core& core) { return core.commit(txn); }, std::move(done));
+  }
+  void transact(DecideBody body, Done<Committed> done) override {
+    run<Committed>([body = std::move(body)](Core& core) mutable { return core.transact(body); }, std::move(done));
+  }
+  void committed(TxnId id, Done<bool> done) override {
+    run<bool>([id](Core& core) -> Result<bool> { return core.remembered.has(id); }, std::move(done));
+  }
+
+  [[nodiscard]] StoreStats stats() const override {
+    const std::lock_guard lock(core_->mutex);
+    return core_->stats;
+  }
+
+ private:
+  template <class T>
+  void finish(Done<T> done, Result<T> result) {
+    if (!core_->options.executor) return done(std::move(result));
+    core_->options.executor->post(
+        [done = std::move(done), result = std::move(result)]() mutable { done(std::move(result)); });
+  }
+
+  /// In the call, or as a task of the executor whose completion is another task.
+  template <class T, class F>
+  void run(F work, Done<T> done) {
+    if (!core_->options.executor) {
+      auto result = [&] {
+        const std::lock_guard lock(core_->mutex);
+        return work(*core_);
+      }();
+      return done(std::move(result));
+    }
+    {
+      const std::lock_guard lock(core_->mutex);
+      ++core_->stats.queued;
+    }
+    core_->options.executor->post([core = core_, work = std::move(work), done = std::move(done)]() mutable {
+      auto result = [&]() -> Result<T> {
+        const std::lock_guard lock(core->mutex);
+        --core->stats.queued;
+        if (!core->open) return store_closed();
+        return work(*core);
+      }();
+      core->options.executor->post(
+          [done = std::move(done), result = std::move(result)]() mutable { done(std::move(result)); });
+    });
+  }
+
+  std::shared_ptr<Core> core_;
+};
+
+}  // namespace
+
+std::unique_ptr<Store> make_memory_store(const Crypto& crypto, MemoryStoreOptions options) {
+  return std::make_unique<MemoryStore>(crypto, std::move(options));
+}
+
+}  // namespace deprov::store
