@@ -33,7 +33,7 @@ asio::mutable_buffer Connection::Input::prepare(bool much) {
     if (!much && data_.size() > small_input) data_ = std::vector<char>(small_input);
   }
   if (data_.size() - end_ < want / 2) {
-    std::memmove(data_.data(), data_.data() + begin_, end_ - begin_);
+    if (begin_ != end_) std::memmove(data_.data(), data_.data() + begin_, end_ - begin_);
     end_ -= begin_;
     begin_ = 0;
     if (data_.size() - end_ < want / 2) data_.resize(end_ + want);

@@ -1,6 +1,7 @@
 // What stands behind the server in these tests.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deprov/server/server.hpp>
 #include <deque>
