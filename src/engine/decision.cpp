@@ -1,0 +1,423 @@
+#include "engine/decision.hpp"
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
+#include <deprov/policy/plan.hpp>
+#include <deprov/scim/fold.hpp>
+#include <unordered_set>
+#include <utility>
+
+namespace deprov::engine {
+
+namespace {
+
+constexpr std::uint8_t access_priority = 1;
+constexpr std::uint8_t bind_priority = 9;
+constexpr std::size_t max_group_depth = 32;
+
+/// Stands in where this program does not know the connector kind: the plan then names what policy wants, and
+/// the lane holds the job with that reason.
+const connector::Description& unknown_app() {
+  static const connector::Description description = [] {
+    connector::Description d;
+    d.of(connector::Operation::find).supported = true;
+    d.of(connector::Operation::disable).supported = true;
+    d.of(connector::Operation::enable).supported = true;
+    d.of(connector::Operation::revoke_sessions).supported = true;
+    return d;
+  }();
+  return description;
+}
+
+}  // namespace
+
+Decision::Decision(port::Reader& reader, const IntegrationContext& context, const Evidence& evidence,
+                   port::Random& random, WallTime now)
+    : reader_(reader), context_(context), evidence_(evidence), random_(random), now_(now) {
+  txn_.id = new_id<TxnId>();
+  txn_.reads.integrations.push_back({context.row.scope, context.row.version});
+}
+
+port::Transaction Decision::take() {
+  if (txn_.ops.empty()) txn_.reads = {};
+  return std::move(txn_);
+}
+
+json::object Decision::evidence_json() const {
+  json::object o;
+  if (!evidence_.request.empty()) o["request"] = evidence_.request;
+  if (!evidence_.method.empty()) o["method"] = evidence_.method;
+  if (!evidence_.source.empty()) o["source"] = evidence_.source;
+  if (!evidence_.dialect_rules.empty()) {
+    json::array rules;
+    for (const auto& r : evidence_.dialect_rules) rules.emplace_back(r);
+    o["dialect_rules"] = std::move(rules);
+  }
+  return o;
+}
+
+void Decision::record(std::string event, const json::object& detail, ResourceId subject, JobId job) {
+  port::op::AppendActivity a;
+  a.scope = scope();
+  a.at = now_;
+  a.event = std::move(event);
+  a.actor = evidence_.actor;
+  a.subject = subject;
+  a.job = job;
+  a.detail = json::serialize(detail);
+  random_.fill(a.salt);
+  txn_.ops.emplace_back(std::move(a));
+}
+
+void Decision::change(idp::ChangeKind kind, ResourceId subject, ResourceId group, std::uint64_t count) {
+  port::ChangeRow row;
+  row.scope = scope();
+  row.id = new_id<ChangeId>();
+  row.subject = subject;
+  row.group = group;
+  row.kind = kind;
+  row.at = evidence_.at;
+  row.source = evidence_.source;
+  row.request = evidence_.request;
+  row.count = count;
+  txn_.ops.emplace_back(port::op::AppendChange{std::move(row)});
+}
+
+void Decision::put(const SubjectState& state) { txn_.ops.emplace_back(port::op::PutSubject{state.subject}); }
+
+Result<SubjectState> Decision::load(ResourceId id) {
+  SubjectState state;
+  DEPROV_TRY(row, reader_.subject(scope(), id));
+  if (row) {
+    state.subject = std::move(*row);
+    state.stored = true;
+    txn_.reads.subjects.push_back({scope(), id, state.subject.grants_version});
+  } else {
+    state.subject.scope = scope();
+    state.subject.id = id;
+    txn_.reads.subjects.push_back({scope(), id, 0});
+  }
+  return state;
+}
+
+Result<const std::vector<ResourceId>*> Decision::entitling() {
+  if (!entitling_) {
+    std::vector<ResourceId> ids;
+    for (const auto& ref : context_.policy.entitling_groups) {
+      if (!ref.id.empty()) {
+        if (const auto id = ResourceId::parse(ref.id)) ids.push_back(*id);
+        continue;
+      }
+      port::ResourceKey key;
+      key.attribute = ref.external_id.empty() ? port::ResourceKey::Attribute::display_name
+                                              : port::ResourceKey::Attribute::external_id;
+      key.value = ref.external_id.empty() ? scim::fold(ref.display_name) : ref.external_id;
+      DEPROV_TRY(groups, reader_.resources_by_key(scope(), "Group", key, 100));
+      for (const auto& g : groups) ids.push_back(g.id);
+    }
+    std::sort(ids.begin(), ids.end());
+    entitling_ = std::move(ids);
+  }
+  return &*entitling_;
+}
+
+bool Decision::entitles_by(const port::ResourceRow& group) const {
+  if (group.deleted) return false;
+  return std::any_of(context_.policy.entitling_groups.begin(), context_.policy.entitling_groups.end(),
+                     [&](const policy::GroupRef& ref) {
+                       if (!ref.id.empty()) return group.id.str() == scim::fold(ref.id);
+                       if (!ref.external_id.empty()) return group.external_id == ref.external_id;
+                       return group.display_name_key == scim::fold(ref.display_name);
+                     });
+}
+
+// R1: one entitling group, directly or through groups that contain each other, is enough.
+Result<bool> Decision::entitled(ResourceId subject, const MembershipOverlay& overlay) {
+  if (context_.policy.entitling_groups.empty()) return true;
+  DEPROV_TRY(wanted, entitling());
+  if (wanted->empty()) return false;
+  DEPROV_TRY(level, reader_.groups_of(scope(), subject));
+  if (!overlay.group.is_nil()) {
+    std::erase(level, overlay.group);
+    if (!overlay.removed) level.push_back(overlay.group);
+  }
+  std::unordered_set<ResourceId> seen;
+  for (std::size_t depth = 0; depth < max_group_depth && !level.empty(); ++depth) {
+    std::vector<ResourceId> above;
+    for (const auto& group : level) {
+      if (!seen.insert(group).second) continue;
+      if (std::binary_search(wanted->begin(), wanted->end(), group)) return true;
+      DEPROV_TRY(parents, reader_.groups_of(scope(), group));
+      above.insert(above.end(), parents.begin(), parents.end());
+    }
+    level = std::move(above);
+  }
+  return false;
+}
+
+Result<bool> Decision::has_access(const SubjectState& state, const MembershipOverlay& overlay) {
+  bool live = false;
+  if (state.resource) {
+    live = !state.resource->deleted && state.resource->active;
+  } else {
+    DEPROV_TRY(row, reader_.resource(scope(), state.subject.id));
+    live = row && !row->deleted && row->active;
+  }
+  if (!live) return false;
+  return entitled(state.subject.id, overlay);
+}
+
+port::JobRow Decision::new_job(const port::SubjectRow& subject, port::JobKind kind, std::string plan) {
+  port::JobRow job;
+  job.scope = scope();
+  job.id = new_id<JobId>();
+  job.subject = subject.id;
+  job.generation = subject.generation;
+  job.kind = kind;
+  job.state = port::JobState::ready;
+  job.priority = kind == port::JobKind::bind ? bind_priority : access_priority;
+  job.created = now_;
+  job.due = now_;
+  job.deadline = now_ + context_.policy.deadline;
+  job.evidence_at = subject.evidence_at;
+  job.cause = kind == port::JobKind::bind ? idp::Cause::provisioned : subject.cause;
+  job.via_group = subject.via_group;
+  job.via_inferred = subject.via_inferred;
+  job.plan = std::move(plan);
+  return job;
+}
+
+Result<void> Decision::supersede(port::SubjectRow& subject, std::string_view why, bool& acted, bool& running) {
+  acted = false;
+  running = false;
+  if (subject.job.is_nil()) return {};
+  DEPROV_TRY(job, reader_.job(scope(), subject.job));
+  if (!job || port::is_finished(job->state)) return {};
+  DEPROV_TRY(plan, policy::parse_plan(job->plan));
+  acted = plan.acted();
+  // A running job sees the new generation between its steps; to take it away here would hide what it did.
+  if (job->state == port::JobState::running || job->state == port::JobState::waiting_async) {
+    running = true;
+    return {};
+  }
+  port::JobRow row = std::move(*job);
+  row.state = port::JobState::superseded;
+  row.finished = now_;
+  row.reason = std::string(why);
+  row.lease = {};
+  record("job.superseded", {{"reason", why}, {"acted", acted}}, subject.id, row.id);
+  txn_.ops.emplace_back(port::op::PutJob{std::move(row), std::nullopt});
+  return {};
+}
+
+Result<void> Decision::end_access(SubjectState& state, const End& end) {
+  auto& s = state.subject;
+  bool acted = false;
+  bool running = false;
+  DEPROV_CHECK(supersede(s, "a newer intent ends access", acted, running));
+  s.access = false;
+  ++s.generation;
+  s.desired = port::Desired::no_access;
+  s.cause = end.cause;
+  s.via_group = end.via;
+  s.via_inferred = end.inferred;
+  s.evidence_at = end.evidence_at;
+  s.policy_version = context_.row.policy_version;
+  const auto& app = context_.connector != nullptr ? *context_.connector : unknown_app();
+  auto job = new_job(s, port::JobKind::remove_access,
+                     policy::to_text(policy::plan_removal(context_.policy, end.cause, app)));
+  s.job = job.id;
+  put(state);
+  json::object detail = evidence_json();
+  detail["cause"] = idp::to_string(end.cause);
+  if (!end.via.is_nil()) {
+    detail["via_group"] = end.via.str();
+    detail["inferred"] = end.inferred;
+  }
+  if (!end.reason.empty()) detail["reason"] = end.reason;
+  detail["generation"] = s.generation;
+  record("removal.requested", detail, s.id, job.id);
+  txn_.ops.emplace_back(port::op::PutJob{std::move(job), std::nullopt});
+  return {};
+}
+
+Result<void> Decision::regain_access(SubjectState& state) {
+  auto& s = state.subject;
+  const bool had_ended = s.desired == port::Desired::no_access;
+  s.access = true;
+  ++s.generation;
+  s.desired = port::Desired::access;
+  s.policy_version = context_.row.policy_version;
+  json::object detail = evidence_json();
+  detail["generation"] = s.generation;
+  if (!had_ended) {
+    put(state);
+    record("access.granted", detail, s.id);
+    return {};
+  }
+  bool acted = false;
+  bool running = false;
+  DEPROV_CHECK(supersede(s, "access came back", acted, running));
+  s.cause = idp::Cause::restored;
+  s.via_group = {};
+  s.via_inferred = false;
+  s.evidence_at = evidence_.at;
+  DEPROV_TRY(binding, reader_.binding(scope(), s.id));
+  const auto last = binding ? binding->last_set : port::AccountState::untouched;
+  JobId job_id;
+  if (last == port::AccountState::removed) {
+    record("access.without_account", detail, s.id);
+  } else if (running || acted || last == port::AccountState::disabled) {
+    const auto& app = context_.connector != nullptr ? *context_.connector : unknown_app();
+    auto job = new_job(s, port::JobKind::restore_access, policy::to_text(policy::plan_restore(app)));
+    job_id = s.job = job.id;
+    txn_.ops.emplace_back(port::op::PutJob{std::move(job), std::nullopt});
+  }
+  put(state);
+  record("access.restored", detail, s.id, job_id);
+  return {};
+}
+
+Result<void> Decision::user_effect(const Effect& effect) {
+  const auto& after = *effect.after;
+  const bool created = !effect.before || (effect.before->deleted && !after.deleted);
+  const bool was_active = effect.before && !effect.before->deleted && effect.before->active;
+  const bool is_active = !after.deleted && after.active;
+  txn_.ops.emplace_back(port::op::PutResource{after, effect.keys_changed});
+
+  json::object detail = evidence_json();
+  if (!effect.changed_attributes.empty()) {
+    json::array names;
+    for (const auto& n : effect.changed_attributes) names.emplace_back(n);
+    detail["attributes"] = std::move(names);
+  }
+  if (!created && was_active == is_active && !after.deleted) {
+    change(effect.renamed ? idp::ChangeKind::renamed : idp::ChangeKind::updated, after.id, {});
+    record(effect.renamed ? "user.renamed" : "user.updated", detail, after.id);
+    return {};
+  }
+
+  DEPROV_TRY(state, load(after.id));
+  state.resource = after;
+  auto& s = state.subject;
+  DEPROV_TRY(access, has_access(state));
+  if (created) {
+    change(idp::ChangeKind::created, after.id, {});
+    detail["active"] = is_active;
+    detail["access"] = access;
+    record(effect.before ? "user.returned" : "user.created", detail, after.id);
+    if (access && !s.access && s.desired == port::Desired::no_access) {
+      DEPROV_CHECK(regain_access(state));
+    } else {
+      if (access && !s.access) {
+        s.access = true;
+        s.desired = port::Desired::access;
+        ++s.generation;
+        s.policy_version = context_.row.policy_version;
+      }
+      put(state);
+    }
+    // R12: the account is looked up early, so that a removal knows where to go.
+    if (context_.connector != nullptr && context_.connector->of(connector::Operation::find).supported) {
+      auto job = new_job(s, port::JobKind::bind, policy::to_text(policy::plan_bind()));
+      job.evidence_at = evidence_.at;
+      txn_.ops.emplace_back(port::op::PutJob{std::move(job), std::nullopt});
+    }
+    return {};
+  }
+
+  const auto kind = after.deleted ? idp::ChangeKind::deleted
+                    : is_active   ? idp::ChangeKind::reactivated
+                                  : idp::ChangeKind::deactivated;
+  change(kind, after.id, {});
+  if (!is_active) {
+    s.last_deactivated = evidence_.at;
+    const bool recent_loss =
+        s.last_group_lost_at.micros != 0 && evidence_.at - s.last_group_lost_at <= context_.policy.settle;
+    if (s.access) {
+      End end;
+      end.cause = after.deleted ? idp::Cause::hard_deleted : idp::Cause::deactivated;
+      end.evidence_at = evidence_.at;
+      if (recent_loss) {  // R2: the two met within the window
+        end.via = s.last_group_lost;
+        end.inferred = true;
+        end.evidence_at = std::min(end.evidence_at, s.last_group_lost_at);
+        txn_.ops.emplace_back(port::op::RemoveDue{scope(), s.id, "settle"});
+      }
+      return end_access(state, end);
+    }
+    record(after.deleted ? "user.deleted" : "user.deactivated", detail, after.id);
+    put(state);
+    return {};
+  }
+  if (access && !s.access) return regain_access(state);
+  record("user.reactivated", detail, after.id);
+  put(state);
+  return {};
+}
+
+Result<void> Decision::reevaluate_later(ResourceId group, idp::Cause cause, std::uint64_t count) {
+  port::WorkRow work;
+  work.scope = scope();
+  work.group = group;
+  work.kind = "reevaluate";
+  work.payload = json::serialize(
+      json::object{{"cause", idp::to_string(cause)}, {"actor", evidence_.actor}, {"request", evidence_.request}});
+  work.total = count;
+  work.created = evidence_.at;
+  DEPROV_TRY(last, reader_.last_work(scope(), group));
+  work.id = new_id<WorkId>();
+  // Work on one group is done in the order of its ids, and two of one millisecond have none.
+  for (auto t = now_; last && work.id <= *last; t = t + std::chrono::milliseconds(1))
+    work.id = random_.id<WorkId>(t);
+  txn_.ops.emplace_back(port::op::PutWork{std::move(work)});
+  return {};
+}
+
+Result<void> Decision::group_effect(const Effect& effect) {
+  const auto& after = *effect.after;
+  txn_.ops.emplace_back(port::op::PutResource{after, effect.keys_changed});
+  json::object detail = evidence_json();
+  detail["group"] = after.id.str();
+  if (!effect.before) {
+    change(idp::ChangeKind::group_created, {}, after.id);
+    record("group.created", detail);
+    return {};
+  }
+  if (after.deleted) {
+    DEPROV_TRY(count, reader_.member_count(scope(), after.id));
+    change(idp::ChangeKind::group_deleted, {}, after.id, count);
+    detail["members"] = count;
+    record("group.deleted", detail);
+    if (count != 0) return reevaluate_later(after.id, idp::Cause::group_deleted, count);
+    return {};
+  }
+  change(effect.renamed ? idp::ChangeKind::group_renamed : idp::ChangeKind::group_updated, {}, after.id);
+  record(effect.renamed ? "group.renamed" : "group.updated", detail);
+  if (entitles_by(*effect.before) != entitles_by(after)) {
+    DEPROV_TRY(count, reader_.member_count(scope(), after.id));
+    if (count != 0) return reevaluate_later(after.id, idp::Cause::lost_entitling_group, count);
+  }
+  return {};
+}
+
+Result<bool> Decision::effect(const Effect& effect, const Limits& limits) {
+  bool deferred = false;
+  if (effect.after) {
+    if (effect.after->type == "User") {
+      DEPROV_CHECK(user_effect(effect));
+    } else if (effect.after->type == "Group") {
+      DEPROV_CHECK(group_effect(effect));
+    } else {
+      txn_.ops.emplace_back(port::op::PutResource{*effect.after, effect.keys_changed});
+      record("resource.changed", evidence_json(), effect.after->id);
+    }
+  }
+  if (!effect.members.empty()) {
+    DEPROV_TRY(d, members_effect(effect, limits));
+    deferred = d;
+  }
+  return deferred;
+}
+
+}  // namespace deprov::engine

@@ -1,0 +1,240 @@
+// Members of groups: who lost or gained a group, at once or in pieces.
+#include <algorithm>
+#include <boost/json/serialize.hpp>
+#include <map>
+#include <utility>
+#include "engine/decision.hpp"
+
+namespace deprov::engine {
+
+Result<void> Decision::member_changed(const port::MemberRow& member, bool added) {
+  if (added) {
+    txn_.ops.emplace_back(port::op::AddMember{scope(), member});
+  } else {
+    txn_.ops.emplace_back(port::op::RemoveMember{scope(), member.group, member.member});
+  }
+  const bool entitling_matters = !context_.policy.entitling_groups.empty();
+  if (member.member_is_group) {
+    if (entitling_matters) {
+      DEPROV_TRY(count, reader_.member_count(scope(), member.member));
+      if (count != 0) return reevaluate_later(member.member, idp::Cause::lost_entitling_group, count);
+    }
+    return {};
+  }
+  if (added && !entitling_matters) return {};
+  DEPROV_TRY(state, load(member.member));
+  if (!state.stored) return {};
+  auto& s = state.subject;
+  const MembershipOverlay overlay{member.group, !added};
+  if (added) {
+    if (s.access) {
+      // A grant within the settle window makes the loss good (R14); the evaluation then finds nothing to do.
+      return {};
+    }
+    DEPROV_TRY(access, has_access(state, overlay));
+    if (access) return regain_access(state);
+    return {};
+  }
+  change(idp::ChangeKind::removed_from_group, member.member, member.group);
+  return lost_group(state, member.group, idp::Cause::lost_entitling_group, overlay);
+}
+
+Result<void> Decision::lost_group(SubjectState& state, ResourceId group, idp::Cause cause,
+                                  const MembershipOverlay& overlay) {
+  auto& s = state.subject;
+  s.last_group_lost = group;
+  s.last_group_lost_at = evidence_.at;
+  if (s.access) {
+    DEPROV_TRY(access, has_access(state, overlay));
+    if (!access) {
+      if (context_.policy.settle.count() == 0) {
+        End end;
+        end.cause = cause;
+        end.via = group;
+        end.evidence_at = evidence_.at;
+        return end_access(state, end);
+      }
+      port::DueRow due;
+      due.scope = scope();
+      due.subject = s.id;
+      due.kind = "settle";
+      due.since = evidence_.at;
+      due.at = evidence_.at + context_.policy.settle;
+      due.payload = json::serialize(json::object{{"cause", idp::to_string(cause)}, {"via", group.str()}});
+      txn_.ops.emplace_back(port::op::PutDue{std::move(due)});
+      json::object detail = evidence_json();
+      detail["via_group"] = group.str();
+      detail["cause"] = idp::to_string(cause);
+      detail["decided_at"] = to_rfc3339(evidence_.at + context_.policy.settle);
+      record("removal.settling", detail, s.id);
+    }
+  } else if (s.desired == port::Desired::no_access && s.via_group.is_nil() && s.last_deactivated.micros != 0 &&
+             evidence_.at - s.last_deactivated <= context_.policy.settle) {
+    // R2: the loss of the group came after the deactivation that it explains.
+    s.via_group = group;
+    s.via_inferred = true;
+    record("removal.refined", {{"via_group", group.str()}, {"inferred", true}}, s.id, s.job);
+  }
+  put(state);
+  return {};
+}
+
+Result<void> Decision::evaluate(ResourceId subject, idp::Cause cause, ResourceId via, WallTime evidence_at,
+                                bool settled) {
+  DEPROV_TRY(state, load(subject));
+  if (settled) txn_.ops.emplace_back(port::op::RemoveDue{scope(), subject, "settle"});
+  if (!state.stored) return {};
+  DEPROV_TRY(access, has_access(state));
+  if (state.subject.access && !access) {
+    if (!settled && context_.policy.settle.count() != 0) return lost_group(state, via, cause, {});
+    End end;
+    end.cause = cause;
+    end.via = via;
+    end.evidence_at = evidence_at;
+    return end_access(state, end);
+  }
+  if (!state.subject.access && access) return regain_access(state);
+  if (settled) record("removal.settled", {{"kept", true}, {"via_group", via.str()}}, subject);
+  return {};
+}
+
+Result<bool> Decision::members_effect(const Effect& effect, const Limits& limits) {
+  std::uint64_t named = 0;
+  bool replaces = false;
+  for (const auto& step : effect.members) {
+    named += step.members.size();
+    replaces = replaces || step.kind == MemberStep::Kind::replace;
+  }
+  DEPROV_TRY(pending, reader_.last_work(scope(), effect.group));
+  std::uint64_t present = 0;
+  if (replaces) {
+    DEPROV_TRY(count, reader_.member_count(scope(), effect.group));
+    present = count;
+  }
+  // What is still being worked off on this group comes first; later requests queue behind it.
+  if (pending || named + present > limits.inline_members) {
+    DEPROV_CHECK(defer_members(effect, named + present));
+    return true;
+  }
+
+  std::map<ResourceId, std::pair<port::MemberRow, bool>> wanted;
+  for (const auto& step : effect.members) {
+    if (step.kind == MemberStep::Kind::replace) {
+      for (auto& [id, want] : wanted) want.second = false;
+      std::optional<ResourceId> after;
+      for (bool more = true; more;) {
+        DEPROV_TRY(page, reader_.members(scope(), effect.group, after, 500));
+        for (const auto& m : page.rows) wanted[m.member] = {m, false};
+        more = page.more && !page.rows.empty();
+        if (more) after = page.rows.back().member;
+      }
+    }
+    for (const auto& m : step.members) {
+      auto row = m;
+      row.group = effect.group;
+      wanted[m.member] = {row, step.kind != MemberStep::Kind::remove};
+    }
+  }
+  std::uint64_t added = 0;
+  std::uint64_t removed = 0;
+  for (const auto& [id, want] : wanted) {
+    DEPROV_TRY(is, reader_.is_member(scope(), effect.group, id));
+    if (is == want.second) continue;
+    ++(want.second ? added : removed);
+    DEPROV_CHECK(member_changed(want.first, want.second));
+  }
+  if (added + removed == 0) return false;
+  if (!effect.after) txn_.ops.emplace_back(port::op::TouchResource{scope(), effect.group, now_});
+  if (added != 0) change(idp::ChangeKind::added_to_group, {}, effect.group, added);
+  if (removed != 0 && present != 0 && removed == present && added == 0)
+    change(idp::ChangeKind::group_emptied, {}, effect.group, removed);
+  json::object detail = evidence_json();
+  detail["group"] = effect.group.str();
+  detail["added"] = added;
+  detail["removed"] = removed;
+  record("group.members_changed", detail);
+  return false;
+}
+
+Result<void> Decision::defer_members(const Effect& effect, std::uint64_t count) {
+  port::WorkRow work;
+  work.scope = scope();
+  work.group = effect.group;
+  work.kind = "members";
+  work.payload = encode_members(effect.members);
+  work.total = count;
+  work.created = evidence_.at;
+  work.cursor = "";
+  DEPROV_TRY(last, reader_.last_work(scope(), effect.group));
+  work.id = new_id<WorkId>();
+  for (auto t = now_; last && work.id <= *last; t = t + std::chrono::milliseconds(1))
+    work.id = random_.id<WorkId>(t);
+  if (!effect.after) txn_.ops.emplace_back(port::op::TouchResource{scope(), effect.group, now_});
+  json::object detail = evidence_json();
+  detail["group"] = effect.group.str();
+  detail["members_named"] = count;
+  detail["work"] = work.id.str();
+  record("group.members_requested", detail);
+  txn_.ops.emplace_back(port::op::PutWork{std::move(work)});
+  return {};
+}
+
+namespace {
+void put_u32(std::string& out, std::uint32_t v) {
+  for (unsigned i = 0; i < 4; ++i) out.push_back(static_cast<char>((v >> (8U * i)) & 0xFFU));
+}
+}  // namespace
+
+// Per step: its kind, the number of members (little-endian), then 16 bytes of id and one of kind for each.
+// The members of a step are sorted, so that a replacement is one merge.
+std::string encode_members(const std::vector<MemberStep>& steps) {
+  std::string out;
+  for (const auto& step : steps) {
+    std::vector<std::pair<ResourceId, bool>> ids;
+    ids.reserve(step.members.size());
+    for (const auto& m : step.members) ids.emplace_back(m.member, m.member_is_group);
+    std::sort(ids.begin(), ids.end());
+    ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+    out.push_back(static_cast<char>(step.kind));
+    put_u32(out, static_cast<std::uint32_t>(ids.size()));
+    out.reserve(out.size() + ids.size() * 17);
+    for (const auto& [id, is_group] : ids) {
+      out.append(reinterpret_cast<const char*>(id.value.bytes.data()), id.value.bytes.size());
+      out.push_back(is_group ? '\1' : '\0');
+    }
+  }
+  return out;
+}
+
+Result<std::vector<MemberStep>> decode_members(std::string_view payload, ResourceId group) {
+  const auto bad = [] {
+    return Error(Errc::store_corrupt, "stored members of a request do not decode", "work",
+                 "restore the store from a backup");
+  };
+  std::vector<MemberStep> steps;
+  std::size_t i = 0;
+  while (i < payload.size()) {
+    if (payload.size() - i < 5) return bad();
+    const auto kind = static_cast<std::uint8_t>(payload[i]);
+    if (kind > static_cast<std::uint8_t>(MemberStep::Kind::replace)) return bad();
+    std::uint32_t count = 0;
+    for (unsigned k = 0; k < 4; ++k)
+      count |= static_cast<std::uint32_t>(static_cast<std::uint8_t>(payload[i + 1 + k])) << (8U * k);
+    i += 5;
+    if ((payload.size() - i) / 17 < count) return bad();
+    MemberStep step;
+    step.kind = static_cast<MemberStep::Kind>(kind);
+    step.members.reserve(count);
+    for (std::uint32_t n = 0; n < count; ++n, i += 17) {
+      port::MemberRow row;
+      row.group = group;
+      std::copy_n(payload.data() + i, 16, reinterpret_cast<char*>(row.member.value.bytes.data()));
+      row.member_is_group = payload[i + 16] != '\0';
+      step.members.push_back(row);
+    }
+    steps.push_back(std::move(step));
+  }
+  return steps;
+}
+
+}  // namespace deprov::engine

@@ -1,0 +1,174 @@
+// A lane: all jobs of one connection, their order, their limits, and who may carry them out.
+#pragma once
+
+#include <deprov/connector/connector.hpp>
+#include <deprov/policy/plan.hpp>
+#include <deprov/policy/policy.hpp>
+#include <deprov/port/clock.hpp>
+#include <deprov/port/executor.hpp>
+#include <deprov/port/random.hpp>
+#include <deprov/port/store.hpp>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+#include "jobs/limiter.hpp"
+
+namespace deprov::jobs {
+
+/// What a lane asks of the engine above it. Outlives every lane. Called on the executor, save `has_access`,
+/// which runs inside views.
+class LaneHost {
+ public:
+  virtual ~LaneHost() = default;
+  /// R1 and R5: whether the subject has access by what the reader shows.
+  virtual Result<bool> has_access(port::Reader& reader, const port::Scope& scope, ResourceId subject) = 0;
+  virtual void activity_appended(const port::Scope& scope) = 0;
+  virtual void count_attempt(connector::Operation operation, connector::Outcome outcome) = 0;
+  virtual void count_finished(port::JobState state, std::optional<Duration> time_to_deprovision) = 0;
+};
+
+struct LanePorts {
+  port::Executor& executor;
+  port::Clock& clock;
+  port::Random& random;
+  port::Store& store;
+};
+
+struct LaneOptions {
+  std::string node;
+  Duration lease = std::chrono::seconds(30);
+  std::size_t window = 256;
+};
+
+struct Run;
+
+/// How the events of a kind of job begin: "removal".
+[[nodiscard]] std::string_view event_prefix(port::JobKind kind);
+
+/// *Thread safety*: the executor only.
+class Lane : public std::enable_shared_from_this<Lane> {
+ public:
+  Lane(LanePorts ports, LaneOptions options, port::Scope scope, policy::Policy policy,
+       std::unique_ptr<connector::Connector> connector, LaneHost& host);
+  ~Lane();
+
+  /// Takes ownership of the lane in the store, then works off what is due.
+  void start();
+  /// There may be new jobs.
+  void poke();
+  /// Stopped by a person: nothing new begins; jobs between two steps go back to the queue.
+  void set_paused(bool paused);
+  /// Begins nothing new; `done` when the last call has been answered and recorded.
+  void stop(port::UniqueFunction<void()> done);
+
+  [[nodiscard]] std::uint32_t jobs_in_flight() const noexcept { return static_cast<std::uint32_t>(runs_.size()); }
+  [[nodiscard]] const Limiter& limiter() const noexcept { return limiter_; }
+  [[nodiscard]] const std::string& own_pause() const noexcept { return own_pause_; }
+  [[nodiscard]] bool paused() const noexcept { return paused_; }
+
+ private:
+  friend struct Run;
+  using RunPtr = std::shared_ptr<Run>;
+
+  // lane.cpp: ownership and dispatch
+  void acquire();
+  void schedule_renewal();
+  void lost(const Error& error);
+  void fill();
+  void fetched(std::vector<port::JobRow> rows, std::optional<WallTime> next);
+  void arm_timer(WallTime at);
+  [[nodiscard]] bool may_begin() const noexcept;
+  /// Runs `go` when the limiter lets a call begin; drops it (with `go(false)`) when the lane stops or pauses.
+  void when_admitted(const RunPtr& run, std::function<void(bool)> go);
+  void admit();
+  void call(connector::Call call, std::function<void(connector::Reply)> done);
+  void drop(const RunPtr& run);
+  void maybe_stopped();
+  void pause_by_itself(std::string reason);
+  void probe();
+  /// Commits until the store takes it; `done` gets success, stale_read, uniqueness or conflict.
+  void commit(std::function<port::Transaction()> make, std::function<void(Result<port::Committed>)> done);
+  void after(Duration delay, std::function<void()> what);
+
+  // run.cpp: one job
+  void begin(const RunPtr& run);
+  void advance(const RunPtr& run);
+  void step_find(const RunPtr& run);
+  void bind_found(const RunPtr& run, connector::Reply reply);
+  void confirm_absence(const RunPtr& run);
+  void step_call(const RunPtr& run);
+  void send(const RunPtr& run);
+  void answered(const RunPtr& run, connector::Reply reply);
+  void record_outcome(const RunPtr& run, connector::Reply reply, bool by_read_back);
+  void step_read_back(const RunPtr& run);
+  void step_poll(const RunPtr& run);
+  void step_verify(const RunPtr& run);
+  void verified(const RunPtr& run, connector::Reply reply);
+  void next_step(const RunPtr& run);
+  void no_slot(const RunPtr& run);
+  /// What follows where an exchange did not answer the question that was asked.
+  void failed_exchange(const RunPtr& run, const connector::Reply& reply);
+  void retry_later(const RunPtr& run, std::optional<Duration> server_wait, bool costs_attempt, std::string why);
+  void put_back(const RunPtr& run, std::string why);
+  void hold(const RunPtr& run, std::string why);
+  void finish(const RunPtr& run, port::JobState state, std::string why);
+  void save(const RunPtr& run, std::string event, boost::json::object detail, std::function<void()> next);
+  [[nodiscard]] port::Transaction transaction();
+  [[nodiscard]] port::op::AppendActivity activity(const Run& run, std::string event,
+                                                  const boost::json::object& detail);
+
+  LanePorts ports_;
+  LaneOptions options_;
+  port::Scope scope_;
+  policy::Policy policy_;
+  std::unique_ptr<connector::Connector> connector_;
+  LaneHost& host_;
+  Limiter limiter_;
+
+  std::uint64_t epoch_ = 0;
+  bool owned_ = false;
+  bool paused_ = false;
+  std::string own_pause_;
+  bool stopping_ = false;
+  bool fetching_ = false;
+  bool fetch_again_ = false;
+  bool probing_ = false;
+  std::uint32_t outstanding_ = 0;  ///< views, commits, calls and delays that will come back
+  port::UniqueFunction<void()> stopped_;
+  std::unordered_map<JobId, RunPtr> runs_;
+  std::unordered_set<ResourceId> subjects_;
+  struct Waiting {
+    RunPtr run;
+    std::function<void(bool)> go;
+  };
+  std::map<std::uint8_t, std::deque<Waiting>> waiting_;
+  port::TimerId fetch_timer_ = 0;
+  std::optional<WallTime> fetch_at_;
+  port::TimerId renewal_timer_ = 0;
+  port::TimerId admit_timer_ = 0;
+  port::TimerId probe_timer_ = 0;
+  std::optional<MonoTime> sees_accounts_until_;  ///< a control read proved it (R13)
+};
+
+/// One job in memory.
+struct Run {
+  port::JobRow row;
+  policy::Plan plan;
+  port::BindingRow binding;
+  connector::Match match;
+  std::size_t at = 0;  ///< the step of this pass
+  bool again = false;  ///< a step has to be repeated after this pass (R3: the others still run)
+  std::optional<Duration> server_wait;
+  bool costs_attempt = false;
+  std::string why;
+  bool binding_changed = false;
+  bool started = false;  ///< "in progress" is on the activity
+};
+
+}  // namespace deprov::jobs

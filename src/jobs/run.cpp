@@ -1,0 +1,478 @@
+// One job: from the queue to the verified result.
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <utility>
+#include "jobs/backoff.hpp"
+#include "jobs/lane.hpp"
+
+namespace deprov::jobs {
+
+namespace json = boost::json;
+using connector::Effect;
+using connector::Operation;
+using connector::Outcome;
+using policy::StepKind;
+using policy::StepState;
+using port::JobKind;
+using port::JobState;
+
+namespace {
+
+/// What an account is looked up by (R12), as the IdP wrote it.
+connector::Match match_of(const port::ResourceRow& row) {
+  connector::Match match;
+  match.external_id = row.external_id;
+  boost::system::error_code ec;
+  const auto document = json::parse(row.document, ec);
+  if (ec || !document.is_object()) return match;
+  const auto& o = document.get_object();
+  if (const auto* name = o.if_contains("userName"); name != nullptr && name->is_string())
+    match.user_name = name->get_string();
+  if (const auto* emails = o.if_contains("emails"); emails != nullptr && emails->is_array()) {
+    for (const auto& e : emails->get_array()) {
+      const auto* entry = e.if_object();
+      const auto* value = entry != nullptr ? entry->if_contains("value") : nullptr;
+      if (value != nullptr && value->is_string()) match.emails.emplace_back(value->get_string());
+    }
+  }
+  return match;
+}
+
+bool wants_binding(JobKind kind) { return kind == JobKind::bind || kind == JobKind::remove_access; }
+
+}  // namespace
+
+std::string_view event_prefix(JobKind kind) {
+  switch (kind) {
+    case JobKind::bind: return "account.lookup";
+    case JobKind::remove_access: return "removal";
+    case JobKind::restore_access: return "restore";
+    case JobKind::change_role: return "role";
+  }
+  return "job";
+}
+
+port::op::AppendActivity Lane::activity(const Run& run, std::string event, const json::object& detail) {
+  port::op::AppendActivity a;
+  a.scope = scope_;
+  a.at = ports_.clock.wall();
+  a.event = std::move(event);
+  a.actor = "engine";
+  a.subject = run.row.subject;
+  a.job = run.row.id;
+  a.detail = json::serialize(detail);
+  ports_.random.fill(a.salt);
+  return a;
+}
+
+void Lane::begin(const RunPtr& run) {
+  struct Seen {
+    std::optional<port::JobRow> job;
+    std::optional<port::SubjectRow> subject;
+    std::optional<port::BindingRow> binding;
+    bool access = false;
+    connector::Match match;
+  };
+  auto seen = std::make_shared<Seen>();
+  auto self = shared_from_this();
+  ++outstanding_;
+  ports_.store.view(
+      [self, run, seen](port::Reader& reader) -> Result<void> {
+        DEPROV_TRY(job, reader.job(self->scope_, run->row.id));
+        DEPROV_TRY(subject, reader.subject(self->scope_, run->row.subject));
+        DEPROV_TRY(binding, reader.binding(self->scope_, run->row.subject));
+        if (run->row.kind != JobKind::bind) {
+          DEPROV_TRY(access, self->host_.has_access(reader, self->scope_, run->row.subject));
+          seen->access = access;
+        }
+        const bool bound = binding && binding->state == port::BindingState::bound;
+        if (!bound && wants_binding(run->row.kind)) {
+          DEPROV_TRY(resource, reader.resource(self->scope_, run->row.subject));
+          if (resource) seen->match = match_of(*resource);
+        }
+        seen->job = std::move(job);
+        seen->subject = std::move(subject);
+        seen->binding = std::move(binding);
+        return {};
+      },
+      [self, run, seen](Result<void> read) {
+        self->ports_.executor.post([self, run, seen, read] {
+          --self->outstanding_;
+          if (self->stopping_ || !read || !self->owned_) {
+            self->drop(run);
+            return;
+          }
+          if (!seen->job || port::is_finished(seen->job->state) || seen->job->state == JobState::held) {
+            self->drop(run);
+            return;
+          }
+          run->row = std::move(*seen->job);
+          auto plan = policy::parse_plan(run->row.plan);
+          if (!plan) return self->hold(run, plan.error().message());
+          run->plan = std::move(*plan);
+          run->match = std::move(seen->match);
+          run->binding = seen->binding.value_or(port::BindingRow{});
+          run->binding.scope = self->scope_;
+          run->binding.subject = run->row.subject;
+          run->binding_changed = false;
+          run->at = 0;
+          run->again = false;
+          run->why.clear();
+          run->server_wait.reset();
+          run->costs_attempt = false;
+          run->started = run->plan.acted();
+          if (run->row.kind != JobKind::bind) {
+            // R5: the state decides, not the job.
+            if (!seen->subject || seen->subject->generation != run->row.generation)
+              return self->finish(run, JobState::superseded, "a newer intent took its place");
+            run->row.via_group = seen->subject->via_group;
+            run->row.via_inferred = seen->subject->via_inferred;
+            const bool wanted = run->row.kind == JobKind::restore_access;
+            if (seen->access != wanted && run->row.cause != idp::Cause::manual)
+              return self->finish(run, JobState::superseded,
+                                  wanted ? "the subject has no access any more" : "the subject has access again");
+            if (wanted && run->binding.last_set != port::AccountState::disabled && !run->plan.acted())
+              return self->finish(run, JobState::superseded, "nothing had been taken away");
+          }
+          if (self->ports_.clock.wall() > run->row.deadline)
+            return self->finish(run, JobState::dead,
+                                "not done by its deadline" +
+                                    (run->row.reason.empty() ? std::string{} : "; last: " + run->row.reason));
+          self->advance(run);
+        });
+      });
+}
+
+void Lane::next_step(const RunPtr& run) {
+  ++run->at;
+  advance(run);
+}
+
+void Lane::advance(const RunPtr& run) {
+  auto& steps = run->plan.steps;
+  for (; run->at < steps.size(); ++run->at) {
+    auto& step = steps[run->at];
+    if (step.state != StepState::pending && step.state != StepState::sent && step.state != StepState::accepted)
+      continue;
+    switch (step.kind) {
+      case StepKind::find:
+        if (run->binding.state == port::BindingState::bound) {
+          step.state = StepState::already;
+          continue;
+        }
+        return step_find(run);
+      case StepKind::call:
+        if (!connector_->describe().of(step.operation).supported) {
+          step.state = StepState::skipped;
+          step.detail = "the app does not offer it";
+          continue;
+        }
+        if (step.state == StepState::sent) return step_read_back(run);
+        if (step.state == StepState::accepted) return step_poll(run);
+        return step_call(run);
+      case StepKind::verify:
+        if (run->again) continue;
+        return step_verify(run);
+    }
+  }
+  if (run->again) return retry_later(run, run->server_wait, run->costs_attempt, run->why);
+  for (const auto& s : steps)
+    if (s.state == StepState::failed) return finish(run, JobState::failed, s.detail);
+  const bool read =
+      !steps.empty() && steps.back().kind == StepKind::verify && steps.back().state == StepState::done;
+  const bool looked_up = run->row.kind == JobKind::bind;
+  finish(run, read || looked_up ? JobState::succeeded_verified : JobState::succeeded_unverified,
+         read || looked_up ? "" : "the app cannot be read");
+}
+
+void Lane::no_slot(const RunPtr& run) { put_back(run, "the lane stands still"); }
+
+// ---- find
+
+void Lane::step_find(const RunPtr& run) {
+  auto self = shared_from_this();
+  when_admitted(run, [self, run](bool go) {
+    if (!go) return self->no_slot(run);
+    connector::Call call;
+    call.operation = Operation::find;
+    call.match = run->match;
+    self->call(std::move(call), [self, run](connector::Reply reply) {
+      auto& step = run->plan.steps[run->at];
+      ++step.attempts;
+      step.outcome = reply.outcome;
+      step.detail = reply.detail;
+      if (reply.outcome == Outcome::ok && reply.accounts.size() > 1) reply.outcome = Outcome::ambiguous;
+      if (reply.outcome == Outcome::ok && reply.accounts.empty()) reply.outcome = Outcome::not_found;
+      switch (reply.outcome) {
+        case Outcome::ok: return self->bind_found(run, std::move(reply));
+        case Outcome::not_found: {
+          step.state = StepState::done;
+          run->binding.state = port::BindingState::absent;
+          run->binding.checked_at = self->ports_.clock.wall();
+          run->binding_changed = true;
+          if (run->row.kind == JobKind::bind) return self->finish(run, JobState::succeeded_no_account, "");
+          return self->confirm_absence(run);
+        }
+        case Outcome::ambiguous:
+          run->binding.state = port::BindingState::ambiguous;
+          run->binding.checked_at = self->ports_.clock.wall();
+          run->binding_changed = true;
+          return self->hold(run, "more than one account matches; bind the right one by hand");
+        default: return self->failed_exchange(run, reply);
+      }
+    });
+  });
+}
+
+void Lane::bind_found(const RunPtr& run, connector::Reply reply) {
+  auto self = shared_from_this();
+  auto account = std::make_shared<connector::Account>(std::move(reply.accounts.front()));
+  auto other = std::make_shared<std::optional<ResourceId>>();
+  auto row = std::make_shared<port::BindingRow>();
+  ++outstanding_;
+  // Inside the writer: two subjects must not be bound to one account side by side (R12).
+  ports_.store.transact(
+      [self, run, account, other, row](port::Reader& reader) -> Result<port::Transaction> {
+        other->reset();
+        DEPROV_TRY(taken, reader.binding_by_account(self->scope_, account->id));
+        DEPROV_TRY(mine, reader.binding(self->scope_, run->row.subject));
+        auto txn = self->transaction();
+        port::BindingRow binding = mine.value_or(port::BindingRow{});
+        binding.scope = self->scope_;
+        binding.subject = run->row.subject;
+        binding.checked_at = self->ports_.clock.wall();
+        json::object detail{{"account", account->id}, {"login", account->user_name}};
+        if (taken && taken->subject != run->row.subject) {
+          *other = taken->subject;
+          binding.state = port::BindingState::ambiguous;
+          detail["bound_to"] = taken->subject.str();
+          txn.ops.emplace_back(self->activity(*run, "account.contested", detail));
+        } else {
+          binding.state = port::BindingState::bound;
+          binding.account_id = account->id;
+          binding.account_login = account->user_name;
+          binding.was_bound = true;
+          if (account->active) detail["active"] = *account->active;
+          txn.ops.emplace_back(self->activity(*run, "account.bound", detail));
+        }
+        *row = binding;
+        txn.ops.emplace_back(port::op::PutBinding{std::move(binding)});
+        return txn;
+      },
+      [self, run, other, row](Result<port::Committed> done) {
+        self->ports_.executor.post([self, run, other, row, done = std::move(done)] {
+          --self->outstanding_;
+          if (!done) {
+            if (done.error().code() == Errc::fenced) {
+              self->drop(run);
+              return self->lost(done.error());
+            }
+            return self->retry_later(run, {}, false, done.error().message());
+          }
+          self->host_.activity_appended(self->scope_);
+          run->binding = *row;
+          ++run->binding.version;
+          if (*other)
+            return self->hold(run, "the account is bound to another subject, " + (*other)->str() +
+                                       "; decide which of the two it belongs to");
+          run->plan.steps[run->at].state = StepState::done;
+          self->next_step(run);
+        });
+      });
+}
+
+// R13: "no account" is recorded only when a control read showed that the credential sees accounts at all.
+void Lane::confirm_absence(const RunPtr& run) {
+  if (sees_accounts_until_ && ports_.clock.mono() < *sees_accounts_until_)
+    return finish(run, JobState::succeeded_no_account, "no account matches");
+  auto self = shared_from_this();
+  when_admitted(run, [self, run](bool go) {
+    if (!go) return self->no_slot(run);
+    self->call({}, [self, run](connector::Reply reply) {
+      if (reply.outcome == Outcome::ok) {
+        self->sees_accounts_until_ = self->ports_.clock.mono() + std::chrono::seconds(30);
+        return self->finish(run, JobState::succeeded_no_account, "no account matches");
+      }
+      run->plan.steps[run->at].state = StepState::pending;
+      self->failed_exchange(run, reply);
+    });
+  });
+}
+
+// ---- what becomes of the job
+
+void Lane::failed_exchange(const RunPtr& run, const connector::Reply& reply) {
+  const std::string why =
+      std::string(connector::to_string(reply.outcome)) + (reply.detail.empty() ? "" : ": " + reply.detail);
+  switch (connector::disposition(reply.outcome)) {
+    case connector::Disposition::wait: return retry_later(run, reply.retry_after, false, why);
+    case connector::Disposition::pause_lane:
+      pause_by_itself("the app refused the credential: " + reply.detail);
+      return put_back(run, why);
+    case connector::Disposition::check_lane: {
+      // R17: one refusal holds the job, and the lane only if the check fails too.
+      auto self = shared_from_this();
+      return when_admitted(run, [self, run, why](bool go) {
+        if (!go) return self->no_slot(run);
+        self->call({}, [self, run, why](const connector::Reply& check) {
+          if (check.outcome == Outcome::permission_denied || check.outcome == Outcome::auth_failed) {
+            self->pause_by_itself("the app refuses the credential: " + check.detail);
+            return self->put_back(run, why);
+          }
+          self->hold(run, why);
+        });
+      });
+    }
+    case connector::Disposition::hold_job: return hold(run, why);
+    case connector::Disposition::fail: return finish(run, JobState::failed, why);
+    case connector::Disposition::proceed:
+    case connector::Disposition::retry:
+    case connector::Disposition::read_back: break;
+  }
+  retry_later(run, reply.retry_after, true, why);
+}
+
+void Lane::retry_later(const RunPtr& run, std::optional<Duration> server_wait, bool costs_attempt,
+                       std::string why) {
+  const auto now = ports_.clock.wall();
+  bool waiting = false;
+  for (const auto& s : run->plan.steps)
+    waiting = waiting || (s.kind == StepKind::call && s.state == StepState::accepted);
+  if (costs_attempt) ++run->row.attempts;
+  const auto wait = costs_attempt || !server_wait
+                        ? backoff(policy_.retry, std::max(1U, run->row.attempts), server_wait, ports_.random)
+                        : *server_wait;
+  run->row.state = waiting && !costs_attempt ? JobState::waiting_async : JobState::retrying;
+  run->row.due = std::min(now + wait, run->row.deadline + std::chrono::microseconds(1));
+  run->row.lease = {};
+  run->row.reason = why.substr(0, 1000);
+  const auto due = run->row.due;
+  json::object detail{{"attempt", run->row.attempts}, {"reason", run->row.reason}, {"next", to_rfc3339(due)}};
+  auto self = shared_from_this();
+  // Throttling costs no attempt and no record: an app that throttles would fill the chain with it.
+  save(run, costs_attempt ? "job.retrying" : "", std::move(detail), [self, run, due] {
+    self->arm_timer(due);
+    self->drop(run);
+  });
+}
+
+void Lane::put_back(const RunPtr& run, std::string why) {
+  if (run->row.state != JobState::running) return drop(run);
+  run->row.state = JobState::ready;
+  run->row.lease = {};
+  run->row.reason = std::move(why);
+  auto self = shared_from_this();
+  save(run, "", {}, [self, run] { self->drop(run); });
+}
+
+void Lane::hold(const RunPtr& run, std::string why) {
+  run->row.state = JobState::held;
+  run->row.lease = {};
+  run->row.reason = why.substr(0, 1000);
+  auto self = shared_from_this();
+  save(run, "job.held", {{"reason", run->row.reason}}, [self, run] {
+    self->host_.count_finished(JobState::held, std::nullopt);
+    self->drop(run);
+  });
+}
+
+void Lane::finish(const RunPtr& run, JobState state, std::string why) {
+  const auto now = ports_.clock.wall();
+  run->row.state = state;
+  run->row.finished = now;
+  run->row.lease = {};
+  run->row.reason = why.substr(0, 1000);
+  json::object detail{{"state", port::to_string(state)}};
+  if (!why.empty()) detail["reason"] = run->row.reason;
+  std::optional<Duration> ttd;
+  std::string event = std::string(event_prefix(run->row.kind));
+  switch (state) {
+    case JobState::succeeded_verified: event += run->row.kind == JobKind::bind ? ".found" : ".verified"; break;
+    case JobState::succeeded_unverified: event += ".unverified"; break;
+    case JobState::succeeded_no_account: event += ".no_account"; break;
+    case JobState::failed:
+    case JobState::dead: event += ".failed"; break;
+    default: event = "job.superseded"; break;
+  }
+  if (run->row.kind == JobKind::remove_access &&
+      (state == JobState::succeeded_verified || state == JobState::succeeded_unverified ||
+       state == JobState::succeeded_no_account)) {
+    ttd = now - run->row.evidence_at;
+    detail["time_to_deprovision_ms"] = ttd->count() / 1000;
+    detail["cause"] = idp::to_string(run->row.cause);
+    if (!run->row.via_group.is_nil()) {
+      detail["via_group"] = run->row.via_group.str();
+      detail["inferred"] = run->row.via_inferred;
+    }
+  }
+  auto self = shared_from_this();
+  save(run, event, std::move(detail), [self, run, state, ttd] {
+    self->host_.count_finished(state, ttd);
+    self->drop(run);
+  });
+}
+
+void Lane::save(const RunPtr& run, std::string event, json::object detail, std::function<void()> next) {
+  auto self = shared_from_this();
+  auto text = std::make_shared<std::string>(policy::to_text(run->plan));
+  commit(
+      [self, run, event, detail, text] {
+        auto txn = self->transaction();
+        if (run->binding_changed) txn.ops.emplace_back(port::op::PutBinding{run->binding});
+        auto row = run->row;
+        row.plan = *text;
+        txn.ops.emplace_back(port::op::PutJob{std::move(row), std::nullopt});
+        if (!event.empty()) txn.ops.emplace_back(self->activity(*run, event, detail));
+        return txn;
+      },
+      [self, run, event, detail, text, next = std::move(next)](const Result<port::Committed>& done) {
+        if (done) {
+          ++run->row.version;
+          if (run->binding_changed) ++run->binding.version;
+          run->binding_changed = false;
+          if (!event.empty()) self->host_.activity_appended(self->scope_);
+          return next();
+        }
+        if (done.error().code() != Errc::stale_read && done.error().code() != Errc::conflict)
+          return self->drop(run);
+        // Somebody changed the job meanwhile (cancelled, or bound by hand): what happened in the app is recorded
+        // all the same, then the job is looked at anew.
+        auto version = std::make_shared<std::optional<std::uint64_t>>();
+        ++self->outstanding_;
+        self->ports_.store.transact(
+            [self, run, event, detail, text, version](port::Reader& reader) -> Result<port::Transaction> {
+              version->reset();
+              auto txn = self->transaction();
+              DEPROV_TRY(binding, reader.binding(self->scope_, run->row.subject));
+              if (run->binding_changed && binding) {
+                auto fresh = *binding;
+                fresh.last_set = run->binding.last_set;
+                txn.ops.emplace_back(port::op::PutBinding{std::move(fresh)});
+              }
+              DEPROV_TRY(job, reader.job(self->scope_, run->row.id));
+              if (job && !port::is_finished(job->state)) {
+                auto row = run->row;
+                row.plan = *text;
+                row.version = job->version;
+                *version = job->version + 1;
+                txn.ops.emplace_back(port::op::PutJob{std::move(row), std::nullopt});
+              }
+              if (!event.empty()) txn.ops.emplace_back(self->activity(*run, event, detail));
+              return txn;
+            },
+            [self, run, version, next](Result<port::Committed> late) {
+              self->ports_.executor.post([self, run, version, next, ok = late.has_value()] {
+                --self->outstanding_;
+                self->host_.activity_appended(self->scope_);
+                if (!ok || !*version) return self->drop(run);
+                run->row.version = **version;
+                ++run->binding.version;
+                run->binding_changed = false;
+                next();
+              });
+            });
+      });
+}
+
+}  // namespace deprov::jobs

@@ -1,0 +1,306 @@
+// One job: the operations that change the app, and reading back what they did.
+#include <boost/json/serialize.hpp>
+#include <utility>
+#include "jobs/lane.hpp"
+
+namespace deprov::jobs {
+
+namespace json = boost::json;
+using connector::Effect;
+using connector::Operation;
+using connector::Outcome;
+using policy::StepState;
+using port::JobKind;
+using port::JobState;
+
+// ---- operations that change the app
+
+void Lane::step_call(const RunPtr& run) {
+  if (run->binding.state == port::BindingState::removed) {
+    run->plan.steps[run->at].state = StepState::already;
+    return next_step(run);
+  }
+  auto self = shared_from_this();
+  when_admitted(run, [self, run](bool go) {
+    if (!go) return self->no_slot(run);
+    self->send(run);
+  });
+}
+
+// `sent` is durable before the request leaves (R18), and only if the intent is still the one that was planned
+// (R5).
+void Lane::send(const RunPtr& run) {
+  auto self = shared_from_this();
+  auto& step = run->plan.steps[run->at];
+  step.state = StepState::sent;
+  ++step.attempts;
+  run->row.state = JobState::running;
+  run->row.lane_epoch = epoch_;
+  run->row.lease = ports_.random.id<LeaseToken>(ports_.clock.wall());
+  run->row.reason.clear();
+  const auto text = policy::to_text(run->plan);
+  const bool first = !run->started;
+  run->started = true;
+  commit(
+      [self, run, text, first] {
+        auto txn = self->transaction();
+        txn.reads.intents.push_back({self->scope_, run->row.subject, run->row.generation});
+        auto row = run->row;
+        row.plan = text;
+        txn.ops.emplace_back(port::op::PutJob{std::move(row), std::nullopt});
+        const auto& s = run->plan.steps[run->at];
+        json::object detail{{"operation", connector::to_string(s.operation)}, {"attempt", s.attempts}};
+        txn.ops.emplace_back(self->activity(
+            *run, first ? std::string(event_prefix(run->row.kind)) + ".in_progress" : "step.sent", detail));
+        return txn;
+      },
+      [self, run](const Result<port::Committed>& done) {
+        if (!done) {
+          self->limiter_.release();
+          if (done.error().code() == Errc::stale_read || done.error().code() == Errc::conflict)
+            return self->begin(run);
+          return self->drop(run);
+        }
+        ++run->row.version;
+        self->host_.activity_appended(self->scope_);
+        connector::Call call;
+        const auto& s = run->plan.steps[run->at];
+        call.operation = s.operation;
+        call.account_id = run->binding.account_id;
+        call.idempotency_key = run->row.id.str() + ":" + std::to_string(run->at);
+        self->call(std::move(call),
+                   [self, run](connector::Reply reply) { self->record_outcome(run, std::move(reply), false); });
+      });
+}
+
+void Lane::record_outcome(const RunPtr& run, connector::Reply reply, bool by_read_back) {
+  auto& step = run->plan.steps[run->at];
+  step.outcome = reply.outcome;
+  step.detail = reply.detail;
+  const auto& capability = connector_->describe().of(step.operation);
+  auto self = shared_from_this();
+  const auto done = [&](StepState state) {
+    step.state = state;
+    step.detail.clear();
+    if (step.operation == Operation::disable) run->binding.last_set = port::AccountState::disabled;
+    if (step.operation == Operation::enable) run->binding.last_set = port::AccountState::enabled;
+    run->binding_changed = step.operation == Operation::disable || step.operation == Operation::enable;
+  };
+  const auto repeat = [&](StepState state, bool costs) {
+    step.state = state;
+    run->again = true;
+    run->costs_attempt = run->costs_attempt || costs;
+    run->why =
+        std::string(connector::to_string(reply.outcome)) + (reply.detail.empty() ? "" : ": " + reply.detail);
+    if (reply.retry_after) run->server_wait = std::max(run->server_wait.value_or(Duration{0}), *reply.retry_after);
+  };
+  json::object detail{{"operation", connector::to_string(step.operation)},
+                      {"outcome", connector::to_string(reply.outcome)}};
+  if (by_read_back) detail["by_read_back"] = true;
+  if (!reply.detail.empty()) detail["detail"] = reply.detail;
+
+  switch (reply.outcome) {
+    case Outcome::ok:
+      if (reply.effect == Effect::accepted) {
+        step.state = StepState::accepted;
+        step.handle = reply.handle;
+        run->again = true;
+        run->why = "the app works on it";
+        run->server_wait = reply.retry_after.value_or(std::chrono::seconds(1));
+      } else {
+        // What the account was before is not ours to restore when it was so already (R4).
+        const bool already = reply.effect == Effect::already;
+        const auto before = run->binding.last_set;
+        done(already ? StepState::already : StepState::done);
+        if (already && !by_read_back && step.operation == Operation::disable) run->binding.last_set = before;
+      }
+      detail["effect"] = connector::to_string(reply.effect);
+      return save(run, "step.done", std::move(detail), [self, run] { self->next_step(run); });
+    case Outcome::not_found:
+      if (step.operation == Operation::enable) {
+        step.state = StepState::failed;
+        step.detail = "the account is gone: access without account";
+        return save(run, "access.without_account", std::move(detail), [self, run] { self->next_step(run); });
+      }
+      step.state = StepState::already;
+      step.detail = "the account is gone";
+      return save(run, "step.done", std::move(detail), [self, run] { self->next_step(run); });
+    case Outcome::throttled:
+    case Outcome::auth_expired: repeat(StepState::pending, reply.outcome == Outcome::auth_expired); break;
+    case Outcome::not_sent:
+    case Outcome::unavailable:
+    case Outcome::conflict_state:
+    case Outcome::precondition:
+    case Outcome::cancelled: repeat(StepState::pending, true); break;
+    case Outcome::unknown_outcome:
+    case Outcome::protocol:
+    case Outcome::deadline:
+    case Outcome::internal:
+      // It may have happened: it stays `sent`, so that the next attempt reads back first (R18).
+      if (!connector_->describe().of(Operation::read).supported &&
+          capability.idempotency == connector::Idempotency::no) {
+        return save(run, "step.failed", std::move(detail), [self, run] {
+          self->hold(run, "whether it happened is unknown, it cannot be read back, and repeating it is not safe");
+        });
+      }
+      repeat(StepState::sent, true);
+      break;
+    case Outcome::auth_failed:
+      step.state = StepState::pending;
+      return save(run, "step.failed", std::move(detail), [self, run, why = reply.detail] {
+        self->pause_by_itself("the app refused the credential: " + why);
+        self->put_back(run, "the app refused the credential");
+      });
+    case Outcome::permission_denied:
+      step.state = StepState::pending;
+      return save(run, "step.failed", std::move(detail),
+                  [self, run, reply] { self->failed_exchange(run, reply); });
+    case Outcome::ambiguous:
+    case Outcome::protected_account:
+      step.state = StepState::pending;
+      return save(run, "step.failed", std::move(detail), [self, run, reply] {
+        self->hold(run, std::string(connector::to_string(reply.outcome)) + ": " + reply.detail);
+      });
+    case Outcome::invalid_request:
+    case Outcome::unsupported:
+      step.state = StepState::failed;  // R3: the other steps still run
+      break;
+  }
+  if (reply.outcome == Outcome::throttled) return next_step(run);
+  save(run, "step.failed", std::move(detail), [self, run] { self->next_step(run); });
+}
+
+void Lane::step_read_back(const RunPtr& run) {
+  const auto& app = connector_->describe();
+  auto& step = run->plan.steps[run->at];
+  const bool shows = step.operation == Operation::disable || step.operation == Operation::enable;
+  if (!app.of(Operation::read).supported || !shows) {
+    if (app.of(step.operation).idempotency == connector::Idempotency::no)
+      return hold(run, "whether it happened is unknown, it cannot be read back, and repeating it is not safe");
+    step.state = StepState::pending;
+    return step_call(run);
+  }
+  auto self = shared_from_this();
+  when_admitted(run, [self, run](bool go) {
+    if (!go) return self->no_slot(run);
+    connector::Call call;
+    call.operation = Operation::read;
+    call.account_id = run->binding.account_id;
+    self->call(std::move(call), [self, run](connector::Reply reply) {
+      auto& s = run->plan.steps[run->at];
+      if (reply.outcome == Outcome::not_found) return self->record_outcome(run, std::move(reply), true);
+      if (reply.outcome != Outcome::ok || reply.accounts.empty()) return self->failed_exchange(run, reply);
+      const bool wanted = s.operation == Operation::enable;
+      const auto active = reply.accounts.front().active;
+      if (active && *active == wanted) {
+        reply.effect = Effect::done;
+        return self->record_outcome(run, std::move(reply), true);
+      }
+      s.state = StepState::pending;
+      self->step_call(run);
+    });
+  });
+}
+
+void Lane::step_poll(const RunPtr& run) {
+  auto self = shared_from_this();
+  when_admitted(run, [self, run](bool go) {
+    if (!go) return self->no_slot(run);
+    connector::Call call;
+    call.operation = Operation::poll;
+    call.account_id = run->binding.account_id;
+    call.handle = run->plan.steps[run->at].handle;
+    self->call(std::move(call), [self, run](connector::Reply reply) {
+      if (reply.outcome == Outcome::ok && reply.effect == Effect::accepted && reply.handle.empty())
+        reply.handle = run->plan.steps[run->at].handle;
+      if (connector::disposition(reply.outcome) == connector::Disposition::retry ||
+          reply.outcome == Outcome::unknown_outcome || reply.outcome == Outcome::throttled) {
+        return self->failed_exchange(run, reply);
+      }
+      self->record_outcome(run, std::move(reply), false);
+    });
+  });
+}
+
+// ---- read back after acting (R19)
+
+void Lane::step_verify(const RunPtr& run) {
+  const auto& app = connector_->describe();
+  auto& step = run->plan.steps[run->at];
+  const bool restore = run->row.kind == JobKind::restore_access;
+  const auto& capability = app.of(restore ? Operation::enable : Operation::disable);
+  if (!app.of(Operation::read).supported || capability.verification == connector::Verification::none ||
+      run->binding.state != port::BindingState::bound) {
+    step.state = StepState::skipped;
+    step.detail = "the app cannot be read";
+    return next_step(run);
+  }
+  if (step.state == StepState::pending && capability.verification_lag.count() > 0) {
+    step.state = StepState::accepted;  // waiting for the app to show it
+    run->row.state = JobState::waiting_async;
+    run->row.due = ports_.clock.wall() + capability.verification_lag;
+    run->row.lease = {};
+    run->row.reason = "the app shows changes late";
+    auto self = shared_from_this();
+    return save(run, "", {}, [self, run] {
+      self->arm_timer(run->row.due);
+      self->drop(run);
+    });
+  }
+  auto self = shared_from_this();
+  when_admitted(run, [self, run](bool go) {
+    if (!go) return self->no_slot(run);
+    connector::Call call;
+    call.operation = Operation::read;
+    call.account_id = run->binding.account_id;
+    self->call(std::move(call), [self, run](connector::Reply reply) { self->verified(run, std::move(reply)); });
+  });
+}
+
+void Lane::verified(const RunPtr& run, connector::Reply reply) {
+  auto& step = run->plan.steps[run->at];
+  ++step.attempts;
+  step.outcome = reply.outcome;
+  const bool wanted = run->row.kind == JobKind::restore_access;
+  if (reply.outcome == Outcome::not_found) {
+    step.state = wanted ? StepState::failed : StepState::done;
+    step.detail = "the account is gone";
+    return next_step(run);
+  }
+  if (reply.outcome == Outcome::permission_denied || reply.outcome == Outcome::unsupported) {
+    step.state = StepState::skipped;
+    step.detail = "the app cannot be read";
+    return next_step(run);
+  }
+  if (reply.outcome != Outcome::ok || reply.accounts.empty()) return failed_exchange(run, reply);
+  const auto active = reply.accounts.front().active;
+  if (!active) {
+    step.state = StepState::skipped;
+    step.detail = "the app does not say whether an account is active";
+    return next_step(run);
+  }
+  if (*active == wanted) {
+    step.state = StepState::done;
+    return next_step(run);
+  }
+  // Only a plan that disabled (or enabled) something can expect to see it.
+  bool acted = false;
+  for (auto& s : run->plan.steps) {
+    if (s.kind != StepKind::call || (s.operation != Operation::disable && s.operation != Operation::enable))
+      continue;
+    acted = true;
+    if (s.state == StepState::done || s.state == StepState::already) s.state = StepState::pending;
+  }
+  if (!acted) {
+    step.state = StepState::skipped;
+    return next_step(run);
+  }
+  step.state = StepState::pending;
+  auto self = shared_from_this();
+  save(run, "verify.failed", {{"active", *active}, {"attempt", step.attempts}}, [self, run, wanted] {
+    self->retry_later(run, {}, true,
+                      wanted ? "the account is still disabled" : "the account is still active after the disable");
+  });
+}
+
+}  // namespace deprov::jobs
