@@ -1,12 +1,12 @@
 // The bodies of the SCIM core, compiled once for the library.
 #include <deprov/scim/filter.hpp>
+#include <deprov/scim/fold.hpp>
 #include <deprov/scim/match.hpp>
 #include <deprov/scim/message.hpp>
 #include <deprov/scim/patch.hpp>
 #include <deprov/scim/projection.hpp>
 #include <deprov/scim/resource.hpp>
 #include <deprov/scim/schema.hpp>
-#include <deprov/scim/fold.hpp>
 //
 #include <deprov/scim/impl/attr_path.ipp>
 #include <deprov/scim/impl/builtin_schemas.ipp>
@@ -14,8 +14,10 @@
 #include <deprov/scim/impl/etag.ipp>
 #include <deprov/scim/impl/filter.ipp>
 #include <deprov/scim/impl/filter_parse.ipp>
+#include <deprov/scim/impl/fold.ipp>
 #include <deprov/scim/impl/json.ipp>
 #include <deprov/scim/impl/match.ipp>
+#include <deprov/scim/impl/member.ipp>
 #include <deprov/scim/impl/message.ipp>
 #include <deprov/scim/impl/patch.ipp>
 #include <deprov/scim/impl/patch_apply.ipp>
@@ -25,5 +27,4 @@
 #include <deprov/scim/impl/resource.ipp>
 #include <deprov/scim/impl/schema.ipp>
 #include <deprov/scim/impl/schema_json.ipp>
-#include <deprov/scim/impl/fold.ipp>
-#include <deprov/scim/impl/validate.ipp>
+#include <deprov/scim/impl/values.ipp>

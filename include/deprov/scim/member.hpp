@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deprov/scim/filter.hpp>
+#include <deprov/scim/limits.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,4 +35,14 @@ struct MemberOp {
 /// What a PUT or PATCH asks of the membership rows. Empty: nothing (absent is not empty).
 using MemberOps = std::vector<MemberOp>;
 
+/// The `members` value of a request, taken out as rows. Accepts one object, an array, or strings (the id alone).
+/// Errors: `invalid_value`, `limit_exceeded`.
+[[nodiscard]] Result<std::vector<Member>> parse_members(const json::value& value, const Limits& limits = {});
+/// One row as a client sees it; `$ref` is left out when `base` is empty.
+[[nodiscard]] json::object to_json(const Member& member, std::string_view base = {});
+
 }  // namespace deprov::scim
+
+#if defined(DEPROV_HEADER_ONLY)
+#include <deprov/scim/impl/member.ipp>
+#endif

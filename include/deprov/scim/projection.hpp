@@ -24,20 +24,23 @@ class Projection {
   [[nodiscard]] bool includes(std::string_view attribute) const noexcept;
 
  private:
-  enum class Need : std::uint8_t { none, some, all };
   struct Choice {
     const Schema* schema;
-    const Attribute* attribute;
-    std::vector<const Attribute*> subs;  ///< empty: all
+    const Attribute* attribute;          ///< null: the whole schema
+    std::vector<const Attribute*> subs;  ///< empty: the whole attribute
   };
-  [[nodiscard]] bool copy_value(const Schema* extension, const Attribute& attribute, const json::value& from,
-                                json::value& to) const;
-  [[nodiscard]] const Choice* find(std::span<const Choice> in, const Schema* schema,
-                                   const Attribute& attribute) const noexcept;
+  static void choose(std::vector<Choice>& into, const TypeDef& type, std::span<const std::string> names);
+  static const Choice* find(const std::vector<Choice>& in, const Schema& schema,
+                            const Attribute& attribute) noexcept;
+  [[nodiscard]] bool wanted(const Schema& schema, const Attribute& attribute) const noexcept;
+  [[nodiscard]] bool copy(const Schema& schema, const Attribute& attribute, const json::value& from,
+                          json::value& to) const;
+  [[nodiscard]] json::object copy_subs(const Schema& schema, const Attribute& attribute,
+                                       const json::object& from) const;
 
   const TypeDef* type_;
   bool only_named_ = false;
-  std::vector<Choice> named_;  ///< `attribute == nullptr`: the whole schema
+  std::vector<Choice> named_;
   std::vector<Choice> excluded_;
 };
 

@@ -51,12 +51,6 @@ struct Replacement {
 /// Top-level attributes and extension URNs in which two stored documents differ; `meta` is not looked at.
 [[nodiscard]] std::vector<std::string> differences(const json::object& before, const json::object& after);
 
-/// The `members` value of a request, taken out as rows. Accepts one object, an array, or strings (the id alone).
-/// Errors: `invalid_value`, `limit_exceeded`.
-[[nodiscard]] Result<std::vector<Member>> parse_members(const json::value& value, const Limits& limits = {});
-/// One row as a client sees it; `$ref` is left out when `base` is empty.
-[[nodiscard]] json::object to_json(const Member& member, std::string_view base = {});
-
 /// Reads of a stored document that do not copy. Keeps a reference.
 class Resource {
  public:
@@ -83,5 +77,4 @@ class Resource {
 
 #if defined(DEPROV_HEADER_ONLY)
 #include <deprov/scim/impl/resource.ipp>
-#include <deprov/scim/impl/validate.ipp>
 #endif

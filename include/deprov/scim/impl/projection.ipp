@@ -1,1 +1,148 @@
 #pragma once
+#include <algorithm>
+#include <deprov/scim/projection.hpp>
+#include <utility>
+
+namespace deprov::scim {
+
+DEPROV_INLINE Projection::Projection(const TypeDef& type) : type_(&type) {}
+
+DEPROV_INLINE Projection::Projection(const TypeDef& type, std::span<const std::string> attributes,
+                                     std::span<const std::string> excluded)
+    : type_(&type), only_named_(!attributes.empty()) {
+  choose(named_, type, attributes);
+  choose(excluded_, type, excluded);
+}
+
+DEPROV_INLINE void Projection::choose(std::vector<Choice>& into, const TypeDef& type,
+                                      std::span<const std::string> names) {
+  for (const auto& name : names) {
+    const auto r = type.resolve(name);
+    if (!r) continue;
+    const auto same = [&](const Choice& c) { return c.schema == r->schema && c.attribute == r->attribute; };
+    const auto at = std::find_if(into.begin(), into.end(), same);
+    if (at == into.end()) {
+      into.push_back({r->schema, r->attribute, {}});
+      if (r->sub != nullptr) into.back().subs.push_back(r->sub);
+    } else if (r->sub == nullptr) {
+      at->subs.clear();
+    } else if (!at->subs.empty()) {
+      at->subs.push_back(r->sub);
+    }
+  }
+}
+
+DEPROV_INLINE const Projection::Choice* Projection::find(const std::vector<Choice>& in, const Schema& schema,
+                                                         const Attribute& attribute) noexcept {
+  const Choice* whole = nullptr;
+  for (const auto& c : in) {
+    if (c.attribute == &attribute) return &c;
+    if (c.attribute == nullptr && c.schema == &schema) whole = &c;
+  }
+  return whole;
+}
+
+/// Whether anything of it is returned.
+DEPROV_INLINE bool Projection::wanted(const Schema& schema, const Attribute& attribute) const noexcept {
+  switch (attribute.returned) {
+    case Returned::never: return false;
+    case Returned::always: return true;
+    case Returned::by_default:
+    case Returned::request: break;
+  }
+  const Choice* excluded = find(excluded_, schema, attribute);
+  if (excluded != nullptr && excluded->subs.empty()) return false;
+  const Choice* named = find(named_, schema, attribute);
+  if (named != nullptr) return named->attribute != nullptr || attribute.returned == Returned::by_default;
+  return !only_named_ && attribute.returned == Returned::by_default;
+}
+
+DEPROV_INLINE bool Projection::includes(std::string_view attribute) const noexcept {
+  const auto* a = type_->attribute(attribute);
+  return a != nullptr && wanted(type_->core(), *a);
+}
+
+DEPROV_INLINE json::object Projection::copy_subs(const Schema& schema, const Attribute& attribute,
+                                                 const json::object& from) const {
+  const Choice* named = find(named_, schema, attribute);
+  const Choice* excluded = find(excluded_, schema, attribute);
+  const auto has = [](const Choice* c, const Attribute* sub) {
+    return c != nullptr && std::find(c->subs.begin(), c->subs.end(), sub) != c->subs.end();
+  };
+  json::object to;
+  to.reserve(from.size());
+  for (const auto& m : from) {
+    const auto* sub = attribute.find(m.key());
+    if (sub == nullptr || sub->returned == Returned::never) continue;
+    if (sub->returned != Returned::always) {
+      if (named != nullptr && !named->subs.empty() && !has(named, sub)) continue;
+      if (has(excluded, sub)) continue;
+      if (sub->returned == Returned::request && !has(named, sub)) continue;
+    }
+    to.emplace(m.key(), m.value());
+  }
+  return to;
+}
+
+DEPROV_INLINE bool Projection::copy(const Schema& schema, const Attribute& attribute, const json::value& from,
+                                    json::value& to) const {
+  if (!wanted(schema, attribute)) return false;
+  const auto special = [](const Attribute& s) {
+    return s.returned == Returned::never || s.returned == Returned::request;
+  };
+  const Choice* named = find(named_, schema, attribute);
+  const Choice* excluded = find(excluded_, schema, attribute);
+  const bool whole = (named == nullptr || named->subs.empty()) &&
+                     (excluded == nullptr || excluded->subs.empty()) &&
+                     std::none_of(attribute.sub_attributes.begin(), attribute.sub_attributes.end(), special);
+  if (whole) {
+    to = from;
+    return true;
+  }
+  if (const auto* o = from.if_object()) {
+    auto subs = copy_subs(schema, attribute, *o);
+    if (subs.empty()) return false;
+    to = std::move(subs);
+    return true;
+  }
+  const auto* values = from.if_array();
+  if (values == nullptr) {
+    to = from;
+    return true;
+  }
+  json::array out;
+  for (const auto& v : *values) {
+    const auto* o = v.if_object();
+    if (o == nullptr) {
+      out.push_back(v);
+    } else if (auto subs = copy_subs(schema, attribute, *o); !subs.empty()) {
+      out.emplace_back(std::move(subs));
+    }
+  }
+  if (out.empty()) return false;
+  to = std::move(out);
+  return true;
+}
+
+DEPROV_INLINE json::object Projection::apply(const json::object& resource) const {
+  json::object out;
+  out.reserve(resource.size());
+  json::value copied;
+  for (const auto& m : resource) {
+    if (const auto* a = type_->attribute(m.key())) {
+      if (copy(type_->core(), *a, m.value(), copied)) out.emplace(m.key(), std::move(copied));
+      continue;
+    }
+    const auto* extension = type_->extension(m.key());
+    const auto* from = m.value().if_object();
+    if (extension == nullptr || from == nullptr) continue;
+    json::object inner;
+    for (const auto& e : *from)
+      if (const auto* a = extension->find(e.key()))
+        if (copy(*extension, *a, e.value(), copied)) inner.emplace(e.key(), std::move(copied));
+    if (!inner.empty()) out.emplace(m.key(), std::move(inner));
+  }
+  return out;
+}
+
+}  // namespace deprov::scim
