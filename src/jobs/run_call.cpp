@@ -286,7 +286,8 @@ void Lane::verified(const RunPtr& run, connector::Reply reply) {
   // Only a plan that disabled (or enabled) something can expect to see it.
   bool acted = false;
   for (auto& s : run->plan.steps) {
-    if (s.kind != StepKind::call || (s.operation != Operation::disable && s.operation != Operation::enable))
+    if (s.kind != policy::StepKind::call ||
+        (s.operation != Operation::disable && s.operation != Operation::enable))
       continue;
     acted = true;
     if (s.state == StepState::done || s.state == StepState::already) s.state = StepState::pending;

@@ -1,9 +1,8 @@
 #include "deprov/server/server.hpp"
 #include <boost/asio/post.hpp>
 #include <charconv>
-#include <csignal>
+#include <deprov/runtime/event_thread.hpp>
 #include <future>
-#include <thread>
 #include "server/connection.hpp"
 
 namespace deprov::server {
@@ -14,22 +13,6 @@ namespace {
 constexpr auto relaxed = std::memory_order_relaxed;
 constexpr std::uint64_t max_rejecting = 64;  // connections that are told of being too many; others are only closed
 constexpr Millis accept_pause{50};           // after an accept failed, mostly for want of descriptors
-
-/// Signals are the business of the program's own threads.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
- private:
-  sigset_t before_{};
-};
 
 Result<void> check(const ServerOptions& o) {
   const auto positive = [](std::string_view name, auto value) -> Result<void> {
@@ -116,8 +99,8 @@ struct Server::Impl {
 
   void run() {
     accept();
-    const SignalsBlocked blocked;
-    for (auto& loop : loops) threads.emplace_back([l = loop.get()] { l->run(); });
+    for (auto& loop : loops)
+      threads.push_back(std::make_unique<runtime::EventThread>("deprov-server", [l = loop.get()] { l->run(); }));
   }
 
   // On the thread of the first loop from here...
@@ -192,7 +175,7 @@ struct Server::Impl {
       asio::post(loop->context, [&] { count.set_value(loop->abort_all()); });
       cut += count.get_future().get();
     }
-    for (auto& thread : threads) thread.join();
+    for (auto& thread : threads) thread->join();
     if (cut == 0) return {};
     return Error(Errc::timeout, std::to_string(cut) +
                                     " connections were cut off, their requests were not finished in " +
@@ -209,7 +192,7 @@ struct Server::Impl {
   std::uint16_t bound = 0;
   std::mutex stop_mutex;
   bool stopped = false;
-  std::vector<std::thread> threads;
+  std::vector<std::unique_ptr<runtime::EventThread>> threads;
 };
 
 Server::Server(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
