@@ -1,0 +1,144 @@
+// Connections: an integration's config with its secrets sealed apart, and connectors opened from it.
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <deprov/json_schema.hpp>
+#include <utility>
+#include "engine/impl.hpp"
+
+namespace deprov::engine {
+
+namespace {
+
+std::string to_hex(std::string_view bytes) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string out;
+  out.reserve(bytes.size() * 2);
+  for (const char c : bytes) {
+    const auto b = static_cast<unsigned char>(c);
+    out.push_back(digits[b >> 4U]);
+    out.push_back(digits[b & 15U]);
+  }
+  return out;
+}
+
+std::optional<std::string> from_hex(std::string_view text) {
+  if (text.size() % 2 != 0) return std::nullopt;
+  const auto digit = [](char c) {
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+  };
+  std::string out;
+  out.reserve(text.size() / 2);
+  for (std::size_t i = 0; i < text.size(); i += 2) {
+    const int high = digit(text[i]);
+    const int low = digit(text[i + 1]);
+    if (high < 0 || low < 0) return std::nullopt;
+    out.push_back(static_cast<char>(high * 16 + low));
+  }
+  return out;
+}
+
+/// Tells which master key sealed something, without telling anything about the key.
+std::string key_id(const port::Crypto& crypto, std::string_view key) {
+  const auto digest = crypto.sha256(port::bytes_of("deprov key id\n" + std::string(key)));
+  return to_hex({reinterpret_cast<const char*>(digest.data()), 8});
+}
+
+/// What is authenticated with each secret, so that none can be moved to another place.
+std::string seal_context(const port::IntegrationRow& row, std::string_view path) {
+  return row.scope.workspace.str() + "|" + row.scope.integration.str() + "|config." + std::string(path);
+}
+
+json::object* parent_of(json::object& root, std::string_view& path, bool make) {
+  json::object* at = &root;
+  for (auto dot = path.find('.'); dot != std::string_view::npos; dot = path.find('.')) {
+    const auto name = path.substr(0, dot);
+    path.remove_prefix(dot + 1);
+    auto* next = at->if_contains(name);
+    if (next == nullptr) {
+      if (!make) return nullptr;
+      next = &at->emplace(name, json::object{}).first->value();
+    }
+    if (!next->is_object()) return nullptr;
+    at = &next->get_object();
+  }
+  return at;
+}
+
+Error unreadable(const port::IntegrationRow& row, std::string_view what) {
+  return {Errc::store_corrupt, "the stored " + std::string(what) + " of the connection does not parse",
+          "integration " + row.scope.integration.str(), "restore the store from a backup"};
+}
+
+}  // namespace
+
+Result<void> Engine::Impl::seal_config(port::IntegrationRow& row, const json::object& config) {
+  const auto kind = options.connectors.find(row.connector);
+  if (kind == options.connectors.end())
+    return Error(Errc::invalid_argument, "this program knows no connector \"" + row.connector + "\"", "connector");
+  json::object open = config;
+  json::object fields;
+  for (const auto& path : kind->second->describe().secret_paths) {
+    std::string_view leaf = path;
+    auto* parent = parent_of(open, leaf, false);
+    if (parent == nullptr) continue;
+    const auto* value = parent->if_contains(leaf);
+    if (value == nullptr) continue;
+    DEPROV_TRY(sealed, ports.crypto.seal(port::bytes_of(options.master_key),
+                                         port::bytes_of(seal_context(row, path)), json::serialize(*value)));
+    fields[path] = to_hex(sealed);
+    parent->erase(leaf);
+  }
+  row.secrets.clear();
+  if (!fields.empty()) {
+    row.secrets = json::serialize(
+        json::object{{"key", key_id(ports.crypto, options.master_key)}, {"fields", std::move(fields)}});
+  }
+  row.config = json::serialize(open);
+  return {};
+}
+
+Result<json::object> Engine::Impl::unseal_config(const port::IntegrationRow& row) {
+  boost::system::error_code ec;
+  auto config = json::parse(row.config.empty() ? "{}" : row.config, ec);
+  if (ec || !config.is_object()) return unreadable(row, "config");
+  if (row.secrets.empty()) return std::move(config.get_object());
+  const auto secrets = json::parse(row.secrets, ec);
+  const auto* object = ec ? nullptr : secrets.if_object();
+  const auto* key = object != nullptr ? object->if_contains("key") : nullptr;
+  const auto* fields = object != nullptr ? object->if_contains("fields") : nullptr;
+  if (key == nullptr || !key->is_string() || fields == nullptr || !fields->is_object())
+    return unreadable(row, "secrets");
+  if (std::string_view(key->get_string()) != key_id(ports.crypto, options.master_key)) {
+    return Error(Errc::store_corrupt,
+                 "the secrets of the connection were sealed under the master key " +
+                     std::string(key->get_string()) + ", and this program was given another one",
+                 "integration " + row.scope.integration.str(),
+                 "give the master key that the store was made with, or set the secrets anew");
+  }
+  for (const auto& [path, value] : fields->get_object()) {
+    const auto bytes = value.is_string() ? from_hex(value.get_string()) : std::nullopt;
+    if (!bytes) return unreadable(row, "secrets");
+    auto plain =
+        ports.crypto.open(port::bytes_of(options.master_key), port::bytes_of(seal_context(row, path)), *bytes);
+    if (!plain) return plain.error().within("integration " + row.scope.integration.str());
+    auto parsed = json::parse(*plain, ec);
+    std::string_view leaf = path;
+    auto* parent = parent_of(config.get_object(), leaf, true);
+    if (ec || parent == nullptr) return unreadable(row, "secrets");
+    (*parent)[leaf] = std::move(parsed);
+  }
+  return std::move(config.get_object());
+}
+
+Result<std::unique_ptr<connector::Connector>> Engine::Impl::open_connector(const port::IntegrationRow& row) {
+  const auto kind = options.connectors.find(row.connector);
+  if (kind == options.connectors.end()) {
+    return Error(Errc::unsupported, "this program knows no connector \"" + row.connector + "\"",
+                 "integration " + row.scope.integration.str(), "use a build or plugin that has it");
+  }
+  DEPROV_TRY(config, unseal_config(row));
+  DEPROV_CHECK(validate_json(kind->second->describe().config_schema, config));
+  return kind->second->open(config, {ports.executor, ports.clock, ports.random, ports.http});
+}
+
+}  // namespace deprov::engine

@@ -1,0 +1,386 @@
+// Integrations: made, changed, paused, checked, and given new tokens.
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <deprov/json_schema.hpp>
+#include "engine/management.hpp"
+
+namespace deprov::engine {
+
+namespace {
+
+constexpr std::string_view gateway_prefix = "dpg_";
+constexpr Duration longest_overlap = std::chrono::hours(24 * 30);
+constexpr Duration check_timeout = std::chrono::seconds(30);
+
+const json::value& settings_schema() {
+  static const json::value schema = json::parse(R"json({
+    "type": "object", "additionalProperties": false,
+    "properties": {"external_id_immutable": {"type": "boolean",
+      "description": "Whether the IdP never gives an externalId to another person (default: by the IdP)."}}
+  })json");
+  return schema;
+}
+
+/// RFC 7396: null takes a member away, objects are merged, everything else replaces.
+void merge_patch(json::value& target, const json::value& patch) {
+  const auto* members = patch.if_object();
+  if (members == nullptr) {
+    target = patch;
+    return;
+  }
+  if (!target.is_object()) target = json::object{};
+  auto& object = target.get_object();
+  for (const auto& [name, value] : *members) {
+    if (value.is_null()) {
+      object.erase(name);
+    } else {
+      merge_patch(object[name], value);
+    }
+  }
+}
+
+Result<void> check_documents(const Engine::Impl& impl, const port::IntegrationRow& row, const json::object& config,
+                             const json::value& policy, const json::value& settings) {
+  DEPROV_CHECK(check_name(row.name, "name"));
+  if (idp::find_dialect(row.idp) == nullptr) {
+    std::string known;
+    for (const auto& d : idp::dialects()) known += (known.empty() ? "" : ", ") + std::string(d.name);
+    return Error(Errc::invalid_argument, "no IdP is known by this word", "idp", "use one of: " + known);
+  }
+  const auto kind = impl.options.connectors.find(row.connector);
+  if (kind == impl.options.connectors.end()) {
+    std::string known;
+    for (const auto& [id, k] : impl.options.connectors) known += (known.empty() ? "" : ", ") + id;
+    return Error(Errc::invalid_argument, "this program knows no connector by this word", "connector",
+                 "use one of: " + known);
+  }
+  const auto in = [](std::string_view member, const Error& e) {
+    return Error(e.code(), e.detail(), std::string(member) + e.where(), e.advice());
+  };
+  if (auto ok = validate_json(kind->second->describe().config_schema, config); !ok)
+    return in("config", ok.error());
+  if (auto ok = policy::parse_policy(policy); !ok) return in("policy", ok.error());
+  if (auto ok = validate_json(settings_schema(), settings); !ok) return in("settings", ok.error());
+  return {};
+}
+
+json::object shown(const port::IntegrationRow& row) {
+  const auto parsed = [](const std::string& text) {
+    boost::system::error_code ec;
+    auto v = json::parse(text.empty() ? "{}" : text, ec);
+    return ec ? json::value(nullptr) : v;
+  };
+  return {{"name", row.name},
+          {"idp", row.idp},
+          {"connector", row.connector},
+          {"config", parsed(row.config)},
+          {"policy", parsed(row.policy)},
+          {"settings", parsed(row.settings)}};
+}
+
+/// Opens the connection and asks it; `done` gets the reply of the check.
+void check_connection(const std::shared_ptr<Engine::Impl>& impl, const port::IntegrationRow& row,
+                      Done<connector::Reply> done) {
+  impl->ports.executor.post([impl, row, done = std::move(done)]() mutable {
+    auto app = impl->open_connector(row);
+    if (!app) return done(app.error());
+    connector::Call call;
+    call.operation = connector::Operation::check;
+    call.timeout = check_timeout;
+    call_app(impl, std::move(*app), std::move(call),
+             [done = std::move(done)](connector::Reply reply) mutable { done(std::move(reply)); });
+  });
+}
+
+void commit_created(const std::shared_ptr<Engine::Impl>& impl, const Principal& by,
+                    const port::IntegrationRow& row, const std::optional<json::object>& checked,
+                    Done<CreatedIntegration> done) {
+  const auto token = issue_token(impl->ports, gateway_prefix);
+  port::GatewayTokenRow token_row;
+  token_row.hash = token.hash;
+  token_row.scope = row.scope;
+  token_row.created = row.created;
+  impl->decide(
+      [impl, by, row, token_row, checked](port::Reader& reader) -> Result<port::Transaction> {
+        DEPROV_TRY(workspace, reader.workspace(by.workspace));
+        if (!workspace)
+          return Error(Errc::not_found, "there is no such workspace", "workspace " + by.workspace.str());
+        DEPROV_TRY(others, reader.integrations(by.workspace));
+        for (const auto& other : others) {
+          if (other.name == row.name) {
+            return Error(Errc::conflict, "there is an integration \"" + row.name + "\" already", "name",
+                         "choose another name");
+          }
+        }
+        port::Transaction txn;
+        txn.id = impl->new_id<TxnId>();
+        txn.ops.emplace_back(port::op::PutIntegration{row});
+        txn.ops.emplace_back(port::op::PutGatewayToken{token_row});
+        txn.ops.emplace_back(impl->activity(row.scope, "integration.created", by.actor(), shown(row)));
+        txn.ops.emplace_back(impl->activity(row.scope, "connection.made", by.actor(),
+                                            {{"connector", row.connector}, {"checked", checked.has_value()}}));
+        if (checked) txn.ops.emplace_back(impl->activity(row.scope, "connection.checked", by.actor(), *checked));
+        return txn;
+      },
+      [impl, row, token, token_row, done = std::move(done)](Result<port::Committed> committed) mutable {
+        if (!committed) return done(committed.error());
+        impl->directory.put_token(token_row);
+        impl->notify(row.scope);
+        auto made = row;
+        made.version = 1;
+        make_current(impl, row.scope, [made = std::move(made), token, done = std::move(done)]() mutable {
+          done(CreatedIntegration{std::move(made), token.text});
+        });
+      });
+}
+
+struct Update {
+  port::IntegrationRow before;
+  port::IntegrationRow after;
+  bool config_changed = false;
+  bool check = true;
+};
+
+Result<Update> plan_update(Engine::Impl& impl, port::IntegrationRow before, const json::object& changes) {
+  Update update;
+  update.after = before;
+  json::value policy, settings;
+  boost::system::error_code ec;
+  policy = json::parse(before.policy.empty() ? "{}" : before.policy, ec);
+  settings = json::parse(before.settings.empty() ? "{}" : before.settings, ec);
+  DEPROV_TRY(clear, impl.unseal_config(before));
+  json::value config = clear;
+  for (const auto& [name, value] : changes) {
+    const auto wrong = [&](std::string_view type) {
+      return Error(Errc::invalid_argument, "has to be " + std::string(type), std::string(name));
+    };
+    if (name == "name") {
+      if (!value.is_string()) return wrong("a string");
+      update.after.name = std::string(value.get_string());
+    } else if (name == "config") {
+      if (!value.is_object()) return wrong("an object");
+      merge_patch(config, value);
+      update.config_changed = config != json::value(clear);
+    } else if (name == "policy") {
+      if (!value.is_object()) return wrong("an object");
+      if (value != policy) ++update.after.policy_version;
+      policy = value;
+    } else if (name == "settings") {
+      if (!value.is_object()) return wrong("an object");
+      settings = value;
+    } else if (name == "check") {
+      if (!value.is_bool()) return wrong("true or false");
+      update.check = value.get_bool();
+    } else {
+      return Error(Errc::invalid_argument, "no such member of an integration can be changed", std::string(name),
+                   "change name, config, policy or settings");
+    }
+  }
+  DEPROV_CHECK(check_documents(impl, update.after, config.get_object(), policy, settings));
+  update.after.policy = json::serialize(policy);
+  update.after.settings = json::serialize(settings);
+  if (update.config_changed) DEPROV_CHECK(impl.seal_config(update.after, config.get_object()));
+  update.after.modified = impl.now();
+  update.before = std::move(before);
+  return update;
+}
+
+void commit_update(const std::shared_ptr<Engine::Impl>& impl, const Principal& by, const Update& update,
+                   const std::optional<json::object>& checked, Done<port::IntegrationRow> done) {
+  const auto& row = update.after;
+  json::object detail;
+  json::object before = shown(update.before);
+  json::object after = shown(row);
+  for (const auto* name : {"name", "config", "policy", "settings"}) {
+    if (before[name] != after[name]) detail[name] = {{"before", before[name]}, {"after", after[name]}};
+  }
+  detail["secrets_changed"] = update.config_changed && update.before.secrets != row.secrets;
+  detail["policy_version"] = row.policy_version;
+  impl->decide(
+      [impl, by, row, detail, checked,
+       config_changed = update.config_changed](port::Reader& reader) -> Result<port::Transaction> {
+        DEPROV_TRY(present, load_integration(reader, by, row.scope.integration));
+        if (present.version != row.version) {
+          return Error(Errc::conflict, "somebody else changed the integration in between",
+                       "integration " + row.scope.integration.str(), "look at it again, and repeat the change");
+        }
+        port::Transaction txn;
+        txn.id = impl->new_id<TxnId>();
+        txn.ops.emplace_back(port::op::PutIntegration{row});
+        if (config_changed) DEPROV_CHECK(clear_lane_pause(reader, row.scope, txn));
+        txn.ops.emplace_back(impl->activity(row.scope, "integration.updated", by.actor(), detail));
+        if (checked) txn.ops.emplace_back(impl->activity(row.scope, "connection.checked", by.actor(), *checked));
+        return txn;
+      },
+      [impl, row = port::IntegrationRow(row), done = std::move(done)](Result<port::Committed> committed) mutable {
+        if (!committed) return done(committed.error());
+        impl->notify(row.scope);
+        ++row.version;
+        make_current(impl, row.scope, [row, done = std::move(done)]() mutable { done(std::move(row)); });
+      });
+}
+
+}  // namespace
+
+void Engine::create_integration(Principal by, CreateIntegration what, Done<CreatedIntegration> done) {
+  const auto impl = impl_;
+  const auto fail = [&](const Error& e) { finish<CreatedIntegration>(impl, std::move(done), e); };
+  if (auto ok = require_integrations(by); !ok) return fail(ok.error());
+  port::IntegrationRow row;
+  row.scope = {by.workspace, impl->new_id<IntegrationId>()};
+  row.name = std::move(what.name);
+  row.idp = std::move(what.idp);
+  row.connector = std::move(what.connector);
+  row.policy = json::serialize(what.policy);
+  row.settings = json::serialize(what.settings);
+  row.created = row.modified = impl->now();
+  if (auto ok = check_documents(*impl, row, what.config, what.policy, what.settings); !ok) return fail(ok.error());
+  if (const auto* dialect = idp::find_dialect(row.idp)) row.idp = std::string(dialect->name);
+  if (auto ok = impl->seal_config(row, what.config); !ok) return fail(ok.error());
+  if (!what.check) return commit_created(impl, by, row, std::nullopt, std::move(done));
+  check_connection(impl, row, [impl, by, row, done = std::move(done)](Result<connector::Reply> reply) mutable {
+    if (!reply) return done(reply.error());
+    if (reply->outcome != connector::Outcome::ok) return done(check_error(*reply));
+    commit_created(impl, by, row, check_json(*reply), std::move(done));
+  });
+}
+
+void Engine::update_integration(Principal by, IntegrationId id, json::object changes,
+                                Done<port::IntegrationRow> done) {
+  const auto impl = impl_;
+  if (auto ok = require_integrations(by); !ok)
+    return finish<port::IntegrationRow>(impl, std::move(done), ok.error());
+  auto update = std::make_shared<Update>();
+  view(
+      [impl, by, id, changes = std::move(changes), update](port::Reader& reader) -> Result<void> {
+        DEPROV_TRY(row, load_integration(reader, by, id));
+        DEPROV_TRY(planned, plan_update(*impl, std::move(row), changes));
+        *update = std::move(planned);
+        return {};
+      },
+      [impl, by, update, done = std::move(done)](Result<void> read) mutable {
+        if (!read) return done(read.error());
+        if (!update->config_changed || !update->check)
+          return commit_update(impl, by, *update, std::nullopt, std::move(done));
+        check_connection(impl, update->after,
+                         [impl, by, update, done = std::move(done)](Result<connector::Reply> reply) mutable {
+                           if (!reply) return done(reply.error());
+                           if (reply->outcome != connector::Outcome::ok) return done(check_error(*reply));
+                           commit_update(impl, by, *update, check_json(*reply), std::move(done));
+                         });
+      });
+}
+
+void Engine::set_integration_state(Principal by, IntegrationId id, port::IntegrationState state,
+                                   Done<port::IntegrationRow> done) {
+  const auto impl = impl_;
+  if (auto ok = require_integrations(by); !ok)
+    return finish<port::IntegrationRow>(impl, std::move(done), ok.error());
+  if (state == port::IntegrationState::deleted) {
+    return finish<port::IntegrationRow>(
+        impl, std::move(done), Error(Errc::invalid_argument, "an integration is deleted by `delete`", "state"));
+  }
+  auto result = std::make_shared<port::IntegrationRow>();
+  impl->decide(
+      [impl, by, id, state, result](port::Reader& reader) -> Result<port::Transaction> {
+        DEPROV_TRY(row, load_integration(reader, by, id));
+        port::Transaction txn;
+        txn.id = impl->new_id<TxnId>();
+        if (state == port::IntegrationState::active) DEPROV_CHECK(clear_lane_pause(reader, row.scope, txn));
+        *result = row;
+        if (row.state == state && txn.ops.empty()) return txn;
+        if (row.state != state) {
+          row.state = state;
+          row.modified = impl->now();
+          txn.ops.emplace_back(port::op::PutIntegration{row});
+          *result = row;
+          ++result->version;
+        }
+        txn.ops.emplace_back(impl->activity(
+            row.scope, state == port::IntegrationState::paused ? "integration.paused" : "integration.resumed",
+            by.actor(), {}));
+        return txn;
+      },
+      [impl, result, done = std::move(done)](Result<port::Committed> committed) mutable {
+        if (!committed) return done(committed.error());
+        impl->notify(result->scope);
+        make_current(impl, result->scope,
+                     [result, done = std::move(done)]() mutable { done(std::move(*result)); });
+      });
+}
+
+void Engine::rotate_token(Principal by, IntegrationId id, Duration overlap, Done<std::string> done) {
+  const auto impl = impl_;
+  if (auto ok = require_integrations(by); !ok) return finish<std::string>(impl, std::move(done), ok.error());
+  if (overlap < Duration(0) || overlap > longest_overlap) {
+    return finish<std::string>(impl, std::move(done),
+                               Error(Errc::invalid_argument, "the overlap has to be between 0 and 30 days",
+                                     "overlap", "give fewer seconds"));
+  }
+  const auto token = issue_token(impl->ports, gateway_prefix);
+  port::GatewayTokenRow row;
+  row.hash = token.hash;
+  row.created = impl->now();
+  row.scope = {by.workspace, id};
+  const auto ends = row.created + overlap;
+  impl->decide(
+      [impl, by, id, row, ends, overlap](port::Reader& reader) -> Result<port::Transaction> {
+        DEPROV_TRY(integration, load_integration(reader, by, id));
+        port::Transaction txn;
+        txn.id = impl->new_id<TxnId>();
+        txn.reads.integrations.push_back({row.scope, integration.version});
+        txn.ops.emplace_back(port::op::PutGatewayToken{row});
+        txn.ops.emplace_back(port::op::ExpireGatewayTokens{row.scope, row.hash, ends});
+        txn.ops.emplace_back(impl->activity(
+            row.scope, "token.rotated", by.actor(),
+            {{"old_tokens_end", to_rfc3339(ends)}, {"overlap_seconds", overlap.count() / 1'000'000}}));
+        return txn;
+      },
+      [impl, row, ends, token, done = std::move(done)](Result<port::Committed> committed) mutable {
+        if (!committed) return done(committed.error());
+        impl->directory.put_token(row);
+        impl->directory.expire_tokens(row.scope.integration, row.hash, ends);
+        impl->notify(row.scope);
+        done(token.text);
+      });
+}
+
+void Engine::check_integration(Principal by, IntegrationId id, Done<connector::Reply> done) {
+  const auto impl = impl_;
+  if (auto ok = require_integrations(by); !ok) return finish<connector::Reply>(impl, std::move(done), ok.error());
+  auto row = std::make_shared<port::IntegrationRow>();
+  view(
+      [by, id, row](port::Reader& reader) -> Result<void> {
+        DEPROV_TRY(found, load_integration(reader, by, id));
+        *row = std::move(found);
+        return {};
+      },
+      [impl, by, row, done = std::move(done)](Result<void> read) mutable {
+        if (!read) return done(read.error());
+        check_connection(
+            impl, *row, [impl, by, row, done = std::move(done)](Result<connector::Reply> reply) mutable {
+              if (!reply) return done(reply.error());
+              const bool good = reply->outcome == connector::Outcome::ok;
+              const auto detail = check_json(*reply);
+              impl->decide(
+                  [impl, by, row, detail, good](port::Reader& reader) -> Result<port::Transaction> {
+                    port::Transaction txn;
+                    txn.id = impl->new_id<TxnId>();
+                    if (good) DEPROV_CHECK(clear_lane_pause(reader, row->scope, txn));
+                    txn.ops.emplace_back(impl->activity(row->scope, "connection.checked", by.actor(), detail));
+                    return txn;
+                  },
+                  [impl, row, good, reply = std::move(*reply),
+                   done = std::move(done)](Result<port::Committed> committed) mutable {
+                    if (!committed) return done(committed.error());
+                    impl->notify(row->scope);
+                    if (!good) return done(std::move(reply));
+                    make_current(impl, row->scope, [reply = std::move(reply), done = std::move(done)]() mutable {
+                      done(std::move(reply));
+                    });
+                  });
+            });
+      });
+}
+
+}  // namespace deprov::engine
