@@ -18,6 +18,8 @@ constexpr Millis linger_when_stopping{200};
 constexpr int steps_in_a_row = 64;  // then other connections have their turn
 
 constexpr auto relaxed = std::memory_order_relaxed;
+
+MonoTime mono_now() { return {std::chrono::duration_cast<Duration>(Clock::now().time_since_epoch()).count()}; }
 }  // namespace
 
 struct Connection::Tls {
@@ -67,7 +69,7 @@ void Connection::start() {
   }
   set_deadline(shared.options.header_timeout);
   if (!shared.tls) return run();
-  if (auto reloaded = shared.tls->refresh(Clock::now()); !reloaded)
+  if (auto reloaded = shared.tls->refresh(mono_now()); !reloaded)
     shared.report(reloaded.error());
   else if (*reloaded)
     shared.counters.tls_reloads.fetch_add(1, relaxed);

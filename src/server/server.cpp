@@ -3,6 +3,7 @@
 #include <charconv>
 #include <deprov/runtime/event_thread.hpp>
 #include <future>
+#include "runtime/thread_start.hpp"
 #include "server/connection.hpp"
 
 namespace deprov::server {

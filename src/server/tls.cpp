@@ -85,10 +85,10 @@ std::shared_ptr<ssl_ctx_st> TlsStore::context() const {
   return context_;
 }
 
-Result<bool> TlsStore::refresh(std::chrono::steady_clock::time_point now) {
+Result<bool> TlsStore::refresh(MonoTime now) {
   {
     const std::scoped_lock lock(mutex_);
-    if (now - looked_ < std::chrono::seconds(1)) return false;
+    if (looked_ && now - *looked_ < std::chrono::seconds(1)) return false;
     looked_ = now;
     if (stamp() == seen_) return false;
   }

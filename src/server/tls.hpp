@@ -1,11 +1,12 @@
 // The server's certificate, which may change while the server runs.
 #pragma once
 
-#include <chrono>
+#include <cstdint>
 #include <deprov/error.hpp>
-#include <functional>
+#include <deprov/time.hpp>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 struct ssl_ctx_st;
@@ -24,7 +25,7 @@ class TlsStore {
   [[nodiscard]] std::shared_ptr<ssl_ctx_st> context() const;
   /// Loads again if a file changed; looks at most once a second. True if it did.
   /// Errors: those of `reload`, once for each change.
-  [[nodiscard]] Result<bool> refresh(std::chrono::steady_clock::time_point now);
+  [[nodiscard]] Result<bool> refresh(MonoTime now);
 
  private:
   struct Stamp {
@@ -41,7 +42,7 @@ class TlsStore {
   mutable std::mutex mutex_;
   std::shared_ptr<ssl_ctx_st> context_;
   Stamp seen_;
-  std::chrono::steady_clock::time_point looked_;
+  std::optional<MonoTime> looked_;
 };
 
 }  // namespace deprov::server
