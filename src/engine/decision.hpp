@@ -45,6 +45,10 @@ class Decision {
 
   /// One member of `group` was added or removed (the row itself is changed by this too). Only users.
   Result<void> member_changed(const port::MemberRow& member, bool added);
+  /// The same for a member of a group that was deleted, whatever the policy says of its name now.
+  Result<void> member_lost_group(const port::MemberRow& member, idp::Cause cause);
+  /// Everybody below a group that is itself a member may have lost or gained access.
+  Result<void> nested_changed(ResourceId group, idp::Cause cause);
   /// A subject lost `group` by `cause`: attribution, then the end of its access, now or when it has settled.
   Result<void> lost_group(SubjectState& state, ResourceId group, idp::Cause cause,
                           const MembershipOverlay& overlay);

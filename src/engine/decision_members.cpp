@@ -14,13 +14,7 @@ Result<void> Decision::member_changed(const port::MemberRow& member, bool added)
     txn_.ops.emplace_back(port::op::RemoveMember{scope(), member.group, member.member});
   }
   const bool entitling_matters = !context_.policy.entitling_groups.empty();
-  if (member.member_is_group) {
-    if (entitling_matters) {
-      DEPROV_TRY(count, reader_.member_count(scope(), member.member));
-      if (count != 0) return reevaluate_later(member.member, idp::Cause::lost_entitling_group, count);
-    }
-    return {};
-  }
+  if (member.member_is_group) return nested_changed(member.member, idp::Cause::lost_entitling_group);
   if (added && !entitling_matters) return {};
   DEPROV_TRY(state, load(member.member));
   if (!state.stored) return {};
@@ -37,6 +31,22 @@ Result<void> Decision::member_changed(const port::MemberRow& member, bool added)
   }
   change(idp::ChangeKind::removed_from_group, member.member, member.group);
   return lost_group(state, member.group, idp::Cause::lost_entitling_group, overlay);
+}
+
+Result<void> Decision::nested_changed(ResourceId group, idp::Cause cause) {
+  if (context_.policy.entitling_groups.empty()) return {};
+  DEPROV_TRY(count, reader_.member_count(scope(), group));
+  if (count != 0) return reevaluate_later(group, cause, count);
+  return {};
+}
+
+Result<void> Decision::member_lost_group(const port::MemberRow& member, idp::Cause cause) {
+  txn_.ops.emplace_back(port::op::RemoveMember{scope(), member.group, member.member});
+  if (member.member_is_group) return nested_changed(member.member, cause);
+  DEPROV_TRY(state, load(member.member));
+  if (!state.stored) return {};
+  change(idp::ChangeKind::removed_from_group, member.member, member.group);
+  return lost_group(state, member.group, cause, {member.group, true});
 }
 
 Result<void> Decision::lost_group(SubjectState& state, ResourceId group, idp::Cause cause,

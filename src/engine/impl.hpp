@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deprov/engine/engine.hpp>
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -17,6 +18,7 @@ class Lane;
 
 namespace deprov::engine {
 
+class BackgroundHost;
 class Expander;
 
 /// State touched on the executor only, except where it says otherwise.
@@ -56,7 +58,9 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   struct Background {
     std::shared_ptr<jobs::Lane> lane;
     std::shared_ptr<Expander> expander;
+    std::string fingerprint;  ///< of what the lane was made of
   };
+  std::unique_ptr<BackgroundHost> host;             ///< before the lanes, which refer to it
   std::unordered_map<Uuid, Background> background;  ///< by integration
 
   // ---- helpers for whoever writes transactions
@@ -83,7 +87,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   Metrics counters;
   std::size_t in_flight = 0;  ///< requests being applied (guarded by metrics_mutex)
   bool started = false;
-  bool closing = false;  ///< guarded by metrics_mutex
+  std::atomic<bool> closing = false;
 };
 
 }  // namespace deprov::engine

@@ -9,6 +9,7 @@ namespace json = boost::json;
 using connector::Effect;
 using connector::Operation;
 using connector::Outcome;
+using policy::StepKind;
 using policy::StepState;
 using port::JobKind;
 using port::JobState;

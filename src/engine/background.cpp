@@ -1,0 +1,150 @@
+#include "engine/background.hpp"
+#include <algorithm>
+#include <utility>
+#include "engine/decision.hpp"
+
+namespace deprov::engine {
+
+Result<bool> BackgroundHost::has_access(port::Reader& reader, const port::Scope& scope, ResourceId subject) {
+  const auto context = engine_.directory.find(scope.integration);
+  if (!context) return Error(Errc::not_found, "the integration is gone", scope.integration.str());
+  const Evidence nobody;
+  Decision decision(reader, *context, nobody, engine_.ports.random, engine_.now());
+  SubjectState state;
+  state.subject.scope = scope;
+  state.subject.id = subject;
+  return decision.has_access(state);
+}
+
+void BackgroundHost::activity_appended(const port::Scope& scope) { engine_.notify(scope); }
+
+void BackgroundHost::count_attempt(connector::Operation operation, connector::Outcome outcome) {
+  std::string key(connector::to_string(operation));
+  key.append("/").append(connector::to_string(outcome));
+  const std::lock_guard lock(engine_.metrics_mutex);
+  ++engine_.counters.attempts[key];
+}
+
+void BackgroundHost::count_finished(port::JobState state, std::optional<Duration> time_to_deprovision) {
+  const std::lock_guard lock(engine_.metrics_mutex);
+  auto& c = engine_.counters;
+  ++c.finished[std::string(port::to_string(state))];
+  if (!time_to_deprovision) return;
+  const double seconds = static_cast<double>(time_to_deprovision->count()) / 1e6;
+  const auto bound = std::lower_bound(c.ttd_bounds.begin(), c.ttd_bounds.end(), seconds);
+  ++c.ttd_counts[static_cast<std::size_t>(bound - c.ttd_bounds.begin())];
+  c.ttd_sum += seconds;
+}
+
+void BackgroundHost::expander_decide(Decide body, port::UniqueFunction<void(Result<port::Committed>)> done) {
+  engine_.decide(std::move(body), std::move(done));
+}
+
+Context BackgroundHost::expander_context(const port::Scope& scope) {
+  return engine_.directory.find(scope.integration);
+}
+
+void BackgroundHost::expander_committed(const port::Scope& scope) {
+  engine_.notify(scope);
+  const auto it = engine_.background.find(scope.integration.value);
+  if (it == engine_.background.end()) return;
+  if (it->second.lane) it->second.lane->poke();
+  if (it->second.expander) it->second.expander->poke();
+}
+
+LaneStatus lane_status(const jobs::Lane& lane, MonoTime now) {
+  LaneStatus s;
+  s.in_flight = lane.jobs_in_flight();
+  s.calls = lane.limiter().in_use();
+  s.concurrency = lane.limiter().limit();
+  s.breaker_open = lane.limiter().breaker_open(now);
+  s.paused = lane.paused() ? "paused by a person" : lane.own_pause();
+  return s;
+}
+
+void Engine::Impl::attach(const Context& context) {
+  if (!started || closing) return;
+  const auto scope = context->row.scope;
+  auto& slot = background[scope.integration.value];
+  if (!slot.expander) {
+    slot.expander = std::make_shared<Expander>(
+        ExpanderPorts{ports.executor, ports.clock, ports.random, ports.store}, *host, scope, options.piece);
+    slot.expander->poke();
+  }
+  const bool paused = context->row.state == port::IntegrationState::paused;
+  // A pause alone leaves the connection as it is; anything else that changed wants a new one.
+  const auto fingerprint = context->row.connector + '\n' + context->row.config + '\n' + context->row.secrets +
+                           '\n' + context->row.policy;
+  if (slot.lane && slot.fingerprint == fingerprint) {
+    slot.lane->set_paused(paused);
+    return;
+  }
+  slot.fingerprint = fingerprint;
+  auto self = shared_from_this();
+  const auto open = [self, scope, paused] {
+    const auto it = self->background.find(scope.integration.value);
+    const auto current = self->directory.find(scope.integration);
+    if (it == self->background.end() || !current || self->closing) return;
+    auto connector = self->open_connector(current->row);
+    if (!connector) {
+      const auto why = connector.error().message();
+      self->decide(
+          [self, scope, why](port::Reader&) -> Result<port::Transaction> {
+            port::Transaction t;
+            t.id = self->new_id<TxnId>();
+            t.ops.emplace_back(self->activity(scope, "connection.failed", "engine", {{"reason", why}}));
+            return t;
+          },
+          [self, scope](const Result<port::Committed>&) { self->notify(scope); });
+      return;
+    }
+    jobs::LaneOptions lane_options;
+    lane_options.node = self->options.node;
+    lane_options.lease = self->options.lane_lease;
+    lane_options.window = self->options.lane_window;
+    it->second.lane = std::make_shared<jobs::Lane>(
+        jobs::LanePorts{self->ports.executor, self->ports.clock, self->ports.random, self->ports.store},
+        lane_options, scope, current->policy, std::move(*connector), *self->host);
+    it->second.lane->set_paused(paused);
+    it->second.lane->start();
+  };
+  if (slot.lane) {
+    auto old = std::move(slot.lane);
+    slot.lane = nullptr;
+    old->stop([open, old]() mutable { open(); });
+  } else {
+    open();
+  }
+}
+
+void Engine::Impl::detach(const port::Scope& scope, port::UniqueFunction<void()> done) {
+  const auto it = background.find(scope.integration.value);
+  if (it == background.end()) return done();
+  auto slot = std::move(it->second);
+  background.erase(it);
+  auto left = std::make_shared<int>(2);
+  auto finished = std::make_shared<port::UniqueFunction<void()>>(std::move(done));
+  auto keep = std::make_shared<Background>(slot);
+  const auto one = [left, finished, keep] {
+    if (--*left == 0) (*finished)();
+  };
+  if (slot.expander) {
+    slot.expander->stop(one);
+  } else {
+    one();
+  }
+  if (slot.lane) {
+    slot.lane->stop(one);
+  } else {
+    one();
+  }
+}
+
+void Engine::Impl::poke(const port::Scope& scope) {
+  const auto it = background.find(scope.integration.value);
+  if (it == background.end()) return;
+  if (it->second.lane) it->second.lane->poke();
+  if (it->second.expander) it->second.expander->poke();
+}
+
+}  // namespace deprov::engine

@@ -1,0 +1,353 @@
+#include <algorithm>
+#include <boost/json/serialize.hpp>
+#include <utility>
+#include "engine/background.hpp"
+#include "engine/decision.hpp"
+#include "engine/impl.hpp"
+
+namespace deprov::engine {
+
+namespace {
+const std::vector<double>& ttd_bounds() {
+  static const std::vector<double> bounds{0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400, 604800};
+  return bounds;
+}
+}  // namespace
+
+std::string Principal::actor() const { return id.is_nil() ? "local" : "principal:" + id.str(); }
+
+Engine::Impl::Impl(Ports p, Options o) : ports(p), options(std::move(o)) {
+  if (options.node.empty()) options.node = "local";
+  counters.ttd_bounds = ttd_bounds();
+  counters.ttd_counts.assign(counters.ttd_bounds.size() + 1, 0);
+  host = std::make_unique<BackgroundHost>(*this);
+}
+
+Engine::Impl::~Impl() = default;
+
+Engine::Engine(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Engine::~Engine() = default;
+
+Result<std::unique_ptr<Engine>> Engine::create(Ports ports, Options options) {
+  if (options.master_key.size() != 32)
+    return Error(Errc::invalid_argument,
+                 "the master key has " + std::to_string(options.master_key.size()) + " bytes", "master_key",
+                 "give 32 random bytes");
+  return std::unique_ptr<Engine>(new Engine(std::make_shared<Impl>(ports, std::move(options))));
+}
+
+const Ports& Engine::ports() const noexcept { return impl_->ports; }
+const Options& Engine::options() const noexcept { return impl_->options; }
+
+// ---- integrations in memory
+
+Result<Context> Engine::authenticate_gateway(std::string_view token) const {
+  const auto refuse = [] {
+    return Error(Errc::unauthorized, "the bearer token opens no integration", "Authorization",
+                 "use the SCIM token that was shown when the integration was made");
+  };
+  if (token.empty() || token.size() > 512) return refuse();
+  const auto row = impl_->directory.token(impl_->ports.crypto.sha256(port::bytes_of(token)));
+  if (!row || (row->expires && *row->expires <= impl_->now())) return refuse();
+  auto context = impl_->directory.find(row->scope.integration);
+  if (!context) return refuse();
+  return context;
+}
+
+Context Engine::integration(IntegrationId id) const { return impl_->directory.find(id); }
+std::vector<Context> Engine::integrations() const { return impl_->directory.all(); }
+
+// ---- start and close
+
+void Engine::start(Done<void> done) {
+  struct Loaded {
+    std::vector<port::IntegrationRow> rows;
+    std::vector<port::GatewayTokenRow> tokens;
+  };
+  auto loaded = std::make_shared<Loaded>();
+  auto self = impl_;
+  self->ports.store.view(
+      [loaded](port::Reader& reader) -> Result<void> {
+        DEPROV_TRY(rows, reader.integrations(std::nullopt));
+        for (const auto& row : rows) {
+          DEPROV_TRY(tokens, reader.gateway_tokens(row.scope));
+          loaded->tokens.insert(loaded->tokens.end(), tokens.begin(), tokens.end());
+        }
+        loaded->rows = std::move(rows);
+        return {};
+      },
+      [self, loaded, done = std::move(done)](Result<void> read) mutable {
+        self->ports.executor.post([self, loaded, read, done = std::move(done)]() mutable {
+          if (!read) return done(read);
+          for (auto& row : loaded->rows) {
+            auto context = make_context(std::move(row), self->options.connectors);
+            if (!context) return done(context.error());
+            self->directory.put(std::move(*context));
+          }
+          for (const auto& token : loaded->tokens) self->directory.put_token(token);
+          self->started = true;
+          for (const auto& context : self->directory.all()) self->attach(context);
+          done({});
+        });
+      });
+}
+
+void Engine::close(Duration deadline, Done<void> done) {
+  auto self = impl_;
+  self->closing = true;
+  self->ports.executor.post([self, deadline, done = std::move(done)]() mutable {
+    struct Closing {
+      std::size_t left = 1;
+      Done<void> done;
+      port::TimerId timer = 0;
+    };
+    auto closing = std::make_shared<Closing>();
+    closing->done = std::move(done);
+    const auto one = [self, closing] {
+      if (--closing->left != 0 || !closing->done) return;
+      auto finished = std::move(closing->done);
+      closing->done = {};
+      if (closing->timer != 0) self->ports.executor.cancel(closing->timer);
+      finished({});
+    };
+    closing->timer = self->ports.executor.post_at(self->ports.clock.mono() + deadline, [closing] {
+      if (!closing->done) return;
+      auto finished = std::move(closing->done);
+      closing->done = {};
+      finished(Error(Errc::timeout, "calls were still in flight at the deadline", "close",
+                     "they are read back at the next start"));
+    });
+    std::vector<port::Scope> scopes;
+    for (const auto& context : self->directory.all()) scopes.push_back(context->row.scope);
+    closing->left += scopes.size();
+    for (const auto& scope : scopes) self->detach(scope, one);
+    one();
+  });
+}
+
+// ---- views and decisions
+
+void Engine::view(port::ViewBody body, Done<void> done) {
+  auto self = impl_;
+  self->ports.store.view(std::move(body), [self, done = std::move(done)](Result<void> read) mutable {
+    self->ports.executor.post(
+        [read = std::move(read), done = std::move(done)]() mutable { done(std::move(read)); });
+  });
+}
+
+namespace {
+struct Attempt {
+  Engine::Impl::Decide body;
+  Done<port::Committed> done;
+  port::Transaction txn;
+  int tries = 0;
+};
+constexpr int max_tries = 3;
+
+void attempt(const std::shared_ptr<Engine::Impl>& self, const std::shared_ptr<Attempt>& a);
+
+void finish(const std::shared_ptr<Engine::Impl>& self, const std::shared_ptr<Attempt>& a,
+            Result<port::Committed> result) {
+  self->ports.executor.post([a, result = std::move(result)]() mutable { a->done(std::move(result)); });
+}
+
+void committed(const std::shared_ptr<Engine::Impl>& self, const std::shared_ptr<Attempt>& a, TxnId id,
+               Result<port::Committed> result) {
+  if (result || (result.error().code() != Errc::stale_read && result.error().code() != Errc::commit_unknown))
+    return finish(self, a, std::move(result));
+  if (result.error().code() == Errc::commit_unknown) {
+    self->ports.store.committed(id, [self, a, result](Result<bool> happened) {
+      if (happened && *happened) return finish(self, a, port::Committed{});
+      if (happened && ++a->tries <= max_tries) return attempt(self, a);
+      finish(self, a, result);
+    });
+    return;
+  }
+  if (++a->tries < max_tries) return attempt(self, a);
+  // Three others were faster: decided inside the writer nothing can come between.
+  self->ports.store.transact([a](port::Reader& reader) { return a->body(reader); },
+                             [self, a](Result<port::Committed> last) { finish(self, a, std::move(last)); });
+}
+
+void attempt(const std::shared_ptr<Engine::Impl>& self, const std::shared_ptr<Attempt>& a) {
+  self->ports.store.view(
+      [a](port::Reader& reader) -> Result<void> {
+        DEPROV_TRY(txn, a->body(reader));
+        a->txn = std::move(txn);
+        return {};
+      },
+      [self, a](Result<void> read) {
+        if (!read) return finish(self, a, read.error());
+        if (a->txn.ops.empty()) return finish(self, a, port::Committed{});
+        const auto id = a->txn.id;
+        self->ports.store.commit(std::move(a->txn), [self, a, id](Result<port::Committed> result) {
+          committed(self, a, id, std::move(result));
+        });
+      });
+}
+}  // namespace
+
+void Engine::Impl::decide(Decide body, Done<port::Committed> done) {
+  auto a = std::make_shared<Attempt>();
+  a->body = std::move(body);
+  a->done = std::move(done);
+  attempt(shared_from_this(), a);
+}
+
+void Engine::Impl::refresh(port::Scope scope, Done<void> done) {
+  auto row = std::make_shared<std::optional<port::IntegrationRow>>();
+  auto self = shared_from_this();
+  ports.store.view(
+      [row, scope](port::Reader& reader) -> Result<void> {
+        DEPROV_TRY(found, reader.integration(scope));
+        *row = std::move(found);
+        return {};
+      },
+      [self, row, scope, done = std::move(done)](Result<void> read) mutable {
+        self->ports.executor.post([self, row, scope, read, done = std::move(done)]() mutable {
+          if (!read) return done(read);
+          if (!*row || (*row)->state == port::IntegrationState::deleted) {
+            self->directory.remove(scope.integration);
+            return done({});
+          }
+          auto context = make_context(std::move(**row), self->options.connectors);
+          if (!context) return done(context.error());
+          self->directory.put(*context);
+          done({});
+        });
+      });
+}
+
+void Engine::apply(Context context, Evidence evidence, EffectBody body, Done<Applied> done) {
+  auto self = impl_;
+  {
+    const std::lock_guard lock(self->metrics_mutex);
+    if (self->closing || self->in_flight >= self->options.max_in_flight) {
+      ++self->counters.refused;
+      auto error =
+          self->closing
+              ? Error(Errc::closed, "the engine is shutting down", {}, "try again later")
+              : Error(Errc::busy, std::to_string(self->options.max_in_flight) + " requests are being stored", {},
+                      "try again in a second");
+      self->ports.executor.post([done = std::move(done), error]() mutable { done(error); });
+      return;
+    }
+    ++self->in_flight;
+  }
+  struct State {
+    Context context;
+    Evidence evidence;
+    EffectBody body;
+    bool deferred = false;
+    bool wakes = false;
+    bool background = false;
+  };
+  auto state = std::make_shared<State>();
+  state->context = std::move(context);
+  state->evidence = std::move(evidence);
+  state->body = std::move(body);
+  const auto scope = state->context->row.scope;
+  self->decide(
+      [self, state, scope](port::Reader& reader) -> Result<port::Transaction> {
+        // Another process, or an act since the request came in, may have changed the integration.
+        if (auto current = self->directory.find(scope.integration)) state->context = std::move(current);
+        DEPROV_TRY(effect, state->body(reader, *state->context));
+        Decision decision(reader, *state->context, state->evidence, self->ports.random, self->now());
+        DEPROV_TRY(deferred, decision.effect(effect, {self->options.inline_members}));
+        state->deferred = deferred;
+        state->wakes = false;
+        state->background = false;
+        for (const auto& op : decision.transaction().ops) {
+          state->wakes = state->wakes || std::holds_alternative<port::op::PutJob>(op);
+          state->background = state->background || std::holds_alternative<port::op::PutDue>(op) ||
+                              std::holds_alternative<port::op::PutWork>(op);
+        }
+        return decision.take();
+      },
+      [self, state, scope, done = std::move(done)](Result<port::Committed> result) mutable {
+        {
+          const std::lock_guard lock(self->metrics_mutex);
+          --self->in_flight;
+          ++(result ? self->counters.applied : self->counters.refused);
+        }
+        if (!result) return done(result.error());
+        if (!result->activity_seqs.empty()) self->notify(scope);
+        if (state->wakes || state->background) self->poke(scope);
+        Applied applied;
+        if (!result->resource_versions.empty()) applied.version = result->resource_versions.front();
+        applied.deferred = state->deferred;
+        done(applied);
+      });
+}
+
+// ---- activity and followers
+
+port::op::AppendActivity Engine::Impl::activity(const port::Scope& scope, std::string event, std::string actor,
+                                                const json::object& detail, ResourceId subject, JobId job) {
+  port::op::AppendActivity a;
+  a.scope = scope;
+  a.at = now();
+  a.event = std::move(event);
+  a.actor = std::move(actor);
+  a.subject = subject;
+  a.job = job;
+  a.detail = json::serialize(detail);
+  ports.random.fill(a.salt);
+  return a;
+}
+
+namespace {
+class FollowerHandle final : public Engine::Subscription {
+ public:
+  FollowerHandle(std::weak_ptr<Engine::Impl> impl, std::uint64_t id) : impl_(std::move(impl)), id_(id) {}
+  FollowerHandle(const FollowerHandle&) = delete;
+  FollowerHandle& operator=(const FollowerHandle&) = delete;
+  ~FollowerHandle() override {
+    if (const auto impl = impl_.lock()) {
+      const std::lock_guard lock(impl->followers_mutex);
+      std::erase_if(impl->followers, [&](const auto& f) { return f.id == id_; });
+    }
+  }
+
+ private:
+  std::weak_ptr<Engine::Impl> impl_;
+  std::uint64_t id_;
+};
+}  // namespace
+
+std::unique_ptr<Engine::Subscription> Engine::subscribe(port::UniqueFunction<void(const port::Scope&)> on_append) {
+  const std::lock_guard lock(impl_->followers_mutex);
+  const auto id = impl_->next_follower++;
+  impl_->followers.push_back(
+      {id, std::make_shared<port::UniqueFunction<void(const port::Scope&)>>(std::move(on_append))});
+  return std::make_unique<FollowerHandle>(impl_, id);
+}
+
+void Engine::Impl::notify(const port::Scope& scope) {
+  std::vector<std::shared_ptr<port::UniqueFunction<void(const port::Scope&)>>> calls;
+  {
+    const std::lock_guard lock(followers_mutex);
+    if (followers.empty()) return;
+    for (const auto& f : followers) calls.push_back(f.call);
+  }
+  for (const auto& call : calls) (*call)(scope);
+}
+
+void Engine::metrics(Done<Metrics> done) {
+  auto self = impl_;
+  self->ports.executor.post([self, done = std::move(done)]() mutable {
+    Metrics m;
+    {
+      const std::lock_guard lock(self->metrics_mutex);
+      m = self->counters;
+    }
+    for (const auto& context : self->directory.all()) {
+      const auto it = self->background.find(context->row.scope.integration.value);
+      if (it == self->background.end() || !it->second.lane) continue;
+      m.lanes[context->row.scope] = lane_status(*it->second.lane, self->ports.clock.mono());
+    }
+    done(std::move(m));
+  });
+}
+
+}  // namespace deprov::engine

@@ -1,0 +1,323 @@
+#include "engine/expander.hpp"
+#include <algorithm>
+#include <boost/json/parse.hpp>
+#include <charconv>
+#include <utility>
+#include "engine/decision.hpp"
+
+namespace deprov::engine {
+
+namespace {
+
+/// Where a request stands: which step, and the last member handled in it.
+struct Cursor {
+  std::size_t step = 0;
+  bool second_pass = false;  ///< of a replacement: first who leaves, then who joins
+  std::string last;          ///< id, or a position
+
+  static Cursor parse(std::string_view text) {
+    Cursor c;
+    const auto colon = text.find(':');
+    if (colon == std::string_view::npos) return c;
+    std::from_chars(text.data(), text.data() + colon, c.step);
+    text.remove_prefix(colon + 1);
+    c.second_pass = text.starts_with('+');
+    c.last = std::string(text.substr(1));
+    return c;
+  }
+  [[nodiscard]] std::string str() const { return std::to_string(step) + (second_pass ? ":+" : ":-") + last; }
+};
+
+std::string text_of(const json::object& o, const char* name) {
+  const auto* v = o.if_contains(name);
+  return v != nullptr && v->is_string() ? std::string(v->get_string()) : std::string{};
+}
+
+}  // namespace
+
+/// One transaction's worth of work.
+struct Expander::Piece {
+  port::WorkRow row;
+  std::shared_ptr<const std::vector<MemberStep>> steps;
+  bool over = false;
+  std::string cursor;
+  std::uint64_t done = 0;
+};
+
+Expander::Expander(ExpanderPorts ports, ExpanderHost& host, port::Scope scope, std::size_t piece)
+    : ports_(ports), host_(host), scope_(scope), piece_(std::max<std::size_t>(piece, 1)) {}
+
+Expander::~Expander() {
+  if (timer_ != 0) ports_.executor.cancel(timer_);
+}
+
+void Expander::poke() {
+  if (busy_) {
+    again_ = true;
+    return;
+  }
+  look();
+}
+
+void Expander::stop(port::UniqueFunction<void()> done) {
+  stopping_ = true;
+  if (timer_ != 0) ports_.executor.cancel(timer_);
+  timer_ = 0;
+  if (busy_) {
+    stopped_ = std::move(done);
+  } else {
+    done();
+  }
+}
+
+void Expander::look() {
+  if (stopping_) return;
+  busy_ = true;
+  again_ = false;
+  struct Found {
+    std::vector<port::DueRow> dues;
+    std::vector<port::WorkRow> works;
+    std::optional<WallTime> next;
+  };
+  auto found = std::make_shared<Found>();
+  auto self = shared_from_this();
+  const auto now = ports_.clock.wall();
+  ports_.store.view(
+      [self, found, now](port::Reader& reader) -> Result<void> {
+        DEPROV_TRY(dues, reader.dues(self->scope_, now, self->piece_));
+        found->dues = std::move(dues);
+        if (found->dues.empty()) {
+          DEPROV_TRY(works, reader.works(self->scope_, 1));
+          found->works = std::move(works);
+        }
+        DEPROV_TRY(next, reader.next_due(self->scope_));
+        found->next = next;
+        return {};
+      },
+      [self, found](Result<void> read) {
+        self->ports_.executor.post([self, found, read] {
+          if (self->stopping_ || !read) return self->finished(false);
+          if (!found->dues.empty()) return self->settle(std::move(found->dues));
+          if (!found->works.empty()) {
+            if (found->next) self->arm(*found->next);
+            return self->work(std::move(found->works.front()));
+          }
+          if (found->next) self->arm(*found->next);
+          self->finished(false);
+        });
+      });
+}
+
+void Expander::finished(bool progress) {
+  busy_ = false;
+  if (stopping_) {
+    if (stopped_) {
+      auto done = std::move(stopped_);
+      stopped_ = {};
+      done();
+    }
+    return;
+  }
+  if (progress || again_) look();
+}
+
+void Expander::arm(WallTime at) {
+  if (timer_ != 0) {
+    if (armed_ && *armed_ <= at) return;
+    ports_.executor.cancel(timer_);
+  }
+  armed_ = at;
+  auto self = weak_from_this();
+  const auto wait = std::max(Duration{0}, at - ports_.clock.wall());
+  timer_ = ports_.executor.post_at(ports_.clock.mono() + wait, [self] {
+    if (const auto e = self.lock()) {
+      e->timer_ = 0;
+      e->armed_.reset();
+      e->poke();
+    }
+  });
+}
+
+void Expander::settle(std::vector<port::DueRow> dues) {
+  auto self = shared_from_this();
+  auto shared = std::make_shared<const std::vector<port::DueRow>>(std::move(dues));
+  host_.expander_decide([self, shared](port::Reader& reader) { return self->decide_dues(reader, *shared); },
+                        [self](Result<port::Committed> done) {
+                          if (done) self->host_.expander_committed(self->scope_);
+                          if (!done) self->arm(self->ports_.clock.wall() + std::chrono::seconds(1));
+                          self->finished(done.has_value());
+                        });
+}
+
+Result<port::Transaction> Expander::decide_dues(port::Reader& reader, const std::vector<port::DueRow>& dues) {
+  const auto context = host_.expander_context(scope_);
+  if (!context) return Error(Errc::not_found, "the integration is gone", scope_.integration.str());
+  Evidence evidence;
+  evidence.actor = "rule:R14";
+  evidence.source = "engine";
+  evidence.at = ports_.clock.wall();
+  Decision decision(reader, *context, evidence, ports_.random, ports_.clock.wall());
+  for (const auto& due : dues) {
+    boost::system::error_code ec;
+    const auto payload = json::parse(due.payload, ec);
+    const auto* o = payload.if_object();
+    const auto cause = o != nullptr
+                           ? idp::parse_cause(text_of(*o, "cause")).value_or(idp::Cause::lost_entitling_group)
+                           : idp::Cause::lost_entitling_group;
+    const auto via = o != nullptr ? ResourceId::parse(text_of(*o, "via")).value_or(ResourceId{}) : ResourceId{};
+    DEPROV_CHECK(decision.evaluate(due.subject, cause, via, due.since, true));
+  }
+  return decision.take();
+}
+
+void Expander::work(port::WorkRow row) {
+  auto self = shared_from_this();
+  auto piece = std::make_shared<Piece>();
+  if (row.kind == "members") {
+    if (steps_of_ != row.id || !steps_) {
+      auto steps = decode_members(row.payload, row.group);
+      if (!steps) {
+        arm(ports_.clock.wall() + std::chrono::minutes(1));
+        return finished(false);
+      }
+      steps_ = std::make_shared<const std::vector<MemberStep>>(std::move(*steps));
+      steps_of_ = row.id;
+    }
+    piece->steps = steps_;
+    row.payload.clear();
+  }
+  piece->row = std::move(row);
+  host_.expander_decide(
+      [self, piece](port::Reader& reader) {
+        return piece->steps ? self->decide_members(reader, *piece) : self->decide_reevaluation(reader, *piece);
+      },
+      [self, piece](Result<port::Committed> done) {
+        if (!done) {
+          self->arm(self->ports_.clock.wall() + std::chrono::seconds(1));
+          return self->finished(false);
+        }
+        self->host_.expander_committed(self->scope_);
+        if (piece->over) {
+          self->steps_.reset();
+          self->steps_of_ = {};
+          return self->finished(true);
+        }
+        // The next piece of the same work, without reading its payload again; others get their turn in between.
+        ++piece->row.version;
+        piece->row.cursor = piece->cursor;
+        piece->row.done = piece->done;
+        self->ports_.executor.post([self, piece] {
+          if (self->stopping_) return self->finished(false);
+          auto next = piece->row;
+          self->work(std::move(next));
+        });
+      });
+}
+
+Result<port::Transaction> Expander::decide_members(port::Reader& reader, Piece& piece) {
+  const auto context = host_.expander_context(scope_);
+  if (!context) return Error(Errc::not_found, "the integration is gone", scope_.integration.str());
+  Evidence evidence;
+  evidence.actor = "idp:" + context->row.idp;
+  evidence.source = "scim";
+  evidence.at = piece.row.created;
+  Decision decision(reader, *context, evidence, ports_.random, ports_.clock.wall());
+  auto cursor = Cursor::parse(piece.row.cursor);
+  const auto& steps = *piece.steps;
+  std::size_t looked_at = 0;
+  std::uint64_t done = piece.row.done;
+  const auto group = piece.row.group;
+  DEPROV_TRY(resource, reader.resource(scope_, group));
+  const bool gone = !resource || resource->deleted;
+  while (!gone && cursor.step < steps.size() && looked_at < piece_) {
+    const auto& step = steps[cursor.step];
+    if (step.kind == MemberStep::Kind::replace && !cursor.second_pass) {
+      // Who is a member now and not in the list leaves.
+      const auto after = ResourceId::parse(cursor.last);
+      const auto want = piece_ - looked_at;
+      DEPROV_TRY(page, reader.members(scope_, group, after, want));
+      for (const auto& m : page.rows) {
+        const bool stays = std::binary_search(
+            step.members.begin(), step.members.end(), m,
+            [](const port::MemberRow& a, const port::MemberRow& b) { return a.member < b.member; });
+        if (!stays) DEPROV_CHECK(decision.member_changed(m, false));
+        cursor.last = m.member.str();
+      }
+      looked_at += page.rows.size();
+      done += page.rows.size();
+      if (!page.more) {
+        cursor.second_pass = true;
+        cursor.last.clear();
+      }
+      continue;
+    }
+    std::size_t i = 0;
+    std::from_chars(cursor.last.data(), cursor.last.data() + cursor.last.size(), i);
+    const bool add = step.kind != MemberStep::Kind::remove;
+    for (; i < step.members.size() && looked_at < piece_; ++i, ++looked_at, ++done) {
+      DEPROV_TRY(is, reader.is_member(scope_, group, step.members[i].member));
+      if (is != add) DEPROV_CHECK(decision.member_changed(step.members[i], add));
+    }
+    cursor.last = std::to_string(i);
+    if (i >= step.members.size()) {
+      ++cursor.step;
+      cursor.second_pass = false;
+      cursor.last.clear();
+    }
+  }
+  piece.over = gone || cursor.step >= steps.size();
+  piece.cursor = cursor.str();
+  piece.done = done;
+  auto& txn = decision.transaction();
+  if (piece.over) {
+    decision.record("group.members_done",
+                    {{"group", group.str()}, {"work", piece.row.id.str()}, {"looked_at", done}});
+    txn.ops.emplace_back(port::op::RemoveWork{scope_, piece.row.id});
+  } else {
+    txn.ops.emplace_back(port::op::AdvanceWork{scope_, piece.row.id, piece.row.version, piece.cursor, done});
+  }
+  return decision.take();
+}
+
+Result<port::Transaction> Expander::decide_reevaluation(port::Reader& reader, Piece& piece) {
+  const auto context = host_.expander_context(scope_);
+  if (!context) return Error(Errc::not_found, "the integration is gone", scope_.integration.str());
+  boost::system::error_code ec;
+  const auto payload = json::parse(piece.row.payload, ec);
+  const json::object empty;
+  const auto& o = payload.is_object() ? payload.get_object() : empty;
+  Evidence evidence;
+  evidence.actor = text_of(o, "actor");
+  evidence.request = text_of(o, "request");
+  evidence.source = "scim";
+  evidence.at = piece.row.created;
+  const auto cause = idp::parse_cause(text_of(o, "cause")).value_or(idp::Cause::lost_entitling_group);
+  Decision decision(reader, *context, evidence, ports_.random, ports_.clock.wall());
+  const auto group = piece.row.group;
+  DEPROV_TRY(resource, reader.resource(scope_, group));
+  const bool deleted = !resource || resource->deleted;
+  const auto after = ResourceId::parse(piece.row.cursor);
+  DEPROV_TRY(page, reader.members(scope_, group, after, piece_));
+  auto& txn = decision.transaction();
+  for (const auto& m : page.rows) {
+    if (deleted) {
+      // The rows of a deleted group count for nothing; each goes with the decision about its member.
+      DEPROV_CHECK(decision.member_lost_group(m, cause));
+    } else if (m.member_is_group) {
+      DEPROV_CHECK(decision.nested_changed(m.member, cause));
+    } else {
+      DEPROV_CHECK(decision.evaluate(m.member, cause, group, piece.row.created, false));
+    }
+    piece.cursor = m.member.str();
+  }
+  piece.done = piece.row.done + page.rows.size();
+  piece.over = !page.more;
+  if (piece.over) {
+    txn.ops.emplace_back(port::op::RemoveWork{scope_, piece.row.id});
+  } else {
+    txn.ops.emplace_back(port::op::AdvanceWork{scope_, piece.row.id, piece.row.version, piece.cursor, piece.done});
+  }
+  return decision.take();
+}
+
+}  // namespace deprov::engine

@@ -1,0 +1,70 @@
+// What could not be decided inside the request that showed it: evaluations that settle, and large requests in
+// pieces. One at a time per integration, interleaved with everybody else's work.
+#pragma once
+
+#include <deprov/engine/context.hpp>
+#include <deprov/engine/effect.hpp>
+#include <deprov/port/clock.hpp>
+#include <deprov/port/executor.hpp>
+#include <deprov/port/random.hpp>
+#include <deprov/port/store.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace deprov::engine {
+
+/// What an expander needs of the engine. Outlives it.
+class ExpanderHost {
+ public:
+  virtual ~ExpanderHost() = default;
+  using Decide = std::function<Result<port::Transaction>(port::Reader&)>;
+  virtual void expander_decide(Decide body, port::UniqueFunction<void(Result<port::Committed>)> done) = 0;
+  virtual Context expander_context(const port::Scope& scope) = 0;
+  /// Jobs may have been made.
+  virtual void expander_committed(const port::Scope& scope) = 0;
+};
+
+struct ExpanderPorts {
+  port::Executor& executor;
+  port::Clock& clock;
+  port::Random& random;
+  port::Store& store;
+};
+
+/// *Thread safety*: the executor only.
+class Expander : public std::enable_shared_from_this<Expander> {
+ public:
+  Expander(ExpanderPorts ports, ExpanderHost& host, port::Scope scope, std::size_t piece);
+  ~Expander();
+  void poke();
+  void stop(port::UniqueFunction<void()> done);
+
+ private:
+  struct Piece;
+  void look();
+  void settle(std::vector<port::DueRow> dues);
+  void work(port::WorkRow row);
+  void finished(bool progress);
+  void arm(WallTime at);
+  Result<port::Transaction> decide_dues(port::Reader& reader, const std::vector<port::DueRow>& dues);
+  Result<port::Transaction> decide_members(port::Reader& reader, Piece& piece);
+  Result<port::Transaction> decide_reevaluation(port::Reader& reader, Piece& piece);
+
+  ExpanderPorts ports_;
+  ExpanderHost& host_;
+  port::Scope scope_;
+  std::size_t piece_;
+  bool busy_ = false;
+  bool again_ = false;
+  bool stopping_ = false;
+  port::UniqueFunction<void()> stopped_;
+  port::TimerId timer_ = 0;
+  std::optional<WallTime> armed_;
+  /// The payload of the work at hand, decoded once.
+  std::shared_ptr<const std::vector<MemberStep>> steps_;
+  WorkId steps_of_;
+};
+
+}  // namespace deprov::engine
