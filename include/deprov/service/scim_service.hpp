@@ -1,0 +1,51 @@
+// The SCIM endpoint that IdPs push to (RFC 7644), one base URL per integration, without a transport.
+#pragma once
+
+#include <cstddef>
+#include <deprov/engine/engine.hpp>
+#include <deprov/scim/limits.hpp>
+#include <deprov/service/http.hpp>
+#include <memory>
+#include <string>
+
+namespace deprov::service {
+
+struct ScimOptions {
+  /// Where it is mounted: integrations are at `{prefix}/{integration id}`.
+  std::string prefix = "/scim/v2";
+  scim::Limits limits;
+  /// Resources in one answer at most; also when `count` is absent or larger. `itemsPerPage` tells.
+  std::size_t max_results = 1000;
+  /// Resources that a filter which no index answers may look at; beyond that it is refused with `tooMany`.
+  std::size_t scan_rows = 200'000;
+  /// Hits of an index that are looked at, likewise.
+  std::size_t index_hits = 10'000;
+  /// Members of groups that an answer holds in memory; what has more is streamed.
+  std::size_t inline_members = 1000;
+  /// Of the URLs that are given out, unless the integration's setting `base_url` says otherwise.
+  std::string scheme = "http";
+  /// Believes `X-Forwarded-Proto`; only behind a proxy that sets it itself.
+  bool trust_forwarded_proto = false;
+};
+
+/// Users, Groups and whatever other types the registry of the integration has: GET, POST, PUT, PATCH, DELETE,
+/// filters, `/.search`, and discovery. What an IdP is told to be done is durable.
+///
+/// A gateway token opens its own integration; everything else, unknown integrations included, is one and the same
+/// 401. Settings of the integration that count here: `base_url` (what stands before the prefix in `location` and
+/// `$ref`; default: made of the `Host` header), `patch_answer` (`resource` or `no_content`; default: the
+/// dialect's) and `external_id_immutable` (default: the dialect's).
+///
+/// *Thread safety*: as Handler. *Lifetime*: the engine outlives the service and every request that it was given.
+class ScimService final : public Handler {
+ public:
+  explicit ScimService(engine::Engine& engine, ScimOptions options = {});
+  ~ScimService() override;
+  void handle(Request request, Responder respond) override;
+
+ private:
+  struct State;
+  std::shared_ptr<const State> state_;
+};
+
+}  // namespace deprov::service

@@ -1,0 +1,86 @@
+// One SCIM request on its way, and what its handlers share.
+#pragma once
+
+#include <deprov/engine/engine.hpp>
+#include <deprov/idp/dialect.hpp>
+#include <deprov/scim/etag.hpp>
+#include <deprov/scim/query.hpp>
+#include <deprov/service/scim_service.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace deprov::service {
+
+struct ScimService::State {
+  engine::Engine& engine;
+  ScimOptions options;
+};
+
+/// Shared by the completions of one request; used by one thread at a time.
+class ScimCall {
+ public:
+  ScimCall(engine::Engine& e, const ScimOptions& o, Request r, Responder respond);
+
+  engine::Engine& engine;
+  const ScimOptions& options;
+  std::shared_ptr<const void> keep;  ///< what `options` belongs to
+  Request request;
+  WallTime arrived;
+  std::string request_id;
+  engine::Context context;
+  std::string base;                     ///< URL before "/Users"
+  const scim::TypeDef* type = nullptr;  ///< of the addressed endpoint
+  ResourceId id;                        ///< of the addressed resource
+  scim::Query query;
+  idp::NormalRequest normal;
+  std::optional<scim::EntityTags> if_match;
+  std::optional<scim::EntityTags> if_none_match;
+
+  /// Once; later calls are ignored.
+  void answer(Response response);
+  void fail(const Error& error);
+  void no_content(std::uint64_t version);
+  /// 200 with a JSON text.
+  void json(std::string body);
+  [[nodiscard]] bool answered() const noexcept { return !respond_; }
+
+  [[nodiscard]] const port::Scope& scope() const noexcept { return context->row.scope; }
+  [[nodiscard]] engine::Evidence evidence() const;
+  [[nodiscard]] Error no_resource() const;
+  /// Errors: `precondition_failed` (RFC 7644 section 3.14).
+  [[nodiscard]] Result<void> check_preconditions(std::uint64_t version) const;
+
+ private:
+  Responder respond_;
+};
+
+using Call = std::shared_ptr<ScimCall>;
+
+/// `Content-Type: application/scim+json;charset=utf-8` and what every answer has.
+[[nodiscard]] Response scim_response(int status, std::string body);
+/// Any failure as a SCIM error, with the headers that its status wants.
+[[nodiscard]] Response scim_error(const Error& error);
+
+// The handlers. Each answers the call in the end.
+void handle_discovery(const Call& call, std::string_view what, std::string_view name);
+void handle_list(const Call& call, bool all_types);
+void handle_read(const Call& call);
+void handle_create(const Call& call);
+void handle_replace(const Call& call);
+void handle_patch(const Call& call);
+void handle_delete(const Call& call);
+
+/// `GET` of a resource that was just written, or is just read.
+struct ReadBack {
+  int status = 200;
+  bool location = false;
+  bool members = true;      ///< false: left out, since they are still being worked off
+  bool only_small = false;  ///< 204 instead where the members would have to be streamed
+  /// What was written before: answered, without rows, where reading it again fails.
+  std::shared_ptr<const port::ResourceRow> written;
+};
+void answer_resource(const Call& call, ResourceId id, const ReadBack& how);
+
+}  // namespace deprov::service

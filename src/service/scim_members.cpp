@@ -1,0 +1,243 @@
+#include "service/scim_members.hpp"
+#include <algorithm>
+#include <deprov/scim/match.hpp>
+#include <optional>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include "service/scim_rows.hpp"
+
+namespace deprov::service {
+
+namespace {
+
+using engine::MemberStep;
+
+constexpr std::size_t max_ancestors = 10'000;
+constexpr std::size_t page_members = 1000;
+
+/// The ids that a filter names, where it is nothing but `value eq "..."`, alone or joined by `or`.
+bool named_values(const scim::Filter& f, std::vector<std::string>& out) {
+  if (f.kind == scim::Filter::Kind::any_of)
+    return std::all_of(f.operands.begin(), f.operands.end(), [&](const auto& o) { return named_values(o, out); });
+  if (f.kind != scim::Filter::Kind::compare || f.op != scim::CompareOp::eq || !f.value.is_string() ||
+      !f.attr.schema.empty() || !f.attr.sub.empty() || !scim::iequals(f.attr.attribute, "value"))
+    return false;
+  out.emplace_back(f.value.get_string());
+  return true;
+}
+
+class Steps {
+ public:
+  Steps(port::Reader& reader, const engine::IntegrationContext& context, const MemberRequest& request)
+      : reader_(reader), context_(context), request_(request) {}
+
+  Result<std::vector<MemberStep>> run(const scim::MemberOps& ops) {
+    // Only filters ask what the members are in between.
+    follow_ = std::any_of(ops.begin(), ops.end(), [](const auto& op) { return op.filter.has_value(); });
+    for (const auto& op : ops) DEPROV_CHECK(step(op));
+    return std::move(out_);
+  }
+
+ private:
+  using Kind = scim::MemberOp::Kind;
+
+  Result<void> step(const scim::MemberOp& op) {
+    switch (op.kind) {
+      case Kind::add: return join(op, MemberStep::Kind::add);
+      case Kind::replace: return join(op, MemberStep::Kind::replace);
+      case Kind::remove: {
+        std::vector<std::string> ids;
+        ids.reserve(op.values.size());
+        for (const auto& m : op.values) ids.push_back(m.value);
+        return leave(ids);
+      }
+      case Kind::remove_where: {
+        DEPROV_TRY(left, leave_where(*op.filter));
+        (void)left;
+        return {};
+      }
+      case Kind::replace_where: {
+        DEPROV_TRY(left, leave_where(*op.filter));
+        if (left == 0)
+          return Error(Errc::no_target, "no member matches the filter " + scim::to_string(*op.filter), name(),
+                       "use `add` to make somebody a member");
+        return join(op, MemberStep::Kind::add);
+      }
+    }
+    return {};
+  }
+
+  [[nodiscard]] const std::string& name() const { return request_.type.row_attribute()->name; }
+
+  struct Known {
+    bool live = false;
+    bool is_group = false;
+  };
+  Result<Known> look_up(ResourceId id) {
+    DEPROV_TRY(row, reader_.resource(context_.row.scope, id));
+    Known known;
+    if (!row) return known;
+    const auto* type = context_.registry->type(row->type);
+    known.live = !row->deleted;
+    known.is_group = type != nullptr && type->row_attribute() != nullptr;
+    return known;
+  }
+
+  Result<void> join(const scim::MemberOp& op, MemberStep::Kind kind) {
+    MemberStep step;
+    step.kind = kind;
+    step.members.reserve(op.values.size());
+    std::unordered_set<ResourceId> seen;
+    for (const auto& m : op.values) {
+      const auto unknown = [&] {
+        return Error(Errc::invalid_value,
+                     "\"" + m.value.substr(0, 100) + "\" is the id of no User or Group of this integration",
+                     name(), "create the resource before it becomes a member");
+      };
+      const auto id = ResourceId::parse(m.value);
+      if (!id) return unknown();
+      if (!seen.insert(*id).second) continue;
+      DEPROV_TRY(known, look_up(*id));
+      if (!known.live) return unknown();
+      if (known.is_group) DEPROV_CHECK(check_cycle(*id));
+      step.members.push_back({request_.group, *id, known.is_group});
+    }
+    note(step);
+    if (kind == MemberStep::Kind::replace || !step.members.empty()) out_.push_back(std::move(step));
+    return {};
+  }
+
+  // A group may not be found among the groups that it is in, directly or through others.
+  Result<void> check_cycle(ResourceId member) {
+    const auto refuse = [&] {
+      return Error(Errc::invalid_value, "\"" + member.str() + "\" would make the group a member of itself",
+                   name());
+    };
+    if (member == request_.group) return refuse();
+    if (request_.created) return {};
+    if (!ancestors_) {
+      ancestors_.emplace();
+      std::vector<ResourceId> open{request_.group};
+      while (!open.empty()) {
+        const auto at = open.back();
+        open.pop_back();
+        DEPROV_TRY(above, reader_.groups_of(context_.row.scope, at));
+        for (const auto& g : above)
+          if (ancestors_->insert(g).second) open.push_back(g);
+        if (ancestors_->size() > max_ancestors)
+          return Error(Errc::limit_exceeded, "the group is in more than 10000 other groups", name());
+      }
+    }
+    return ancestors_->contains(member) ? Result<void>(refuse()) : Result<void>();
+  }
+
+  Result<void> leave(const std::vector<std::string>& ids) {
+    MemberStep step;
+    step.kind = MemberStep::Kind::remove;
+    std::unordered_set<ResourceId> seen;
+    for (const auto& text : ids) {
+      const auto id = ResourceId::parse(text);
+      if (!id || !seen.insert(*id).second) continue;
+      DEPROV_TRY(row, reader_.resource(context_.row.scope, *id));
+      if (!row) continue;  // never here, so no member
+      const auto* type = context_.registry->type(row->type);
+      step.members.push_back({request_.group, *id, type != nullptr && type->row_attribute() != nullptr});
+    }
+    note(step);
+    if (!step.members.empty()) out_.push_back(std::move(step));
+    return {};
+  }
+
+  Result<bool> is_member(ResourceId id) {
+    if (const auto it = changed_.find(id); it != changed_.end()) return it->second;
+    if (replaced_ || request_.created) return false;
+    return reader_.is_member(context_.row.scope, request_.group, id);
+  }
+
+  // How many left.
+  Result<std::size_t> leave_where(const scim::Filter& filter) {
+    std::vector<std::string> ids;
+    if (named_values(filter, ids)) {
+      std::size_t present = 0;
+      for (const auto& text : ids)
+        if (const auto id = ResourceId::parse(text)) {
+          DEPROV_TRY(is, is_member(*id));
+          present += is ? 1U : 0U;
+        }
+      DEPROV_CHECK(leave(ids));
+      return present;
+    }
+    DEPROV_TRY(matcher, scim::Matcher::compile_values(filter, *request_.type.row_attribute()));
+    const bool with_display = scim::mentions(filter, "display");
+    MemberStep step;
+    step.kind = MemberStep::Kind::remove;
+    std::size_t looked_at = 0;
+    const auto ask = [&](ResourceId id) -> Result<void> {
+      if (++looked_at > request_.max_members)
+        return Error(Errc::limit_exceeded,
+                     "the filter looks at more than max_members_per_request (" +
+                         std::to_string(request_.max_members) + ") members",
+                     name(), "name the members by `value eq`");
+      DEPROV_TRY(row, reader_.resource(context_.row.scope, id));
+      if (!row) return {};
+      const auto* type = context_.registry->type(row->type);
+      if (type == nullptr) return {};
+      json::object one{{"value", id.str()}, {"type", type->name()}};
+      one["$ref"] = std::string(request_.base) + type->type().endpoint + "/" + id.str();
+      if (with_display) {
+        DEPROV_TRY(document, stored_document(*row));
+        const scim::Resource r(document);
+        const auto shown = r.display_name().empty() ? r.user_name() : r.display_name();
+        if (!shown.empty()) one["display"] = shown;
+      }
+      if (matcher.value(one)) step.members.push_back({request_.group, id, type->row_attribute() != nullptr});
+      return {};
+    };
+    if (!replaced_ && !request_.created) {
+      std::optional<ResourceId> after;
+      for (bool more = true; more;) {
+        DEPROV_TRY(page, reader_.members(context_.row.scope, request_.group, after, page_members));
+        for (const auto& m : page.rows) {
+          after = m.member;
+          if (!changed_.contains(m.member)) DEPROV_CHECK(ask(m.member));
+        }
+        more = page.more && !page.rows.empty();
+      }
+    }
+    for (const auto& [id, in] : changed_)
+      if (in) DEPROV_CHECK(ask(id));
+    const auto left = step.members.size();
+    note(step);
+    if (left != 0) out_.push_back(std::move(step));
+    return left;
+  }
+
+  void note(const MemberStep& step) {
+    if (!follow_) return;
+    if (step.kind == MemberStep::Kind::replace) {
+      replaced_ = true;
+      changed_.clear();
+    }
+    for (const auto& m : step.members) changed_[m.member] = step.kind != MemberStep::Kind::remove;
+  }
+
+  port::Reader& reader_;
+  const engine::IntegrationContext& context_;
+  const MemberRequest& request_;
+  std::vector<MemberStep> out_;
+  bool follow_ = false;
+  bool replaced_ = false;
+  std::unordered_map<ResourceId, bool> changed_;  ///< by the steps so far: in or out
+  std::optional<std::unordered_set<ResourceId>> ancestors_;
+};
+
+}  // namespace
+
+Result<std::vector<engine::MemberStep>> member_steps(port::Reader& reader,
+                                                     const engine::IntegrationContext& context,
+                                                     const MemberRequest& request, const scim::MemberOps& ops) {
+  return Steps(reader, context, request).run(ops);
+}
+
+}  // namespace deprov::service

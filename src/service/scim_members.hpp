@@ -1,0 +1,29 @@
+// What a request asks of the members of a group, as steps on rows.
+#pragma once
+
+#include <deprov/engine/engine.hpp>
+#include <deprov/scim/member.hpp>
+#include <deprov/scim/schema.hpp>
+#include <string_view>
+#include <vector>
+
+namespace deprov::service {
+
+struct MemberRequest {
+  const scim::TypeDef& type;  ///< of the group
+  ResourceId group;
+  bool created = false;  ///< the group is made by the same request
+  std::string_view base;
+  std::size_t max_members = 0;  ///< that a filter may look at
+};
+
+/// Ids are looked up and filters are worked out over the rows as they stand after the steps before.
+/// Who is to join must be there: `invalid_value` names the one who is not. Who is to leave need not be.
+/// Errors: `invalid_value` (also for a group in itself, at any depth), `no_target`, `invalid_filter`,
+/// `limit_exceeded`.
+[[nodiscard]] Result<std::vector<engine::MemberStep>> member_steps(port::Reader& reader,
+                                                                   const engine::IntegrationContext& context,
+                                                                   const MemberRequest& request,
+                                                                   const scim::MemberOps& ops);
+
+}  // namespace deprov::service

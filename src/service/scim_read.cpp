@@ -1,0 +1,56 @@
+// GET of one resource, and the same after a write.
+#include <utility>
+#include "service/scim_render.hpp"
+
+namespace deprov::service {
+
+void handle_read(const Call& call) { answer_resource(call, call->id, {}); }
+
+void answer_resource(const Call& call, ResourceId id, const ReadBack& how) {
+  call->id = id;
+  call->engine.view(
+      // Answered from inside the view: a read has nothing to wait for.
+      [call, how](port::Reader& reader) -> Result<void> {
+        DEPROV_TRY(row, reader.resource(call->scope(), call->id));
+        if (!row || row->deleted || row->type != call->type->name()) return call->no_resource();
+        if (call->request.method == "GET") {
+          if (call->if_none_match && call->if_none_match->matches(row->version)) {
+            auto r = scim_response(304, {});
+            r.headers.push_back({"ETag", scim::format_etag(row->version)});
+            call->answer(std::move(r));
+            return {};
+          }
+          if (call->if_match && !call->if_match->matches(row->version))
+            return call->check_preconditions(row->version);
+        }
+        ScimRenderer renderer(call);
+        renderer.members = how.members;
+        ScimBody body;
+        DEPROV_CHECK(renderer.append(body, reader, *call->type, *row));
+        if (how.only_small && !body.whole()) {
+          call->no_content(row->version);
+          return {};
+        }
+        auto r = renderer.response(how.status, std::move(body));
+        r.headers.push_back({"ETag", scim::format_etag(row->version)});
+        if (how.location) r.headers.push_back({"Location", renderer.location(*call->type, row->id)});
+        call->answer(std::move(r));
+        return {};
+      },
+      [call, how](Result<void> r) {
+        if (r || call->answered()) return;
+        if (how.written == nullptr) return call->fail(r.error());
+        // What was asked for is done and durable, whatever became of reading it again.
+        ScimRenderer renderer(call);
+        std::string text;
+        if (how.only_small || !renderer.append_document(text, *call->type, *how.written, {}))
+          return call->no_content(how.written->version);
+        auto response = scim_response(how.status, std::move(text));
+        response.headers.push_back({"ETag", scim::format_etag(how.written->version)});
+        if (how.location)
+          response.headers.push_back({"Location", renderer.location(*call->type, how.written->id)});
+        call->answer(std::move(response));
+      });
+}
+
+}  // namespace deprov::service

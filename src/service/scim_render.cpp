@@ -1,0 +1,342 @@
+#include "service/scim_render.hpp"
+#include <algorithm>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <utility>
+#include "service/scim_rows.hpp"
+#include "service/scim_stream.hpp"
+
+namespace deprov::service {
+
+namespace {
+
+bool plain(const scim::Attribute& a) {
+  if (a.returned == scim::Returned::never || a.returned == scim::Returned::request) return false;
+  return std::all_of(a.sub_attributes.begin(), a.sub_attributes.end(), plain);
+}
+
+/// Whether everything that a stored document of the type can hold is returned by default.
+bool all_by_default(const scim::TypeDef& type) {
+  const auto attributes = [&](const std::vector<scim::Attribute>& list) {
+    return std::all_of(list.begin(), list.end(), [](const scim::Attribute& a) {
+      // What cannot be written is not in a document.
+      return a.mutability == scim::Mutability::read_only || a.mutability == scim::Mutability::write_only ||
+             plain(a);
+    });
+  };
+  if (!attributes(type.core().attributes)) return false;
+  return std::all_of(type.extensions().begin(), type.extensions().end(),
+                     [&](const auto& e) { return attributes(e->attributes); });
+}
+
+/// `groups` of a User: who is in them is said by the groups, not by the document.
+const scim::Attribute* groups_attribute(const scim::TypeDef& type) {
+  const auto* a = type.core().find("groups");
+  return a != nullptr && a->mutability == scim::Mutability::read_only && a->multi_valued ? a : nullptr;
+}
+
+void append_uuid(std::string& out, const Uuid& id) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  for (std::size_t i = 0; i < id.bytes.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) out.push_back('-');
+    out.push_back(digits[id.bytes[i] >> 4U]);
+    out.push_back(digits[id.bytes[i] & 0xFU]);
+  }
+}
+
+}  // namespace
+
+void append_json_string(std::string& out, std::string_view text) {
+  const bool simple = std::all_of(text.begin(), text.end(), [](char c) {
+    return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\';
+  });
+  if (simple) {
+    out.push_back('"');
+    out += text;
+    out.push_back('"');
+  } else {
+    out += json::serialize(json::string_view(text));
+  }
+}
+
+Result<bool> append_members(std::string& out, port::Reader& reader, const engine::IntegrationContext& context,
+                            std::string_view base, const MemberShape& shape, ResourceId group,
+                            std::optional<ResourceId>& after, bool& first, std::size_t limit,
+                            std::size_t& written) {
+  const auto& scope = context.row.scope;
+  DEPROV_TRY(page, reader.members(scope, group, after, limit));
+  for (const auto& m : page.rows) {
+    after = m.member;
+    DEPROV_TRY(row, reader.resource(scope, m.member));
+    if (!row || row->deleted) continue;
+    const auto* type = context.registry->type(row->type);
+    if (type == nullptr) continue;
+    out += first ? "{" : ",{";
+    first = false;
+    ++written;
+    bool comma = false;
+    const auto key = [&](std::string_view name) {
+      out += comma ? ",\"" : "\"";
+      out += name;
+      out += "\":\"";
+      comma = true;
+    };
+    if (shape.value) {
+      key("value");
+      append_uuid(out, m.member.value);
+      out.push_back('"');
+    }
+    if (shape.ref) {
+      key("$ref");
+      out += base;
+      out += type->type().endpoint;
+      out.push_back('/');
+      append_uuid(out, m.member.value);
+      out.push_back('"');
+    }
+    if (shape.type) {
+      key("type");
+      out += type->name();
+      out.push_back('"');
+    }
+    out.push_back('}');
+  }
+  return page.more && !page.rows.empty();
+}
+
+ScimRenderer::ScimRenderer(Call call) : call_(std::move(call)) {}
+
+ScimRenderer::View ScimRenderer::make_view(const scim::TypeDef& type) const {
+  View v;
+  const auto& q = call_->query;
+  const auto* groups = groups_attribute(type);
+  const auto* rows = type.row_attribute();
+  bool rows_only = q.attributes.empty();  // nothing but rows is excluded: the document stays whole
+  for (const auto& name : q.excluded_attributes) {
+    const auto r = type.resolve(name);
+    if (r && (r->sub != nullptr || (r->attribute != groups && r->attribute != rows))) rows_only = false;
+  }
+  v.stored_as_is = rows_only && all_by_default(type);
+  if (!v.stored_as_is || !q.excluded_attributes.empty())
+    v.projection.emplace(type, q.attributes, q.excluded_attributes);
+  v.groups = groups != nullptr && (!v.projection || v.projection->includes(groups->name));
+  v.members = rows != nullptr && (!v.projection || v.projection->includes(rows->name));
+  if (v.members && v.projection) {
+    // Asked with an example what of each member may be seen.
+    json::object member{{"value", "v"}, {"$ref", "r"}, {"type", "t"}};
+    json::object example;
+    example[rows->name] = json::array(1, json::value(std::move(member)));
+    const auto seen = v.projection->apply(example);
+    const auto* list = seen.if_contains(rows->name);
+    const auto* one = list != nullptr && list->is_array() && !list->get_array().empty()
+                          ? list->get_array().front().if_object()
+                          : nullptr;
+    v.members = one != nullptr;
+    if (one != nullptr) v.shape = {one->contains("value"), one->contains("$ref"), one->contains("type")};
+  }
+  return v;
+}
+
+const ScimRenderer::View& ScimRenderer::view(const scim::TypeDef& type) {
+  for (const auto& [known, v] : views_)
+    if (known == &type) return v;
+  views_.emplace_back(&type, make_view(type));
+  return views_.back().second;
+}
+
+std::string ScimRenderer::location(const scim::TypeDef& type, ResourceId id) const {
+  std::string out;
+  out.reserve(call_->base.size() + type.type().endpoint.size() + 37);
+  out += call_->base;
+  out += type.type().endpoint;
+  out.push_back('/');
+  append_uuid(out, id.value);
+  return out;
+}
+
+Result<std::optional<std::string>> ScimRenderer::groups(port::Reader& reader, const scim::TypeDef& type,
+                                                        ResourceId id) {
+  if (!view(type).groups) return std::optional<std::string>();
+  const auto& scope = call_->scope();
+  DEPROV_TRY(ids, reader.groups_of(scope, id));
+  std::string out = "[";
+  for (const auto& group : ids) {
+    auto known = group_names_.find(group);
+    if (known == group_names_.end()) {
+      DEPROV_TRY(row, reader.resource(scope, group));
+      std::string name;
+      if (row) {
+        DEPROV_TRY(document, stored_document(*row));
+        if (const auto* display = document.if_contains("displayName")) name = json::serialize(*display);
+      }
+      known = group_names_.emplace(group, std::move(name)).first;
+    }
+    out += out.size() == 1 ? "{\"value\":\"" : ",{\"value\":\"";
+    append_uuid(out, group.value);
+    out += "\",\"$ref\":\"";
+    out += call_->base;
+    const auto* type_of_groups = call_->context->registry->type("Group");
+    out += type_of_groups != nullptr ? std::string_view(type_of_groups->type().endpoint) : "/Groups";
+    out.push_back('/');
+    append_uuid(out, group.value);
+    out.push_back('"');
+    if (!known->second.empty()) {
+      out += ",\"display\":";
+      out += known->second;
+    }
+    out += ",\"type\":\"direct\"}";
+  }
+  out.push_back(']');
+  return std::optional<std::string>(std::move(out));
+}
+
+void ScimRenderer::append_meta(std::string& out, const scim::TypeDef& type, const port::ResourceRow& row) const {
+  out += "{\"resourceType\":";
+  append_json_string(out, type.name());
+  out += ",\"created\":\"";
+  out += to_rfc3339(row.created);
+  out += "\",\"lastModified\":\"";
+  out += to_rfc3339(row.modified);
+  out += "\",\"location\":\"";
+  out += call_->base;
+  out += type.type().endpoint;
+  out.push_back('/');
+  append_uuid(out, row.id.value);
+  out += "\",\"version\":";
+  append_json_string(out, scim::format_etag(row.version));
+  out.push_back('}');
+}
+
+// Writes the object up to where the members go, without its closing brace.
+Result<void> ScimRenderer::open(std::string& out, const scim::TypeDef& type, const View& v,
+                                const port::ResourceRow& row, std::string_view groups) {
+  if (v.stored_as_is) {
+    const std::string_view document = row.document;
+    if (document.size() < 2 || document.front() != '{' || document.back() != '}')
+      return Error(Errc::store_corrupt, "the stored document of a resource is no object", row.id.str());
+    out.reserve(out.size() + document.size() + groups.size() + 2 * call_->base.size() + 400);
+    out += "{\"id\":\"";
+    append_uuid(out, row.id.value);
+    out.push_back('"');
+    if (document.size() > 2) {
+      out.push_back(',');
+      out += document.substr(1, document.size() - 2);
+    }
+    if (!groups.empty()) {
+      out += ",\"groups\":";
+      out += groups;
+    }
+    out += ",\"meta\":";
+    append_meta(out, type, row);
+    return {};
+  }
+  DEPROV_TRY(document, stored_document(row));
+  document["id"] = row.id.str();
+  std::string meta;
+  append_meta(meta, type, row);
+  document["meta"] = json::parse(meta);
+  if (!groups.empty()) document["groups"] = json::parse(json::string_view(groups));
+  auto text = json::serialize(v.projection->apply(document));
+  text.pop_back();
+  out += text;
+  return {};
+}
+
+Result<void> ScimRenderer::append_document(std::string& out, const scim::TypeDef& type,
+                                           const port::ResourceRow& row, std::string_view groups) {
+  DEPROV_CHECK(open(out, type, view(type), row, groups));
+  out.push_back('}');
+  return {};
+}
+
+Result<void> ScimRenderer::append(ScimBody& out, port::Reader& reader, const scim::TypeDef& type,
+                                  const port::ResourceRow& row) {
+  DEPROV_TRY(group_list, groups(reader, type, row.id));
+  const auto& v = view(type);
+  DEPROV_CHECK(open(out.text(), type, v, row, group_list ? std::string_view(*group_list) : std::string_view()));
+  if (v.members && members) {
+    auto& text = out.text();
+    text += text.back() == '{' ? "" : ",";
+    append_json_string(text, type.row_attribute()->name);
+    text += ":[";
+    std::optional<ResourceId> after;
+    bool first = true;
+    bool more = true;
+    const auto most = call_->options.inline_members;
+    if (out.members < most) {
+      DEPROV_TRY(rest, append_members(text, reader, *call_->context, call_->base, v.shape, row.id, after, first,
+                                      most - out.members, out.members));
+      more = rest;
+    }
+    if (more) {
+      auto& piece = out.pieces.back();
+      piece.group = row.id;
+      piece.after = after;
+      piece.first = first;
+      piece.shape = v.shape;
+      out.pieces.emplace_back();
+    }
+    out.text().push_back(']');
+  }
+  out.text().push_back('}');
+  return {};
+}
+
+Response ScimRenderer::response(int status, ScimBody&& body) const {
+  if (body.whole()) return scim_response(status, std::move(body.text()));
+  auto r = scim_response(status, {});
+  r.stream = make_member_stream(call_->engine, call_->context, call_->base, std::move(body));
+  return r;
+}
+
+Result<json::object> document_to_match(port::Reader& reader, const engine::IntegrationContext& context,
+                                       std::string_view base, const scim::TypeDef& type,
+                                       const port::ResourceRow& row, const MatchNeeds& needs,
+                                       std::size_t max_members) {
+  const auto& scope = context.row.scope;
+  DEPROV_TRY(document, stored_document(row));
+  document["id"] = row.id.str();
+  if (needs.meta)
+    document["meta"] = json::object{{"resourceType", type.name()},
+                                    {"created", to_rfc3339(row.created)},
+                                    {"lastModified", to_rfc3339(row.modified)},
+                                    {"location", std::string(base) + type.type().endpoint + "/" + row.id.str()},
+                                    {"version", scim::format_etag(row.version)}};
+  if (needs.groups && groups_attribute(type) != nullptr) {
+    DEPROV_TRY(ids, reader.groups_of(scope, row.id));
+    json::array list;
+    for (const auto& g : ids) {
+      json::object one{{"value", g.str()}, {"type", "direct"}, {"$ref", std::string(base) + "/Groups/" + g.str()}};
+      DEPROV_TRY(group, reader.resource(scope, g));
+      if (group) {
+        DEPROV_TRY(d, stored_document(*group));
+        if (const auto* display = d.if_contains("displayName")) one["display"] = *display;
+      }
+      list.emplace_back(std::move(one));
+    }
+    if (!list.empty()) document["groups"] = std::move(list);
+  }
+  if (needs.members && type.row_attribute() != nullptr) {
+    DEPROV_TRY(count, reader.member_count(scope, row.id));
+    if (count > max_members)
+      return Error(Errc::too_many,
+                   "the filter looks at the members of a group that has " + std::to_string(count) + " of them",
+                   "filter", "ask with `members.value eq`, which an index answers, alone or joined by `and`");
+    json::array list;
+    std::optional<ResourceId> after;
+    for (bool more = true; more;) {
+      DEPROV_TRY(page, reader.members(scope, row.id, after, 1000));
+      for (const auto& m : page.rows) {
+        after = m.member;
+        json::object one{{"value", m.member.str()}, {"type", m.member_is_group ? "Group" : "User"}};
+        one["$ref"] = std::string(base) + (m.member_is_group ? "/Groups/" : "/Users/") + m.member.str();
+        list.emplace_back(std::move(one));
+      }
+      more = page.more && !page.rows.empty();
+    }
+    if (!list.empty()) document[type.row_attribute()->name] = std::move(list);
+  }
+  return std::move(document);
+}
+
+}  // namespace deprov::service

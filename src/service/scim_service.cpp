@@ -1,0 +1,254 @@
+// Who asks, for what: authentication, routing, parsing. The handlers do the rest.
+#include <deprov/scim/json.hpp>
+#include <deprov/service/scim_service.hpp>
+#include <utility>
+#include "service/scim_call.hpp"
+#include "service/scim_http.hpp"
+
+namespace deprov::service {
+
+namespace {
+
+Response unauthorized(bool token_given) {
+  auto r = scim_error(Error(Errc::unauthorized, "the request has no valid gateway token", "Authorization",
+                            "send `Authorization: Bearer` with the token of this integration"));
+  r.headers.push_back({"WWW-Authenticate", token_given ? R"(Bearer realm="deprov", error="invalid_token")"
+                                                       : R"(Bearer realm="deprov")"});
+  return r;
+}
+
+Response not_allowed(const std::string& method, std::string allow) {
+  auto r =
+      scim_error(Error(Errc::method_not_allowed, method + " is not possible here", {}, "possible is " + allow));
+  r.headers.push_back({"Allow", std::move(allow)});
+  return r;
+}
+
+Error no_endpoint(std::string_view name) {
+  return Error(Errc::not_found, "there is no endpoint \"" + std::string(name.substr(0, 100)) + "\"", {},
+               "see /ResourceTypes for what there is");
+}
+
+/// Before "/Users" in URLs that are given out.
+std::string base_url(const ScimCall& call) {
+  std::string out;
+  const auto* set = call.context->settings.if_contains("base_url");
+  if (set != nullptr && set->is_string() && !set->get_string().empty()) {
+    out = std::string(set->get_string());
+    while (!out.empty() && out.back() == '/') out.pop_back();
+  } else if (const auto host = safe_host(call.request.header("host"))) {
+    std::string_view scheme = call.options.scheme;
+    if (call.options.trust_forwarded_proto)
+      if (const auto proto = call.request.header("x-forwarded-proto");
+          proto && (*proto == "https" || *proto == "http"))
+        scheme = *proto;
+    out.reserve(128);
+    out += scheme;
+    out += "://";
+    out += *host;
+  }
+  out += call.options.prefix;
+  out.push_back('/');
+  out += call.scope().integration.str();
+  return out;
+}
+
+Result<void> parse_preconditions(ScimCall& call) {
+  const auto parse = [&](std::string_view name, std::optional<scim::EntityTags>& out) -> Result<void> {
+    const auto header = call.request.header(name);
+    if (!header || header->empty()) return {};
+    auto tags = scim::parse_etags(*header);
+    if (!tags) return tags.error().within(name);
+    out = std::move(*tags);
+    return {};
+  };
+  DEPROV_CHECK(parse("If-Match", call.if_match));
+  return parse("If-None-Match", call.if_none_match);
+}
+
+/// What the IdP sent, in the RFC's form: body and query.
+Result<void> normalize(ScimCall& call, idp::Method method, bool with_body) {
+  const auto query = call.request.query();
+  if (!with_body && query.empty()) {
+    call.normal.dialect = call.context->dialect;
+    return {};
+  }
+  idp::RawRequest raw;
+  raw.method = method;
+  raw.type = call.type;
+  raw.query = query;
+  std::vector<idp::Header> headers;
+  headers.reserve(call.request.headers.size());
+  for (const auto& h : call.request.headers) headers.push_back({h.name, h.value});
+  raw.headers = headers;
+  if (with_body) {
+    DEPROV_TRY(body, scim::parse_json(call.request.body, call.options.limits));
+    raw.body = std::move(body);
+  }
+  DEPROV_TRY(normal, idp::normalize(*call.context->dialect, std::move(raw), call.options.limits));
+  call.normal = std::move(normal);
+  DEPROV_TRY(parsed, scim::parse_query(call.normal.query, call.options.limits));
+  call.query = std::move(parsed);
+  return {};
+}
+
+Result<void> check_media_type(const ScimCall& call) {
+  if (is_scim_media_type(call.request.header("content-type"))) return {};
+  return Error(Errc::unsupported_media_type,
+               "the body is \"" + std::string(call.request.header("content-type")->substr(0, 100)) + "\"",
+               "Content-Type", "send application/scim+json or application/json");
+}
+
+struct Route {
+  enum class Kind { root, root_search, type, type_search, resource, discovery } kind = Kind::root;
+  std::string discovery, name;
+};
+
+/// What stands behind the integration. Errors: `not_found`, `unsupported`.
+Result<Route> route(ScimCall& call, const std::vector<std::string>& path) {
+  Route r;
+  if (path.empty()) return r;
+  const auto& first = path[0];
+  if (path.size() == 1 && scim::iequals(first, ".search")) {
+    r.kind = Route::Kind::root_search;
+    return r;
+  }
+  for (const std::string_view name : {"ServiceProviderConfig", "ResourceTypes", "Schemas"}) {
+    if (!scim::iequals(first, name) || path.size() > (name == "ServiceProviderConfig" ? 1U : 2U)) continue;
+    r.kind = Route::Kind::discovery;
+    r.discovery = name;
+    if (path.size() == 2) r.name = path[1];
+    return r;
+  }
+  if (scim::iequals(first, "Bulk"))
+    return Error(Errc::unsupported, "bulk operations are not offered", "Bulk",
+                 "send the operations one by one; /ServiceProviderConfig says what is offered");
+  if (scim::iequals(first, "Me"))
+    return Error(Errc::unsupported, "a gateway token stands for an IdP and for no user", "Me",
+                 "address the user as /Users/{id}");
+  call.type = call.context->registry->endpoint(first);
+  if (call.type == nullptr) return no_endpoint(first);
+  if (path.size() == 1) {
+    r.kind = Route::Kind::type;
+    return r;
+  }
+  if (path.size() > 2) return no_endpoint(first + "/" + path[1] + "/" + path[2]);
+  if (scim::iequals(path[1], ".search")) {
+    r.kind = Route::Kind::type_search;
+    return r;
+  }
+  r.kind = Route::Kind::resource;
+  const auto id = ResourceId::parse(path[1]);
+  if (!id)
+    return Error(Errc::not_found,
+                 "there is no " + call.type->name() + " with the id \"" + path[1].substr(0, 100) + "\"");
+  call.id = *id;
+  return r;
+}
+
+struct Action {
+  std::string_view method;
+  idp::Method as;
+  bool body;
+  void (*run)(const Call&);
+};
+
+/// Runs the action of the request's method.
+void act(const Call& call, std::initializer_list<Action> actions) {
+  for (const auto& a : actions) {
+    if (call->request.method != a.method) continue;
+    const auto prepare = [&]() -> Result<void> {
+      if (a.body) DEPROV_CHECK(check_media_type(*call));
+      DEPROV_CHECK(parse_preconditions(*call));
+      return normalize(*call, a.as, a.body);
+    };
+    if (auto ready = prepare(); !ready) return call->fail(ready.error());
+    return a.run(call);
+  }
+  std::string allow;
+  for (const auto& a : actions) allow += (allow.empty() ? "" : ", ") + std::string(a.method);
+  call->answer(not_allowed(call->request.method, std::move(allow)));
+}
+
+void search(const Call& call, bool all_types) {
+  if (call->request.method != "POST") return call->answer(not_allowed(call->request.method, "POST"));
+  const auto prepare = [&]() -> Result<void> {
+    DEPROV_CHECK(check_media_type(*call));
+    DEPROV_TRY(body, scim::parse_json(call->request.body, call->options.limits));
+    DEPROV_TRY(query, scim::parse_search(body, call->options.limits));
+    call->query = std::move(query);
+    return {};
+  };
+  if (auto ready = prepare(); !ready) return call->fail(ready.error());
+  handle_list(call, all_types);
+}
+
+void dispatch(const Call& call, const Route& r) {
+  using M = idp::Method;
+  switch (r.kind) {
+    case Route::Kind::root:
+      return act(call, {{"GET", M::get, false, [](const Call& c) { handle_list(c, true); }}});
+    case Route::Kind::type:
+      return act(call, {{"GET", M::get, false, [](const Call& c) { handle_list(c, false); }},
+                        {"POST", M::post, true, handle_create}});
+    case Route::Kind::resource:
+      return act(call, {{"GET", M::get, false, handle_read},
+                        {"PUT", M::put, true, handle_replace},
+                        {"PATCH", M::patch, true, handle_patch},
+                        {"DELETE", M::remove, false, handle_delete}});
+    case Route::Kind::root_search: return search(call, true);
+    case Route::Kind::type_search: return search(call, false);
+    case Route::Kind::discovery:
+      if (call->request.method != "GET") return call->answer(not_allowed(call->request.method, "GET"));
+      return handle_discovery(call, r.discovery, r.name);
+  }
+}
+
+}  // namespace
+
+ScimService::ScimService(engine::Engine& engine, ScimOptions options)
+    : state_(std::make_shared<const State>(State{engine, std::move(options)})) {}
+
+ScimService::~ScimService() = default;
+
+void ScimService::handle(Request request, Responder respond) {
+  const auto& options = state_->options;
+  auto call = std::make_shared<ScimCall>(state_->engine, options, std::move(request), std::move(respond));
+  call->keep = state_;
+  const auto& ports = state_->engine.ports();
+  call->arrived = ports.clock.wall();
+  call->request_id = ports.random.id<ResourceId>(call->arrived).str();
+
+  const auto target = parse_scim_target(call->request.path(), options.prefix);
+  if (!target) return call->fail(no_endpoint(call->request.path()));
+  const auto query = call->request.query();
+  if (query.size() > options.limits.max_query_bytes)
+    return call->fail(Error(
+        Errc::limit_exceeded,
+        "the query has more than max_query_bytes (" + std::to_string(options.limits.max_query_bytes) + ") bytes",
+        {}, "use POST /.search"));
+  if (has_token(query))
+    return call->fail(Error(Errc::sensitive, "the URL carries a token, which ends up in logs", "query",
+                            "send it as `Authorization: Bearer`, and rotate the one that was sent"));
+  const auto token = bearer_token(call->request);
+  if (!token) return call->answer(unauthorized(false));
+  auto context = state_->engine.authenticate_gateway(*token);
+  if (!context && context.error().code() != Errc::unauthorized) return call->fail(context.error());
+  // The same answer for a bad token, another integration's, and an integration that there is not.
+  const auto id = IntegrationId::parse(target->integration);
+  if (!context || !*context || !id || (*context)->row.scope.integration != *id)
+    return call->answer(unauthorized(true));
+  call->context = std::move(*context);
+  call->base = base_url(*call);
+  if (call->request.body.size() > options.limits.max_body_bytes)
+    return call->fail(Error(Errc::limit_exceeded,
+                            "the body has " + std::to_string(call->request.body.size()) +
+                                " bytes, more than max_body_bytes (" +
+                                std::to_string(options.limits.max_body_bytes) + ")",
+                            {}, "send less at once"));
+  auto where = route(*call, target->segments);
+  if (!where) return call->fail(where.error());
+  dispatch(call, *where);
+}
+
+}  // namespace deprov::service

@@ -1,0 +1,272 @@
+// POST, PUT, PATCH and DELETE: what a request comes to in stored terms, and its answer.
+#include <boost/json/serialize.hpp>
+#include <deprov/scim/patch.hpp>
+#include <deprov/scim/resource.hpp>
+#include <utility>
+#include "service/scim_members.hpp"
+#include "service/scim_render.hpp"
+#include "service/scim_rows.hpp"
+
+namespace deprov::service {
+
+namespace {
+
+/// What the last try of an effect body found; the answer is made of it.
+struct Outcome {
+  port::ResourceRow row;
+  std::optional<std::string> groups;
+};
+using SharedOutcome = std::shared_ptr<Outcome>;
+
+Error taken(std::string_view attribute, std::string_view what) {
+  return Error(Errc::uniqueness, "it is taken by another " + std::string(what), std::string(attribute),
+               "look it up by a filter and change that one");
+}
+
+/// The live resource that is addressed, its preconditions met.
+Result<port::ResourceRow> addressed(const ScimCall& call, port::Reader& reader) {
+  DEPROV_TRY(row, reader.resource(call.scope(), call.id));
+  if (!row || row->deleted || row->type != call.type->name()) return call.no_resource();
+  DEPROV_CHECK(call.check_preconditions(row->version));
+  return std::move(*row);
+}
+
+Result<void> check_user_name(const ScimCall& call, port::Reader& reader, const port::ResourceRow& row) {
+  if (row.user_name_key.empty()) return {};
+  const port::ResourceKey key{port::ResourceKey::Attribute::user_name, row.user_name_key};
+  DEPROV_TRY(holders, reader.resources_by_key(call.scope(), row.type, key, 2));
+  for (const auto& h : holders)
+    if (h.id != row.id) return taken("userName", row.type);
+  return {};
+}
+
+MemberRequest member_request(const ScimCall& call, ResourceId group, bool created) {
+  return {*call.type, group, created, call.base, call.options.limits.max_members_per_request};
+}
+
+bool external_id_immutable(const engine::IntegrationContext& context) {
+  const auto* set = context.settings.if_contains("external_id_immutable");
+  return set != nullptr && set->is_bool() ? set->get_bool() : context.dialect->external_id_immutable;
+}
+
+bool answers_with_resource(const ScimCall& call) {
+  // RFC 7644 section 3.5.2: who names attributes wants to see them.
+  if (!call.query.attributes.empty() || !call.query.excluded_attributes.empty()) return true;
+  const auto* set = call.context->settings.if_contains("patch_answer");
+  if (set != nullptr && set->is_string()) return set->get_string() != "no_content";
+  return call.normal.patch_answer == idp::PatchAnswer::resource_200;
+}
+
+/// Answers a write that is done. Types with rows are read again; the others are known already.
+void answer_written(const Call& call, const SharedOutcome& outcome, const engine::Applied& applied, int status) {
+  auto& row = outcome->row;
+  if (applied.version != 0) row.version = applied.version;
+  if (call->type->row_attribute() != nullptr) {
+    ReadBack how;
+    how.status = status;
+    how.location = status == 201;
+    how.members = !applied.deferred;
+    how.only_small = call->request.method == "PATCH";
+    if (how.only_small && applied.deferred) return call->no_content(row.version);
+    how.written = std::shared_ptr<const port::ResourceRow>(outcome, &row);
+    return answer_resource(call, row.id, how);
+  }
+  ScimRenderer renderer(call);
+  std::string text;
+  if (auto r = renderer.append_document(text, *call->type, row,
+                                        outcome->groups ? std::string_view(*outcome->groups) : std::string_view());
+      !r)
+    return call->fail(r.error());
+  auto response = scim_response(status, std::move(text));
+  response.headers.push_back({"ETag", scim::format_etag(row.version)});
+  if (status == 201) response.headers.push_back({"Location", renderer.location(*call->type, row.id)});
+  call->answer(std::move(response));
+}
+
+void apply(const Call& call, const SharedOutcome& outcome, engine::Engine::EffectBody body,
+           port::UniqueFunction<void(const engine::Applied&)> done) {
+  call->engine.apply(call->context, call->evidence(), std::move(body),
+                     [call, outcome, done = std::move(done)](Result<engine::Applied> applied) mutable {
+                       if (!applied) return call->fail(applied.error());
+                       done(*applied);
+                     });
+}
+
+/// Direct groups for the answer, where they are asked for.
+Result<void> read_groups(const Call& call, port::Reader& reader, Outcome& outcome) {
+  if (call->type->row_attribute() != nullptr) return {};
+  ScimRenderer renderer(call);
+  DEPROV_TRY(groups, renderer.groups(reader, *call->type, outcome.row.id));
+  outcome.groups = std::move(groups);
+  return {};
+}
+
+}  // namespace
+
+void handle_create(const Call& call) {
+  struct Input {
+    port::ResourceRow row;
+    scim::MemberOps members;
+    std::vector<std::string> names;
+    bool revive = false;
+  };
+  auto document =
+      scim::normalize(std::move(call->normal.body), *call->type, call->normal.leniency, call->options.limits);
+  if (!document) return call->fail(document.error());
+  const auto input = std::make_shared<Input>();
+  auto& value = document->value;
+  if (has_active(*call->type) && !value.contains("active")) value["active"] = true;
+  if (document->members) input->members.push_back(std::move(*document->members));
+  for (const auto& m : value)
+    if (m.key() != "schemas") input->names.emplace_back(m.key());
+  auto& row = input->row;
+  row.scope = call->scope();
+  row.id = call->engine.ports().random.id<ResourceId>(call->arrived);
+  row.type = call->type->name();
+  row.active = scim::Resource(value).active().value_or(true);
+  row.created = row.modified = call->arrived;
+  row.document = json::serialize(value);
+  fill_keys(row, value);
+  // Who was deleted and comes back under the same externalId is the same person (R12).
+  input->revive =
+      call->type->row_attribute() == nullptr && !row.external_id.empty() && external_id_immutable(*call->context);
+
+  const auto outcome = std::make_shared<Outcome>();
+  apply(
+      call, outcome,
+      [call, input, outcome](port::Reader& reader,
+                             const engine::IntegrationContext& context) -> Result<engine::Effect> {
+        engine::Effect effect;
+        auto created = input->row;
+        DEPROV_CHECK(check_user_name(*call, reader, created));
+        if (input->revive) {
+          const port::ResourceKey key{port::ResourceKey::Attribute::external_id, created.external_id};
+          DEPROV_TRY(holders, reader.resources_by_key(call->scope(), created.type, key, 1));
+          if (!holders.empty()) return taken("externalId", created.type);
+          DEPROV_TRY(tombstones,
+                     reader.tombstones_by_external_id(call->scope(), created.type, created.external_id));
+          if (!tombstones.empty()) {
+            effect.before = std::move(tombstones.front());
+            created.id = effect.before->id;
+            created.version = effect.before->version;
+            created.created = effect.before->created;
+          }
+        }
+        if (!input->members.empty()) {
+          DEPROV_TRY(steps,
+                     member_steps(reader, context, member_request(*call, created.id, true), input->members));
+          // A new group has no members that would have to leave.
+          for (auto& s : steps) s.kind = engine::MemberStep::Kind::add;
+          std::erase_if(steps, [](const auto& s) { return s.members.empty(); });
+          effect.members = std::move(steps);
+          effect.group = created.id;
+        }
+        outcome->row = created;
+        if (effect.before) DEPROV_CHECK(read_groups(call, reader, *outcome));
+        effect.after = std::move(created);
+        effect.changed_attributes = input->names;
+        return effect;
+      },
+      [call, outcome](const engine::Applied& applied) { answer_written(call, outcome, applied, 201); });
+}
+
+void handle_replace(const Call& call) {
+  const auto body = std::make_shared<const json::value>(std::move(call->normal.body));
+  const auto outcome = std::make_shared<Outcome>();
+  apply(
+      call, outcome,
+      [call, body, outcome](port::Reader& reader,
+                            const engine::IntegrationContext& context) -> Result<engine::Effect> {
+        DEPROV_TRY(before, addressed(*call, reader));
+        DEPROV_TRY(existing, stored_document(before));
+        scim::ReplaceOptions options;
+        options.leniency = call->normal.leniency;
+        DEPROV_TRY(next, scim::replace(existing, json::value(*body), *call->type, options, call->options.limits));
+        engine::Effect effect;
+        outcome->row = before;
+        if (next.changed) {
+          auto changed = changed_row(before, next.document.value, next.changes, *call->type, call->arrived);
+          if (!next.changes.empty()) {
+            if (changed.row.user_name_key != before.user_name_key)
+              DEPROV_CHECK(check_user_name(*call, reader, changed.row));
+            effect.keys_changed = changed.keys_changed;
+            effect.renamed = changed.renamed;
+            effect.changed_attributes = std::move(next.changes);
+            outcome->row = changed.row;
+            effect.after = std::move(changed.row);
+          }
+        }
+        if (next.document.members) {
+          scim::MemberOps ops;
+          ops.push_back(std::move(*next.document.members));
+          DEPROV_TRY(steps, member_steps(reader, context, member_request(*call, before.id, false), ops));
+          effect.members = std::move(steps);
+          effect.group = before.id;
+        }
+        DEPROV_CHECK(read_groups(call, reader, *outcome));
+        effect.before = std::move(before);
+        return effect;
+      },
+      [call, outcome](const engine::Applied& applied) { answer_written(call, outcome, applied, 200); });
+}
+
+void handle_patch(const Call& call) {
+  auto parsed = scim::parse_patch(std::move(call->normal.body), call->options.limits);
+  if (!parsed) return call->fail(parsed.error());
+  const auto patch = std::make_shared<const scim::PatchRequest>(std::move(*parsed));
+  const auto outcome = std::make_shared<Outcome>();
+  const bool with_resource = answers_with_resource(*call);
+  apply(
+      call, outcome,
+      [call, patch, outcome, with_resource](port::Reader& reader,
+                                            const engine::IntegrationContext& context) -> Result<engine::Effect> {
+        DEPROV_TRY(before, addressed(*call, reader));
+        DEPROV_TRY(document, stored_document(before));
+        DEPROV_TRY(result, scim::apply(scim::PatchRequest(*patch), document, *call->type,
+                                       call->normal.patch_options, call->options.limits));
+        engine::Effect effect;
+        outcome->row = before;
+        if (result.changed) {
+          auto changed = changed_row(before, document, result.changes, *call->type, call->arrived);
+          if (!result.changes.empty()) {
+            if (changed.row.user_name_key != before.user_name_key)
+              DEPROV_CHECK(check_user_name(*call, reader, changed.row));
+            effect.keys_changed = changed.keys_changed;
+            effect.renamed = changed.renamed;
+            effect.changed_attributes = std::move(result.changes);
+            if (with_resource) outcome->row = changed.row;
+            effect.after = std::move(changed.row);
+          }
+        }
+        if (!result.members.empty()) {
+          DEPROV_TRY(steps,
+                     member_steps(reader, context, member_request(*call, before.id, false), result.members));
+          effect.members = std::move(steps);
+          effect.group = before.id;
+        }
+        if (with_resource) DEPROV_CHECK(read_groups(call, reader, *outcome));
+        effect.before = std::move(before);
+        return effect;
+      },
+      [call, outcome, with_resource](const engine::Applied& applied) {
+        if (with_resource) return answer_written(call, outcome, applied, 200);
+        call->no_content(applied.version != 0 ? applied.version : outcome->row.version);
+      });
+}
+
+void handle_delete(const Call& call) {
+  apply(
+      call, nullptr,
+      [call](port::Reader& reader, const engine::IntegrationContext&) -> Result<engine::Effect> {
+        DEPROV_TRY(before, addressed(*call, reader));
+        engine::Effect effect;
+        effect.after = before;
+        effect.after->deleted = true;
+        effect.after->modified = call->arrived;
+        effect.before = std::move(before);
+        return effect;
+      },
+      [call](const engine::Applied&) { call->no_content(0); });
+}
+
+}  // namespace deprov::service
