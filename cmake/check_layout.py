@@ -51,8 +51,6 @@ THREADS_AND_CLOCKS = re.compile(
 THREADS_ALLOWED = {
     # (path, token): why it cannot come from src/runtime
     ("src/server/connection.hpp", "steady_clock"): "Asio's timers are set and compared in its own clock",
-    ("src/server/tls.hpp", "steady_clock"): "is handed the time of a connection's loop, which is Asio's",
-    ("src/server/tls.cpp", "steady_clock"): "is handed the time of a connection's loop, which is Asio's",
 }
 
 FOREIGN = (

@@ -58,7 +58,10 @@ void Connection::start() {
   NetError error;
   const auto peer = socket_.remote_endpoint(error);
   if (error) return close();
-  peer_ = peer.address().to_string();
+  auto address = peer.address();
+  if (address.is_v6() && address.to_v6().is_v4_mapped())  // one client has one name, whatever was listened at
+    address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+  peer_ = address.to_string();
   socket_.non_blocking(true, error);
   if (!error) socket_.set_option(tcp::no_delay(true), error);
   if (error) return close();

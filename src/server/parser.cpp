@@ -145,18 +145,22 @@ struct RequestParser::Impl {
       refuse(414, "the request line is longer than " + bound);
   }
 
-  /// `HTTP/` digit `.` digit at the end of the line: another version, and not just anything.
-  static bool names_a_version(std::string_view bytes) {
-    const auto line = bytes.substr(0, bytes.find("\r\n"));
-    const auto at = line.rfind(" HTTP/");
-    return at != std::string_view::npos && line.size() == at + 9 && line[at + 7] == '.';
+  /// Another version of HTTP, and not just anything in the place of one.
+  static bool names_another_version(std::string_view line) {
+    const auto first = line.find(' ');
+    const auto second = first == std::string_view::npos ? first : line.find(' ', first + 1);
+    if (second == std::string_view::npos) return false;
+    const auto v = line.substr(second + 1, 8);
+    const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+    return v.size() == 8 && v.substr(0, 5) == "HTTP/" && digit(v[5]) && v[6] == '.' && digit(v[7]) &&
+           v != "HTTP/1.0" && v != "HTTP/1.1";
   }
 
   void fail(const error_code& ec, std::string_view bytes) {
     if (ec == http::error::header_limit) return refuse_header_size();
     if (ec == http::error::body_limit)
       return refuse(413, "the body of the request is longer than " + std::to_string(limits.body_bytes) + " bytes");
-    if (ec == http::error::bad_version && names_a_version(bytes))
+    if (ec == http::error::bad_version && names_another_version(bytes))
       return refuse(505, "only HTTP/1.0 and HTTP/1.1 are understood");
     refuse(400, "the request is not HTTP: " + ec.message());
   }

@@ -195,6 +195,19 @@ TEST_CASE("a handshake that does not go on is ended", "[server][tls]") {
   CHECK(server->counters().timeouts == 1);
 }
 
+TEST_CASE("half a request over TLS ends with 408 and a proper end", "[server][tls]") {
+  const Certificate certificate;
+  Immediate handler(echo);
+  auto options = with_tls(certificate);
+  options.header_timeout = options.body_timeout = 200ms;
+  auto server = *Server::start(options, handler);
+  TlsClient client(server->port());
+  REQUIRE(client.connected());
+  REQUIRE(client.send("PUT / HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\n12345"));
+  CHECK(client.response().status == 408);
+  CHECK(client.closed_properly());
+}
+
 TEST_CASE("a new certificate is used by new connections", "[server][tls]") {
   const Certificate certificate;
   Immediate handler(echo);
