@@ -115,6 +115,10 @@ Result<const std::vector<ResourceId>*> Decision::entitling() {
       DEPROV_TRY(groups, reader_.resources_by_key(scope(), "Group", key, 100));
       for (const auto& g : groups) ids.push_back(g.id);
     }
+    if (group_) {  // the store does not know yet what this effect makes of it
+      std::erase(ids, group_->id);
+      if (entitles_by(*group_)) ids.push_back(group_->id);
+    }
     std::sort(ids.begin(), ids.end());
     entitling_ = std::move(ids);
   }
@@ -407,6 +411,7 @@ Result<bool> Decision::effect(const Effect& effect, const Limits& limits) {
     if (effect.after->type == "User") {
       DEPROV_CHECK(user_effect(effect));
     } else if (effect.after->type == "Group") {
+      group_ = effect.after;
       DEPROV_CHECK(group_effect(effect));
     } else {
       txn_.ops.emplace_back(port::op::PutResource{*effect.after, effect.keys_changed});

@@ -99,6 +99,7 @@ class Decision {
   WallTime now_;
   port::Transaction txn_;
   std::optional<std::vector<ResourceId>> entitling_;
+  std::optional<port::ResourceRow> group_;  ///< as the effect leaves it
 };
 
 /// Members of a deferred request, as stored in WorkRow::payload.

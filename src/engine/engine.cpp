@@ -14,8 +14,6 @@ const std::vector<double>& ttd_bounds() {
 }
 }  // namespace
 
-std::string Principal::actor() const { return id.is_nil() ? "local" : "principal:" + id.str(); }
-
 Engine::Impl::Impl(Ports p, Options o) : ports(p), options(std::move(o)) {
   if (options.node.empty()) options.node = "local";
   counters.ttd_bounds = ttd_bounds();

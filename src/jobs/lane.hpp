@@ -162,9 +162,9 @@ struct Run {
   policy::Plan plan;
   port::BindingRow binding;
   connector::Match match;
-  std::size_t at = 0;  ///< the step of this pass
-  bool again = false;  ///< a step has to be repeated after this pass (R3: the others still run)
-  std::optional<Duration> server_wait;
+  std::size_t at = 0;                  ///< the step of this pass
+  bool again = false;                  ///< a step has to be repeated after this pass (R3: the others still run)
+  std::optional<MonoTime> not_before;  ///< the app wants to be left alone until then
   bool costs_attempt = false;
   std::string why;
   bool binding_changed = false;

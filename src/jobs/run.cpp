@@ -1,4 +1,5 @@
 // One job: from the queue to the verified result.
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -119,7 +120,7 @@ void Lane::begin(const RunPtr& run) {
           run->at = 0;
           run->again = false;
           run->why.clear();
-          run->server_wait.reset();
+          run->not_before.reset();
           run->costs_attempt = false;
           run->started = run->plan.acted();
           if (run->row.kind != JobKind::bind) {
@@ -176,7 +177,11 @@ void Lane::advance(const RunPtr& run) {
         return step_verify(run);
     }
   }
-  if (run->again) return retry_later(run, run->server_wait, run->costs_attempt, run->why);
+  if (run->again) {
+    std::optional<Duration> wait;
+    if (run->not_before) wait = std::max(Duration{0}, *run->not_before - ports_.clock.mono());
+    return retry_later(run, wait, run->costs_attempt, run->why);
+  }
   for (const auto& s : steps)
     if (s.state == StepState::failed) return finish(run, JobState::failed, s.detail);
   const bool read =

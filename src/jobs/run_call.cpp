@@ -1,4 +1,5 @@
 // One job: the operations that change the app, and reading back what they did.
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <utility>
 #include "jobs/lane.hpp"
@@ -93,7 +94,10 @@ void Lane::record_outcome(const RunPtr& run, connector::Reply reply, bool by_rea
     run->costs_attempt = run->costs_attempt || costs;
     run->why =
         std::string(connector::to_string(reply.outcome)) + (reply.detail.empty() ? "" : ": " + reply.detail);
-    if (reply.retry_after) run->server_wait = std::max(run->server_wait.value_or(Duration{0}), *reply.retry_after);
+    if (reply.retry_after) {
+      const auto until = ports_.clock.mono() + *reply.retry_after;
+      run->not_before = std::max(run->not_before.value_or(until), until);
+    }
   };
   json::object detail{{"operation", connector::to_string(step.operation)},
                       {"outcome", connector::to_string(reply.outcome)}};
@@ -107,7 +111,7 @@ void Lane::record_outcome(const RunPtr& run, connector::Reply reply, bool by_rea
         step.handle = reply.handle;
         run->again = true;
         run->why = "the app works on it";
-        run->server_wait = reply.retry_after.value_or(std::chrono::seconds(1));
+        run->not_before = ports_.clock.mono() + reply.retry_after.value_or(std::chrono::seconds(1));
       } else {
         // What the account was before is not ours to restore when it was so already (R4).
         const bool already = reply.effect == Effect::already;
