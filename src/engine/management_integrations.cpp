@@ -151,7 +151,7 @@ Result<Update> plan_update(Engine::Impl& impl, port::IntegrationRow before, cons
   DEPROV_TRY(clear, impl.unseal_config(before));
   json::value config = clear;
   for (const auto& [name, value] : changes) {
-    const auto wrong = [&](std::string_view type) {
+    const auto wrong = [&name = name](std::string_view type) {
       return Error(Errc::invalid_argument, "has to be " + std::string(type), std::string(name));
     };
     if (name == "name") {
