@@ -1,0 +1,259 @@
+// The component schemas of the admin API.
+#include <boost/json/parse.hpp>
+#include <deprov/policy/policy.hpp>
+#include <stdexcept>
+#include "service/admin_call.hpp"
+
+namespace deprov::service {
+
+namespace {
+
+constexpr std::string_view schemas_text = R"json({
+"Id": {"type": "string", "minLength": 36, "maxLength": 36, "description": "A UUID."},
+"IdOrNull": {"type": ["string", "null"], "minLength": 36, "maxLength": 36},
+"Time": {"type": "string", "minLength": 20, "description": "RFC 3339, UTC."},
+"TimeOrNull": {"type": ["string", "null"], "minLength": 20},
+"Name": {"type": "string", "minLength": 1, "maxLength": 256},
+"Role": {"enum": ["owner", "super_admin", "admin", "member"]},
+"Object": {"type": "object"},
+"Document": {"type": "object", "description": "This document."},
+"Error": {
+  "type": "object", "additionalProperties": false, "required": ["error"],
+  "properties": {"error": {
+    "type": "object", "additionalProperties": false, "required": ["code", "message", "where", "advice"],
+    "properties": {"code": {"type": "string", "minLength": 1, "description": "A stable word, such as not_found."},
+      "message": {"type": "string", "minLength": 1}, "where": {"type": "string"}, "advice": {"type": "string"}}}}},
+"Workspace": {
+  "type": "object", "additionalProperties": false, "required": ["id", "name", "created"],
+  "properties": {"id": {"$ref": "#/components/schemas/Id"}, "name": {"$ref": "#/components/schemas/Name"},
+    "created": {"$ref": "#/components/schemas/TimeOrNull"}}},
+"WorkspaceList": {
+  "type": "object", "additionalProperties": false, "required": ["items"],
+  "properties": {"items": {"type": "array", "items": {"$ref": "#/components/schemas/Workspace"}}}},
+"WorkspaceCreate": {
+  "type": "object", "additionalProperties": false, "required": ["name"],
+  "properties": {"name": {"$ref": "#/components/schemas/Name"},
+    "owner": {"$ref": "#/components/schemas/Name", "description": "Name of the first owner."}}},
+"WorkspaceCreated": {
+  "type": "object", "additionalProperties": false, "required": ["id", "name", "owner", "owner_token"],
+  "properties": {"id": {"$ref": "#/components/schemas/Id"}, "name": {"$ref": "#/components/schemas/Name"},
+    "owner": {"$ref": "#/components/schemas/Principal"},
+    "owner_token": {"type": "string", "description": "Shown this once."}}},
+"Principal": {
+  "type": "object", "additionalProperties": false, "required": ["id", "name", "role", "created"],
+  "properties": {"id": {"$ref": "#/components/schemas/Id"}, "name": {"$ref": "#/components/schemas/Name"},
+    "role": {"$ref": "#/components/schemas/Role"}, "created": {"$ref": "#/components/schemas/TimeOrNull"}}},
+"PrincipalList": {
+  "type": "object", "additionalProperties": false, "required": ["items"],
+  "properties": {"items": {"type": "array", "items": {"$ref": "#/components/schemas/Principal"}}}},
+"PrincipalCreate": {
+  "type": "object", "additionalProperties": false, "required": ["name", "role"],
+  "properties": {"name": {"$ref": "#/components/schemas/Name"}, "role": {"$ref": "#/components/schemas/Role"}}},
+"PrincipalCreated": {
+  "type": "object", "additionalProperties": false, "required": ["id", "name", "role", "created", "token"],
+  "properties": {"id": {"$ref": "#/components/schemas/Id"}, "name": {"$ref": "#/components/schemas/Name"},
+    "role": {"$ref": "#/components/schemas/Role"}, "created": {"$ref": "#/components/schemas/TimeOrNull"},
+    "token": {"type": "string", "description": "Shown this once."}}},
+"Integration": {
+  "type": "object", "additionalProperties": false,
+  "required": ["id", "workspace", "name", "idp", "connector", "state", "scim_base_path", "config", "secrets",
+    "policy", "policy_version", "settings", "created", "modified", "version", "status"],
+  "properties": {"id": {"$ref": "#/components/schemas/Id"}, "workspace": {"$ref": "#/components/schemas/Id"},
+    "name": {"$ref": "#/components/schemas/Name"}, "idp": {"type": "string"}, "connector": {"type": "string"},
+    "state": {"enum": ["active", "paused"]}, "scim_base_path": {"type": "string"},
+    "config": {"type": "object", "description": "Without its secrets."},
+    "secrets": {"type": "array", "items": {"type": "string"}, "description": "Names of the secrets that are set."},
+    "policy": {"type": "object"}, "policy_version": {"type": "integer"}, "settings": {"type": "object"},
+    "created": {"$ref": "#/components/schemas/Time"}, "modified": {"$ref": "#/components/schemas/Time"},
+    "version": {"type": "integer"}, "status": {"$ref": "#/components/schemas/Status"}}},
+"Status": {
+  "type": "object", "additionalProperties": false, "required": ["status", "jobs", "lane_paused"],
+  "description": "The roll-up of the removals, worst first.",
+  "properties": {
+    "status": {"enum": ["not_completed", "retrying", "running", "started", "queued", "completed"]},
+    "jobs": {"type": "object", "additionalProperties": {"type": "integer"}, "description": "Jobs by state."},
+    "lane_paused": {"type": ["string", "null"], "description": "Why the lane stands still by itself."}}},
+"IntegrationList": {
+  "type": "object", "additionalProperties": false, "required": ["items"],
+  "properties": {"items": {"type": "array", "items": {"$ref": "#/components/schemas/Integration"}}}},
+"IntegrationCreate": {
+  "type": "object", "additionalProperties": false, "required": ["name", "idp", "connector"],
+  "properties": {"name": {"$ref": "#/components/schemas/Name"},
+    "idp": {"type": "string", "minLength": 1, "maxLength": 32, "description": "okta, entra or generic"},
+    "connector": {"type": "string", "minLength": 1, "maxLength": 64},
+    "config": {"type": "object", "description": "By the connector's schema; secrets in clear."},
+    "policy": {"$ref": "#/components/schemas/Policy"}, "settings": {"type": "object"},
+    "check": {"type": "boolean", "description": "Ask the app whether the connection works (default true)."}}},
+"IntegrationCreated": {
+  "type": "object", "additionalProperties": false, "required": ["id", "name", "scim_base_path", "scim_token"],
+  "properties": {"id": {"$ref": "#/components/schemas/Id"}, "name": {"$ref": "#/components/schemas/Name"},
+    "scim_base_path": {"type": "string"}, "scim_token": {"type": "string", "description": "Shown this once."}}},
+"IntegrationChange": {
+  "type": "object", "additionalProperties": false, "minProperties": 1,
+  "properties": {"name": {"$ref": "#/components/schemas/Name"},
+    "config": {"type": "object", "description": "Merged into the present one (RFC 7396): null takes a member away; secrets that are not named stay."},
+    "policy": {"$ref": "#/components/schemas/Policy"}, "settings": {"type": "object"},
+    "check": {"type": "boolean"}}},
+"TokenRotate": {
+  "type": "object", "additionalProperties": false,
+  "properties": {"overlap_seconds": {"type": "integer", "minimum": 0, "maximum": 2592000,
+    "description": "For how long the old tokens stay good (default 0)."}}},
+"TokenRotated": {
+  "type": "object", "additionalProperties": false, "required": ["id", "scim_base_path", "scim_token"],
+  "properties": {"id": {"$ref": "#/components/schemas/Id"}, "scim_base_path": {"type": "string"},
+    "scim_token": {"type": "string", "description": "Shown this once."}}},
+"Check": {
+  "type": "object", "additionalProperties": false, "required": ["ok", "outcome", "detail"],
+  "properties": {"ok": {"type": "boolean"}, "outcome": {"type": "string"}, "detail": {"type": "string"}}},
+"Subject": {
+  "type": "object", "additionalProperties": false,
+  "required": ["id", "integration", "user_name", "external_id", "display_name", "active", "deleted", "access",
+    "intent", "binding", "job", "created", "modified"],
+  "properties": {"id": {"$ref": "#/components/schemas/Id"}, "integration": {"$ref": "#/components/schemas/Id"},
+    "user_name": {"type": "string"}, "external_id": {"type": ["string", "null"]}, "display_name": {"type": "string"},
+    "active": {"type": "boolean"}, "deleted": {"type": "boolean"}, "access": {"type": "boolean"},
+    "intent": {"$ref": "#/components/schemas/Intent"}, "binding": {"$ref": "#/components/schemas/Binding"},
+    "job": {"anyOf": [{"type": "null"}, {"$ref": "#/components/schemas/JobMark"}]},
+    "created": {"$ref": "#/components/schemas/TimeOrNull"}, "modified": {"$ref": "#/components/schemas/TimeOrNull"}}},
+"Intent": {
+  "type": "object", "additionalProperties": false,
+  "required": ["generation", "desired", "cause", "via_group", "via_inferred", "evidence_at", "policy_version"],
+  "properties": {"generation": {"type": "integer"}, "desired": {"enum": ["undecided", "access", "no_access"]},
+    "cause": {"type": "string"}, "via_group": {"$ref": "#/components/schemas/IdOrNull"},
+    "via_inferred": {"type": "boolean"}, "evidence_at": {"$ref": "#/components/schemas/TimeOrNull"},
+    "policy_version": {"type": "integer"}}},
+"Binding": {
+  "type": "object", "additionalProperties": false, "required": ["state", "account", "login", "last_set", "checked_at"],
+  "properties": {"state": {"enum": ["unknown", "bound", "absent", "ambiguous", "removed"]},
+    "account": {"type": ["string", "null"]}, "login": {"type": ["string", "null"]},
+    "last_set": {"enum": ["untouched", "disabled", "enabled", "removed"]},
+    "checked_at": {"$ref": "#/components/schemas/TimeOrNull"}}},
+"JobMark": {
+  "type": "object", "additionalProperties": false, "required": ["id", "state"],
+  "properties": {"id": {"$ref": "#/components/schemas/Id"}, "state": {"$ref": "#/components/schemas/JobState"}}},
+"SubjectList": {
+  "type": "object", "additionalProperties": false, "required": ["items", "next", "total"],
+  "properties": {"items": {"type": "array", "items": {"$ref": "#/components/schemas/Subject"}},
+    "next": {"$ref": "#/components/schemas/IdOrNull", "description": "Give it as `after` for the next page."},
+    "total": {"type": "integer"}}},
+"SubjectDetail": {
+  "type": "object", "additionalProperties": false, "required": ["subject", "groups", "jobs", "changes"],
+  "properties": {"subject": {"$ref": "#/components/schemas/Subject"},
+    "groups": {"type": "array", "items": {"$ref": "#/components/schemas/GroupMark"}},
+    "jobs": {"type": "array", "items": {"$ref": "#/components/schemas/Job"}, "description": "The newest 100."},
+    "changes": {"type": "array", "items": {"$ref": "#/components/schemas/Change"}, "description": "The newest 100."}}},
+"GroupMark": {
+  "type": "object", "additionalProperties": false, "required": ["id", "display_name"],
+  "properties": {"id": {"$ref": "#/components/schemas/Id"}, "display_name": {"type": "string"}}},
+"Change": {
+  "type": "object", "additionalProperties": false, "required": ["id", "kind", "at", "source", "request", "group"],
+  "properties": {"id": {"$ref": "#/components/schemas/Id"}, "kind": {"type": "string"},
+    "at": {"$ref": "#/components/schemas/TimeOrNull"}, "source": {"type": "string"}, "request": {"type": "string"},
+    "group": {"$ref": "#/components/schemas/IdOrNull"}}},
+"Bind": {
+  "type": "object", "additionalProperties": false,
+  "properties": {"account": {"type": "string", "maxLength": 1024,
+    "description": "The app's immutable id of the account; empty or absent: look it up anew."}}},
+"Reason": {
+  "type": "object", "additionalProperties": false, "required": ["reason"],
+  "properties": {"reason": {"type": "string", "minLength": 1, "maxLength": 1000}}},
+"JobCreated": {
+  "type": "object", "additionalProperties": false, "required": ["job"],
+  "properties": {"job": {"$ref": "#/components/schemas/Id"}}},
+"JobState": {"enum": ["held", "awaiting_approval", "in_grace", "ready", "running", "waiting_async", "retrying",
+  "succeeded_verified", "succeeded_unverified", "succeeded_no_account", "failed", "dead", "cancelled", "superseded"]},
+"Job": {
+  "type": "object", "additionalProperties": false,
+  "required": ["id", "integration", "subject", "user_name", "kind", "state", "cause", "via_group", "via_group_name",
+    "via_inferred", "generation", "priority", "attempts", "created", "due", "deadline", "evidence_at", "finished",
+    "time_to_deprovision_ms", "reason"],
+  "properties": {"id": {"$ref": "#/components/schemas/Id"}, "integration": {"$ref": "#/components/schemas/Id"},
+    "subject": {"$ref": "#/components/schemas/IdOrNull"}, "user_name": {"type": ["string", "null"]},
+    "kind": {"enum": ["bind", "remove_access", "restore_access", "change_role"]},
+    "state": {"$ref": "#/components/schemas/JobState"}, "cause": {"type": "string"},
+    "via_group": {"$ref": "#/components/schemas/IdOrNull"}, "via_group_name": {"type": ["string", "null"]},
+    "via_inferred": {"type": "boolean"}, "generation": {"type": "integer"}, "priority": {"type": "integer"},
+    "attempts": {"type": "integer"}, "created": {"$ref": "#/components/schemas/TimeOrNull"},
+    "due": {"$ref": "#/components/schemas/TimeOrNull"}, "deadline": {"$ref": "#/components/schemas/TimeOrNull"},
+    "evidence_at": {"$ref": "#/components/schemas/TimeOrNull"}, "finished": {"$ref": "#/components/schemas/TimeOrNull"},
+    "time_to_deprovision_ms": {"type": ["number", "null"]}, "reason": {"type": "string"},
+    "steps": {"type": "array", "items": {"$ref": "#/components/schemas/Step"}}}},
+"Step": {
+  "type": "object", "required": ["kind", "operation", "state"],
+  "properties": {"kind": {"enum": ["find", "call", "verify"]}, "operation": {"type": "string"},
+    "state": {"enum": ["pending", "sent", "accepted", "done", "already", "skipped", "failed"]},
+    "attempts": {"type": "integer"}, "outcome": {"type": "string"}, "detail": {"type": "string"}}},
+"JobList": {
+  "type": "object", "additionalProperties": false, "required": ["items", "next"],
+  "properties": {"items": {"type": "array", "items": {"$ref": "#/components/schemas/Job"}},
+    "next": {"$ref": "#/components/schemas/IdOrNull", "description": "Give it as `before` for the next page."}}},
+"JobDetail": {
+  "type": "object", "additionalProperties": false, "required": ["job", "activity"],
+  "properties": {"job": {"$ref": "#/components/schemas/Job"},
+    "activity": {"type": "array", "items": {"$ref": "#/components/schemas/Activity"},
+      "description": "What happened, attempt by attempt; at most 1000 records."}}},
+"Activity": {
+  "type": "object", "additionalProperties": false,
+  "required": ["seq", "at", "integration", "event", "actor", "subject", "job", "detail", "hash"],
+  "properties": {"seq": {"type": "integer", "minimum": 1}, "at": {"$ref": "#/components/schemas/TimeOrNull"},
+    "integration": {"$ref": "#/components/schemas/IdOrNull"}, "event": {"type": "string", "minLength": 1},
+    "actor": {"type": "string"}, "subject": {"$ref": "#/components/schemas/IdOrNull"},
+    "job": {"$ref": "#/components/schemas/IdOrNull"}, "detail": {"type": ["object", "null"]},
+    "hash": {"type": "string", "minLength": 64, "maxLength": 64}}},
+"ActivityList": {
+  "type": "object", "additionalProperties": false, "required": ["items", "next", "head"],
+  "properties": {"items": {"type": "array", "items": {"$ref": "#/components/schemas/Activity"}},
+    "next": {"type": ["integer", "null"], "description": "Give it as `after` for the next page."},
+    "head": {"type": "integer", "description": "The newest record of the chain."}}},
+"ConnectorList": {
+  "type": "object", "additionalProperties": false, "required": ["items"],
+  "properties": {"items": {"type": "array", "items": {"$ref": "#/components/schemas/Connector"}}}},
+"Connector": {
+  "type": "object", "additionalProperties": false,
+  "required": ["id", "name", "version", "config_schema", "secrets", "operations"],
+  "properties": {"id": {"type": "string"}, "name": {"type": "string"}, "version": {"type": "string"},
+    "config_schema": {"type": "object"}, "secrets": {"type": "array", "items": {"type": "string"}},
+    "operations": {"type": "array", "items": {"type": "string"}}}}
+})json";
+
+constexpr std::string_view ref_prefix = "#/components/schemas/";
+
+json::value resolved(const json::value& schema, int depth) {
+  if (depth > 32) throw std::logic_error("component schemas refer to each other in a circle");
+  if (const auto* array = schema.if_array()) {
+    json::array out;
+    for (const auto& v : *array) out.push_back(resolved(v, depth + 1));
+    return out;
+  }
+  const auto* object = schema.if_object();
+  if (object == nullptr) return schema;
+  if (const auto* ref = object->if_contains("$ref"); ref != nullptr && ref->is_string()) {
+    const auto name = std::string_view(ref->get_string()).substr(ref_prefix.size());
+    return resolved(admin_schemas().at(name), depth + 1);
+  }
+  json::object out;
+  for (const auto& [key, value] : *object) out[key] = resolved(value, depth + 1);
+  return out;
+}
+
+}  // namespace
+
+const json::object& admin_schemas() {
+  static const json::object schemas = [] {
+    auto parsed = json::parse(schemas_text).get_object();
+    parsed["Policy"] = policy::policy_schema();
+    return parsed;
+  }();
+  return schemas;
+}
+
+const json::value& admin_schema(std::string_view name) {
+  static const std::map<std::string, json::value, std::less<>> all = [] {
+    std::map<std::string, json::value, std::less<>> out;
+    for (const auto& [key, value] : admin_schemas()) out.emplace(std::string(key), resolved(value, 0));
+    return out;
+  }();
+  return all.at(std::string(name));
+}
+
+}  // namespace deprov::service
