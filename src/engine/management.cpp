@@ -1,9 +1,7 @@
 #include "engine/management.hpp"
-#include <deprov/policy/plan.hpp>
+#include "jobs/lane.hpp"
 
 namespace deprov::engine {
-
-std::string Principal::actor() const { return id.is_nil() ? "local" : "principal:" + id.str(); }
 
 bool Engine::may_manage_integrations(port::Role role) { return role != port::Role::member; }
 
@@ -116,6 +114,10 @@ void make_current(const std::shared_ptr<Engine::Impl>& impl, port::Scope scope,
   impl->refresh(scope, [impl, scope, done = std::move(done)](const Result<void>&) mutable {
     // What is stored counts; a row that cannot be read now is read again at the next request for it.
     if (const auto context = impl->directory.find(scope.integration); context && impl->started) {
+      // A lane that stopped by itself begins anew: whoever changes or checks the connection wants to see it work.
+      const auto slot = impl->background.find(scope.integration.value);
+      if (slot != impl->background.end() && slot->second.lane && !slot->second.lane->own_pause().empty())
+        slot->second.fingerprint.clear();
       impl->attach(context);
       impl->poke(scope);
     }

@@ -15,8 +15,13 @@ constexpr Duration check_timeout = std::chrono::seconds(30);
 const json::value& settings_schema() {
   static const json::value schema = json::parse(R"json({
     "type": "object", "additionalProperties": false,
-    "properties": {"external_id_immutable": {"type": "boolean",
-      "description": "Whether the IdP never gives an externalId to another person (default: by the IdP)."}}
+    "properties": {
+      "external_id_immutable": {"type": "boolean",
+        "description": "Whether the IdP never gives an externalId to another person (default: the IdP's)."},
+      "base_url": {"type": "string", "format": "uri", "maxLength": 1024,
+        "description": "What stands before /scim/v2 in the URLs that are given out (default: by the Host header)."},
+      "patch_answer": {"enum": ["resource", "no_content"], "description": "How a PATCH is answered (default: the IdP's)."}
+    }
   })json");
   return schema;
 }

@@ -1,0 +1,62 @@
+// What an operator's machinery asks: /healthz, /readyz and /metrics.
+#pragma once
+
+#include <atomic>
+#include <deprov/engine/engine.hpp>
+#include <deprov/service/http.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <tuple>
+
+namespace deprov::service {
+
+/// Requests by who answered, method and status.
+class RequestCounts {
+ public:
+  void count(std::string_view service, std::string_view method, int status);
+  /// In Prometheus' text format.
+  [[nodiscard]] std::string text() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::tuple<std::string, std::string, int>, std::uint64_t> counts_;
+};
+
+/// `/healthz` answers as long as the process does; `/readyz` when the engine runs and the store answers;
+/// `/metrics` in Prometheus' text format 0.0.4. None of them takes a token or shows a name.
+///
+/// *Thread safety*: any thread. *Lifetime*: the engine outlives the service and every answer.
+class OpsService final : public Handler {
+ public:
+  /// `more` adds text to the metrics, such as those of the server.
+  explicit OpsService(engine::Engine& engine, std::function<std::string()> more = {});
+  void handle(Request request, Responder respond) override;
+
+  void set_ready(bool ready) noexcept { *ready_ = ready; }
+  [[nodiscard]] RequestCounts& requests() noexcept { return *requests_; }
+
+ private:
+  engine::Engine& engine_;
+  std::function<std::string()> more_;
+  std::shared_ptr<std::atomic<bool>> ready_ = std::make_shared<std::atomic<bool>>(false);
+  std::shared_ptr<RequestCounts> requests_ = std::make_shared<RequestCounts>();
+};
+
+/// Puts the SCIM endpoint, the admin API and the operator's paths behind one handler, and counts.
+/// *Lifetime*: what it is given outlives it and every answer.
+class Router final : public Handler {
+ public:
+  Router(Handler& scim, Handler& admin, OpsService& ops, std::string scim_prefix = "/scim/v2");
+  void handle(Request request, Responder respond) override;
+
+ private:
+  Handler& scim_;
+  Handler& admin_;
+  OpsService& ops_;
+  std::string scim_prefix_;
+};
+
+}  // namespace deprov::service

@@ -1,0 +1,234 @@
+#include <boost/json/serialize.hpp>
+#include <cstdio>
+#include <deprov/service/ops_service.hpp>
+
+namespace deprov::service {
+
+namespace {
+
+std::string number(double v) {
+  char buffer[32];
+  std::snprintf(buffer, sizeof buffer, "%g", v);
+  return buffer;
+}
+
+class Text {
+ public:
+  void family(std::string_view name, std::string_view type, std::string_view help) {
+    out_.append("# HELP ").append(name).append(" ").append(help).append("\n# TYPE ").append(name).append(" ");
+    out_.append(type).append("\n");
+  }
+  void sample(std::string_view name, std::string_view labels, double value) {
+    out_.append(name);
+    if (!labels.empty()) out_.append("{").append(labels).append("}");
+    out_.append(" ").append(number(value)).append("\n");
+  }
+  void sample(std::string_view name, std::string_view labels, std::uint64_t value) {
+    out_.append(name);
+    if (!labels.empty()) out_.append("{").append(labels).append("}");
+    out_.append(" ").append(std::to_string(value)).append("\n");
+  }
+  void counter(std::string_view name, std::string_view help, std::uint64_t value) {
+    family(name, "counter", help);
+    sample(name, "", value);
+  }
+  [[nodiscard]] std::string take() { return std::move(out_); }
+
+ private:
+  std::string out_;
+};
+
+std::string label(std::string_view name, std::string_view value) {
+  std::string out(name);
+  out.append("=\"");
+  for (const char c : value) {
+    if (c == '"' || c == '\\') out.push_back('\\');
+    if (c != '\n') out.push_back(c);
+  }
+  return out.append("\"");
+}
+
+using JobCounts = std::map<port::Scope, std::map<port::JobState, std::uint64_t>>;
+
+void write_jobs(Text& t, const engine::Metrics& m, const JobCounts& jobs) {
+  t.family("deprov_jobs", "gauge", "Jobs in the store by integration and state.");
+  for (const auto& [scope, counts] : jobs) {
+    for (const auto& [state, count] : counts) {
+      t.sample("deprov_jobs",
+               label("integration", scope.integration.str()) + "," + label("state", port::to_string(state)),
+               count);
+    }
+  }
+  t.family("deprov_jobs_finished_total", "counter", "Jobs that ended since the start, by state.");
+  for (const auto& [state, count] : m.finished)
+    t.sample("deprov_jobs_finished_total", label("state", state), count);
+  t.family("deprov_attempts_total", "counter", "Connector calls by operation and outcome.");
+  for (const auto& [key, count] : m.attempts) {
+    const auto slash = key.find('/');
+    t.sample("deprov_attempts_total",
+             label("operation", key.substr(0, slash)) + "," +
+                 label("outcome", slash == std::string::npos ? "" : key.substr(slash + 1)),
+             count);
+  }
+}
+
+void write_ttd(Text& t, const engine::Metrics& m) {
+  constexpr std::string_view name = "deprov_time_to_deprovision_seconds";
+  t.family(name, "histogram", "From the first evidence to the end of the removal.");
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < m.ttd_counts.size(); ++i) {
+    sum += m.ttd_counts[i];
+    const auto bound = i < m.ttd_bounds.size() ? number(m.ttd_bounds[i]) : std::string("+Inf");
+    t.sample(std::string(name) + "_bucket", label("le", bound), sum);
+  }
+  t.sample(std::string(name) + "_sum", "", m.ttd_sum);
+  t.sample(std::string(name) + "_count", "", sum);
+}
+
+void write_lanes(Text& t, const engine::Metrics& m) {
+  const auto each = [&](std::string_view name, std::string_view help, auto value) {
+    t.family(name, "gauge", help);
+    for (const auto& [scope, lane] : m.lanes)
+      t.sample(name, label("integration", scope.integration.str()), static_cast<std::uint64_t>(value(lane)));
+  };
+  using engine::LaneStatus;
+  each("deprov_lane_jobs_in_flight", "Jobs of the lane in memory.",
+       [](const LaneStatus& l) { return l.in_flight; });
+  each("deprov_lane_calls", "Connector calls under way.", [](const LaneStatus& l) { return l.calls; });
+  each("deprov_lane_concurrency", "Calls that may be under way now.",
+       [](const LaneStatus& l) { return l.concurrency; });
+  each("deprov_lane_breaker_open", "1 while a failing app is left alone.",
+       [](const LaneStatus& l) { return l.breaker_open ? 1U : 0U; });
+  each("deprov_lane_paused", "1 while the lane stands still.",
+       [](const LaneStatus& l) { return l.paused.empty() ? 0U : 1U; });
+}
+
+void write_store(Text& t, const port::StoreStats& s) {
+  t.counter("deprov_store_commits_total", "Transactions made durable.", s.commits);
+  t.counter("deprov_store_batches_total", "Group commits.", s.batches);
+  t.counter("deprov_store_conflicts_total", "Transactions that had to be decided again.", s.conflicts);
+  t.counter("deprov_store_statements_total", "Statements run.", s.statements);
+  t.counter("deprov_store_rows_total", "Rows written.", s.rows);
+  t.counter("deprov_store_wal_bytes_total", "Bytes written to the write-ahead log.", s.wal_bytes);
+  t.family("deprov_store_queue_depth", "gauge", "Transactions that wait now.");
+  t.sample("deprov_store_queue_depth", "", s.queued);
+}
+
+Response plain(int status, std::string_view type, std::string body) {
+  Response r;
+  r.status = status;
+  r.headers.push_back({"Content-Type", std::string(type)});
+  r.headers.push_back({"Cache-Control", "no-store"});
+  r.body = std::move(body);
+  return r;
+}
+
+Response state(int status, std::string_view word, std::string_view why = {}) {
+  boost::json::object o{{"status", word}};
+  if (!why.empty()) o["reason"] = why;
+  return plain(status, "application/json", boost::json::serialize(o));
+}
+
+}  // namespace
+
+void RequestCounts::count(std::string_view service, std::string_view method, int status) {
+  // Methods are what clients say; only those that mean something get a series of their own.
+  constexpr std::string_view known[] = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"};
+  std::string_view word = "other";
+  for (const auto k : known)
+    if (k == method) word = k;
+  const std::lock_guard lock(mutex_);
+  ++counts_[{std::string(service), std::string(word), status}];
+}
+
+std::string RequestCounts::text() const {
+  Text t;
+  t.family("deprov_http_requests_total", "counter", "Requests answered, by service, method and status.");
+  const std::lock_guard lock(mutex_);
+  for (const auto& [key, count] : counts_) {
+    t.sample("deprov_http_requests_total",
+             label("service", std::get<0>(key)) + "," + label("method", std::get<1>(key)) + "," +
+                 label("status", std::to_string(std::get<2>(key))),
+             count);
+  }
+  return t.take();
+}
+
+OpsService::OpsService(engine::Engine& engine, std::function<std::string()> more)
+    : engine_(engine), more_(std::move(more)) {}
+
+void OpsService::handle(Request request, Responder respond) {
+  const auto path = request.path();
+  if (request.method != "GET" && request.method != "HEAD") {
+    auto r = state(405, "the method is not offered here");
+    r.headers.push_back({"Allow", "GET, HEAD"});
+    return respond(std::move(r));
+  }
+  if (path == "/healthz") return respond(state(200, "ok"));
+  const auto shared = std::make_shared<Responder>(std::move(respond));
+  if (path == "/readyz") {
+    if (!*ready_) return (*shared)(state(503, "not ready", "the engine is starting or stopping"));
+    return engine_.view(
+        [](port::Reader& reader) -> Result<void> {
+          DEPROV_CHECK(reader.workspaces());
+          return {};
+        },
+        [shared](const Result<void>& read) {
+          if (read) return (*shared)(state(200, "ready"));
+          (*shared)(state(503, "not ready", read.error().message()));
+        });
+  }
+  if (path != "/metrics") return (*shared)(state(404, "there is nothing at this address"));
+  auto jobs = std::make_shared<JobCounts>();
+  engine_.view(
+      [jobs](port::Reader& reader) -> Result<void> {
+        DEPROV_TRY(rows, reader.integrations(std::nullopt));
+        for (const auto& row : rows) {
+          DEPROV_TRY(counts, reader.job_counts(row.scope));
+          (*jobs)[row.scope] = std::move(counts);
+        }
+        return {};
+      },
+      [this, jobs, shared, requests = requests_](const Result<void>& read) {
+        if (!read) return (*shared)(state(500, "the store does not answer", read.error().message()));
+        engine_.metrics([this, jobs, shared, requests](Result<engine::Metrics> metrics) {
+          if (!metrics) return (*shared)(state(500, "the engine does not answer", metrics.error().message()));
+          Text t;
+          write_jobs(t, *metrics, *jobs);
+          write_ttd(t, *metrics);
+          write_lanes(t, *metrics);
+          write_store(t, engine_.ports().store.stats());
+          t.counter("deprov_requests_applied_total", "Effects of IdPs' requests stored.", metrics->applied);
+          t.counter("deprov_requests_refused_total", "Effects of IdPs' requests refused.", metrics->refused);
+          auto text = requests->text() + t.take();
+          if (more_) text += more_();
+          (*shared)(plain(200, "text/plain; version=0.0.4; charset=utf-8", std::move(text)));
+        });
+      });
+}
+
+Router::Router(Handler& scim, Handler& admin, OpsService& ops, std::string scim_prefix)
+    : scim_(scim), admin_(admin), ops_(ops), scim_prefix_(std::move(scim_prefix)) {}
+
+void Router::handle(Request request, Responder respond) {
+  const auto path = request.path();
+  const auto below = [&](std::string_view prefix) {
+    return path.substr(0, prefix.size()) == prefix && (path.size() == prefix.size() || path[prefix.size()] == '/');
+  };
+  const bool is_scim = below(scim_prefix_);
+  const bool is_admin = !is_scim && below("/api");
+  auto& counts = ops_.requests();
+  auto counted = [&counts,
+                  service = is_scim    ? "scim"
+                            : is_admin ? "admin"
+                                       : "ops",
+                  method = request.method, respond = std::move(respond)](Response response) mutable {
+    counts.count(service, method, response.status);
+    respond(std::move(response));
+  };
+  if (is_scim) return scim_.handle(std::move(request), std::move(counted));
+  if (is_admin) return admin_.handle(std::move(request), std::move(counted));
+  ops_.handle(std::move(request), std::move(counted));
+}
+
+}  // namespace deprov::service
