@@ -14,15 +14,48 @@ namespace deprov::idp {
 
 namespace json = boost::json;
 
-/// One tolerance. Its id is stable: it stands on the activity and in `deprov dialects`.
+/// The tolerances, append-only.
+enum class RuleId : std::uint8_t {
+  op_case,
+  empty_path,
+  missing_schemas,
+  schema_urns,
+  unknown_schemas,
+  unknown_attributes,
+  read_only_echo,
+  flat_keys,
+  string_booleans,
+  bare_values,
+  wrapped_values,
+  stringified_values,
+  empty_text_removes,
+  remove_listed_values,
+  create_absent_values,
+  unquoted_filter_values,
+};
+
+/// One tolerance. Its name is stable: it stands on the activity and in `deprov dialects`.
 struct Rule {
-  std::string_view id;    ///< "string-booleans"
+  RuleId id;
+  std::string_view name;  ///< "string-booleans"
   std::string_view text;  ///< what is understood, in one sentence
 };
-/// All of them; a rule's index is its number in `RuleSet`.
+/// All of them, in the order of RuleId.
 [[nodiscard]] std::span<const Rule> rules() noexcept;
-inline constexpr std::size_t max_rules = 64;
-using RuleSet = std::bitset<max_rules>;
+
+/// A set of rules; a rule's bit is its RuleId.
+class RuleSet {
+ public:
+  [[nodiscard]] bool has(RuleId id) const noexcept { return bits_[static_cast<std::size_t>(id)]; }
+  void add(RuleId id) noexcept { bits_.set(static_cast<std::size_t>(id)); }
+  [[nodiscard]] bool empty() const noexcept { return bits_.none(); }
+  [[nodiscard]] std::size_t size() const noexcept { return bits_.count(); }
+  friend bool operator==(const RuleSet&, const RuleSet&) = default;
+
+ private:
+  std::bitset<64> bits_;
+};
+/// Their names.
 [[nodiscard]] std::vector<std::string_view> rule_ids(const RuleSet& set);
 
 /// How a successful PATCH is answered.
@@ -68,12 +101,13 @@ struct NormalRequest {
   scim::PatchOptions patch_options;                  ///< for `scim::apply`
   scim::Leniency leniency = scim::Leniency::strict;  ///< for `scim::normalize` and `scim::replace`
   PatchAnswer patch_answer = PatchAnswer::resource_200;
-  RuleSet fired;  ///< rules that were used
+  /// The rules that were used. `create_absent_values` shows only when the PATCH is applied: add it if
+  /// `PatchResult::created_values` says so.
+  RuleSet fired;
 };
 
-/// Never fails on what it does not understand: that is left as it is, for the strict parts behind it to refuse by
-/// name. Errors: `invalid_value` where a tolerated shape is contradictory in itself, and `invalid_syntax` for a
-/// PATCH whose operation nobody knows.
+/// What is not understood is left as it is, for the strict parts behind it to refuse by name. Errors:
+/// `invalid_value` for a PATCH value that says two things about one attribute.
 [[nodiscard]] Result<NormalRequest> normalize(const Dialect& dialect, RawRequest&& request,
                                               const scim::Limits& limits = {});
 

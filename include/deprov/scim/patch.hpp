@@ -45,6 +45,7 @@ struct PatchResult {
   bool changed = false;              ///< the document is not what it was
   std::vector<std::string> changes;  ///< top-level attributes or extension URNs that differ now, in canonical case
   MemberOps members;                 ///< steps for the rows, in order; `changed` does not speak of them
+  bool created_values = false;       ///< `create_absent_values` was needed
   std::vector<std::string> notes;    ///< what was ignored, one sentence each
 };
 

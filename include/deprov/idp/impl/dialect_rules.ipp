@@ -1,1 +1,366 @@
 #pragma once
+#include <deprov/idp/dialect.hpp>
+#include <deprov/idp/impl/dialect_filter.ipp>
+#include <deprov/idp/impl/dialect_values.ipp>
+#include <utility>
+
+namespace deprov::idp {
+
+namespace detail {
+
+class Normalization {
+ public:
+  Normalization(const Dialect& dialect, RawRequest&& request, const scim::Limits& limits)
+      : type_(request.type), limits_(limits), rules_(dialect.rules, out_.fired), request_(std::move(request)) {
+    out_.dialect = &dialect;
+  }
+
+  Result<NormalRequest> run() {
+    const Dialect& given = *out_.dialect;
+    if (given.name == "generic") out_.dialect = &detect(request_.headers);
+    out_.query = query(request_.query);
+    if (auto* o = request_.body.if_object()) {
+      if (request_.method == Method::patch) {
+        DEPROV_CHECK(patch(*o));
+      } else if (request_.method == Method::post || request_.method == Method::put) {
+        resource(*o);
+      }
+    }
+    if (given.name == "generic" && out_.dialect == &given && out_.fired.has(RuleId::op_case))
+      out_.dialect = find_dialect("entra");  // nobody else writes "Replace"
+    out_.body = std::move(request_.body);
+    out_.patch_answer = out_.dialect->patch_answer;
+    out_.patch_options.create_absent_values = rules_.allow(RuleId::create_absent_values);
+    out_.patch_options.remove_listed_values = rules_.allow(RuleId::remove_listed_values);
+    out_.leniency = rules_.allow(RuleId::unknown_attributes) ? scim::Leniency::tolerant : scim::Leniency::strict;
+    return std::move(out_);
+  }
+
+ private:
+  // Queries.
+  std::string query(std::string_view raw) {
+    std::string kept(raw);
+    if (raw.find("ilter") == std::string_view::npos && raw.find("ILTER") == std::string_view::npos) return kept;
+    auto pairs = scim::parse_query_pairs(raw, limits_);
+    if (!pairs) return kept;
+    bool changed = false;
+    for (auto& [key, value] : *pairs) {
+      if (!scim::iequals(key, "filter")) continue;
+      if (auto better = FilterRules(rules_, type_, limits_).filter(value)) {
+        value = std::move(*better);
+        changed = true;
+      }
+    }
+    if (!changed) return kept;
+    kept.clear();
+    for (const auto& [key, value] : *pairs) {
+      if (!kept.empty()) kept.push_back('&');
+      percent_encode(key, kept);
+      kept.push_back('=');
+      percent_encode(value, kept);
+    }
+    return kept;
+  }
+
+  // Resources: POST and PUT.
+  void resource(json::object& body) {
+    if (is_search(body)) {
+      if (auto* f = scim::find(body, "filter"); f != nullptr && f->is_string())
+        if (auto better = FilterRules(rules_, type_, limits_).filter(f->get_string())) *f = *better;
+      return;
+    }
+    if (type_ == nullptr) return;
+    rename_extensions(body);
+    resource_schemas(body);
+    for (auto& m : body) attribute_of(m.key(), m.value());
+  }
+
+  static bool is_search(const json::object& body) {
+    const auto* schemas = scim::find(body, "schemas");
+    const auto* list = schemas != nullptr ? schemas->if_array() : nullptr;
+    if (list == nullptr) return false;
+    for (const auto& e : *list)
+      if (e.is_string() && scim::iequals(e.get_string(), scim::search_request_urn)) return true;
+    return false;
+  }
+
+  void resource_schemas(json::object& body) {
+    auto* schemas = scim::find(body, "schemas");
+    auto* list = schemas != nullptr ? schemas->if_array() : nullptr;
+    if (list == nullptr && (schemas == nullptr || schemas->is_null() || schemas->is_string())) {
+      if (!rules_.use(RuleId::missing_schemas)) return;
+      json::array made;
+      if (schemas != nullptr && schemas->is_string()) made.push_back(*schemas);
+      auto& slot = schemas != nullptr ? *schemas : body["schemas"];
+      slot = std::move(made);
+      list = &slot.get_array();
+    }
+    if (list == nullptr) return;
+    bool core = false;
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < list->size(); ++i) {
+      auto& e = (*list)[i];
+      if (e.is_string()) {
+        const std::string_view urn = e.get_string();
+        const auto* known = known_schema(*type_, urn);
+        if (known == nullptr) {
+          known = meant_schema(*type_, urn);
+          if (known != nullptr && rules_.use(RuleId::schema_urns)) {
+            e = known->id;
+          } else if (known == nullptr && rules_.use(RuleId::unknown_schemas)) {
+            continue;
+          }
+        }
+        core = core || known == &type_->core();
+      }
+      if (kept != i) (*list)[kept] = std::move(e);
+      ++kept;
+    }
+    list->resize(kept);
+    if (!core && rules_.use(RuleId::missing_schemas)) list->emplace_back(type_->core().id);
+  }
+
+  /// Objects under a URN that only means an extension's.
+  void rename_extensions(json::object& body) {
+    std::vector<std::pair<std::string, std::string>> renamed;
+    for (const auto& m : body) {
+      const std::string_view key = m.key();
+      if (key.find(':') == std::string_view::npos || type_->resolve(key)) continue;
+      if (auto better = meant_name(*type_, key)) renamed.emplace_back(key, std::move(*better));
+    }
+    for (auto& [from, to] : renamed) {
+      if (body.contains(to) || !rules_.use(RuleId::schema_urns)) continue;
+      json::value v = std::move(body.at(from));
+      body.erase(from);
+      body.emplace(to, std::move(v));
+    }
+  }
+
+  /// Under a member's name: an attribute, or an extension with attributes.
+  void attribute_of(std::string_view key, json::value& v) {
+    if (const auto* a = type_->attribute(key)) {
+      if (a != type_->row_attribute()) ValueRules(rules_, limits_).attribute(v, *a);
+      return;
+    }
+    const auto r = type_->resolve(key);
+    if (!r) return;
+    if (r->attribute != nullptr) {
+      if (r->attribute != type_->row_attribute()) ValueRules(rules_, limits_).leaf(v, *r);
+      return;
+    }
+    if (auto* o = v.if_object())
+      for (auto& m : *o)
+        if (const auto* a = r->schema->find(m.key())) ValueRules(rules_, limits_).attribute(m.value(), *a);
+  }
+
+  // PATCH.
+  Result<void> patch(json::object& body) {
+    patch_schemas(body);
+    auto* list = scim::find(body, "Operations");
+    auto* operations = list != nullptr ? list->if_array() : nullptr;
+    if (operations == nullptr || operations->size() > limits_.max_operations) return {};
+    std::vector<std::pair<std::size_t, json::value>> split;  // made of operation i, to stand behind it
+    for (std::size_t i = 0; i < operations->size(); ++i) {
+      auto* o = (*operations)[i].if_object();
+      if (o == nullptr) continue;
+      if (auto r = operation(*o, i, split); !r) return r.error().within("Operations[" + std::to_string(i) + "]");
+    }
+    if (split.empty()) return {};
+    json::array all;
+    all.reserve(operations->size() + split.size());
+    auto next = split.begin();
+    for (std::size_t i = 0; i < operations->size(); ++i) {
+      auto& op = (*operations)[i];
+      const bool follows = next != split.end() && next->first == i;
+      const auto* value = op.is_object() ? scim::find(op.get_object(), "value") : nullptr;
+      const bool emptied = follows && value != nullptr && value->is_object() && value->get_object().empty();
+      if (!emptied) all.push_back(std::move(op));
+      for (; next != split.end() && next->first == i; ++next) all.push_back(std::move(next->second));
+    }
+    *operations = std::move(all);
+    return {};
+  }
+
+  void patch_schemas(json::object& body) {
+    auto* schemas = scim::find(body, "schemas");
+    if (schemas == nullptr || schemas->is_null()) {
+      if (rules_.use(RuleId::missing_schemas)) body["schemas"] = json::array{json::value(scim::patch_op_urn)};
+      return;
+    }
+    auto* list = schemas->if_array();
+    if (list == nullptr) return;
+    for (auto& e : *list) {
+      if (!e.is_string()) continue;
+      const std::string_view urn = e.get_string();
+      if (scim::iequals(urn, scim::patch_op_urn)) return;
+      if (squeezed(urn) != squeezed(scim::patch_op_urn) &&
+          !scim::iequals(urn, "urn:scim:api:messages:2.0:PatchOp"))
+        continue;
+      if (rules_.use(RuleId::schema_urns)) e = scim::patch_op_urn;
+      return;
+    }
+  }
+
+  Result<void> operation(json::object& o, std::size_t at,
+                         std::vector<std::pair<std::size_t, json::value>>& split) {
+    auto* op = scim::find(o, "op");
+    if (op == nullptr || !op->is_string()) return {};
+    std::string_view word;
+    for (const std::string_view known : {"add", "remove", "replace"})
+      if (scim::iequals(op->get_string(), known)) word = known;
+    if (word.empty()) return {};  // nobody's operation: refused behind us
+    if (op->get_string() != word && rules_.use(RuleId::op_case)) *op = word;
+
+    auto* path = scim::find(o, "path");
+    if (path != nullptr && path->is_string() && path->get_string().empty() && rules_.use(RuleId::empty_path)) {
+      *path = nullptr;
+      path = nullptr;
+    }
+    auto* value = scim::find(o, "value");
+    if (type_ == nullptr) return {};
+    if (path == nullptr || path->is_null()) {
+      if (value != nullptr && value->is_object()) return without_path(value->get_object(), word, at, split);
+      return {};
+    }
+    if (path->is_string()) with_path(o, *path, value, *op, word);
+    return {};
+  }
+
+  /// The attribute that a path names, brackets or not.
+  std::optional<scim::Resolved> target(std::string_view path) const {
+    const auto open = path.find('[');
+    auto r = type_->resolve(path.substr(0, open));
+    if (!r || open == std::string_view::npos || r->attribute == nullptr) return r;
+    const auto close = path.rfind(']');
+    if (close == std::string_view::npos || close + 1 >= path.size() || path[close + 1] != '.') return r;
+    r->sub = r->attribute->find(path.substr(close + 2));
+    return r->sub != nullptr ? r : std::nullopt;
+  }
+
+  void with_path(json::object& o, json::value& path, json::value* value, json::value& op, std::string_view word) {
+    auto r = target(path.get_string());
+    if (!r) {
+      if (auto better = meant_name(*type_, path.get_string()); better && rules_.use(RuleId::schema_urns)) {
+        path = *better;
+        r = target(path.get_string());
+      }
+    }
+    if (!r) return;
+    if (path.get_string().find('[') != json::string::npos)
+      if (auto better = FilterRules(rules_, type_, limits_).path(path.get_string(), *r)) path = *better;
+    if (value == nullptr || r->attribute == nullptr) return;
+    const bool filtered = path.get_string().find('[') != json::string::npos;
+    const bool many = r->leaf()->multi_valued && !filtered;
+    if (word == "remove") {
+      if (value->is_null()) return;
+      if (!many && rules_.use(RuleId::remove_listed_values)) {
+        // The path has said already what there is to remove.
+        erase(o, "value");
+        return;
+      }
+      if (many) rules_.use(RuleId::remove_listed_values);
+    }
+    if (r->attribute == type_->row_attribute()) return;
+    if (word != "remove" && !many && is_empty_text(*value, *r->leaf()) && rules_.use(RuleId::empty_text_removes)) {
+      op = "remove";
+      erase(o, "value");
+      return;
+    }
+    if (filtered && r->sub == nullptr) {
+      ValueRules(rules_, limits_).single(*value, *r->attribute);
+    } else {
+      ValueRules(rules_, limits_).leaf(*value, *r);
+    }
+  }
+
+  static void erase(json::object& o, std::string_view name) {
+    for (auto at = o.begin(); at != o.end(); ++at) {
+      if (!scim::iequals(at->key(), name)) continue;
+      o.erase(at);
+      return;
+    }
+  }
+
+  Result<void> without_path(json::object& value, std::string_view word, std::size_t at,
+                            std::vector<std::pair<std::size_t, json::value>>& split) {
+    rename_extensions(value);
+    std::vector<std::string> gone;
+    std::vector<std::string> flat;
+    for (auto& m : value) {
+      const std::string_view key = m.key();
+      if (scim::iequals(key, "schemas")) continue;
+      const bool plain = key.find_first_of(".[:") == std::string_view::npos;
+      const auto r = plain || key.find('[') == std::string_view::npos ? type_->resolve(key) : target(key);
+      if (!r) continue;
+      if (!plain && (key.find('[') != std::string_view::npos ||
+                     (r->sub != nullptr && key.find(':') == std::string_view::npos))) {
+        flat.emplace_back(key);
+        continue;
+      }
+      if (r->attribute == nullptr) {
+        attribute_of(key, m.value());
+        continue;
+      }
+      if (r->leaf()->mutability == scim::Mutability::read_only) {
+        gone.emplace_back(key);
+        continue;
+      }
+      if (r->attribute == type_->row_attribute()) continue;
+      if (is_empty_text(m.value(), *r->leaf()) && rules_.use(RuleId::empty_text_removes)) {
+        m.value() = nullptr;
+        continue;
+      }
+      ValueRules(rules_, limits_).leaf(m.value(), *r);
+    }
+    for (const auto& key : gone)
+      if (rules_.use(RuleId::read_only_echo)) value.erase(key);
+    for (const auto& key : flat) {
+      if (!rules_.use(RuleId::flat_keys)) continue;
+      json::value v = std::move(value.at(key));
+      value.erase(key);
+      DEPROV_CHECK(unflatten(key, std::move(v), value, word, at, split));
+    }
+    return {};
+  }
+
+  /// `name.givenName` goes into the object `name`; what has brackets becomes an operation of its own.
+  Result<void> unflatten(const std::string& key, json::value&& v, json::object& value, std::string_view word,
+                         std::size_t at, std::vector<std::pair<std::size_t, json::value>>& split) {
+    const auto r = target(key);
+    if (!r) return {};
+    if (key.find('[') != std::string::npos || r->attribute->multi_valued || r->extension) {
+      json::object made{{"op", word}, {"path", key}, {"value", std::move(v)}};
+      auto& path = made.at("path");
+      auto& op = made.at("op");
+      with_path(made, path, &made.at("value"), op, word);
+      split.emplace_back(at, std::move(made));
+      return {};
+    }
+    ValueRules(rules_, limits_).leaf(v, *r);
+    auto* slot = scim::find(value, r->attribute->name);
+    if (slot == nullptr) slot = &value[r->attribute->name];
+    if (slot->is_null()) slot->emplace_object();
+    auto* o = slot->if_object();
+    const auto* present = o != nullptr ? scim::find(*o, r->sub->name) : nullptr;
+    if (o == nullptr || (present != nullptr && *present != v))
+      return Error(Errc::invalid_value, "the value says two things about " + r->attribute->name, key,
+                   "say it once");
+    if (present == nullptr) o->emplace(r->sub->name, std::move(v));
+    return {};
+  }
+
+  const scim::TypeDef* type_;
+  const scim::Limits& limits_;
+  NormalRequest out_;
+  ActiveRules rules_;
+  RawRequest request_;
+};
+
+}  // namespace detail
+
+DEPROV_INLINE Result<NormalRequest> normalize(const Dialect& dialect, RawRequest&& request,
+                                              const scim::Limits& limits) {
+  return detail::Normalization(dialect, std::move(request), limits).run();
+}
+
+}  // namespace deprov::idp

@@ -523,6 +523,7 @@ class Patcher {
       return wrong_type(a, value, "an object");
     }
     json::value list = json::array{std::move(fresh)};
+    result_.created_values = true;
     return add_values(r, list);
   }
   static bool equal_terms(const Filter& f, const Attribute& a, json::object& out) {
