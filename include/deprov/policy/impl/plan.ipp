@@ -56,7 +56,9 @@ DEPROV_INLINE Plan plan_removal(const Policy& policy, idp::Cause cause, const co
   }
   for (const auto op : ops)
     if (app.of(op).supported) plan.steps.push_back({StepKind::call, op, {}, 0, {}, {}, {}, {}});
-  plan.steps.push_back({StepKind::verify, Operation::read, {}, 0, {}, {}, {}, {}});
+  // Only a disable can be seen on the account.
+  if (std::find(ops.begin(), ops.end(), Operation::disable) != ops.end())
+    plan.steps.push_back({StepKind::verify, Operation::read, {}, 0, {}, {}, {}, {}});
   return plan;
 }
 
