@@ -3,6 +3,8 @@
 
 namespace deprov::engine {
 
+std::string Principal::actor() const { return id.is_nil() ? "local" : "principal:" + id.str(); }
+
 bool Engine::may_manage_integrations(port::Role role) { return role != port::Role::member; }
 
 bool Engine::may_manage_principals(port::Role role) {
