@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <deprov/error.hpp>
 
 namespace deprov::server {
 
@@ -52,6 +53,21 @@ void append_json_string(std::string& out, std::string_view s) {
     }
   }
   out.push_back('"');
+}
+
+Errc code_of(int status) {
+  switch (status) {
+    case 408: return Errc::timeout;
+    case 413:
+    case 414:
+    case 431: return Errc::limit_exceeded;
+    case 417:
+    case 501: return Errc::unsupported;
+    case 500: return Errc::internal;
+    case 503: return Errc::busy;
+    case 505: return Errc::protocol;
+    default: return Errc::invalid_syntax;
+  }
 }
 
 }  // namespace
@@ -137,11 +153,18 @@ service::Response refusal_response(int status, std::string_view detail, std::str
   service::Response r;
   r.status = status;
   r.headers.push_back({"Content-Type", scim ? "application/scim+json" : "application/json"});
-  r.body = scim ? R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":")" : R"({"status":")";
-  r.body += std::to_string(status);
-  r.body += R"(","detail":)";
-  append_json_string(r.body, detail);
-  r.body += '}';
+  if (status == 503) r.headers.push_back({"Retry-After", "1"});
+  if (scim) {
+    r.body = R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":")";
+    r.body.append(std::to_string(status)).append(R"(","detail":)");
+    append_json_string(r.body, detail);
+    r.body += '}';
+  } else {
+    r.body = R"({"error":{"code":")";
+    r.body.append(to_string(code_of(status))).append(R"(","message":)");
+    append_json_string(r.body, detail);
+    r.body += R"(,"where":"","advice":""}})";
+  }
   return r;
 }
 

@@ -32,7 +32,8 @@ void append_head(std::string& out, const service::Response& response, const Head
 /// A handler's mistake that must not reach the wire (a line break in a field, a status out of range), or nothing.
 [[nodiscard]] std::optional<std::string> unsendable(const service::Response& response);
 
-/// The server's own refusal: SCIM's error message (RFC 7644 section 3.12) below `/scim`, plain JSON elsewhere.
+/// The server's own refusal: SCIM's error message (RFC 7644 section 3.12) below `/scim`,
+/// the admin API's elsewhere.
 [[nodiscard]] service::Response refusal_response(int status, std::string_view detail, std::string_view target);
 
 /// `Tue, 24 Nov 2026 00:19:41 GMT`

@@ -65,7 +65,14 @@ TEST_CASE("refusals are SCIM errors below /scim", "[server][wire]") {
       refusal_response(413, "too \"large\"\n\xff", "/scim/v2/x").body ==
       R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"413","detail":"too \"large\"\u000a\u00ff"})");
   CHECK(refusal_response(400, "x", "/scim").header("content-type").value_or("") == "application/scim+json");
-  CHECK(refusal_response(400, "x", "/scimitar").body == R"({"status":"400","detail":"x"})");
+  CHECK(refusal_response(400, "x", "/scimitar").body ==
+        R"({"error":{"code":"invalid_syntax","message":"x","where":"","advice":""}})");
+}
+
+TEST_CASE("who is told to come again later is told when", "[server][wire]") {
+  CHECK(refusal_response(503, "x", "/").header("Retry-After").value_or("") == "1");
+  CHECK_THAT(refusal_response(503, "x", "/").body, Catch::Contains(R"("code":"busy")"));
+  CHECK_FALSE(refusal_response(400, "x", "/").header("Retry-After"));
 }
 
 TEST_CASE("the size of a chunk is hexadecimal", "[server][wire]") {
