@@ -1,5 +1,4 @@
 #include <deprov/scim/error.hpp>
-
 #include "catch.hpp"
 
 using namespace deprov;
@@ -11,16 +10,26 @@ TEST_CASE("failures have the RFC's status and scimType") {
     unsigned status;
     std::string_view scim_type;
   } table[] = {
-      {Errc::invalid_syntax, 400, "invalidSyntax"}, {Errc::invalid_filter, 400, "invalidFilter"},
-      {Errc::invalid_path, 400, "invalidPath"},     {Errc::no_target, 400, "noTarget"},
-      {Errc::invalid_value, 400, "invalidValue"},   {Errc::mutability, 400, "mutability"},
-      {Errc::uniqueness, 409, "uniqueness"},        {Errc::too_many, 400, "tooMany"},
-      {Errc::invalid_version, 400, "invalidVers"},  {Errc::sensitive, 400, "sensitive"},
-      {Errc::limit_exceeded, 413, ""},              {Errc::unauthorized, 401, ""},
-      {Errc::forbidden, 403, ""},                   {Errc::not_found, 404, ""},
-      {Errc::precondition_failed, 412, ""},         {Errc::unsupported, 501, ""},
-      {Errc::unsupported_media_type, 415, ""},      {Errc::busy, 503, ""},
-      {Errc::rate_limited, 429, ""},                {Errc::internal, 500, ""},
+      {Errc::invalid_syntax, 400, "invalidSyntax"},
+      {Errc::invalid_filter, 400, "invalidFilter"},
+      {Errc::invalid_path, 400, "invalidPath"},
+      {Errc::no_target, 400, "noTarget"},
+      {Errc::invalid_value, 400, "invalidValue"},
+      {Errc::mutability, 400, "mutability"},
+      {Errc::uniqueness, 409, "uniqueness"},
+      {Errc::too_many, 400, "tooMany"},
+      {Errc::invalid_version, 400, "invalidVers"},
+      {Errc::sensitive, 400, "sensitive"},
+      {Errc::limit_exceeded, 413, ""},
+      {Errc::unauthorized, 401, ""},
+      {Errc::forbidden, 403, ""},
+      {Errc::not_found, 404, ""},
+      {Errc::precondition_failed, 412, ""},
+      {Errc::unsupported, 501, ""},
+      {Errc::unsupported_media_type, 415, ""},
+      {Errc::busy, 503, ""},
+      {Errc::rate_limited, 429, ""},
+      {Errc::internal, 500, ""},
   };
   for (const auto& row : table) {
     INFO(to_string(row.code));

@@ -1,6 +1,5 @@
 #include <boost/json/parse.hpp>
 #include <deprov/scim/match.hpp>
-
 #include "catch.hpp"
 
 using namespace deprov;
@@ -111,14 +110,30 @@ TEST_CASE("filters match as the RFC says") {
 }
 
 TEST_CASE("what cannot be compared is refused") {
-  for (const auto* bad :
-       {R"(nothing eq "x")", R"(userName.x eq "x")", R"(urn:x:userName eq "x")", R"(name eq "x")", R"(addresses eq "x")",
-        R"(active gt true)", R"(active co "t")", R"(active eq "true")", R"(active sw true)", R"(userName eq true)",
-        R"(userName eq 5)", R"(x509Certificates.value gt "a")", R"(x509Certificates.value co "a")",
-        R"(meta.lastModified gt "yesterday")", R"(meta.lastModified eq 5)", R"(title gt null)", R"(title co null)",
-        R"(emails[nothing eq "x"])", R"(emails[type.x eq "x"])", R"(name[nothing pr])",
-        R"(urn:ietf:params:scim:schemas:extension:enterprise:2.0:User eq "x")", R"(nothing pr)", R"(nothing[x pr])",
-        R"(title pr or (active eq true and not (nothing pr)))"}) {
+  for (const auto* bad : {R"(nothing eq "x")",
+                          R"(userName.x eq "x")",
+                          R"(urn:x:userName eq "x")",
+                          R"(name eq "x")",
+                          R"(addresses eq "x")",
+                          R"(active gt true)",
+                          R"(active co "t")",
+                          R"(active eq "true")",
+                          R"(active sw true)",
+                          R"(userName eq true)",
+                          R"(userName eq 5)",
+                          R"(x509Certificates.value gt "a")",
+                          R"(x509Certificates.value co "a")",
+                          R"(meta.lastModified gt "yesterday")",
+                          R"(meta.lastModified eq 5)",
+                          R"(title gt null)",
+                          R"(title co null)",
+                          R"(emails[nothing eq "x"])",
+                          R"(emails[type.x eq "x"])",
+                          R"(name[nothing pr])",
+                          R"(urn:ietf:params:scim:schemas:extension:enterprise:2.0:User eq "x")",
+                          R"(nothing pr)",
+                          R"(nothing[x pr])",
+                          R"(title pr or (active eq true and not (nothing pr)))"}) {
     INFO(bad);
     const auto r = Matcher::compile(parse_filter(bad).value(), user());
     REQUIRE_FALSE(r);
@@ -142,7 +157,8 @@ TEST_CASE("across types, unknown attributes have no value") {
 
 TEST_CASE("single values are matched for PATCH and for rows") {
   const auto& members = *SchemaRegistry::builtin().type("Group")->attribute("members");
-  const auto m = Matcher::compile_values(parse_filter(R"(type eq "user" and not (value sw "a"))").value(), members).value();
+  const auto m =
+      Matcher::compile_values(parse_filter(R"(type eq "user" and not (value sw "a"))").value(), members).value();
   CHECK(m.value(json::object{{"value", "b1"}, {"type", "User"}}));
   CHECK_FALSE(m.value(json::object{{"value", "a1"}, {"type", "User"}}));
   CHECK_FALSE(m.value(json::object{{"value", "b1"}}));
@@ -185,10 +201,12 @@ TEST_CASE("the order of sortBy") {
   CHECK(by("title", "{}", R"({"title":"z"})") > 0);
   CHECK(by("title", R"({"title":"z"})", "{}") < 0);
   CHECK(by("title", "{}", "{}") == 0);
-  CHECK(by("emails", R"({"emails":[{"value":"z"},{"value":"a","primary":true}]})", R"({"emails":[{"value":"b"}]})") < 0);
+  CHECK(by("emails", R"({"emails":[{"value":"z"},{"value":"a","primary":true}]})",
+           R"({"emails":[{"value":"b"}]})") < 0);
   CHECK(by("emails.type", R"({"emails":[{"type":"z"}]})", R"({"emails":[{"type":"b"}]})") > 0);
   CHECK(by("meta.created", R"({"meta":{"created":"2011-01-01T00:00:00Z"}})",
            R"({"meta":{"created":"2011-01-01T00:30:00+01:00"}})") > 0);
-  CHECK(by("department", R"({"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"a"}})", "{}") < 0);
+  CHECK(by("department", R"({"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"a"}})",
+           "{}") < 0);
   CHECK(by("active", R"({"active":false})", R"({"active":true})") < 0);
 }

@@ -1,7 +1,6 @@
 #include <boost/json/parse.hpp>
 #include <deprov/scim/schema.hpp>
 #include <set>
-
 #include "catch.hpp"
 
 using namespace deprov;
@@ -21,13 +20,16 @@ TEST_CASE("User, Group and EnterpriseUser are complete") {
   };
   REQUIRE(registry().schema(user_urn) != nullptr);
   CHECK(names(registry().schema(user_urn)->attributes) ==
-        std::set<std::string>{"userName", "name", "displayName", "nickName", "profileUrl", "title", "userType",
-                              "preferredLanguage", "locale", "timezone", "active", "password", "emails",
-                              "phoneNumbers", "ims", "photos", "addresses", "groups", "entitlements", "roles",
+        std::set<std::string>{"userName",        "name",         "displayName",  "nickName",
+                              "profileUrl",      "title",        "userType",     "preferredLanguage",
+                              "locale",          "timezone",     "active",       "password",
+                              "emails",          "phoneNumbers", "ims",          "photos",
+                              "addresses",       "groups",       "entitlements", "roles",
                               "x509Certificates"});
   CHECK(names(registry().schema(group_urn)->attributes) == std::set<std::string>{"displayName", "members"});
-  CHECK(names(registry().schema(enterprise_user_urn)->attributes) ==
-        std::set<std::string>{"employeeNumber", "costCenter", "organization", "division", "department", "manager"});
+  CHECK(
+      names(registry().schema(enterprise_user_urn)->attributes) ==
+      std::set<std::string>{"employeeNumber", "costCenter", "organization", "division", "department", "manager"});
   CHECK(names(user().attribute("name")->sub_attributes) ==
         std::set<std::string>{"formatted", "familyName", "givenName", "middleName", "honorificPrefix",
                               "honorificSuffix"});
@@ -120,7 +122,8 @@ TEST_CASE("custom schemas and resource types are loaded from JSON") {
       {"name":"serial","type":"string","required":true,"caseExact":true,"uniqueness":"server","mutability":"immutable"},
       {"name":"owners","type":"complex","multiValued":true,"returned":"request",
        "subAttributes":[{"name":"value","type":"reference","referenceTypes":["User"]}]}]}]})")));
-  REQUIRE(r.load_resource_types(json::parse(R"([{"name":"Device","endpoint":"/Devices","schema":"urn:example:Device",
+  REQUIRE(
+      r.load_resource_types(json::parse(R"([{"name":"Device","endpoint":"/Devices","schema":"urn:example:Device",
     "schemaExtensions":[{"schema":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User","required":true}]}])")));
   const auto* device = r.endpoint("/devices");
   REQUIRE(device != nullptr);
@@ -148,9 +151,10 @@ TEST_CASE("broken schemas and types are refused by name, and nothing of the docu
   refused(R"({"id":"urn:x:A","attributes":[{"name":"a","type":"text"}]})", "use one of string");
   refused(R"({"id":"urn:x:A","attributes":[{"name":"a","type":"complex"}]})", "no sub-attributes");
   refused(R"({"id":"urn:x:A","attributes":[{"name":"a","subAttributes":[{"name":"b"}]}]})", "is not complex");
-  refused(R"({"id":"urn:x:A","attributes":[{"name":"a","type":"complex","subAttributes":[{"name":"b","type":"complex",
+  refused(
+      R"({"id":"urn:x:A","attributes":[{"name":"a","type":"complex","subAttributes":[{"name":"b","type":"complex",
       "subAttributes":[{"name":"c"}]}]}]})",
-          "sub-attributes");
+      "sub-attributes");
   refused(R"({"id":"urn:x:A","attributes":{}})", "instead of an array");
   refused(R"({"id":7})", "instead of a string");
   refused(R"({"name":"x"})", "is missing");

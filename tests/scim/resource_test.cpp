@@ -1,0 +1,222 @@
+#include <boost/json/parse.hpp>
+#include <deprov/scim/resource.hpp>
+#include "catch.hpp"
+
+using namespace deprov;
+using namespace deprov::scim;
+
+namespace {
+const TypeDef& user() { return *SchemaRegistry::builtin().type("User"); }
+const TypeDef& group() { return *SchemaRegistry::builtin().type("Group"); }
+Result<Document> make(const char* body, Leniency l = Leniency::strict, const TypeDef& type = user()) {
+  return normalize(json::parse(body), type, l);
+}
+#define USER "\"schemas\":[\"urn:ietf:params:scim:schemas:core:2.0:User\"]"
+#define GROUP "\"schemas\":[\"urn:ietf:params:scim:schemas:core:2.0:Group\"]"
+constexpr std::string_view enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+}  // namespace
+
+TEST_CASE("a body is brought into the form in which it is stored") {
+  const auto d = make(R"({)" USER R"(,"USERNAME":"b","Name":{"GIVENNAME":"B","familyName":null},"active":true,
+    "emails":[{"Value":"a@x","Primary":true},null,{}],"phoneNumbers":[],"ims":null,"title":"",
+    "id":"sent","meta":{"created":"x"},"groups":[],"password":"1mz050nq",
+    "photos":{"value":"https://x/y"}})");
+  REQUIRE(d);
+  CHECK(d->value == json::parse(R"({)" USER R"(,"userName":"b","name":{"givenName":"B"},"active":true,
+    "emails":[{"value":"a@x","primary":true}],"title":"","photos":[{"value":"https://x/y"}]})"));
+  CHECK_FALSE(d->members);
+  CHECK(d->notes.empty());
+}
+
+TEST_CASE("schemas name the core schema and the extensions with values") {
+  auto d = make(R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User",
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],"userName":"b"})");
+  REQUIRE(d);
+  CHECK(d->value.at("schemas").as_array().size() == 1);
+  d = make(R"({)" USER R"(,"userName":"b","urn:ietf:params:scim:schemas:extension:enterprise:2.0:USER":
+    {"Department":"D","manager":{"value":"7","displayName":"read-only"}},
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:division":"V"})");
+  REQUIRE(d);
+  CHECK(d->value.at(enterprise) == json::parse(R"({"department":"D","manager":{"value":"7"},"division":"V"})"));
+  CHECK(d->value.at("schemas").as_array().size() == 2);
+}
+
+TEST_CASE("bodies that are wrong are refused by name") {
+  const struct {
+    const char* body;
+    Errc code;
+    std::string_view where;
+  } table[] = {
+      {"[]", Errc::invalid_syntax, ""},
+      {R"({"userName":"b"})", Errc::invalid_syntax, "schemas"},
+      {R"({"schemas":"x","userName":"b"})", Errc::invalid_syntax, "schemas"},
+      {R"({"schemas":[7],"userName":"b"})", Errc::invalid_syntax, "schemas"},
+      {R"({"schemas":[],"userName":"b"})", Errc::invalid_syntax, "schemas"},
+      {R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:x"],"userName":"b"})",
+       Errc::invalid_syntax, "schemas"},
+      {R"({)" USER "}", Errc::invalid_value, "userName"},
+      {R"({)" USER R"(,"userName":null})", Errc::invalid_value, "userName"},
+      {R"({)" USER R"(,"userName":""})", Errc::invalid_value, "userName"},
+      {R"({)" USER R"(,"userName":7})", Errc::invalid_value, "userName"},
+      {R"({)" USER R"(,"userName":"b","active":"yes"})", Errc::invalid_value, "active"},
+      {R"({)" USER R"(,"userName":"b","active":1})", Errc::invalid_value, "active"},
+      {R"({)" USER R"(,"userName":"b","name":"x"})", Errc::invalid_value, "name"},
+      {R"({)" USER R"(,"userName":"b","name":{"givenName":[]}})", Errc::invalid_value, "name.givenName"},
+      {R"({)" USER R"(,"userName":"b","emails":"x"})", Errc::invalid_value, "emails"},
+      {R"({)" USER R"(,"userName":"b","emails":["x"]})", Errc::invalid_value, "emails[0]"},
+      {R"({)" USER R"(,"userName":"b","emails":[{"value":"a"},{"value":{}}]})", Errc::invalid_value,
+       "emails[1].value"},
+      {R"({)" USER R"(,"userName":"b","emails":[{"value":"a","primary":true},{"value":"b","primary":true}]})",
+       Errc::invalid_value, "emails"},
+      {R"({)" USER R"(,"userName":"b","x509Certificates":[{"value":"a b"}]})", Errc::invalid_value,
+       "x509Certificates[0].value"},
+      {R"({)" USER R"(,"userName":"b","nothing":1})", Errc::invalid_syntax, "nothing"},
+      {R"({)" USER R"(,"userName":"b","name":{"nothing":1}})", Errc::invalid_syntax, "name.nothing"},
+      {R"({)" USER R"(,"userName":"b","urn:x":{}})", Errc::invalid_syntax, "urn:x"},
+      {R"({)" USER R"(,"userName":"b","department":"D"})", Errc::invalid_syntax, "department"},
+      {R"({)" USER R"(,"userName":"b","USERNAME":"c"})", Errc::invalid_syntax, "userName"},
+      {R"({)" USER R"(,"userName":"b","name":{"givenName":"a","GIVENNAME":"b"}})", Errc::invalid_syntax,
+       "name.givenName"},
+      {R"({)" USER R"(,"userName":"b","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":[]})",
+       Errc::invalid_value, enterprise},
+      {R"({)" USER
+       R"(,"userName":"b","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"nothing":1}})",
+       Errc::invalid_syntax, "nothing"},
+  };
+  for (const auto& row : table) {
+    INFO(row.body);
+    const auto d = make(row.body);
+    REQUIRE_FALSE(d);
+    INFO(d.error().message());
+    CHECK(d.error().code() == row.code);
+    CHECK(d.error().where() == row.where);
+  }
+}
+
+TEST_CASE("tolerant: what nobody knows is ignored and noted") {
+  const auto d = make(
+      R"({"schemas":["urn:x"],"userName":"b","nothing":1,"name":{"givenName":"g","colour":"red"},"urn:x":{"a":1},
+    "department":"D","manager":null,"nil":null})",
+      Leniency::tolerant);
+  REQUIRE(d);
+  CHECK(d->value.at("name") == json::parse(R"({"givenName":"g"})"));
+  CHECK(d->value.at(enterprise) == json::parse(R"({"department":"D"})"));
+  CHECK_FALSE(d->value.contains("nothing"));
+  CHECK(d->notes.size() == 5);
+  CHECK_FALSE(make(R"({"userName":"b","active":"yes"})", Leniency::tolerant));
+  CHECK_FALSE(make(R"({"active":true})", Leniency::tolerant));
+}
+
+TEST_CASE("members are taken out of a group's body") {
+  auto d = make(
+      R"({)" GROUP
+      R"(,"displayName":"G","members":[{"value":"a","display":"A"},{"value":"A"},{"value":"b","$ref":null}]})",
+      Leniency::strict, group());
+  REQUIRE(d);
+  CHECK_FALSE(d->value.contains("members"));
+  REQUIRE(d->members);
+  CHECK(d->members->kind == MemberOp::Kind::replace);
+  CHECK(d->members->values == std::vector<Member>{{"a", "A", ""}, {"b", "", ""}});
+  d = make(R"({)" GROUP R"(,"displayName":"G","members":[]})", Leniency::strict, group());
+  REQUIRE(d->members);
+  CHECK(d->members->values.empty());
+  for (const auto* absent :
+       {R"({)" GROUP R"(,"displayName":"G"})", R"({)" GROUP R"(,"displayName":"G","members":null})"}) {
+    d = make(absent, Leniency::strict, group());
+    REQUIRE(d);
+    CHECK_FALSE(d->members);
+  }
+  CHECK_FALSE(make(R"({)" GROUP R"(,"displayName":"G","members":[{}]})", Leniency::strict, group()));
+  CHECK_FALSE(make(R"({)" GROUP R"(,"members":[]})", Leniency::strict, group()));
+}
+
+namespace {
+const char* const stored = R"({)" USER R"(,"id":"1","externalId":"e","userName":"b","active":false,"title":"VP",
+  "emails":[{"value":"a@x"}],"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"D"},
+  "meta":{"resourceType":"User"}})";
+Result<Replacement> put(const char* body, const ReplaceOptions& o = {}) {
+  return replace(json::parse(stored).as_object(), json::parse(body), user(), o);
+}
+}  // namespace
+
+TEST_CASE("PUT replaces, keeps what is the server's, and what R10 keeps [R10]") {
+  auto r = put(
+      R"({)" USER
+      R"(,"userName":"b","id":"other","meta":{"resourceType":"Group"},"groups":[{"value":"g"}],"nickName":"n"})");
+  REQUIRE(r);
+  CHECK(r->document.value == json::parse(R"({)" USER R"(,"userName":"b","nickName":"n","id":"1","externalId":"e",
+    "active":false,"meta":{"resourceType":"User"}})"));
+  CHECK(r->changed);
+  auto changes = r->changes;
+  std::sort(changes.begin(), changes.end());
+  CHECK(changes == std::vector<std::string>{"emails", "nickName", "title", std::string(enterprise)});
+
+  ReplaceOptions nothing_kept;
+  nothing_kept.keep.clear();
+  r = put(R"({)" USER R"(,"userName":"b"})", nothing_kept);
+  REQUIRE(r);
+  CHECK_FALSE(r->document.value.contains("active"));
+  CHECK_FALSE(r->document.value.contains("externalId"));
+}
+
+TEST_CASE("a PUT of what a GET answered changes nothing [R13]") {
+  const auto r = put(stored);
+  REQUIRE(r);
+  CHECK_FALSE(r->changed);
+  CHECK(r->changes.empty());
+  CHECK(json::value(r->document.value).at("schemas").as_array().size() == 2);
+}
+
+TEST_CASE("a PUT changes no immutable attribute and drops none") {
+  SchemaRegistry reg;
+  REQUIRE(reg.load_schemas(
+      json::parse(R"({"id":"urn:x:T","attributes":[{"name":"serial","mutability":"immutable"},{"name":"n"},
+    {"name":"c","type":"complex","subAttributes":[{"name":"a","mutability":"immutable"},{"name":"b"}]}]})")));
+  REQUIRE(reg.load_resource_types(json::parse(R"({"name":"T","endpoint":"/T","schema":"urn:x:T"})")));
+  const auto& t = *reg.type("T");
+  const auto existing = json::parse(R"({"serial":"1","c":{"a":"1","b":"1"}})").as_object();
+  const auto run = [&](const char* body) { return replace(existing, json::parse(body), t); };
+  auto r = run(R"({"schemas":["urn:x:T"],"n":"x"})");
+  REQUIRE(r);
+  CHECK(r->document.value.at("serial").as_string() == "1");
+  r = run(R"({"schemas":["urn:x:T"],"serial":"2"})");
+  REQUIRE_FALSE(r);
+  CHECK(r.error().code() == Errc::mutability);
+  r = run(R"({"schemas":["urn:x:T"],"serial":"1","c":{"a":"2"}})");
+  REQUIRE_FALSE(r);
+  CHECK(r.error().where() == "c.a");
+  r = run(R"({"schemas":["urn:x:T"],"c":{"b":"2"}})");
+  REQUIRE(r);
+  CHECK(r->document.value.at("c") == json::parse(R"({"a":"1","b":"2"})"));
+}
+
+TEST_CASE("a stored document is read without copies") {
+  const auto o = json::parse(stored).as_object();
+  const Resource r(o);
+  CHECK(r.id() == "1");
+  CHECK(r.user_name() == "b");
+  CHECK(r.active() == false);
+  CHECK(r.email() == "a@x");
+  CHECK(r.display_name().empty());
+  const auto two =
+      json::parse(R"({"emails":[{"value":"a"},{"type":"x"},{"value":"b","primary":true}]})").as_object();
+  CHECK(Resource(two).email() == "b");
+  CHECK(Resource(two).emails() == std::vector<std::string_view>{"a", "b"});
+  CHECK_FALSE(Resource(two).active());
+}
+
+TEST_CASE("members are shown with their URI") {
+  CHECK(json::serialize(to_json(Member{"a", "A", "Group"}, "https://x/v2")) ==
+        R"({"value":"a","display":"A","type":"Group","$ref":"https://x/v2/Groups/a"})");
+  CHECK(json::serialize(to_json(Member{"a", "", ""})) == R"({"value":"a"})");
+}
+
+TEST_CASE("many values of one attribute are refused by the bound's name") {
+  json::array emails;
+  for (int i = 0; i < 1001; ++i) emails.emplace_back(json::object{{"value", "x"}});
+  auto body = json::parse(R"({)" USER R"(,"userName":"b"})");
+  body.as_object()["emails"] = std::move(emails);
+  const auto d = normalize(std::move(body), user(), Leniency::strict);
+  REQUIRE_FALSE(d);
+  CHECK(d.error().detail().find("max_values (1000)") != std::string::npos);
+}
