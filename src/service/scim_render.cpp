@@ -114,7 +114,9 @@ ScimRenderer::View ScimRenderer::make_view(const scim::TypeDef& type) const {
   bool rows_only = q.attributes.empty();  // nothing but rows is excluded: the document stays whole
   for (const auto& name : q.excluded_attributes) {
     const auto r = type.resolve(name);
-    if (r && (r->sub != nullptr || (r->attribute != groups && r->attribute != rows))) rows_only = false;
+    if (!r) continue;
+    const bool by_rows = r->attribute != nullptr && (r->attribute == groups || r->attribute == rows);
+    if (r->sub != nullptr || !by_rows) rows_only = false;
   }
   v.stored_as_is = rows_only && all_by_default(type);
   if (!v.stored_as_is || !q.excluded_attributes.empty())

@@ -1,0 +1,272 @@
+// Groups: members are rows, named one by one or by filters.
+#include <algorithm>
+#include <deprov/engine/engine.hpp>
+#include "catch.hpp"
+#include "support/scim_world.hpp"
+
+using namespace deprov;
+namespace json = boost::json;
+using deprov::test::ScimWorld;
+
+namespace {
+
+std::string patch(const std::string& operations) {
+  return R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[)" + operations + "]}";
+}
+std::string values(const std::vector<std::string>& ids) {
+  std::string out;
+  for (const auto& id : ids) out += (out.empty() ? "{\"value\":\"" : ",{\"value\":\"") + id + "\"}";
+  return "[" + out + "]";
+}
+std::string add(const std::vector<std::string>& ids) {
+  return patch(R"({"op":"add","path":"members","value":)" + values(ids) + "}");
+}
+std::string group(const std::string& rest) {
+  return R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"])" + rest + "}";
+}
+std::vector<std::string> sorted(std::vector<std::string> v) {
+  std::sort(v.begin(), v.end());
+  return v;
+}
+
+struct Groups : ScimWorld {
+  explicit Groups(const std::string& idp = "generic") : ScimWorld(idp) {
+    for (const auto* name : {"ann", "bob", "cho"}) users.push_back(add_user(name));
+    g = add_group("G", {users[0], users[1]});
+  }
+  std::vector<std::string> now() { return sorted(members(g)); }
+  test::ScimReply change(const std::string& body) { return send("PATCH", "/Groups/" + g, body); }
+  std::vector<std::string> these(std::initializer_list<int> which) {
+    std::vector<std::string> out;
+    for (const int i : which) out.push_back(users[static_cast<std::size_t>(i)]);
+    return sorted(out);
+  }
+  std::vector<std::string> users;
+  std::string g;
+};
+
+}  // namespace
+
+TEST_CASE("a group shows its members") {
+  Groups w;
+  const auto inner = w.add_group("inner");
+  CHECK(w.change(add({inner})).status == 200);
+  const auto r = w.get("/Groups/" + w.g);
+  INFO(r.text);
+  CHECK(r.str("/displayName") == "G");
+  CHECK(r.str("/meta/resourceType") == "Group");
+  const auto members = r.at("/members");
+  REQUIRE(members.get_array().size() == 3);
+  const auto base = "http://gw.example.com" + w.client.base;
+  for (const auto& m : members.get_array()) {
+    const std::string value(m.at("value").as_string());
+    const bool is_group = value == inner;
+    CHECK(m.at("type").as_string() == (is_group ? "Group" : "User"));
+    CHECK(m.at("$ref").as_string() == base + (is_group ? "/Groups/" : "/Users/") + value);
+  }
+  CHECK(w.row(w.g).document.find("members") == std::string::npos);
+  CHECK(w.get("/Groups/" + inner).at("/members") == json::array());
+}
+
+TEST_CASE("POST answers with the members") {
+  Groups w;
+  const auto r =
+      w.send("POST", "/Groups", group(R"(,"displayName":"H","members":)" + values({w.users[2], w.users[2]})));
+  INFO(r.text);
+  CHECK(r.status == 201);
+  CHECK(r.at("/members").get_array().size() == 1);
+  CHECK(r.str("/members/0/value") == w.users[2]);
+  CHECK(r.header("location") == r.str("/meta/location"));
+  CHECK(r.header("etag") == r.str("/meta/version"));
+  CHECK(w.get("/Users/" + w.users[2]).str("/groups/0/value") == r.id());
+}
+
+TEST_CASE("members are added and removed one by one", "[R13]") {
+  Groups w;
+  SECTION("add, twice is once") {
+    CHECK(w.change(add({w.users[2], w.users[2], w.users[0]})).status == 200);
+    CHECK(w.now() == w.these({0, 1, 2}));
+    const auto version = w.row(w.g).version;
+    const auto records = w.activity().size();
+    CHECK(w.change(add({w.users[2]})).header("etag") == "W/\"" + std::to_string(version) + "\"");
+    CHECK(w.row(w.g).version == version);
+    CHECK(w.activity().size() == records);
+  }
+  SECTION("remove by filter, by list, and who is no member") {
+    CHECK(w.change(patch(R"({"op":"remove","path":"members[value eq \")" + w.users[0] + R"(\"]"})")).status ==
+          200);
+    CHECK(w.now() == w.these({1}));
+    CHECK(w.change(patch(R"({"op":"remove","path":"members[value eq \")" + w.users[0] + R"(\"]"})")).status ==
+          200);
+    CHECK(w.change(patch(R"({"op":"remove","path":"members[value eq \"nobody\"]"})")).status == 200);
+    CHECK(w.change(patch(R"({"op":"remove","path":"members","value":)" + values({w.users[1], w.users[2]}) + "}"))
+              .status == 200);
+    CHECK(w.now().empty());
+  }
+  SECTION("remove without a filter is everybody") {
+    CHECK(w.change(patch(R"({"op":"remove","path":"members"})")).status == 200);
+    CHECK(w.now().empty());
+  }
+  SECTION("replace is exactly these") {
+    CHECK(w.change(patch(R"({"op":"replace","path":"members","value":)" + values({w.users[2]}) + "}")).status ==
+          200);
+    CHECK(w.now() == w.these({2}));
+    CHECK(w.change(patch(R"({"op":"replace","path":"members","value":[]})")).status == 200);
+    CHECK(w.now().empty());
+  }
+  SECTION("several operations in their order") {
+    CHECK(w.change(patch(R"({"op":"remove","path":"members"},{"op":"add","path":"members","value":)" +
+                         values({w.users[2], w.users[0]}) + R"(},{"op":"remove","path":"members[value eq \")" +
+                         w.users[2] + R"(\"]"})"))
+              .status == 200);
+    CHECK(w.now() == w.these({0}));
+  }
+}
+
+TEST_CASE("members by other filters") {
+  Groups w;
+  const auto inner = w.add_group("inner");
+  REQUIRE(w.change(add({inner})).status == 200);
+  SECTION("by type") {
+    CHECK(w.change(patch(R"({"op":"remove","path":"members[type eq \"User\"]"})")).status == 200);
+    CHECK(w.now() == std::vector<std::string>{inner});
+  }
+  SECTION("by display") {
+    CHECK(w.change(patch(R"({"op":"remove","path":"members[display eq \"ANN\"]"})")).status == 200);
+    CHECK(w.now() == sorted({w.users[1], inner}));
+  }
+  SECTION("by reference") {
+    CHECK(w.change(patch(R"({"op":"remove","path":"members[$ref ew \"/Groups/)" + inner + R"(\"]"})")).status ==
+          200);
+    CHECK(w.now() == w.these({0, 1}));
+  }
+  SECTION("several ids") {
+    CHECK(w.change(patch(R"({"op":"remove","path":"members[value eq \")" + w.users[0] + R"(\" or value eq \")" +
+                         w.users[1] + R"(\"]"})"))
+              .status == 200);
+    CHECK(w.now() == std::vector<std::string>{inner});
+  }
+  SECTION("filters see what the operations before them did") {
+    CHECK(w.change(patch(R"({"op":"add","path":"members","value":)" + values({w.users[2]}) +
+                         R"(},{"op":"remove","path":"members[display sw \"c\" or type eq \"Group\"]"})"))
+              .status == 200);
+    CHECK(w.now() == w.these({0, 1}));
+  }
+  SECTION("replace what a filter selects") {
+    const auto r = w.change(patch(R"({"op":"replace","path":"members[value eq \")" + w.users[0] +
+                                  R"(\"]","value":)" + values({w.users[2]}) + "}"));
+    INFO(r.text);
+    CHECK(r.status == 200);
+    CHECK(w.now() == sorted({w.users[1], w.users[2], inner}));
+    const auto none = w.change(patch(R"({"op":"replace","path":"members[value eq \")" + w.users[0] +
+                                     R"(\"]","value":)" + values({w.users[2]}) + "}"));
+    CHECK(none.status == 400);
+    CHECK(none.str("/scimType") == "noTarget");
+  }
+}
+
+TEST_CASE("who joins must be there, and nothing happens otherwise") {
+  Groups w;
+  const auto gone = w.add_user("gone");
+  REQUIRE(w.send("DELETE", "/Users/" + gone).status == 204);
+  for (const auto& bad :
+       {std::string("nonsense"), std::string("0190c0de-0000-7000-8000-000000000000"), gone, std::string("ann")}) {
+    const auto r = w.change(add({w.users[2], bad}));
+    INFO(r.text);
+    CHECK(r.status == 400);
+    CHECK(r.str("/scimType") == "invalidValue");
+    CHECK(r.str("/detail").find(bad) != std::string::npos);
+    CHECK(w.send("PUT", "/Groups/" + w.g, group(R"(,"displayName":"X","members":)" + values({bad}))).status ==
+          400);
+    CHECK(w.send("POST", "/Groups", group(R"(,"displayName":"X","members":)" + values({bad}))).status == 400);
+  }
+  CHECK(w.now() == w.these({0, 1}));
+  CHECK(w.get("/Groups/" + w.g).str("/displayName") == "G");
+  CHECK(w.get("/Groups").str("/totalResults") == "1");
+}
+
+TEST_CASE("no group is in itself") {
+  Groups w;
+  const auto refused = [](const test::ScimReply& r) {
+    return r.status == 400 && r.str("/scimType") == "invalidValue" &&
+           r.str("/detail").find("itself") != std::string::npos;
+  };
+  CHECK(refused(w.change(add({w.g}))));
+  const auto middle = w.add_group("middle", {w.g});
+  const auto top = w.add_group("top", {middle});
+  CHECK(refused(w.change(add({middle}))));
+  CHECK(refused(w.change(add({top}))));
+  CHECK(refused(w.send("PUT", "/Groups/" + w.g, group(R"(,"displayName":"G","members":)" + values({top})))));
+  CHECK(w.now() == w.these({0, 1}));
+  // Two ways to the same group are no cycle.
+  CHECK(w.send("PATCH", "/Groups/" + top, add({w.g})).status == 200);
+}
+
+TEST_CASE("PUT and PATCH without members keep them", "[R10]") {
+  Groups w;
+  CHECK(w.send("PUT", "/Groups/" + w.g, group(R"(,"displayName":"H")")).status == 200);
+  CHECK(w.now() == w.these({0, 1}));
+  CHECK(w.events("group.renamed") == 1);
+  CHECK(w.change(patch(R"({"op":"replace","value":{"displayName":"I"}})")).status == 200);
+  CHECK(w.now() == w.these({0, 1}));
+  CHECK(w.change(patch(R"({"op":"replace","value":{"displayName":"J","members":null}})")).status == 200);
+  CHECK(w.now() == w.these({0, 1}));
+  const auto r = w.send("PUT", "/Groups/" + w.g, group(R"(,"displayName":"K","members":[])"));
+  CHECK(r.status == 200);
+  CHECK(r.at("/members") == json::array());
+  CHECK(w.now().empty());
+}
+
+TEST_CASE("PUT of members is the difference") {
+  Groups w;
+  const auto r =
+      w.send("PUT", "/Groups/" + w.g, group(R"(,"displayName":"G","members":)" + values(w.these({1, 2}))));
+  CHECK(r.status == 200);
+  CHECK(w.now() == w.these({1, 2}));
+  const auto version = w.row(w.g).version;
+  CHECK(w.send("PUT", "/Groups/" + w.g, group(R"(,"displayName":"G","members":)" + values(w.these({1, 2}))))
+            .status == 200);
+  CHECK(w.row(w.g).version == version);
+}
+
+TEST_CASE("a deleted user is in no group any more") {
+  Groups w;
+  REQUIRE(w.send("DELETE", "/Users/" + w.users[0]).status == 204);
+  CHECK(w.now() == w.these({1}));
+  CHECK(w.get("/Groups").at("/Resources/0/members").get_array().size() == 1);
+}
+
+TEST_CASE("members are only read where they are asked for") {
+  Groups w("entra");
+  const auto has = [&](const std::string& query) {
+    const auto r = w.get("/Groups/" + w.g + query);
+    REQUIRE(r.status == 200);
+    return r.body.get_object().contains("members");
+  };
+  CHECK(has(""));
+  CHECK_FALSE(has("?excludedAttributes=members"));
+  CHECK_FALSE(has("?attributes=displayName"));
+  CHECK(has("?attributes=members"));
+  const auto value = w.get("/Groups/" + w.g + "?attributes=members.value").at("/members/0");
+  CHECK(value == json::object{{"value", w.these({0, 1})[0]}});
+  const auto less = w.get("/Groups/" + w.g + "?excludedAttributes=members.$ref").at("/members/0");
+  REQUIRE(less.is_object());
+  CHECK(less.get_object().contains("value"));
+  CHECK_FALSE(less.get_object().contains("$ref"));
+  CHECK_FALSE(w.get("/Groups?excludedAttributes=members&filter=displayName%20eq%20%22g%22")
+                  .at("/Resources/0")
+                  .get_object()
+                  .contains("members"));
+}
+
+TEST_CASE("If-Match holds for members too") {
+  Groups w;
+  const auto version = w.row(w.g).version;
+  const auto tag = [](std::uint64_t v) {
+    return std::vector<service::Header>{{"If-Match", "W/\"" + std::to_string(v) + "\""}};
+  };
+  CHECK(w.send("PATCH", "/Groups/" + w.g, add({w.users[2]}), tag(version + 1)).status == 412);
+  CHECK(w.now() == w.these({0, 1}));
+  CHECK(w.send("PATCH", "/Groups/" + w.g, add({w.users[2]}), tag(version)).status == 200);
+  CHECK(w.now() == w.these({0, 1, 2}));
+}
