@@ -1,8 +1,8 @@
 // What the parts of the engine share.
 #pragma once
 
-#include <deprov/engine/engine.hpp>
 #include <atomic>
+#include <deprov/engine/engine.hpp>
 #include <deque>
 #include <functional>
 #include <memory>

@@ -12,11 +12,11 @@ DEPROV_INLINE std::string to_rfc3339(WallTime t) {
   const year_month_day ymd{day};
   const hh_mm_ss hms{floor<milliseconds>(tp - day)};
   std::array<char, 48> buf{};
-  const int n = std::snprintf(buf.data(), buf.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ",
-                              static_cast<int>(ymd.year()), static_cast<unsigned>(ymd.month()),
-                              static_cast<unsigned>(ymd.day()), static_cast<int>(hms.hours().count()),
-                              static_cast<int>(hms.minutes().count()), static_cast<int>(hms.seconds().count()),
-                              static_cast<int>(hms.subseconds().count()));
+  const int n =
+      std::snprintf(buf.data(), buf.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(ymd.year()),
+                    static_cast<unsigned>(ymd.month()), static_cast<unsigned>(ymd.day()),
+                    static_cast<int>(hms.hours().count()), static_cast<int>(hms.minutes().count()),
+                    static_cast<int>(hms.seconds().count()), static_cast<int>(hms.subseconds().count()));
   return std::string(buf.data(), static_cast<std::size_t>(n));
 }
 
@@ -53,7 +53,8 @@ DEPROV_INLINE Result<WallTime> parse_rfc3339(std::string_view text) {
     ++i;
     std::int64_t scale = 100000;
     const std::size_t first = i;
-    for (; i < text.size() && text[i] >= '0' && text[i] <= '9'; ++i, scale /= 10) micros += (text[i] - '0') * scale;
+    for (; i < text.size() && text[i] >= '0' && text[i] <= '9'; ++i, scale /= 10)
+      micros += (text[i] - '0') * scale;
     if (i == first) return bad();
   }
   std::int64_t offset_minutes = 0;
@@ -69,7 +70,8 @@ DEPROV_INLINE Result<WallTime> parse_rfc3339(std::string_view text) {
     }
   }
   const year_month_day ymd{year{y}, month{static_cast<unsigned>(mo)}, day{static_cast<unsigned>(d)}};
-  if (i != text.size() || !ymd.ok() || h > 24 || mi > 59 || s > 60 || (h == 24 && (mi != 0 || s != 0))) return bad();
+  if (i != text.size() || !ymd.ok() || h > 24 || mi > 59 || s > 60 || (h == 24 && (mi != 0 || s != 0)))
+    return bad();
   const auto since = sys_days(ymd).time_since_epoch() + hours(h) + minutes(mi - offset_minutes) + seconds(s);
   return WallTime{duration_cast<microseconds>(since).count() + micros};
 }
