@@ -1,0 +1,299 @@
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <deprov/json_schema.hpp>
+#include <deprov/service/admin_service.hpp>
+#include <deprov/service/ops_service.hpp>
+#include <set>
+#include "catch.hpp"
+#include "support/managed_world.hpp"
+
+using namespace deprov;
+using deprov::test::managed::EngineWorld;
+namespace json = boost::json;
+
+namespace {
+
+struct Api : EngineWorld {
+  service::AdminService admin{*engine};
+  std::set<std::string> seen;  ///< "GET /integrations 200" that was answered and fitted
+  json::value document;
+
+  Api() {
+    app->add("a1", "ann");
+    REQUIRE(start());
+    document = json::parse(send(admin, "GET", "/openapi.json", {}, "").body);
+  }
+
+  service::Response send(service::Handler& to, const std::string& method, const std::string& path,
+                         const std::string& body, const std::string& token) {
+    service::Request r;
+    r.method = method;
+    r.target = path.rfind("/", 0) == 0 && &to == &admin ? "/api/v1" + path : path;
+    r.body = body;
+    if (!token.empty()) r.headers.push_back({"Authorization", "Bearer " + token});
+    std::optional<service::Response> got;
+    to.handle(std::move(r), [&](service::Response x) { got = std::move(x); });
+    for (int i = 0; i < 1000 && !got; ++i)
+      if (executor.run_until_idle() == 0 && !got) (void)executor.advance_to_next_timer();
+    REQUIRE(got);
+    return std::move(*got);
+  }
+
+  json::value resolved(const json::value& v) {
+    if (const auto* a = v.if_array()) {
+      json::array out;
+      for (const auto& x : *a) out.push_back(resolved(x));
+      return out;
+    }
+    const auto* o = v.if_object();
+    if (o == nullptr) return v;
+    if (const auto* ref = o->if_contains("$ref")) {
+      const auto name = ref->get_string().subview(std::string_view("#/components/schemas/").size());
+      return resolved(document.at("components").at("schemas").at(name));
+    }
+    json::object out;
+    for (const auto& [k, x] : *o) out[k] = resolved(x);
+    return out;
+  }
+
+  /// Sends, and holds the answer against what the document promises for `route`.
+  json::value call(int status, const std::string& method, const std::string& route, const std::string& path,
+                   const std::string& body = {}, const std::string& token = "owner") {
+    INFO(method << " " << path << " " << body);
+    const auto r = send(admin, method, path, body, token == "owner" ? owner_token : token);
+    INFO(r.body);
+    CHECK(r.status == status);
+    std::string lower = method;
+    for (auto& c : lower) c = static_cast<char>(c + 32);
+    const auto& responses = document.at("paths").at("/api/v1" + route).at(lower).at("responses").as_object();
+    const auto* promised = responses.if_contains(std::to_string(r.status));
+    REQUIRE(promised != nullptr);
+    const auto* content = promised->get_object().if_contains("content");
+    if (content == nullptr) {
+      CHECK(r.body.empty());
+    } else {
+      const auto fits = validate_json(resolved(content->at("application/json").at("schema")), json::parse(r.body));
+      CHECK(fits);
+    }
+    seen.insert(method + " " + route + " " + std::to_string(r.status));
+    return r.body.empty() ? json::value() : json::parse(r.body);
+  }
+};
+
+std::string text(const json::value& v, std::string_view name) { return std::string(v.at(name).as_string()); }
+
+}  // namespace
+
+TEST_CASE("every documented route answers as the document says") {
+  Api w;
+  CHECK(w.document.at("openapi") == "3.1.0");
+  CHECK(check_json_schema(w.resolved(w.document.at("components").at("schemas").at("Integration"))));
+  w.call(200, "GET", "/openapi.json", "/openapi.json");
+  w.call(200, "GET", "/connectors", "/connectors");
+  w.call(200, "GET", "/policy-schema", "/policy-schema");
+  w.call(200, "GET", "/workspaces", "/workspaces");
+  w.call(403, "POST", "/workspaces", "/workspaces", R"({"name":"x"})");
+  w.call(200, "GET", "/principals", "/principals");
+  const auto admin = w.call(201, "POST", "/principals", "/principals", R"({"name":"adm","role":"admin"})");
+  w.call(403, "GET", "/principals", "/principals", "", text(admin, "token"));
+  const auto made =
+      w.call(201, "POST", "/integrations", "/integrations",
+             R"({"name":"crm","idp":"okta","connector":"fake","config":{"url":"x"}})", text(admin, "token"));
+  CHECK(text(made, "scim_base_path") == "/scim/v2/" + text(made, "id"));
+  const auto at = "/integrations/" + text(made, "id");
+  const std::string one = "/integrations/{integration}";
+  const port::Scope scope{w.home, *IntegrationId::parse(text(made, "id"))};
+  w.call(409, "POST", "/integrations", "/integrations",
+         R"({"name":"crm","idp":"okta","connector":"fake","config":{"url":"x"}})");
+  w.call(400, "POST", "/integrations", "/integrations",
+         R"({"name":"other","idp":"okta","connector":"fake","config":{}})");
+  w.call(200, "GET", "/integrations", "/integrations");
+  CHECK(text(w.call(200, "GET", one, at).at("status"), "status") == "completed");
+  w.call(200, "PATCH", one, at, R"({"config":{"auth":{"token":"t0p"}},"policy":{"settle_ms":5}})");
+  CHECK(w.call(200, "GET", one, at).at("secrets").as_array().size() == 1);
+  w.call(200, "POST", one + "/check", at + "/check");
+
+  const auto ann = w.provision(scope, "ann").value;
+  const auto person = at + "/subjects/" + to_string(ann);
+  const std::string subject = one + "/subjects/{subject}";
+  CHECK(w.call(200, "GET", one + "/subjects", at + "/subjects").at("items").as_array().size() == 1);
+  CHECK(w.call(200, "GET", one + "/subjects", at + "/subjects?user_name=ANN").at("items").as_array().size() == 1);
+  w.call(200, "GET", subject, person);
+  w.call(204, "POST", subject + "/unbind", person + "/unbind");
+  w.call(204, "POST", subject + "/bind", person + "/bind", R"({"account":"a1"})");
+  w.call(200, "POST", one + "/pause", at + "/pause");
+  const auto job =
+      text(w.call(202, "POST", subject + "/offboard", person + "/offboard", R"({"reason":"left"})"), "job");
+  w.call(409, "POST", subject + "/offboard", person + "/offboard", R"({"reason":"left"})");
+  CHECK(text(w.call(200, "GET", one, at).at("status"), "status") == "queued");
+  w.call(409, "DELETE", one, at);
+  w.call(200, "GET", "/jobs", "/jobs?unfinished=true&subject=" + to_string(ann));
+  w.call(200, "GET", "/jobs/{job}", "/jobs/" + job);
+  w.call(409, "POST", "/jobs/{job}/retry", "/jobs/" + job + "/retry");
+  w.call(204, "POST", "/jobs/{job}/cancel", "/jobs/" + job + "/cancel", R"({"reason":"mistake"})");
+  w.call(200, "POST", one + "/resume", at + "/resume");
+  w.app->outcome = connector::Outcome::invalid_request;
+  const auto second =
+      text(w.call(202, "POST", subject + "/offboard", person + "/offboard", R"({"reason":"left"})"), "job");
+  w.executor.run_for(std::chrono::hours(24));
+  CHECK(text(w.call(200, "GET", one, at).at("status"), "status") == "not_completed");
+  w.app->outcome.reset();
+  w.call(202, "POST", "/jobs/{job}/retry", "/jobs/" + second + "/retry");
+  w.executor.run_for(std::chrono::minutes(1));
+  CHECK(text(w.call(200, "GET", one, at).at("status"), "status") == "completed");
+  CHECK_FALSE(w.app->active("a1"));
+  w.call(200, "GET", subject, person);
+
+  w.call(200, "GET", "/activity", "/activity");
+  const auto page = w.call(200, "GET", one + "/activity", at + "/activity?limit=3");
+  CHECK(page.at("items").as_array().size() == 3);
+  CHECK(page.at("next") == 3);
+  w.call(200, "POST", one + "/rotate-token", at + "/rotate-token", R"({"overlap_seconds":60})");
+  w.call(204, "DELETE", one, at);
+  w.call(404, "GET", one, at);
+  w.call(204, "DELETE", "/principals/{principal}", "/principals/" + text(admin, "id"));
+
+  // Nothing in the document was left out, save what only the local administrator may do.
+  for (const auto& [path, item] : w.document.at("paths").as_object()) {
+    for (const auto& [method, op] : item.as_object()) {
+      std::string upper(method);
+      for (auto& c : upper) c = static_cast<char>(c - 32);
+      bool answered = upper + " " + std::string(path) == "POST /api/v1/workspaces";
+      for (const auto& s : w.seen)
+        if (s.rfind(upper + " " + std::string(path).substr(7) + " 2", 0) == 0) answered = true;
+      INFO(upper << " " << path);
+      CHECK(answered);
+    }
+  }
+}
+
+TEST_CASE("the local administrator makes workspaces") {
+  Api w;
+  std::optional<service::Response> got;
+  service::Request r;
+  r.method = "POST";
+  r.target = "/api/v1/workspaces";
+  r.body = R"({"name":"second"})";
+  w.admin.handle_as(w.local, r, [&](service::Response x) { got = std::move(x); });
+  w.executor.run_until_idle();
+  REQUIRE(got);
+  CHECK(got->status == 201);
+  const auto made = json::parse(got->body);
+  CHECK(validate_json(w.resolved(w.document.at("components").at("schemas").at("WorkspaceCreated")), made));
+  const auto token = text(made, "owner_token");
+  // R21: what the new owner sees is the new workspace alone.
+  const auto seen = w.call(200, "GET", "/workspaces", "/workspaces", "", token);
+  REQUIRE(seen.at("items").as_array().size() == 1);
+  CHECK(seen.at("items").at(0).at("id") == made.at("id"));
+}
+
+TEST_CASE("what cannot be accepted is refused by name") {
+  Api w;
+  const auto refused = [&](int status, const std::string& method, const std::string& path, const std::string& body,
+                           const std::string& code, const std::string& token) {
+    INFO(method << " " << path << " " << body);
+    const auto r = w.send(w.admin, method, path, body, token);
+    CHECK(r.status == status);
+    const auto v = json::parse(r.body);
+    CHECK(text(v.at("error"), "code") == code);
+    CHECK_FALSE(v.at("error").at("message").as_string().empty());
+    return r;
+  };
+  const auto t = w.owner_token;
+  CHECK(refused(401, "GET", "/integrations", "", "unauthorized", "").header("WWW-Authenticate"));
+  refused(401, "GET", "/integrations", "", "unauthorized", "dpo_nonsense");
+  refused(401, "GET", "/nothing", "", "unauthorized", "");
+  refused(404, "GET", "/nothing", "", "not_found", t);
+  refused(404, "GET", "/integrations/nonsense", "", "not_found", t);
+  CHECK(*refused(405, "PUT", "/integrations", "", "method_not_allowed", t).header("Allow") == "GET, POST");
+  refused(400, "POST", "/integrations", "{", "invalid_syntax", t);
+  refused(400, "POST", "/integrations", "[]", "invalid_syntax", t);
+  refused(400, "POST", "/integrations", "", "invalid_argument", t);
+  refused(400, "POST", "/integrations", R"({"name":"a","idp":"okta","connector":"fake","confg":{}})",
+          "invalid_argument", t);
+  refused(400, "POST", "/integrations", R"({"name":"a","idp":"nobody","connector":"fake"})", "invalid_argument",
+          t);
+  refused(400, "GET", "/jobs?stat=ready", "", "invalid_argument", t);
+  refused(400, "GET", "/jobs?state=asleep", "", "invalid_argument", t);
+  refused(400, "GET", "/jobs?limit=0", "", "invalid_argument", t);
+  refused(400, "GET", "/jobs?limit=%zz", "", "invalid_argument", t);
+  refused(413, "POST", "/integrations", std::string(2U << 20U, ' '), "limit_exceeded", t);
+  refused(400, "POST", "/principals", R"({"name":"a","role":"emperor"})", "invalid_argument", t);
+  w.app->outcome = connector::Outcome::unavailable;
+  refused(502, "POST", "/integrations", R"({"name":"a","idp":"okta","connector":"fake","config":{"url":"x"}})",
+          "unavailable", t);
+}
+
+TEST_CASE("a member gets 403 for everything about integrations", "[R21]") {
+  Api w;
+  const auto member =
+      text(w.call(201, "POST", "/principals", "/principals", R"({"name":"m","role":"member"})"), "token");
+  for (const auto* path : {"/integrations", "/jobs", "/activity", "/principals"})
+    CHECK(w.send(w.admin, "GET", path, "", member).status == 403);
+  CHECK(w.send(w.admin, "POST", "/integrations", "{}", member).status == 403);
+}
+
+TEST_CASE("the activity can be followed, and taken up again where it was left") {
+  Api w;
+  const auto made = w.integrate(w.local);
+  REQUIRE(made);
+  const auto at = "/integrations/" + made->row.scope.integration.str();
+  auto r = w.send(w.admin, "GET", at + "/activity?follow&after=1", "", w.owner_token);
+  REQUIRE(r.status == 200);
+  REQUIRE(r.stream);
+  CHECK(*r.header("Content-Type") == "text/event-stream");
+  std::optional<std::string> piece;
+  bool over = false;
+  const auto next = [&](Duration wait) {
+    piece.reset();
+    r.stream->next([&](std::optional<std::string> p) {
+      over = !p;
+      piece = std::move(p);
+    });
+    w.executor.run_for(wait);
+  };
+  next(Duration(0));
+  REQUIRE(piece);
+  next(Duration(0));
+  REQUIRE(piece);
+  CHECK(piece->find("id: 1\n") == std::string::npos);
+  CHECK(piece->find("id: 2\nevent: activity\ndata: {") != std::string::npos);
+  next(Duration(0));
+  CHECK_FALSE(piece);  // nothing new: it waits
+  REQUIRE(w.wait<std::string>(
+      [&](auto d) { w.engine->rotate_token(w.local, made->row.scope.integration, Duration(0), std::move(d)); }));
+  REQUIRE(piece);
+  CHECK(piece->find("token.rotated") != std::string::npos);
+  next(std::chrono::seconds(16));
+  REQUIRE(piece);
+  CHECK(piece->substr(0, 1) == ":");  // a heartbeat
+  next(Duration(0));
+  REQUIRE(w.wait<void>(
+      [&](auto d) { w.engine->delete_integration(w.local, made->row.scope.integration, false, std::move(d)); }));
+  CHECK(over);
+}
+
+TEST_CASE("health, readiness and metrics") {
+  Api w;
+  REQUIRE(w.integrate(w.local));
+  service::OpsService ops(*w.engine, [] { return std::string("deprov_more 1\n"); });
+  service::Router router(w.admin, w.admin, ops);
+  CHECK(w.send(router, "GET", "/healthz", "", "").status == 200);
+  CHECK(w.send(router, "GET", "/readyz", "", "").status == 503);
+  ops.set_ready(true);
+  CHECK(w.send(router, "GET", "/readyz", "", "").status == 200);
+  CHECK(w.send(router, "GET", "/elsewhere", "", "").status == 404);
+  CHECK(w.send(router, "POST", "/metrics", "", "").status == 405);
+  CHECK(w.send(router, "GET", "/api/v1/integrations", "", w.owner_token).status == 200);
+  CHECK(w.send(router, "GET", "/api/v1/integrations", "", "").status == 401);
+  const auto metrics = w.send(router, "GET", "/metrics", "", "");
+  CHECK(metrics.status == 200);
+  for (const auto* line :
+       {"deprov_http_requests_total{service=\"admin\",method=\"GET\",status=\"401\"} 1\n",
+        "# TYPE deprov_jobs gauge\n", "deprov_time_to_deprovision_seconds_bucket{le=\"+Inf\"} 0\n",
+        "deprov_store_queue_depth 0\n", "deprov_lane_paused{integration=", "deprov_more 1\n"}) {
+    INFO(line);
+    CHECK(metrics.body.find(line) != std::string::npos);
+  }
+  CHECK(metrics.body.find("home") == std::string::npos);
+}
