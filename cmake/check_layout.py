@@ -33,8 +33,10 @@ MAY_INCLUDE = {
     "connectors": _PORTS,
     "plugin": _PORTS | {"runtime"},
     "server": _PORTS | {"jobs", "engine", "service", "runtime"},
-    "cli": _PORTS | {"jobs", "engine", "service", "server"} | set(ADAPTERS),
-    "capi": _PORTS | {"jobs", "engine", "service"} | set(ADAPTERS),
+    # The composition root: it alone names the adapters, for the program and for whoever embeds.
+    "instance": _PORTS | {"engine", "service"} | set(ADAPTERS),
+    "cli": _PORTS | {"jobs", "engine", "service", "server", "instance"} | set(ADAPTERS),
+    "capi": _PORTS | {"jobs", "engine", "service", "instance"} | set(ADAPTERS),
 }
 
 # Single headers that a room may include beyond its row, and why.

@@ -63,7 +63,7 @@ LaneStatus lane_status(const jobs::Lane& lane, MonoTime now) {
 }
 
 void Engine::Impl::attach(const Context& context) {
-  if (!started || closing) return;
+  if (!started || closing || !options.background) return;
   const auto scope = context->row.scope;
   auto& slot = background[scope.integration.value];
   if (!slot.expander) {

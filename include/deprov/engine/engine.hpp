@@ -37,8 +37,9 @@ struct Ports {
 struct Options {
   port::ConnectorKinds connectors;
   std::string master_key;  ///< 32 bytes: seals the secrets of connections
-  std::string node;        ///< names this engine among several on one store; empty: made up
-  Duration lane_lease = std::chrono::seconds(30);
+  bool background = true;  ///< false: jobs and evaluations are left alone; for looking and managing only
+  std::string node;        ///< names this engine among several on one store; empty: "local"
+  Duration lane_lease{0};  ///< how long a silent owner keeps its lanes; 0: the store is this engine's alone
   std::size_t inline_members = 500;  ///< members in one request beyond this are worked off in pieces
   std::size_t piece = 250;           ///< subjects a transaction then
   std::size_t max_in_flight = 4096;  ///< requests being applied; more are answered `busy`

@@ -1,0 +1,74 @@
+// Everything put together: a data directory, an engine on it, and the endpoints. The shortest way to embed.
+#pragma once
+
+#include <deprov/engine/engine.hpp>
+#include <deprov/service/admin_service.hpp>
+#include <deprov/service/ops_service.hpp>
+#include <deprov/service/scim_service.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace deprov {
+
+struct InstanceOptions {
+  std::string directory;            ///< holds the store and, unless `key_file` says otherwise, the master key
+  bool create = true;               ///< false: a directory without a store is `not_found`
+  bool background = true;           ///< false: jobs are left alone; for looking and managing only
+  std::string key_file;             ///< 32 bytes; empty: `master.key` in the directory, made when absent
+  port::ConnectorKinds connectors;  ///< besides those that deprov brings
+  service::ScimOptions scim;
+  std::function<std::string()> more_metrics;  ///< text that `/metrics` shows besides
+};
+
+/// An engine with its own executor thread, SQLite store, libcurl transport and OpenSSL. Products that want other
+/// parts put them together themselves: see `engine::Ports`.
+///
+/// *Thread safety*: any thread, but never from the engine's executor (closing waits for it).
+class Instance {
+ public:
+  /// Blocks until the engine runs.
+  /// Errors: `store_locked` (another process has the directory), `store_version`, `not_found`, `io`, and those of
+  /// the key file.
+  [[nodiscard]] static Result<std::unique_ptr<Instance>> open(InstanceOptions options);
+  /// Closes with a deadline of ten seconds.
+  ~Instance();
+  Instance(const Instance&) = delete;
+  Instance& operator=(const Instance&) = delete;
+
+  [[nodiscard]] engine::Engine& engine() noexcept;
+  /// SCIM at `/scim/v2/{integration}`, the admin API at `/api/v1`, `/healthz`, `/readyz`, `/metrics`.
+  [[nodiscard]] service::Handler& handler() noexcept;
+  [[nodiscard]] service::AdminService& admin() noexcept;
+  [[nodiscard]] service::OpsService& ops() noexcept;
+
+  /// Blocks: begins nothing new, waits for calls in flight until `deadline`. Further calls do nothing.
+  /// Errors: `timeout`; what was abandoned is read back at the next start.
+  Result<void> close(Duration deadline);
+
+  /// Runs an asynchronous function of the engine and blocks for its answer:
+  /// `instance->wait<Principal>([&](auto done) { instance->engine().authenticate(token, std::move(done)); })`
+  template <class T, class Start>
+  Result<T> wait(Start start);
+
+ private:
+  struct Parts;
+  explicit Instance(std::unique_ptr<Parts> parts);
+  /// Blocks until the function it hands out was called.
+  static void block(const std::function<void(std::function<void()>)>& body);
+  std::unique_ptr<Parts> parts_;
+};
+
+template <class T, class Start>
+Result<T> Instance::wait(Start start) {
+  auto answer = std::make_shared<std::optional<Result<T>>>();
+  block([&](std::function<void()> finished) {
+    start(engine::Done<T>([answer, finished = std::move(finished)](Result<T> r) {
+      *answer = std::move(r);
+      finished();
+    }));
+  });
+  return std::move(**answer);
+}
+
+}  // namespace deprov
