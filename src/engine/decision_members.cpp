@@ -115,6 +115,9 @@ Result<bool> Decision::members_effect(const Effect& effect, const Limits& limits
     named += step.members.size();
     replaces = replaces || step.kind == MemberStep::Kind::replace;
   }
+  // Two lists that replace each other must not end up merged.
+  if ((replaces || effect.if_unchanged) && effect.before && !effect.before->deleted)
+    txn_.reads.resources.push_back({scope(), effect.group, effect.before->version});
   DEPROV_TRY(pending, reader_.last_work(scope(), effect.group));
   std::uint64_t present = 0;
   if (replaces) {

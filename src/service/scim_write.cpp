@@ -14,6 +14,7 @@ namespace {
 /// What the last try of an effect body found; the answer is made of it.
 struct Outcome {
   port::ResourceRow row;
+  std::uint64_t version = 0;  ///< after the commit, where its answer does not say
   std::optional<std::string> groups;
 };
 using SharedOutcome = std::shared_ptr<Outcome>;
@@ -60,7 +61,7 @@ bool answers_with_resource(const ScimCall& call) {
 /// Answers a write that is done. Types with rows are read again; the others are known already.
 void answer_written(const Call& call, const SharedOutcome& outcome, const engine::Applied& applied, int status) {
   auto& row = outcome->row;
-  if (applied.version != 0) row.version = applied.version;
+  row.version = applied.version != 0 ? applied.version : outcome->version;
   if (call->type->row_attribute() != nullptr) {
     ReadBack how;
     how.status = status;
@@ -162,6 +163,7 @@ void handle_create(const Call& call) {
           effect.group = created.id;
         }
         outcome->row = created;
+        outcome->version = created.version + 1;
         if (effect.before) DEPROV_CHECK(read_groups(call, reader, *outcome));
         effect.after = std::move(created);
         effect.changed_attributes = input->names;
@@ -184,6 +186,7 @@ void handle_replace(const Call& call) {
         DEPROV_TRY(next, scim::replace(existing, json::value(*body), *call->type, options, call->options.limits));
         engine::Effect effect;
         outcome->row = before;
+        outcome->version = before.version;
         if (next.changed) {
           auto changed = changed_row(before, next.document.value, next.changes, *call->type, call->arrived);
           if (!next.changes.empty()) {
@@ -194,6 +197,7 @@ void handle_replace(const Call& call) {
             effect.changed_attributes = std::move(next.changes);
             outcome->row = changed.row;
             effect.after = std::move(changed.row);
+            ++outcome->version;
           }
         }
         if (next.document.members) {
@@ -202,6 +206,7 @@ void handle_replace(const Call& call) {
           DEPROV_TRY(steps, member_steps(reader, context, member_request(*call, before.id, false), ops));
           effect.members = std::move(steps);
           effect.group = before.id;
+          effect.if_unchanged = call->if_match.has_value();
         }
         DEPROV_CHECK(read_groups(call, reader, *outcome));
         effect.before = std::move(before);
@@ -226,6 +231,7 @@ void handle_patch(const Call& call) {
                                        call->normal.patch_options, call->options.limits));
         engine::Effect effect;
         outcome->row = before;
+        outcome->version = before.version;
         if (result.changed) {
           auto changed = changed_row(before, document, result.changes, *call->type, call->arrived);
           if (!result.changes.empty()) {
@@ -236,6 +242,7 @@ void handle_patch(const Call& call) {
             effect.changed_attributes = std::move(result.changes);
             if (with_resource) outcome->row = changed.row;
             effect.after = std::move(changed.row);
+            ++outcome->version;
           }
         }
         if (!result.members.empty()) {
@@ -243,6 +250,7 @@ void handle_patch(const Call& call) {
                      member_steps(reader, context, member_request(*call, before.id, false), result.members));
           effect.members = std::move(steps);
           effect.group = before.id;
+          effect.if_unchanged = call->if_match.has_value();
         }
         if (with_resource) DEPROV_CHECK(read_groups(call, reader, *outcome));
         effect.before = std::move(before);
@@ -250,7 +258,7 @@ void handle_patch(const Call& call) {
       },
       [call, outcome, with_resource](const engine::Applied& applied) {
         if (with_resource) return answer_written(call, outcome, applied, 200);
-        call->no_content(applied.version != 0 ? applied.version : outcome->row.version);
+        call->no_content(applied.version != 0 ? applied.version : outcome->version);
       });
 }
 

@@ -270,3 +270,39 @@ TEST_CASE("If-Match holds for members too") {
   CHECK(w.send("PATCH", "/Groups/" + w.g, add({w.users[2]}), tag(version)).status == 200);
   CHECK(w.now() == w.these({0, 1, 2}));
 }
+
+TEST_CASE("what comes in between two decisions on one group") {
+  Groups w;
+  const auto dan = w.add_user("dan");
+  // Right before the next commit somebody else puts the third user in.
+  bool came = false;
+  w.fault = [&](const port::Transaction&) -> std::optional<store::CommitFault> {
+    if (came) return std::nullopt;
+    came = true;
+    port::Transaction other;
+    other.id = w.random.id<TxnId>(w.clock.wall());
+    const auto& scope = w.client.context->row.scope;
+    const auto group = *ResourceId::parse(w.g);
+    other.ops.emplace_back(port::op::AddMember{scope, {group, *ResourceId::parse(w.users[2]), false}});
+    other.ops.emplace_back(port::op::TouchResource{scope, group, w.clock.wall()});
+    w.store->commit(std::move(other), [](Result<port::Committed> r) { CHECK(r.has_value()); });
+    return std::nullopt;
+  };
+  const auto version = w.row(w.g).version;
+  SECTION("adding does not mind") {
+    CHECK(w.change(add({dan})).status == 200);
+    CHECK(w.now() == sorted({w.users[0], w.users[1], w.users[2], dan}));
+  }
+  SECTION("replacing is exactly these all the same") {
+    CHECK(w.change(patch(R"({"op":"replace","path":"members","value":)" + values({w.users[0]}) + "}")).status ==
+          200);
+    CHECK(w.now() == w.these({0}));
+  }
+  SECTION("If-Match no longer holds") {
+    const auto r =
+        w.send("PATCH", "/Groups/" + w.g, add({dan}), {{"If-Match", "W/\"" + std::to_string(version) + "\""}});
+    CHECK(r.status == 412);
+    CHECK(w.now() == w.these({0, 1, 2}));
+  }
+  CHECK(came);
+}

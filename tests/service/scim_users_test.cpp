@@ -374,3 +374,20 @@ TEST_CASE("text is kept as it is") {
   const auto found = w.get("/Users?filter=userName%20eq%20%22O'NEIL%2Bx@ex.com%22");
   CHECK(found.str("/Resources/0/id") == id);
 }
+
+TEST_CASE("an answer that the store lost is found again") {
+  ScimWorld w;
+  const auto id = w.add_user("ann");
+  w.fault = [&](const port::Transaction&) -> std::optional<store::CommitFault> {
+    return store::CommitFault{Error(Errc::commit_unknown, "injected"), true};
+  };
+  const auto made = w.send("POST", "/Users", user("bob"));
+  CHECK(made.status == 201);
+  CHECK(made.header("etag") == "W/\"1\"");
+  const auto changed = w.send("PATCH", "/Users/" + id, off);
+  CHECK(changed.status == 200);
+  CHECK(changed.header("etag") == "W/\"2\"");
+  w.fault = nullptr;
+  CHECK(w.row(id).version == 2);
+  CHECK(w.get("/Users").at("/totalResults") == 2);
+}

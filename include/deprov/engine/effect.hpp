@@ -26,6 +26,9 @@ struct Effect {
   bool keys_changed = true;  ///< false: external id, names and e-mails are as stored
   ResourceId group;          ///< whose rows `members` are; nil: none
   std::vector<MemberStep> members;
+  /// The group must still be at the version of `before` when members change (`If-Match`); replacing all of them
+  /// always wants that.
+  bool if_unchanged = false;
   bool renamed = false;                         ///< userName or displayName differs
   std::vector<std::string> changed_attributes;  ///< top-level names, for the activity; never values
 };
