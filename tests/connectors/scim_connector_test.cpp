@@ -1,0 +1,603 @@
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <deprov/json_schema.hpp>
+#include <mutex>
+#include <set>
+#include "fixture.hpp"
+#include "support/test_server.hpp"
+
+using namespace std::chrono_literals;
+using namespace deprov::test;
+using deprov::connector::Effect;
+using deprov::connector::Verification;
+
+namespace {
+
+constexpr auto user_42 =
+    R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"id":"42","externalId":"x-42","userName":"Ann@Example.com",
+        "active":true,"emails":[{"value":"ann@example.com","type":"work"}],"groups":[{"value":"g1"},{"value":"g2"}],
+        "meta":{"resourceType":"User","version":"W/\"7\""},"title":"Dr"})";
+
+std::string page(const std::vector<std::string>& users, std::size_t total, std::size_t start = 1) {
+  std::string out = R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":)" +
+                    std::to_string(total) + ",\"startIndex\":" + std::to_string(start) + ",\"Resources\":[";
+  for (std::size_t i = 0; i < users.size(); ++i) out.append(i == 0 ? "" : ",").append(users[i]);
+  return out + "]}";
+}
+
+std::string user(const std::string& id, const std::string& user_name, const std::string& external = {},
+                 const std::string& email = {}) {
+  json::object o{{"id", id}, {"userName", user_name}, {"active", true}};
+  if (!external.empty()) o["externalId"] = external;
+  if (!email.empty()) o["emails"] = json::array{json::object{{"value", email}}};
+  return json::serialize(o);
+}
+
+std::string error(int status, const std::string& type, const std::string& detail = "told so") {
+  json::object o{{"schemas", {"urn:ietf:params:scim:api:messages:2.0:Error"}},
+                 {"status", std::to_string(status)},
+                 {"detail", detail}};
+  if (!type.empty()) o["scimType"] = type;
+  return json::serialize(o);
+}
+
+json::object config_for(const TestServer& s) {
+  return {{"base_url", s.url() + "/scim/v2/"},
+          {"allow_http", true},
+          {"auth", {{"type", "bearer"}, {"token", "secret-token"}}},
+          {"timeout_s", 5}};
+}
+
+std::unique_ptr<deprov::connector::Connector> open(Bench& b, const json::object& config) {
+  auto c = b.open("scim", config);
+  REQUIRE(c);
+  return std::move(*c);
+}
+
+/// What one answer of the app to one operation comes to.
+Reply outcome_of(Bench& b, Operation o, const Answer& answer, double timeout_s = 5) {
+  const TestServer s([&](const ServerRequest&) { return answer; });
+  auto config = config_for(s);
+  config["timeout_s"] = timeout_s;
+  config["update"] = "patch";
+  const auto c = open(b, config);
+  return Bench::call(*c, make_call(o, "42"));
+}
+
+}  // namespace
+
+TEST_CASE("scim: disable is one PATCH with the credential, the form of RFC 7644 and what was observed") {
+  Bench b;
+  const TestServer s(
+      [](const ServerRequest&) { return respond_json(200, R"({"id":"42","userName":"ann","active":false})"); });
+  const auto c = open(b, config_for(s));
+  const auto r = Bench::call(*c, make_call(Operation::disable, "42"));
+  check_outcome(r, Outcome::ok);
+  CHECK(r.effect == Effect::done);
+  REQUIRE(r.accounts.size() == 1);
+  CHECK(r.accounts[0].active == false);
+  const auto seen = s.requests().at(0);
+  CHECK(seen.method == "PATCH");
+  CHECK(seen.target == "/scim/v2/Users/42");
+  CHECK(seen.header("authorization") == "Bearer secret-token");
+  CHECK(seen.header("content-type") == "application/scim+json");
+  CHECK(json::parse(seen.body) == json::parse(R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+                        "Operations":[{"op":"replace","path":"active","value":false}]})"));
+  CHECK(s.requests().size() == 1);
+}
+
+TEST_CASE("scim: ids are one segment of the path, whatever is in them") {
+  Bench b;
+  const TestServer s([](const ServerRequest&) { return respond(204); });
+  const auto c = open(b, config_for(s));
+  check_outcome(Bench::call(*c, make_call(Operation::disable, "a/../b?c#d e")), Outcome::ok);
+  CHECK(s.requests().at(0).target == "/scim/v2/Users/a%2F..%2Fb%3Fc%23d%20e");
+  for (const std::string id : {"", ".", ".."})
+    for (const auto o : {Operation::disable, Operation::read, Operation::remove, Operation::revoke_entitlement})
+      check_outcome(Bench::call(*c, make_call(o, id)), Outcome::invalid_request);
+  CHECK(s.requests().size() == 1);
+}
+
+TEST_CASE("scim: PATCH falls back to its other form and then to PUT, and that is remembered") {
+  Bench b;
+  SECTION("no PATCH at all: GET, then PUT of the whole with the ETag") {
+    const auto status = GENERATE(501, 405);
+    const TestServer s([&](const ServerRequest& r) {
+      if (r.method == "PATCH") return respond(status);
+      if (r.method == "GET") return respond_json(200, user_42, {{"ETag", "W/\"7\""}});
+      return respond_json(200, R"({"id":"42","active":false})");
+    });
+    const auto c = open(b, config_for(s));
+    auto r = Bench::call(*c, make_call(Operation::disable, "42"));
+    check_outcome(r, Outcome::ok);
+    CHECK(r.effect == Effect::done);
+    auto seen = s.requests();
+    REQUIRE(seen.size() == 3);
+    CHECK(seen[2].method == "PUT");
+    CHECK(seen[2].header("if-match") == "W/\"7\"");
+    const auto put = json::parse(seen[2].body).as_object();
+    CHECK(put.at("active") == false);
+    CHECK(put.at("title") == "Dr");
+    CHECK(put.at("externalId") == "x-42");
+    CHECK_FALSE(put.contains("meta"));
+    CHECK_FALSE(put.contains("groups"));
+    // From then on without the PATCH; the account is active already, so nothing is written.
+    r = Bench::call(*c, make_call(Operation::enable, "42"));
+    check_outcome(r, Outcome::ok);
+    CHECK(r.effect == Effect::already);
+    seen = s.requests();
+    REQUIRE(seen.size() == 4);
+    CHECK(seen[3].method == "GET");
+  }
+  SECTION("PATCH without a path") {
+    const TestServer s([](const ServerRequest& r) {
+      return r.body.find("\"path\"") != std::string::npos ? respond_json(400, error(400, "invalidPath"))
+                                                          : respond(204);
+    });
+    const auto c = open(b, config_for(s));
+    check_outcome(Bench::call(*c, make_call(Operation::disable, "42")), Outcome::ok);
+    check_outcome(Bench::call(*c, make_call(Operation::disable, "43")), Outcome::ok);
+    const auto seen = s.requests();
+    REQUIRE(seen.size() == 3);
+    CHECK(json::parse(seen[2].body).at("Operations").at(0) ==
+          json::parse(R"({"op":"replace","value":{"active":false}})"));
+  }
+  SECTION("an account that is refused for a reason is no lack of PATCH") {
+    const TestServer s([](const ServerRequest&) { return respond_json(400, error(400, "mutability")); });
+    const auto c = open(b, config_for(s));
+    check_outcome(Bench::call(*c, make_call(Operation::disable, "42")), Outcome::unsupported);
+    CHECK(s.requests().size() == 1);
+  }
+  SECTION("told to use PUT, or told not to") {
+    const TestServer s([](const ServerRequest& r) {
+      return r.method == "GET" ? respond_json(200, user_42) : respond(r.method == "PUT" ? 200 : 501);
+    });
+    auto config = config_for(s);
+    config["update"] = "put";
+    check_outcome(Bench::call(*open(b, config), make_call(Operation::disable, "42")), Outcome::ok);
+    CHECK(s.requests().size() == 2);
+    config["update"] = "patch";
+    check_outcome(Bench::call(*open(b, config), make_call(Operation::disable, "42")), Outcome::unsupported);
+    CHECK(s.requests().size() == 3);
+  }
+  SECTION("somebody else was faster between GET and PUT") {
+    const TestServer s([](const ServerRequest& r) {
+      return r.method == "GET" ? respond_json(200, user_42) : respond(r.method == "PUT" ? 412 : 501);
+    });
+    check_outcome(Bench::call(*open(b, config_for(s)), make_call(Operation::disable, "42")),
+                  Outcome::precondition);
+  }
+}
+
+TEST_CASE("scim: every status has its outcome") {
+  Bench b;
+  struct Case {
+    Answer answer;
+    Outcome change;
+    Outcome read;
+  };
+  const std::vector<Case> cases{
+      {respond_json(400, error(400, "invalidValue")), Outcome::invalid_request, Outcome::invalid_request},
+      {respond_json(400, error(400, "uniqueness")), Outcome::conflict_state, Outcome::conflict_state},
+      {respond_json(400, error(400, "mutability")), Outcome::unsupported, Outcome::unsupported},
+      {respond(401), Outcome::auth_failed, Outcome::auth_failed},
+      {respond(403), Outcome::permission_denied, Outcome::permission_denied},
+      {respond_json(404, error(404, "")), Outcome::not_found, Outcome::not_found},
+      {respond(404), Outcome::not_found, Outcome::not_found},
+      {respond(404, "<html>nginx</html>", {{"Content-Type", "text/html"}}), Outcome::protocol, Outcome::protocol},
+      {respond(409), Outcome::conflict_state, Outcome::conflict_state},
+      {respond(412), Outcome::precondition, Outcome::precondition},
+      {respond(429), Outcome::throttled, Outcome::throttled},
+      {respond(405), Outcome::unsupported, Outcome::unsupported},
+      {respond(501), Outcome::unsupported, Outcome::unsupported},
+      {respond(500), Outcome::unknown_outcome, Outcome::unavailable},
+      {respond(502, "<html>bad gateway</html>"), Outcome::unknown_outcome, Outcome::unavailable},
+      {respond(503), Outcome::unavailable, Outcome::unavailable},
+      {respond(504), Outcome::unknown_outcome, Outcome::unavailable},
+      {respond(302, "", {{"Location", "https://login.example.com/sso?token=hunter2"}}), Outcome::protocol,
+       Outcome::protocol},
+      {respond(200, "<html>please log in</html>", {{"Content-Type", "text/html"}}), Outcome::unknown_outcome,
+       Outcome::protocol},
+      {respond_json(200, "{\"id\":"), Outcome::unknown_outcome, Outcome::protocol},
+      {respond_json(200, "[1]"), Outcome::unknown_outcome, Outcome::protocol},
+      {respond_json(200, error(400, "")), Outcome::unknown_outcome, Outcome::protocol},
+      {respond(200), Outcome::ok, Outcome::protocol},
+      {raw("\x01garbage\r\n\r\n"), Outcome::unknown_outcome, Outcome::protocol},
+      {close_now(), Outcome::unknown_outcome, Outcome::unavailable},
+      {reset_now(), Outcome::unknown_outcome, Outcome::unavailable},
+      {raw("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"id\""), Outcome::unknown_outcome,
+       Outcome::unavailable},
+      {raw("HTTP/1.1 200 OK\r\nContent-Le"), Outcome::unknown_outcome, Outcome::unavailable},
+  };
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    INFO("case " << i);
+    for (const auto o : {Operation::disable, Operation::enable, Operation::read}) {
+      const auto r = outcome_of(b, o, cases[i].answer);
+      check_outcome(r, o == Operation::read ? cases[i].read : cases[i].change);
+      CHECK(r.detail.find("hunter2") == std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("scim: no answer, or a slow one, ends at the time given") {
+  Bench b;
+  for (const auto& answer :
+       {hang(), hang("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"), drip(respond_json(200, user_42), 20ms)}) {
+    check_outcome(outcome_of(b, Operation::disable, answer, 0.2), Outcome::unknown_outcome);
+    check_outcome(outcome_of(b, Operation::read, answer, 0.2), Outcome::unavailable);
+  }
+  const TestServer s([](const ServerRequest&) { return hang(); });
+  const auto c = open(b, config_for(s));
+  auto call = make_call(Operation::read, "42");
+  call.timeout = 100ms;
+  check_outcome(Bench::call(*c, call), Outcome::deadline);
+  call.operation = Operation::disable;
+  check_outcome(Bench::call(*c, call), Outcome::unknown_outcome);
+}
+
+TEST_CASE("scim: what never left is NOT_SENT, for a change as well") {
+  Bench b;
+  const auto at = [&](const std::string& url) {
+    const auto c = open(b, {{"base_url", url}, {"allow_http", true}, {"timeout_s", 5}});
+    check_outcome(Bench::call(*c, make_call(Operation::disable, "42")), Outcome::not_sent);
+    check_outcome(Bench::call(*c, make_call(Operation::read, "42")), Outcome::not_sent);
+    check_outcome(Bench::call(*c, make_call(Operation::check)), Outcome::not_sent);
+  };
+  at("http://127.0.0.1:" + std::to_string(closed_port()));
+  at("http://no-such-host.invalid");
+  const TestServer tls([](const ServerRequest&) { return respond_json(200, user_42); }, true);
+  at(tls.url());
+  const auto c = open(b, {{"base_url", tls.url()}, {"ca_pem", tls.certificate()}});
+  check_outcome(Bench::call(*c, make_call(Operation::read, "42")), Outcome::ok);
+}
+
+TEST_CASE("scim: throttling says for how long, in either form, within the bound") {
+  Bench b;
+  const auto wait = [&](const Answer& answer) { return outcome_of(b, Operation::disable, answer).retry_after; };
+  CHECK(wait(respond(429, "", {{"Retry-After", "7"}})) == 7s);
+  CHECK(wait(respond(429, "",
+                     {{"Date", "Sun, 06 Nov 1994 08:49:37 GMT"},
+                      {"Retry-After", "Sun, 06 Nov 1994 08:50:37 GMT"}})) == 60s);
+  CHECK(wait(respond(429, "", {{"Retry-After", "999999999"}})) == 1h);
+  CHECK_FALSE(wait(respond(429)));
+  CHECK_FALSE(wait(respond(429, "", {{"Retry-After", "soon"}})));
+  const auto r = outcome_of(b, Operation::disable, respond(503, "", {{"Retry-After", "3"}}));
+  check_outcome(r, Outcome::unavailable);
+  CHECK(r.retry_after == 3s);
+  check_outcome(outcome_of(b, Operation::read, respond(403, "", {{"Retry-After", "3"}})), Outcome::throttled);
+}
+
+TEST_CASE("scim: a detail shows the app's words, no secret and no control character") {
+  Bench b;
+  const auto r =
+      outcome_of(b, Operation::disable,
+                 respond_json(403, error(403, "", "no:\n token secret-token may not " + std::string(3000, 'x'))));
+  check_outcome(r, Outcome::permission_denied);
+  CHECK(r.detail.find("secret-token") == std::string::npos);
+  CHECK(r.detail.find("***") != std::string::npos);
+  CHECK(r.detail.find('\n') == std::string::npos);
+  CHECK(r.detail.size() <= 1000);
+  const auto redirect =
+      outcome_of(b, Operation::read, respond(301, "", {{"Location", "https://new.example.com/scim?a=b"}}));
+  CHECK(redirect.detail.find("https://new.example.com/scim;") != std::string::npos);
+}
+
+TEST_CASE("[R12] scim: an account is found by exactly its externalId, its userName, then its e-mail") {
+  Bench b;
+  std::vector<std::string> by_external;
+  std::vector<std::string> by_name;
+  std::vector<std::string> by_email;
+  const TestServer s([&](const ServerRequest& r) {
+    const auto has = [&](const char* text) { return r.target.find(text) != std::string::npos; };
+    const auto& users = has("externalId") ? by_external : has("userName") ? by_name : by_email;
+    return respond_json(200, page(users, users.size()));
+  });
+  const auto c = open(b, config_for(s));
+  auto call = make_call(Operation::find);
+  call.match = {"x\"1", "ann@Example.com", {"a@example.com", "b@example.com"}};
+
+  SECTION("by externalId, with the value quoted") {
+    by_external = {user("1", "ann", "x\"1")};
+    const auto r = Bench::call(*c, call);
+    check_outcome(r, Outcome::ok);
+    CHECK(r.accounts.at(0).id == "1");
+    REQUIRE(s.requests().size() == 1);
+    CHECK(s.requests()[0].target ==
+          "/scim/v2/Users?filter=externalId%20eq%20%22x%5C%221%22&startIndex=1&count=100");
+  }
+  SECTION("the app's externalId compares letters, so its answer is no match") {
+    by_external = {user("1", "other", "X\"1")};
+    by_name = {user("2", "ANN@example.com")};
+    const auto r = Bench::call(*c, call);
+    check_outcome(r, Outcome::ok);
+    REQUIRE(r.accounts.size() == 1);
+    CHECK(r.accounts[0].id == "2");
+  }
+  SECTION("by one of the e-mails") {
+    by_email = {user("3", "someone", "", "B@example.com")};
+    const auto r = Bench::call(*c, call);
+    check_outcome(r, Outcome::ok);
+    CHECK(r.accounts.at(0).id == "3");
+    CHECK(s.requests().size() == 4);
+  }
+  SECTION("e-mails that lead to two accounts") {
+    by_email = {user("3", "one", "", "a@example.com"), user("4", "two", "", "b@example.com")};
+    const auto r = Bench::call(*c, call);
+    check_outcome(r, Outcome::ambiguous);
+    CHECK(r.accounts.size() == 2);
+  }
+  SECTION("two with one externalId") {
+    by_external = {user("1", "a", "x\"1"), user("2", "b", "x\"1")};
+    const auto r = Bench::call(*c, call);
+    check_outcome(r, Outcome::ambiguous);
+    CHECK(r.accounts.size() == 2);
+    CHECK(s.requests().size() == 1);
+  }
+  SECTION("nobody") {
+    by_name = {user("2", "ann@example.com.evil")};
+    check_outcome(Bench::call(*c, call), Outcome::not_found);
+  }
+  SECTION("nothing to look for") {
+    call.match = {};
+    check_outcome(Bench::call(*c, call), Outcome::invalid_request);
+    CHECK(s.requests().empty());
+  }
+}
+
+TEST_CASE("scim: an app that cannot search, or ignores the filter, is not taken for one without the account") {
+  Bench b;
+  auto call = make_call(Operation::find);
+  call.match = {"x1", "ann", {}};
+  SECTION("one key cannot be searched: the next is used") {
+    const TestServer s([](const ServerRequest& r) {
+      if (r.target.find("externalId") != std::string::npos) return respond_json(400, error(400, "invalidFilter"));
+      return respond_json(200, page({user("2", "ann")}, 1));
+    });
+    const auto r = Bench::call(*open(b, config_for(s)), call);
+    check_outcome(r, Outcome::ok);
+    CHECK(r.accounts.at(0).id == "2");
+  }
+  SECTION("none can") {
+    const TestServer s([](const ServerRequest&) { return respond_json(400, error(400, "invalidFilter")); });
+    check_outcome(Bench::call(*open(b, config_for(s)), call), Outcome::unsupported);
+  }
+  SECTION("the filter is ignored, and the account is on the second page") {
+    const TestServer s([](const ServerRequest& r) {
+      if (r.target.find("startIndex=1&") != std::string::npos)
+        return respond_json(200, page({user("1", "a"), user("2", "b")}, 3));
+      return respond_json(200, page({user("3", "ann", "x1")}, 3, 3));
+    });
+    const auto r = Bench::call(*open(b, config_for(s)), call);
+    check_outcome(r, Outcome::ok);
+    CHECK(r.accounts.at(0).id == "3");
+  }
+  SECTION("the filter is ignored, and there are too many") {
+    const TestServer s([](const ServerRequest& r) {
+      const auto at = r.target.find("startIndex=");
+      const auto start = static_cast<std::size_t>(std::atoi(r.target.c_str() + at + 11));
+      std::vector<std::string> users;
+      for (std::size_t i = 0; i < 100; ++i)
+        users.push_back(user(std::to_string(start + i), "u" + std::to_string(start + i)));
+      return respond_json(200, page(users, 1'000'000, start));
+    });
+    check_outcome(Bench::call(*open(b, config_for(s)), call), Outcome::unsupported);
+    CHECK(s.requests().size() == 10);
+  }
+  SECTION("Users itself is not there") {
+    const TestServer s([](const ServerRequest&) { return respond(404); });
+    check_outcome(Bench::call(*open(b, config_for(s)), call), Outcome::protocol);
+  }
+  SECTION("an empty page that is not the end") {
+    const TestServer s([](const ServerRequest&) { return respond_json(200, page({}, 5)); });
+    check_outcome(Bench::call(*open(b, config_for(s)), call), Outcome::protocol);
+  }
+}
+
+TEST_CASE("scim: read shows the account as the app shows it") {
+  Bench b;
+  const auto read = [&](const std::string& body) {
+    return outcome_of(b, Operation::read, respond_json(200, body));
+  };
+  const auto r = read(user_42);
+  check_outcome(r, Outcome::ok);
+  const auto& a = r.accounts.at(0);
+  CHECK(a.id == "42");
+  CHECK(a.external_id == "x-42");
+  CHECK(a.user_name == "Ann@Example.com");
+  CHECK(a.emails == std::vector<std::string>{"ann@example.com"});
+  CHECK(a.groups == std::vector<std::string>{"g1", "g2"});
+  CHECK(a.active == true);
+  CHECK(read(R"({"ID":42,"Active":"False"})").accounts.at(0).active == false);
+  CHECK_FALSE(read(R"({"id":"42"})").accounts.at(0).active.has_value());
+  check_outcome(read(R"({"id":"43"})"), Outcome::protocol);
+  check_outcome(read(R"({"userName":"ann"})"), Outcome::protocol);
+}
+
+TEST_CASE("[R6] scim: list goes page by page to the end, and a page that is not what was asked for is none") {
+  Bench b;
+  const TestServer s([](const ServerRequest& r) {
+    const auto at = r.target.find("startIndex=");
+    const auto start = static_cast<std::size_t>(std::atoi(r.target.c_str() + at + 11));
+    std::vector<std::string> users;
+    for (auto i = start; i < start + 3 && i <= 7; ++i)
+      users.push_back(user(std::to_string(i), "u" + std::to_string(i)));
+    return respond_json(200, page(users, 7, start));
+  });
+  const auto c = open(b, config_for(s));
+  auto call = make_call(Operation::list);
+  std::set<std::string> ids;
+  do {
+    const auto r = Bench::call(*c, call);
+    check_outcome(r, Outcome::ok);
+    for (const auto& a : r.accounts) ids.insert(a.id);
+    call.cursor = r.next_cursor;
+  } while (!call.cursor.empty());
+  CHECK(ids.size() == 7);
+  CHECK(s.requests().size() == 3);
+  for (const std::string cursor : {"0", "-1", "x", "1x", "99999999999999999999"}) {
+    call.cursor = cursor;
+    check_outcome(Bench::call(*c, call), Outcome::invalid_request);
+  }
+
+  const TestServer same([](const ServerRequest&) { return respond_json(200, page({user("1", "a")}, 7, 1)); });
+  const auto stuck = open(b, config_for(same));
+  call.cursor.clear();
+  check_outcome(Bench::call(*stuck, call), Outcome::ok);
+  call.cursor = "2";
+  check_outcome(Bench::call(*stuck, call), Outcome::protocol);
+
+  const TestServer none(
+      [](const ServerRequest&) { return respond_json(200, R"({"schemas":[],"totalResults":0})"); });
+  call.cursor.clear();
+  const auto empty = Bench::call(*open(b, config_for(none)), call);
+  check_outcome(empty, Outcome::ok);
+  CHECK(empty.accounts.empty());
+  CHECK(empty.next_cursor.empty());
+}
+
+TEST_CASE("scim: check tells reachability, credential and sight apart") {
+  Bench b;
+  const auto check = [&](const Answer& config, const Answer& users) {
+    const TestServer s([&](const ServerRequest& r) {
+      return r.target.find("ServiceProviderConfig") != std::string::npos ? config : users;
+    });
+    return Bench::call(*open(b, config_for(s)), make_call(Operation::check));
+  };
+  const auto spc = respond_json(200, R"({"patch":{"supported":true}})");
+  auto r = check(spc, respond_json(200, page({user("1", "a")}, 25)));
+  check_outcome(r, Outcome::ok);
+  CHECK(r.accounts.size() == 1);
+  CHECK(r.detail.find("sees 25 accounts") != std::string::npos);
+  r = check(spc, respond_json(200, page({}, 0)));
+  check_outcome(r, Outcome::ok);
+  CHECK(r.accounts.empty());
+  CHECK(r.detail.find("sees no account") != std::string::npos);
+  check_outcome(check(respond(404), respond_json(200, page({user("1", "a")}, 1))), Outcome::ok);
+  check_outcome(check(spc, respond(401)), Outcome::auth_failed);
+  check_outcome(check(spc, respond(403)), Outcome::permission_denied);
+  check_outcome(check(respond(404), respond(404)), Outcome::protocol);
+  check_outcome(check(respond(200, "<html>"), respond(200, "<html>")), Outcome::protocol);
+  check_outcome(check(close_now(), close_now()), Outcome::unavailable);
+}
+
+TEST_CASE("scim: an app that says it has no PATCH is asked by PUT from the first time on") {
+  Bench b;
+  const TestServer s([](const ServerRequest& r) {
+    if (r.target.find("ServiceProviderConfig") != std::string::npos)
+      return respond_json(200, R"({"patch":{"supported":false}})");
+    if (r.target.find("Users?") != std::string::npos) return respond_json(200, page({user_42}, 1));
+    return r.method == "GET" ? respond_json(200, user_42) : respond(200);
+  });
+  const auto c = open(b, config_for(s));
+  check_outcome(Bench::call(*c, make_call(Operation::check)), Outcome::ok);
+  check_outcome(Bench::call(*c, make_call(Operation::disable, "42")), Outcome::ok);
+  CHECK(s.requests().back().method == "PUT");
+  CHECK(s.requests().size() == 4);
+}
+
+TEST_CASE("scim: delete") {
+  Bench b;
+  const TestServer s([](const ServerRequest& r) { return respond(r.target.back() == '2' ? 204 : 404); });
+  const auto c = open(b, config_for(s));
+  auto call = make_call(Operation::remove, "42");
+  call.delete_account = true;
+  const auto r = Bench::call(*c, call);
+  check_outcome(r, Outcome::ok);
+  CHECK(r.effect == Effect::done);
+  CHECK(s.requests().at(0).method == "DELETE");
+  call.account_id = "43";
+  check_outcome(Bench::call(*c, call), Outcome::not_found);
+}
+
+TEST_CASE("scim: groups are left by filter, or by the array form where the app wants that") {
+  Bench b;
+  auto call = make_call(Operation::revoke_entitlement, "42");
+  call.entitlement = "g1";
+  SECTION("by filter") {
+    const TestServer s([](const ServerRequest&) { return respond(204); });
+    const auto r = Bench::call(*open(b, config_for(s)), call);
+    check_outcome(r, Outcome::ok);
+    CHECK(r.effect == Effect::done);
+    CHECK(s.requests().at(0).target == "/scim/v2/Groups/g1");
+    CHECK(json::parse(s.requests()[0].body).at("Operations").at(0) ==
+          json::parse(R"({"op":"remove","path":"members[value eq \"42\"]"})"));
+  }
+  SECTION("by array, remembered") {
+    const TestServer s([](const ServerRequest& r) {
+      return r.body.find("value eq") != std::string::npos ? respond_json(400, error(400, "invalidPath"))
+                                                          : respond(204);
+    });
+    const auto c = open(b, config_for(s));
+    check_outcome(Bench::call(*c, call), Outcome::ok);
+    check_outcome(Bench::call(*c, call), Outcome::ok);
+    REQUIRE(s.requests().size() == 3);
+    CHECK(json::parse(s.requests()[2].body).at("Operations").at(0) ==
+          json::parse(R"({"op":"remove","path":"members","value":[{"value":"42"}]})"));
+  }
+  SECTION("no member, or no such group: already") {
+    for (const auto& answer : {respond_json(400, error(400, "noTarget")), respond(404)}) {
+      const TestServer s([&](const ServerRequest&) { return answer; });
+      const auto r = Bench::call(*open(b, config_for(s)), call);
+      check_outcome(r, Outcome::ok);
+      CHECK(r.effect == Effect::already);
+      CHECK(s.requests().size() == 1);
+    }
+  }
+  SECTION("a group that is gone cannot be joined, and that is not about the account") {
+    const TestServer s(
+        [](const ServerRequest& r) { return respond(r.target.find("g1") != std::string::npos ? 204 : 404); });
+    const auto c = open(b, config_for(s));
+    call.operation = Operation::grant_entitlement;
+    check_outcome(Bench::call(*c, call), Outcome::ok);
+    CHECK(json::parse(s.requests()[0].body).at("Operations").at(0) ==
+          json::parse(R"({"op":"add","path":"members","value":[{"value":"42"}]})"));
+    call.entitlement = "g2";
+    check_outcome(Bench::call(*c, call), Outcome::invalid_request);
+  }
+  SECTION("all of them, one after the other") {
+    const TestServer s(
+        [](const ServerRequest& r) { return r.method == "GET" ? respond_json(200, user_42) : respond(204); });
+    const auto c = open(b, config_for(s));
+    check_outcome(Bench::call(*c, make_call(Operation::remove, "42")), Outcome::ok);
+    CHECK(s.requests().size() == 3);
+    const auto r = Bench::call(*c, make_call(Operation::list_entitlements, "42"));
+    CHECK(r.accounts.at(0).groups == std::vector<std::string>{"g1", "g2"});
+  }
+  SECTION("an app that shows no groups at the account is asked for the groups") {
+    const TestServer s([](const ServerRequest& r) {
+      if (r.target.find("/Users/") != std::string::npos) return respond_json(200, user("42", "ann"));
+      if (r.target.find("startIndex=1&") != std::string::npos)
+        return respond_json(200, page({R"({"id":"a"})"}, 2));
+      return respond_json(200, page({R"({"id":"b"})"}, 2, 2));
+    });
+    const auto r = Bench::call(*open(b, config_for(s)), make_call(Operation::list_entitlements, "42"));
+    check_outcome(r, Outcome::ok);
+    CHECK(r.accounts.at(0).groups == std::vector<std::string>{"a", "b"});
+  }
+}
+
+TEST_CASE("scim: what SCIM does not have is UNSUPPORTED and declared so") {
+  Bench b;
+  const auto c = open(b, {{"base_url", "https://127.0.0.1:1"}});
+  for (const auto o : {Operation::revoke_sessions, Operation::transfer, Operation::poll}) {
+    check_outcome(Bench::call(*c, make_call(o, "42")), Outcome::unsupported);
+    CHECK_FALSE(c->describe().of(o).supported);
+  }
+}
+
+TEST_CASE("scim: a cancelled call tells whether it was sent") {
+  Bench b;
+  const TestServer s([](const ServerRequest&) { return hang(); });
+  const auto c = open(b, config_for(s));
+  deprov::runtime::Event done;
+  Reply reply;
+  const auto id = c->start(make_call(Operation::disable, "42"), [&](Reply r) {
+    reply = std::move(r);
+    done.set();
+  });
+  REQUIRE(s.wait_for_requests(1));
+  c->cancel(id);
+  REQUIRE(done.wait_for(20s));
+  check_outcome(reply, Outcome::unknown_outcome);
+  c->cancel(id);
+}
