@@ -88,9 +88,9 @@ struct Client {
   Clock::time_point begun;
 };
 
-double thread_cpu_seconds() {
+double cpu_seconds(int whose) {
   rusage u{};
-  ::getrusage(RUSAGE_THREAD, &u);
+  ::getrusage(whose, &u);
   const auto seconds = [](const timeval& t) {
     return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
   };
@@ -115,7 +115,8 @@ class Run {
       if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, clients_.back().fd.get(), &event) != 0) return failed("epoll");
     }
     micros_.reserve(load_.requests);
-    const auto cpu = thread_cpu_seconds();
+    const auto cpu = cpu_seconds(RUSAGE_THREAD);
+    const auto all_cpu = cpu_seconds(RUSAGE_SELF);
     const auto begun = Clock::now();
     for (auto& c : clients_) DEPROV_CHECK(send(c));
     std::array<epoll_event, 256> events{};
@@ -130,7 +131,8 @@ class Run {
         DEPROV_CHECK(receive(clients_[events[static_cast<std::size_t>(i)].data.u64]));
     }
     result_.seconds = std::chrono::duration<double>(Clock::now() - begun).count();
-    result_.client_cpu_seconds = thread_cpu_seconds() - cpu;
+    result_.client_cpu_seconds = cpu_seconds(RUSAGE_THREAD) - cpu;
+    result_.other_cpu_seconds = cpu_seconds(RUSAGE_SELF) - all_cpu - result_.client_cpu_seconds;
     result_.requests = micros_.size();
     result_.rate = static_cast<double>(result_.requests) / result_.seconds;
     std::sort(micros_.begin(), micros_.end());

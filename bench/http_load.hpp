@@ -7,6 +7,7 @@
 #include <deprov/error.hpp>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace deprov::bench {
@@ -30,6 +31,7 @@ struct HttpLoadResult {
   double rate = 0;  ///< requests a second
   double p50_us = 0, p90_us = 0, p99_us = 0, max_us = 0;
   double client_cpu_seconds = 0;  ///< of the generator's own thread
+  double other_cpu_seconds = 0;   ///< of the rest of the process: the server's, where it lives here
 };
 
 /// Runs on the calling thread until all are answered.

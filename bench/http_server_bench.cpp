@@ -91,6 +91,7 @@ void run(benchmark::State& state, std::uint16_t port, std::string_view method, s
     requests += static_cast<double>(r->requests);
     state.counters["p50_us"] = r->p50_us;
     state.counters["p99_us"] = r->p99_us;
+    state.counters["cpu_us"] = r->other_cpu_seconds * 1e6 / static_cast<double>(r->requests);
   }
   state.counters["per_second"] = benchmark::Counter(requests, benchmark::Counter::kIsRate);
 }
