@@ -36,7 +36,6 @@ struct MemberOp {
 using MemberOps = std::vector<MemberOp>;
 
 /// The `members` value of a request, taken out as rows. Accepts one object, an array, or strings (the id alone).
-/// Repeated ids stay; `normalize` and `apply` answer with each once.
 /// Errors: `invalid_value`, `limit_exceeded`.
 [[nodiscard]] Result<std::vector<Member>> parse_members(const json::value& value, const Limits& limits = {});
 /// One row as a client sees it; `$ref` is left out when `base` is empty.

@@ -1,56 +1,21 @@
 #pragma once
-#include <algorithm>
 #include <deprov/scim/fold.hpp>
 #include <deprov/scim/member.hpp>
+#include <unordered_set>
 #include <utility>
-#include <vector>
 
 namespace deprov::scim {
 
 namespace detail {
 
-/// Of what has no case: letters beyond ASCII count as equal here, and are compared behind it.
-inline std::size_t caseless_hash(std::string_view text) noexcept {
-  std::uint64_t h = 14695981039346656037ULL;
-  for (const char c : text) {
-    const auto u = static_cast<unsigned char>(c);
-    h = (h ^ (u >= 0x80 ? 0x80U : ((u >= 'A' && u <= 'Z') ? (u | 0x20U) : u))) * 1099511628211ULL;
-  }
-  return static_cast<std::size_t>(h ^ (h >> 32U));
-}
-
-/// In n log n whatever the values are.
-inline void keep_first_by_sorting(std::vector<Member>& members) {
-  std::vector<std::pair<std::string, std::size_t>> order;
-  order.reserve(members.size());
-  for (std::size_t i = 0; i < members.size(); ++i) order.emplace_back(fold(members[i].value), i);
-  std::sort(order.begin(), order.end());
-  for (std::size_t i = 1; i < order.size(); ++i)
-    if (order[i].first == order[i - 1].first) members[order[i].second].value.clear();
-  std::erase_if(members, [](const Member& m) { return m.value.empty(); });
-}
-
-/// Each `value` once, the first one staying; linear, unless somebody made the values collide.
+/// Each `value` once, the first one staying; linear.
 inline void keep_first_of_each(std::vector<Member>& members) {
   if (members.size() < 2) return;
-  std::size_t slots = 4;
-  while (slots < members.size() * 2) slots *= 2;
-  static constexpr auto free = static_cast<std::uint32_t>(-1);
-  std::vector<std::uint32_t> table(slots, free);
+  std::unordered_set<std::string> seen;
+  seen.reserve(members.size() * 2);
   std::size_t kept = 0;
   for (std::size_t i = 0; i < members.size(); ++i) {
-    std::size_t at = caseless_hash(members[i].value) & (slots - 1);
-    std::size_t steps = 0;
-    for (; table[at] != free && !equal_folded(members[table[at]].value, members[i].value);
-         at = (at + 1) & (slots - 1))
-      if (++steps == 256) {
-        members.erase(members.begin() + static_cast<std::ptrdiff_t>(kept),
-                      members.begin() + static_cast<std::ptrdiff_t>(i));
-        keep_first_by_sorting(members);
-        return;
-      }
-    if (table[at] != free) continue;
-    table[at] = static_cast<std::uint32_t>(kept);
+    if (!seen.insert(fold(members[i].value)).second) continue;
     if (kept != i) members[kept] = std::move(members[i]);
     ++kept;
   }
@@ -110,6 +75,7 @@ DEPROV_INLINE Result<std::vector<Member>> parse_members(const json::value& value
       return Error(e.code(), e.detail(), "[" + std::to_string(i) + "]" + e.where(), e.advice());
     }
   }
+  detail::keep_first_of_each(out);
   return out;
 }
 

@@ -93,7 +93,6 @@ class Normalizer {
       if (out_.members) return twice(a, key);
       auto members = parse_members(v, rules_.limits);
       if (!members) return members.error().within(a.name);
-      keep_first_of_each(*members);
       out_.members.emplace(MemberOp{MemberOp::Kind::replace, std::move(*members), std::nullopt});
       return {};
     }

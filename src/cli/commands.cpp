@@ -1,0 +1,130 @@
+#include "cli/commands.hpp"
+#include <boost/json/parse.hpp>
+#include <csignal>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+namespace deprov::cli {
+
+namespace {
+
+constexpr std::size_t max_file = 4U << 20U;
+
+constexpr const char* footer = R"(
+Commands work on a data directory (--data DIR) that no server uses, or on a running server
+(--server URL --token TOKEN, or DEPROV_SERVER and DEPROV_TOKEN in the environment).
+The master key is DIR/master.key, unless DEPROV_MASTER_KEY_FILE names another file.
+
+Exit codes:
+  0  done
+  1  failed
+  2  wrong usage
+  3  not found
+  4  refused: not allowed, or the present state forbids it
+  5  the data directory is in use by another process)";
+
+}  // namespace
+
+Result<std::unique_ptr<Api>> Session::open(bool any_workspace) const {
+  if (!data.empty()) return open_local(data, workspace, any_workspace);
+  if (server.empty()) {
+    return Error(Errc::invalid_argument, "neither a data directory nor a server is named", "--data, --server",
+                 "give --data DIR, or --server URL --token TOKEN");
+  }
+  if (token.empty()) {
+    return Error(Errc::invalid_argument, "the server wants the token of a principal", "--token",
+                 "give --token, or set DEPROV_TOKEN");
+  }
+  return open_remote(server, token, ca_file);
+}
+
+CLI::App* add_plain_command(CLI::App& group, Session& session, const std::string& name, const std::string& text,
+                            std::function<Result<int>()> action) {
+  auto* command = group.add_subcommand(name, text);
+  command->add_flag("--json", session.as_json, "JSON instead of tables");
+  command->callback([&session, action = std::move(action)] { session.chosen = action; });
+  return command;
+}
+
+CLI::App* add_command(CLI::App& group, Session& session, const std::string& name, const std::string& text,
+                      std::function<Result<int>()> action) {
+  auto* command = add_plain_command(group, session, name, text, std::move(action));
+  command->add_option("--data", session.data, "Data directory, not in use by a server");
+  command->add_option("--server", session.server, "URL of a running server")->envname("DEPROV_SERVER");
+  command->add_option("--token", session.token, "Token of a principal on that server")->envname("DEPROV_TOKEN");
+  command->add_option("--ca-file", session.ca_file, "PEM file to trust the server by, in place of the system's");
+  command->add_option("--workspace", session.workspace, "Id or name, where --data has several");
+  return command;
+}
+
+void add_integration_option(CLI::App& command, Session& session) {
+  command.add_option("--integration", session.integration, "Id or name; may be left out where there is one alone");
+}
+
+Result<std::string> find_integration(Api& api, const std::string& name_or_id) {
+  if (parse_uuid(name_or_id)) return name_or_id;
+  DEPROV_TRY(list, api.call("GET", "/integrations"));
+  const auto& items = list.at("items").as_array();
+  if (name_or_id.empty()) {
+    if (items.size() == 1) return std::string(items.front().at("id").as_string());
+    return Error(Errc::invalid_argument,
+                 items.empty() ? "there is no integration yet" : "there are several integrations", "--integration",
+                 items.empty() ? "make one with `deprov integration create`" : "name one, by id or name");
+  }
+  for (const auto& item : items)
+    if (cell(item, "name") == name_or_id) return cell(item, "id");
+  return Error(Errc::not_found, "there is no integration of this name", name_or_id,
+               "list them with `deprov integration list`");
+}
+
+Result<json::value> read_json_file(const std::string& path, std::string_view option) {
+  const auto where = std::string(option) + " " + path;
+  std::string text;
+  if (path == "-") {
+    text.assign(std::istreambuf_iterator<char>(std::cin), {});
+  } else {
+    std::ifstream in(path, std::ios::binary);
+    if (!in) return Error(Errc::not_found, "the file cannot be read", where);
+    text.assign(std::istreambuf_iterator<char>(in), {});
+  }
+  if (text.size() > max_file)
+    return Error(Errc::limit_exceeded, "the file has more than " + std::to_string(max_file) + " bytes", where);
+  boost::system::error_code ec;
+  auto value = json::parse(text, ec);
+  if (ec) return Error(Errc::invalid_syntax, "not JSON: " + ec.message(), where);
+  if (!value.is_object()) return Error(Errc::invalid_syntax, "has to be a JSON object", where);
+  return value;
+}
+
+int run(int argc, char** argv) {
+  // A reader that goes away early shows in a failed write, not in a signal.
+  (void)std::signal(SIGPIPE, SIG_IGN);
+  CLI::App program("deprov makes every connected app know, provably, that a person lost access in the IdP.",
+                   "deprov");
+  program.footer(footer);
+  program.require_subcommand(1);
+  Session session;
+  add_init_command(program, session);
+  add_serve_command(program, session);
+  add_integration_commands(program, session);
+  add_principal_commands(program, session);
+  add_subject_commands(program, session);
+  add_job_commands(program, session);
+  add_activity_command(program, session);
+  add_about_commands(program, session);
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return program.exit(e) == 0 ? exit_ok : exit_usage;
+  }
+  if (!session.chosen) return exit_usage;
+  const auto result = session.chosen();
+  if (result) return *result;
+  print_error(result.error(), session.as_json);
+  const auto& e = result.error();
+  if (e.code() == Errc::invalid_argument && e.where().rfind("--", 0) == 0) return exit_usage;
+  return exit_code(e.code());
+}
+
+}  // namespace deprov::cli

@@ -1,0 +1,56 @@
+// What the groups of commands share: options, the way to the admin API, and how they are put into the program.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <deprov/error.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include "cli/api.hpp"
+#include "cli/output.hpp"
+
+namespace deprov::cli {
+
+/// Options that many commands have, and the command that was chosen.
+struct Session {
+  std::string data;
+  std::string server;
+  std::string token;
+  std::string workspace;
+  std::string ca_file;
+  std::string integration;
+  bool as_json = false;
+  std::function<Result<int>()> chosen;  ///< answers with the exit code
+
+  /// Opens the API that the options name. Errors: `invalid_argument` where they name none.
+  [[nodiscard]] Result<std::unique_ptr<Api>> open(bool any_workspace = false) const;
+};
+
+/// A command that speaks to the admin API: --data or --server, --token, --json.
+CLI::App* add_command(CLI::App& group, Session& session, const std::string& name, const std::string& text,
+                      std::function<Result<int>()> action);
+/// The same without a way to the API.
+CLI::App* add_plain_command(CLI::App& group, Session& session, const std::string& name, const std::string& text,
+                            std::function<Result<int>()> action);
+/// --integration, by name or id; may be left out where there is only one.
+void add_integration_option(CLI::App& command, Session& session);
+
+/// The id of the integration that is meant. Errors: `not_found`, `invalid_argument`.
+[[nodiscard]] Result<std::string> find_integration(Api& api, const std::string& name_or_id);
+/// Reads a JSON object from a file, or from standard input for "-". Errors: `invalid_syntax`, `not_found`,
+/// `limit_exceeded`.
+[[nodiscard]] Result<json::value> read_json_file(const std::string& path, std::string_view option);
+
+void add_about_commands(CLI::App& program, Session& session);
+void add_init_command(CLI::App& program, Session& session);
+void add_serve_command(CLI::App& program, Session& session);
+void add_integration_commands(CLI::App& program, Session& session);
+void add_principal_commands(CLI::App& program, Session& session);
+void add_subject_commands(CLI::App& program, Session& session);
+void add_job_commands(CLI::App& program, Session& session);
+void add_activity_command(CLI::App& program, Session& session);
+
+/// The whole program.
+int run(int argc, char** argv);
+
+}  // namespace deprov::cli

@@ -1,0 +1,156 @@
+#include <iostream>
+#include "cli/commands.hpp"
+
+namespace deprov::cli {
+
+namespace {
+
+struct IntegrationOptions {
+  std::string name, idp, connector, config, policy, settings;
+  bool no_check = false;
+  bool abandon = false;
+  std::int64_t overlap = 0;
+};
+
+Result<void> add_file(json::object& body, const char* member, const std::string& path) {
+  if (path.empty()) return {};
+  DEPROV_TRY(value, read_json_file(path, std::string("--") + member));
+  body[member] = std::move(value);
+  return {};
+}
+
+Result<int> create(const Session& session, const IntegrationOptions& o) {
+  json::object body{{"name", o.name}, {"idp", o.idp}, {"connector", o.connector}, {"check", !o.no_check}};
+  DEPROV_CHECK(add_file(body, "config", o.config));
+  DEPROV_CHECK(add_file(body, "policy", o.policy));
+  DEPROV_CHECK(add_file(body, "settings", o.settings));
+  DEPROV_TRY(api, session.open());
+  DEPROV_TRY(made, api->call("POST", "/integrations", body));
+  print_json(json::object{{"id", made.at("id")},
+                          {"scim_base_path", made.at("scim_base_path")},
+                          {"scim_token", made.at("scim_token")}});
+  return exit_ok;
+}
+
+Result<int> update(const Session& session, const IntegrationOptions& o) {
+  json::object body;
+  if (!o.name.empty()) body["name"] = o.name;
+  DEPROV_CHECK(add_file(body, "config", o.config));
+  DEPROV_CHECK(add_file(body, "policy", o.policy));
+  DEPROV_CHECK(add_file(body, "settings", o.settings));
+  if (body.empty()) {
+    return Error(Errc::invalid_argument, "nothing to change is given", "--name, --config, --policy, --settings",
+                 "give at least one");
+  }
+  if (o.no_check) body["check"] = false;
+  DEPROV_TRY(api, session.open());
+  DEPROV_TRY(id, find_integration(*api, session.integration));
+  DEPROV_TRY(row, api->call("PATCH", "/integrations/" + id, body));
+  if (session.as_json) {
+    print_json(row);
+  } else {
+    print_members(row);
+  }
+  return exit_ok;
+}
+
+Result<int> list(const Session& session) {
+  DEPROV_TRY(api, session.open());
+  DEPROV_TRY(found, api->call("GET", "/integrations"));
+  if (session.as_json) {
+    print_json(found);
+    return exit_ok;
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& i : found.at("items").as_array()) {
+    rows.push_back({cell(i, "id"), cell(i, "name"), cell(i, "idp"), cell(i, "connector"), cell(i, "state"),
+                    cell(i.at("status"), "status")});
+  }
+  print_table({"ID", "NAME", "IDP", "CONNECTOR", "STATE", "STATUS"}, rows);
+  return exit_ok;
+}
+
+/// One integration by a request of its own; prints what comes back.
+Result<int> act(const Session& session, std::string_view method, const std::string& below) {
+  DEPROV_TRY(api, session.open());
+  DEPROV_TRY(id, find_integration(*api, session.integration));
+  DEPROV_TRY(row, api->call(method, "/integrations/" + id + below));
+  if (session.as_json) {
+    print_json(row.is_null() ? json::value(json::object{{"id", id}}) : row);
+  } else if (row.is_object()) {
+    print_members(row);
+  } else {
+    std::cout << "done\n";
+  }
+  return exit_ok;
+}
+
+Result<int> check(const Session& session) {
+  DEPROV_TRY(api, session.open());
+  DEPROV_TRY(id, find_integration(*api, session.integration));
+  DEPROV_TRY(found, api->call("POST", "/integrations/" + id + "/check"));
+  if (session.as_json) {
+    print_json(found);
+  } else {
+    const auto detail = cell(found, "detail");
+    std::cout << safe(cell(found, "outcome") + (detail == "-" ? "" : ": " + detail)) << "\n";
+  }
+  return found.at("ok").as_bool() ? exit_ok : exit_failure;
+}
+
+Result<int> rotate(const Session& session, const IntegrationOptions& o) {
+  DEPROV_TRY(api, session.open());
+  DEPROV_TRY(id, find_integration(*api, session.integration));
+  DEPROV_TRY(made, api->call("POST", "/integrations/" + id + "/rotate-token",
+                             json::object{{"overlap_seconds", o.overlap}}));
+  print_json(made);
+  return exit_ok;
+}
+
+}  // namespace
+
+void add_integration_commands(CLI::App& program, Session& session) {
+  auto* group = program.add_subcommand("integration", "Integrations: one IdP, one app, one policy each");
+  group->require_subcommand(1);
+  const auto options = std::make_shared<IntegrationOptions>();
+  const auto files = [&](CLI::App* command) {
+    command->add_option("--config", options->config, "JSON file for the connector, secrets in clear; - for stdin");
+    command->add_option("--policy", options->policy, "JSON file with the policy");
+    command->add_option("--settings", options->settings, "JSON file with settings");
+    command->add_flag("--no-check", options->no_check, "Do not ask the app whether the connection works");
+  };
+  const auto which = [&](CLI::App* command) {
+    command->add_option("--integration,integration", session.integration, "Id or name")->required();
+    return command;
+  };
+  const auto add = [&](const std::string& name, const std::string& text, std::function<Result<int>()> action) {
+    return which(add_command(*group, session, name, text, std::move(action)));
+  };
+  auto* make = add_command(*group, session, "create", "Make one; its SCIM token is shown this once",
+                           [&session, options] { return create(session, *options); });
+  make->add_option("--name", options->name, "Name for people")->required();
+  make->add_option("--idp", options->idp, "okta, entra or generic")->required();
+  make->add_option("--connector", options->connector, "Kind of connector: scim, sandbox")->required();
+  files(make);
+  add_command(*group, session, "list", "All of them with their status", [&session] { return list(session); });
+  add("show", "One with its status", [&session] { return act(session, "GET", ""); });
+  auto* change = add("update", "Change name, config, policy or settings",
+                     [&session, options] { return update(session, *options); });
+  change->add_option("--name", options->name, "The new name");
+  files(change);
+  add("check", "Ask the app whether the connection works", [&session] { return check(session); });
+  add("pause", "Stop all effects; SCIM goes on being accepted",
+      [&session] { return act(session, "POST", "/pause"); });
+  add("resume", "Let its jobs run again", [&session] { return act(session, "POST", "/resume"); });
+  auto* token = add("rotate-token", "A new SCIM token, shown this once",
+                    [&session, options] { return rotate(session, *options); });
+  token->add_option("--overlap", options->overlap, "Seconds for which the old tokens stay good")
+      ->check(CLI::Range(0, 2'592'000))
+      ->capture_default_str();
+  auto* remove = add("delete", "Delete it; nobody loses access by this", [&session, options] {
+    return act(session, "DELETE", options->abandon ? "?abandon=true" : "");
+  });
+  remove->add_flag("--abandon", options->abandon, "Abandon unfinished removals, each by name on the activity");
+}
+
+}  // namespace deprov::cli

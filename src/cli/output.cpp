@@ -1,0 +1,107 @@
+#include "cli/output.hpp"
+#include <unistd.h>
+#include <algorithm>
+#include <boost/json/serialize.hpp>
+#include <cstdio>
+#include <iostream>
+
+namespace deprov::cli {
+
+namespace {
+
+std::size_t width_of(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+}
+
+}  // namespace
+
+int exit_code(Errc code) noexcept {
+  switch (code) {
+    case Errc::not_found: return exit_not_found;
+    case Errc::unauthorized:
+    case Errc::forbidden:
+    case Errc::conflict:
+    case Errc::uniqueness: return exit_refused;
+    case Errc::store_locked: return exit_in_use;
+    default: return exit_failure;
+  }
+}
+
+std::string safe(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const auto b = static_cast<unsigned char>(c);
+    out.push_back(b < 0x20 || b == 0x7F ? '?' : c);
+  }
+  return out;
+}
+
+void print_table(const std::vector<std::string>& heading, const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths;
+  for (const auto& h : heading) widths.push_back(width_of(h));
+  for (const auto& row : rows)
+    for (std::size_t i = 0; i < row.size() && i < widths.size(); ++i)
+      widths[i] = std::max(widths[i], width_of(row[i]));
+  const auto line = [&](const std::vector<std::string>& row) {
+    std::string out;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const auto text = safe(row[i]);
+      out += text;
+      if (i + 1 < row.size()) out += std::string(widths[i] - std::min(widths[i], width_of(text)) + 2, ' ');
+    }
+    std::cout << out << "\n";
+  };
+  line(heading);
+  for (const auto& row : rows) line(row);
+}
+
+void print_json(const json::value& value) { std::cout << json::serialize(value) << std::endl; }
+
+void print_members(const json::value& object) {
+  std::size_t width = 0;
+  for (const auto& member : object.as_object()) width = std::max(width, member.key().size());
+  for (const auto& member : object.as_object()) {
+    const std::string name(member.key());
+    std::cout << name << std::string(width - name.size() + 2, ' ') << safe(cell(object, name)) << "\n";
+  }
+}
+
+void print_error(const Error& error, bool as_json) {
+  if (as_json) {
+    std::cerr << json::serialize(json::object{{"error",
+                                               {{"code", to_string(error.code())},
+                                                {"message", error.detail()},
+                                                {"where", error.where()},
+                                                {"advice", error.advice()}}}})
+              << std::endl;
+    return;
+  }
+  std::cerr << "deprov: " << safe(error.message()) << std::endl;
+}
+
+std::string cell(const json::value& object, std::string_view name) {
+  const auto* o = object.if_object();
+  const auto* v = o != nullptr ? o->if_contains(name) : nullptr;
+  if (v == nullptr || v->is_null()) return "-";
+  if (v->is_string()) return v->get_string().empty() ? "-" : std::string(v->get_string());
+  return json::serialize(*v);
+}
+
+std::string duration_text(const json::value& milliseconds) {
+  if (!milliseconds.is_number()) return "-";
+  const double ms = milliseconds.to_number<double>();
+  char buffer[48];
+  if (ms < 1000) {
+    std::snprintf(buffer, sizeof buffer, "%.0f ms", ms);
+  } else if (ms < 120'000) {
+    std::snprintf(buffer, sizeof buffer, "%.2f s", ms / 1000);
+  } else {
+    std::snprintf(buffer, sizeof buffer, "%.0f min", ms / 60'000);
+  }
+  return buffer;
+}
+
+bool on_terminal() noexcept { return ::isatty(STDOUT_FILENO) == 1; }
+
+}  // namespace deprov::cli
