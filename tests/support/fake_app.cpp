@@ -125,9 +125,9 @@ Result<std::unique_ptr<connector::Connector>> FakeKind::open(const connector::js
   return std::unique_ptr<connector::Connector>(std::make_unique<FakeConnector>(app_, host));
 }
 
-World::World(std::uint64_t seed) : random(seed) {
+World::World(std::uint64_t seed, const StoreMaker& make_store) : random(seed) {
   executor = std::make_unique<runtime::VirtualExecutor>(clock);
-  store = store::make_memory_store(*crypto);
+  store = make_store ? make_store(*crypto, *executor) : store::make_memory_store(*crypto);
   options.connectors.emplace("fake", std::make_shared<FakeKind>(app));
   options.master_key = std::string(32, 'k');
   workspace = random.id<WorkspaceId>(clock.wall());
@@ -137,10 +137,15 @@ World::World(std::uint64_t seed) : random(seed) {
   store->commit(std::move(txn), [](Result<port::Committed> r) {
     if (!r) throw std::runtime_error(r.error().message());
   });
+  executor->run_until_idle();
   boot();
 }
 
-World::~World() { crash(); }
+World::~World() {
+  app->unanswered.clear();
+  engine.reset();
+  store.reset();
+}
 
 void World::boot() {
   auto made = engine::Engine::create({*executor, clock, random, *store, http, *crypto}, options);
@@ -174,7 +179,12 @@ engine::Context World::integrate(const std::string& idp, const std::string& poli
   store->commit(std::move(txn), [](Result<port::Committed> r) {
     if (!r) throw std::runtime_error(r.error().message());
   });
-  crash();
+  executor->run_until_idle();
+  bool closed = false;
+  engine->close(std::chrono::seconds(1), [&](const Result<void>&) { closed = true; });
+  while (!closed && executor->run_one()) {
+  }
+  engine.reset();
   boot();
   auto context = engine->integration(row.scope.integration);
   if (!context) throw std::runtime_error("no integration");

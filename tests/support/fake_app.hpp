@@ -8,6 +8,7 @@
 #include <deprov/runtime/virtual_executor.hpp>
 #include <deprov/store/memory_store.hpp>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -59,7 +60,10 @@ class NoHttp final : public port::HttpTransport {
 };
 
 struct World {
-  explicit World(std::uint64_t seed = 1);
+  using StoreMaker = std::function<std::unique_ptr<port::Store>(const port::Crypto&, port::Executor&)>;
+  /// `make_store`: for another store than the one in memory; its executor is the first one, so `crash` is not for
+  /// it.
+  explicit World(std::uint64_t seed = 1, const StoreMaker& make_store = {});
   ~World();
   World(const World&) = delete;
   World& operator=(const World&) = delete;
