@@ -96,11 +96,11 @@ void compare(std::uint64_t seed, std::size_t batches, std::size_t most) {
 }  // namespace
 
 TEST_CASE("both stores answer alike, a transaction at a time", "[store]") {
-  for (const std::uint64_t seed : {1U, 2U}) compare(seed, 500, 1);
+  compare(1, 600, 1);
 }
 
 TEST_CASE("both stores answer alike, in batches", "[store]") {
-  for (const std::uint64_t seed : {11U, 12U, 13U}) compare(seed, 250, 7);
+  for (const std::uint64_t seed : {11U, 12U}) compare(seed, 250, 7);
 }
 
 }  // namespace deprov::test

@@ -242,8 +242,8 @@ Op RandomWorld::any_op(Reader& reader) {
       o.scope = s;
       o.counter = chance(50) ? "removals" : "deletions";
       o.amount = below(4);
-      o.limit_hour = 12;
-      o.limit_day = 40;
+      o.limit_hour = 4;
+      o.limit_day = 9;
       o.now = {static_cast<std::int64_t>((100'000 + next_ / 4 + below(20)) * 60'000'000)};
       return o;
     }
