@@ -3,7 +3,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdlib>
-#include <deprov/connectors.hpp>
+#include <deprov/connectors/connectors.hpp>
 #include <deprov/scim/fold.hpp>
 #include <filesystem>
 #include <future>

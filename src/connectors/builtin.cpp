@@ -1,4 +1,4 @@
-#include <deprov/connectors.hpp>
+#include <deprov/connectors/connectors.hpp>
 #include "null_connector.hpp"
 #include "sandbox_connector.hpp"
 #include "scim_connector.hpp"

@@ -1,4 +1,4 @@
-#include <deprov/connectors.hpp>
+#include <deprov/connectors/connectors.hpp>
 #include <deprov/crypto/crypto.hpp>
 #include <deprov/crypto/keys.hpp>
 #include <deprov/http/curl_transport.hpp>

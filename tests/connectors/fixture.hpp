@@ -2,7 +2,7 @@
 #pragma once
 
 #include <boost/json/object.hpp>
-#include <deprov/connectors.hpp>
+#include <deprov/connectors/connectors.hpp>
 #include <deprov/crypto/crypto.hpp>
 #include <deprov/http/curl_transport.hpp>
 #include <deprov/runtime/clock.hpp>
