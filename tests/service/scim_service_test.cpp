@@ -377,3 +377,24 @@ TEST_CASE("after the engine was closed nothing is accepted") {
   REQUIRE(closed);
   check_error(w.send("POST", "/Users", user_body), 503);
 }
+
+TEST_CASE("a paused integration goes on accepting, a deleted one is gone", "[R8]") {
+  ScimWorld w;
+  const auto id = w.add_user("ann@example.com");
+  const auto integration = w.client.context->row.scope.integration;
+  w.engine->set_integration_state(w.owner, integration, port::IntegrationState::paused,
+                                  [](Result<port::IntegrationRow> r) { CHECK(r.has_value()); });
+  w.executor.run_until_idle();
+  const auto r = w.send("PATCH", "/Users/" + id,
+                        R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[)"
+                        R"({"op":"replace","path":"active","value":false}]})");
+  CHECK(r.status == 200);
+  CHECK_FALSE(w.row(id).active);
+  CHECK(w.events("removal.requested") == 1);
+  w.engine->delete_integration(w.owner, integration, true, [](Result<void> d) {
+    INFO((d ? std::string() : d.error().message()));
+    CHECK(d.has_value());
+  });
+  w.executor.run_until_idle();
+  check_error(w.get("/Users/" + id), 401);
+}

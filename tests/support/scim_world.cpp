@@ -1,6 +1,9 @@
 #include "scim_world.hpp"
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <cstdlib>
+#include <deprov/store/sqlite_store.hpp>
+#include <filesystem>
 #include <utility>
 #include "catch.hpp"
 
@@ -31,6 +34,18 @@ struct NoApp final : port::ConnectorKind {
   connector::Description description;
 };
 
+}  // namespace
+
+port::ConnectorKinds no_app() {
+  port::ConnectorKinds kinds;
+  kinds.emplace("none", std::make_shared<NoApp>());
+  return kinds;
+}
+
+std::unique_ptr<port::HttpTransport> no_http() { return std::make_unique<NoHttp>(); }
+
+namespace {
+
 template <class T>
 T must(const Result<T>& r) {
   INFO((r ? std::string() : r.error().message()));
@@ -56,14 +71,26 @@ std::string ScimReply::str(std::string_view pointer) const {
 }
 
 ScimWorld::ScimWorld(const std::string& idp, json::object settings, json::object policy,
-                     service::ScimOptions options)
-    : http(std::make_unique<NoHttp>()) {
-  store::MemoryStoreOptions memory;
-  memory.fault = [this](const port::Transaction& txn) { return fault ? fault(txn) : std::nullopt; };
-  store = store::make_memory_store(*crypto, std::move(memory));
+                     service::ScimOptions options, bool sqlite) {
+  if (sqlite) {
+    auto pattern = (std::filesystem::temp_directory_path() / "deprov_scim_XXXXXX").string();
+    REQUIRE(mkdtemp(pattern.data()) != nullptr);
+    directory = pattern;
+    store::SqliteStoreOptions o;
+    o.directory = directory + "/data";
+    o.executor = &executor;
+    auto opened = store::open_sqlite_store(*crypto, o);
+    INFO((opened ? std::string() : opened.error().message()));
+    REQUIRE(opened.has_value());
+    store = std::move(*opened);
+  } else {
+    store::MemoryStoreOptions memory;
+    memory.fault = [this](const port::Transaction& txn) { return fault ? fault(txn) : std::nullopt; };
+    store = store::make_memory_store(*crypto, std::move(memory));
+  }
   engine::Options o;
   o.master_key = std::string(32, 'k');
-  o.connectors.emplace("none", std::make_shared<NoApp>());
+  o.connectors = no_app();
   auto made = engine::Engine::create({executor, clock, random, *store, *http, *crypto}, std::move(o));
   REQUIRE(made.has_value());
   engine = std::move(*made);
@@ -83,6 +110,10 @@ ScimWorld::ScimWorld(const std::string& idp, json::object settings, json::object
 ScimWorld::~ScimWorld() {
   engine->close(std::chrono::seconds(1), [](Result<void>) {});
   executor.run_for(std::chrono::seconds(2));
+  scim.reset();
+  engine.reset();
+  store.reset();
+  if (!directory.empty()) std::filesystem::remove_all(directory);
 }
 
 ScimClient ScimWorld::integrate(const std::string& idp, json::object settings, json::object policy) {

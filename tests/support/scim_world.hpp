@@ -42,9 +42,14 @@ struct ScimClient {
   engine::Context context;
 };
 
+/// An app of which only the name is needed, under "none": nothing is done to accounts here.
+[[nodiscard]] port::ConnectorKinds no_app();
+/// Every exchange fails.
+[[nodiscard]] std::unique_ptr<port::HttpTransport> no_http();
+
 struct ScimWorld {
   explicit ScimWorld(const std::string& idp = "generic", json::object settings = {}, json::object policy = {},
-                     service::ScimOptions options = {});
+                     service::ScimOptions options = {}, bool sqlite = false);
   ~ScimWorld();
   ScimWorld(const ScimWorld&) = delete;
   ScimWorld& operator=(const ScimWorld&) = delete;
@@ -77,8 +82,9 @@ struct ScimWorld {
   runtime::VirtualExecutor executor{clock};
   runtime::SeededRandom random{7};
   std::unique_ptr<port::Crypto> crypto = crypto::make_crypto();
-  std::unique_ptr<port::HttpTransport> http;
+  std::unique_ptr<port::HttpTransport> http = no_http();
   std::unique_ptr<port::Store> store;
+  std::string directory;  ///< of the SQLite store, removed at the end; empty: the store is in memory
   /// Asked before each commit; see MemoryStoreOptions::fault.
   std::function<std::optional<store::CommitFault>(const port::Transaction&)> fault;
   std::unique_ptr<engine::Engine> engine;
