@@ -1,0 +1,185 @@
+// How the SCIM connector finds, reads and lists accounts.
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <deprov/json_schema.hpp>
+#include <mutex>
+#include <set>
+#include "scim_app.hpp"
+
+using namespace std::chrono_literals;
+using namespace deprov::test;
+using deprov::connector::Effect;
+using deprov::connector::Verification;
+
+TEST_CASE("[R12] scim: an account is found by exactly its externalId, its userName, then its e-mail") {
+  Bench b;
+  std::vector<std::string> by_external;
+  std::vector<std::string> by_name;
+  std::vector<std::string> by_email;
+  const TestServer s([&](const ServerRequest& r) {
+    const auto has = [&](const char* text) { return r.target.find(text) != std::string::npos; };
+    const auto& users = has("externalId") ? by_external : has("userName") ? by_name : by_email;
+    return respond_json(200, page(users, users.size()));
+  });
+  const auto c = open(b, config_for(s));
+  auto call = make_call(Operation::find);
+  call.match = {"x\"1", "ann@Example.com", {"a@example.com", "b@example.com"}};
+
+  SECTION("by externalId, with the value quoted") {
+    by_external = {user("1", "ann", "x\"1")};
+    const auto r = Bench::call(*c, call);
+    check_outcome(r, Outcome::ok);
+    CHECK(r.accounts.at(0).id == "1");
+    REQUIRE(s.requests().size() == 1);
+    CHECK(s.requests()[0].target ==
+          "/scim/v2/Users?filter=externalId%20eq%20%22x%5C%221%22&startIndex=1&count=100");
+  }
+  SECTION("the app's externalId compares letters, so its answer is no match") {
+    by_external = {user("1", "other", "X\"1")};
+    by_name = {user("2", "ANN@example.com")};
+    const auto r = Bench::call(*c, call);
+    check_outcome(r, Outcome::ok);
+    REQUIRE(r.accounts.size() == 1);
+    CHECK(r.accounts[0].id == "2");
+  }
+  SECTION("by one of the e-mails") {
+    by_email = {user("3", "someone", "", "B@example.com")};
+    const auto r = Bench::call(*c, call);
+    check_outcome(r, Outcome::ok);
+    CHECK(r.accounts.at(0).id == "3");
+    CHECK(s.requests().size() == 4);
+  }
+  SECTION("e-mails that lead to two accounts") {
+    by_email = {user("3", "one", "", "a@example.com"), user("4", "two", "", "b@example.com")};
+    const auto r = Bench::call(*c, call);
+    check_outcome(r, Outcome::ambiguous);
+    CHECK(r.accounts.size() == 2);
+  }
+  SECTION("two with one externalId") {
+    by_external = {user("1", "a", "x\"1"), user("2", "b", "x\"1")};
+    const auto r = Bench::call(*c, call);
+    check_outcome(r, Outcome::ambiguous);
+    CHECK(r.accounts.size() == 2);
+    CHECK(s.requests().size() == 1);
+  }
+  SECTION("nobody") {
+    by_name = {user("2", "ann@example.com.evil")};
+    check_outcome(Bench::call(*c, call), Outcome::not_found);
+  }
+  SECTION("nothing to look for") {
+    call.match = {};
+    check_outcome(Bench::call(*c, call), Outcome::invalid_request);
+    CHECK(s.requests().empty());
+  }
+}
+
+TEST_CASE("scim: an app that cannot search, or ignores the filter, is not taken for one without the account") {
+  Bench b;
+  auto call = make_call(Operation::find);
+  call.match = {"x1", "ann", {}};
+  SECTION("one key cannot be searched: the next is used") {
+    const TestServer s([](const ServerRequest& r) {
+      if (r.target.find("externalId") != std::string::npos) return respond_json(400, error(400, "invalidFilter"));
+      return respond_json(200, page({user("2", "ann")}, 1));
+    });
+    const auto r = Bench::call(*open(b, config_for(s)), call);
+    check_outcome(r, Outcome::ok);
+    CHECK(r.accounts.at(0).id == "2");
+  }
+  SECTION("none can") {
+    const TestServer s([](const ServerRequest&) { return respond_json(400, error(400, "invalidFilter")); });
+    check_outcome(Bench::call(*open(b, config_for(s)), call), Outcome::unsupported);
+  }
+  SECTION("the filter is ignored, and the account is on the second page") {
+    const TestServer s([](const ServerRequest& r) {
+      if (r.target.find("startIndex=1&") != std::string::npos)
+        return respond_json(200, page({user("1", "a"), user("2", "b")}, 3));
+      return respond_json(200, page({user("3", "ann", "x1")}, 3, 3));
+    });
+    const auto r = Bench::call(*open(b, config_for(s)), call);
+    check_outcome(r, Outcome::ok);
+    CHECK(r.accounts.at(0).id == "3");
+  }
+  SECTION("the filter is ignored, and there are too many") {
+    const TestServer s([](const ServerRequest& r) {
+      const auto at = r.target.find("startIndex=");
+      const auto start = static_cast<std::size_t>(std::atoi(r.target.c_str() + at + 11));
+      std::vector<std::string> users;
+      for (std::size_t i = 0; i < 100; ++i)
+        users.push_back(user(std::to_string(start + i), "u" + std::to_string(start + i)));
+      return respond_json(200, page(users, 1'000'000, start));
+    });
+    check_outcome(Bench::call(*open(b, config_for(s)), call), Outcome::unsupported);
+    CHECK(s.requests().size() == 10);
+  }
+  SECTION("Users itself is not there") {
+    const TestServer s([](const ServerRequest&) { return respond(404); });
+    check_outcome(Bench::call(*open(b, config_for(s)), call), Outcome::protocol);
+  }
+  SECTION("an empty page that is not the end") {
+    const TestServer s([](const ServerRequest&) { return respond_json(200, page({}, 5)); });
+    check_outcome(Bench::call(*open(b, config_for(s)), call), Outcome::protocol);
+  }
+}
+
+TEST_CASE("scim: read shows the account as the app shows it") {
+  Bench b;
+  const auto read = [&](const std::string& body) {
+    return outcome_of(b, Operation::read, respond_json(200, body));
+  };
+  const auto r = read(user_42);
+  check_outcome(r, Outcome::ok);
+  const auto& a = r.accounts.at(0);
+  CHECK(a.id == "42");
+  CHECK(a.external_id == "x-42");
+  CHECK(a.user_name == "Ann@Example.com");
+  CHECK(a.emails == std::vector<std::string>{"ann@example.com"});
+  CHECK(a.groups == std::vector<std::string>{"g1", "g2"});
+  CHECK(a.active == true);
+  CHECK(read(R"({"ID":42,"Active":"False"})").accounts.at(0).active == false);
+  CHECK_FALSE(read(R"({"id":"42"})").accounts.at(0).active.has_value());
+  check_outcome(read(R"({"id":"43"})"), Outcome::protocol);
+  check_outcome(read(R"({"userName":"ann"})"), Outcome::protocol);
+}
+
+TEST_CASE("[R6] scim: list goes page by page to the end, and a page that is not what was asked for is none") {
+  Bench b;
+  const TestServer s([](const ServerRequest& r) {
+    const auto at = r.target.find("startIndex=");
+    const auto start = static_cast<std::size_t>(std::atoi(r.target.c_str() + at + 11));
+    std::vector<std::string> users;
+    for (auto i = start; i < start + 3 && i <= 7; ++i)
+      users.push_back(user(std::to_string(i), "u" + std::to_string(i)));
+    return respond_json(200, page(users, 7, start));
+  });
+  const auto c = open(b, config_for(s));
+  auto call = make_call(Operation::list);
+  std::set<std::string> ids;
+  do {
+    const auto r = Bench::call(*c, call);
+    check_outcome(r, Outcome::ok);
+    for (const auto& a : r.accounts) ids.insert(a.id);
+    call.cursor = r.next_cursor;
+  } while (!call.cursor.empty());
+  CHECK(ids.size() == 7);
+  CHECK(s.requests().size() == 3);
+  for (const std::string cursor : {"0", "-1", "x", "1x", "99999999999999999999"}) {
+    call.cursor = cursor;
+    check_outcome(Bench::call(*c, call), Outcome::invalid_request);
+  }
+
+  const TestServer same([](const ServerRequest&) { return respond_json(200, page({user("1", "a")}, 7, 1)); });
+  const auto stuck = open(b, config_for(same));
+  call.cursor.clear();
+  check_outcome(Bench::call(*stuck, call), Outcome::ok);
+  call.cursor = "2";
+  check_outcome(Bench::call(*stuck, call), Outcome::protocol);
+
+  const TestServer none(
+      [](const ServerRequest&) { return respond_json(200, R"({"schemas":[],"totalResults":0})"); });
+  call.cursor.clear();
+  const auto empty = Bench::call(*open(b, config_for(none)), call);
+  check_outcome(empty, Outcome::ok);
+  CHECK(empty.accounts.empty());
+  CHECK(empty.next_cursor.empty());
+}
