@@ -1,5 +1,6 @@
 #pragma once
 #include <boost/json/parse.hpp>
+#include <charconv>
 #include <deprov/scim/filter.hpp>
 #include <deprov/scim/impl/fold.ipp>
 #include <utility>
@@ -182,7 +183,13 @@ class FilterParser {
     if (!token.empty() && (is_digit(token.front()) || token.front() == '-')) {
       boost::system::error_code ec;
       auto number = json::parse(token, ec);
-      if (!ec && number.is_number()) return number;
+      if (!ec && number.is_number()) {
+        if (auto* d = number.if_double()) {  // Boost.JSON rounds the last digit otherwise than it prints it
+          const auto r = std::from_chars(token.data(), token.data() + token.size(), *d);
+          if (r.ec != std::errc()) return fail("the number is out of range");
+        }
+        return number;
+      }
     }
     at_ = start;
     return fail("expected a JSON string, number, true, false or null", "put strings in double quotes");

@@ -29,11 +29,12 @@ inline Result<std::string> percent_decode(std::string_view text) {
         return Error(Errc::invalid_value, "a % is not followed by two hexadecimal digits",
                      "query, \"" + std::string(text.substr(0, 100)) + "\"");
       const char c = static_cast<char>(high * 16 + low);
-      if (c == '\0') return Error(Errc::invalid_value, "it holds the character U+0000", "query");
       out.push_back(c);
       i += 2;
     }
   }
+  if (out.find('\0') != std::string::npos)
+    return Error(Errc::invalid_value, "it holds the character U+0000", "query");
   if (!valid_utf8(out)) return Error(Errc::invalid_value, "it is not UTF-8", "query");
   return out;
 }

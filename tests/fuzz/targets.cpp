@@ -1,0 +1,218 @@
+#include "targets.hpp"
+#include <algorithm>
+#include <array>
+#include <boost/json/parse.hpp>
+#include <deprov/idp/dialect.hpp>
+#include <deprov/scim/match.hpp>
+#include <deprov/scim/patch.hpp>
+#include <deprov/scim/path.hpp>
+#include <deprov/scim/projection.hpp>
+#include <deprov/scim/query.hpp>
+#include <deprov/scim/resource.hpp>
+
+namespace deprov::fuzz {
+
+namespace {
+
+namespace json = boost::json;
+
+const scim::TypeDef& user() { return *scim::SchemaRegistry::builtin().type("User"); }
+const scim::TypeDef& group() { return *scim::SchemaRegistry::builtin().type("Group"); }
+
+const json::object& sample() {
+  static const json::object document = json::parse(R"({
+    "schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],
+    "id":"2819c223","externalId":"701984","userName":"bjensen","name":{"givenName":"Barbara","familyName":"Jensen"},
+    "displayName":"Babs","active":true,"title":"VP",
+    "emails":[{"value":"b@x.com","type":"work","primary":true},{"value":"h@x.com","type":"home"}],
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"Tour","manager":{"value":"26118915"}},
+    "meta":{"resourceType":"User","created":"2010-01-23T04:56:22Z","lastModified":"2011-05-13T04:42:34Z"}})")
+                                           .as_object();
+  return document;
+}
+const json::object& sample_group() {
+  static const json::object document =
+      json::parse(R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"id":"g","displayName":"Staff"})")
+          .as_object();
+  return document;
+}
+
+bool holds_double(const json::value& v) {
+  if (const auto* a = v.if_array()) return std::any_of(a->begin(), a->end(), holds_double);
+  if (const auto* o = v.if_object())
+    return std::any_of(o->begin(), o->end(), [](const auto& m) { return holds_double(m.value()); });
+  return v.is_double();
+}
+
+std::string json_text(std::string_view input) {
+  const auto v = scim::parse_json(input);
+  if (!v) return {};
+  const auto again = scim::parse_json(json::serialize(*v));
+  if (!again) return "what was printed does not parse: " + again.error().message();
+  if (holds_double(*v)) return {};  // Boost.JSON rounds the last digit otherwise than it prints it
+  if (*again != *v) return "what was printed parses to another value";
+  return {};
+}
+
+/// A stored document is its own normal form.
+std::string check_stored(const json::object& document, const scim::TypeDef& type) {
+  json::object body = document;
+  body.erase("id");
+  body.erase("meta");
+  const json::value expected = body;
+  const auto again = scim::normalize(json::value(body), type, scim::Leniency::strict);
+  if (!again)
+    return "a stored document is refused: " + again.error().message() + " in " + json::serialize(expected);
+  if (json::value(again->value) != expected)
+    return "a stored document is no normal form: " + json::serialize(expected);
+  return {};
+}
+
+std::string resource(std::string_view input) {
+  auto v = scim::parse_json(input);
+  if (!v) return {};
+  for (const auto* type : {&user(), &group()}) {
+    idp::RawRequest raw;
+    raw.method = idp::Method::put;
+    raw.type = type;
+    raw.body = *v;
+    auto normal = idp::normalize(*idp::find_dialect("generic"), std::move(raw));
+    if (!normal) continue;
+    auto again = normal->body;
+    auto document = scim::normalize(std::move(normal->body), *type, normal->leniency);
+    if (!document) continue;
+    if (auto wrong = check_stored(document->value, *type); !wrong.empty()) return wrong;
+    if (document->value.contains("password")) return "a password was kept";
+    const auto shown = scim::Projection(*type).apply(document->value);
+    if (shown.size() > document->value.size()) return "a projection shows more than there is";
+    if (type != &user()) continue;
+    const auto replaced = scim::replace(sample(), std::move(again), *type, {normal->leniency, {"active"}});
+    if (!replaced) return "a body that makes a resource does not replace one: " + replaced.error().message();
+    if (replaced->document.value.at("id") != sample().at("id")) return "a PUT changed the id";
+  }
+  return {};
+}
+
+std::string filter(std::string_view input) {
+  const auto f = scim::parse_filter(input);
+  if (!f) return {};
+  const auto text = scim::to_string(*f);
+  scim::Limits roomy;  // escapes can make the printed form longer
+  roomy.max_filter_length = 1U << 20U;
+  const auto again = scim::parse_filter(text, roomy);
+  if (!again) return "what was printed does not parse: " + text;
+  if (!(*again == *f)) return "what was printed parses to another filter: " + text;
+  const auto m = scim::Matcher::compile(*f, user());
+  if (!m) return {};
+  const bool whole = (*m)(sample());
+  scim::Filter inverse;
+  inverse.kind = scim::Filter::Kind::negate;
+  inverse.operands.push_back(*f);
+  if (scim::Matcher::compile(inverse, user()).value()(sample()) == whole)
+    return "a filter and its negation agree: " + text;
+  const auto term = scim::indexable(*f);
+  if (!term || term->field == scim::IndexedField::member || term->field == scim::IndexedField::group) return {};
+  static constexpr std::array<std::string_view, 8> names = {
+      "id", "externalId", "userName", "emails.value", "displayName", "", "", "meta.lastModified"};
+  scim::Filter indexed;
+  indexed.kind = scim::Filter::Kind::compare;
+  indexed.op = term->op;
+  indexed.attr = scim::parse_attr_path(names.at(static_cast<std::size_t>(term->field))).value();
+  indexed.value = term->value;
+  bool both = scim::matches(indexed, sample(), user()).value();
+  if (both && term->rest) both = scim::matches(*term->rest, sample(), user()).value();
+  if (both != whole) return "the index and the rest disagree with the filter: " + text;
+  return {};
+}
+
+std::string path(std::string_view input) {
+  const auto p = scim::parse_path(input);
+  if (!p) return {};
+  scim::Limits roomy;
+  roomy.max_filter_length = 1U << 20U;
+  const auto again = scim::parse_path(scim::to_string(*p), roomy);
+  if (!again || !(*again == *p)) return "what was printed parses to something else: " + scim::to_string(*p);
+  return {};
+}
+
+std::string patch(std::string_view input) {
+  auto v = scim::parse_json(input);
+  if (!v) return {};
+  for (const auto* type : {&user(), &group()}) {
+    const json::object& before = type == &user() ? sample() : sample_group();
+    for (const auto& dialect : idp::dialects()) {
+      idp::RawRequest raw;
+      raw.method = idp::Method::patch;
+      raw.type = type;
+      raw.body = *v;
+      auto normal = idp::normalize(dialect, std::move(raw));
+      if (!normal) continue;
+      auto request = scim::parse_patch(std::move(normal->body));
+      if (!request) continue;
+      json::object after = before;
+      const auto r = scim::apply(std::move(*request), after, *type, normal->patch_options);
+      const bool same = json::value(after) == json::value(before);
+      if (!r) {
+        if (!same) return "a failed PATCH left traces: " + json::serialize(after);
+        continue;
+      }
+      if (r->changed == same)
+        return "a PATCH does not know whether it changed anything: " + json::serialize(after);
+      if (r->changes.empty() == r->changed) return "the list of changes is wrong";
+      for (const auto* kept : {"id", "meta"})
+        if (before.contains(kept) && after.at(kept) != before.at(kept)) return "a PATCH changed what is read-only";
+      if (auto wrong = check_stored(after, *type); !wrong.empty()) return wrong;
+      for (const auto& step : r->members) {
+        using Kind = scim::MemberOp::Kind;
+        const bool by_filter = step.kind == Kind::remove_where || step.kind == Kind::replace_where;
+        if (by_filter != step.filter.has_value()) return "a step by filter without its filter";
+      }
+    }
+  }
+  return {};
+}
+
+std::string query(std::string_view input) {
+  const auto direct = scim::parse_query(input);
+  idp::RawRequest raw;
+  raw.type = &user();
+  raw.query = input;
+  const auto normal = idp::normalize(*idp::find_dialect("generic"), std::move(raw));
+  if (!normal) return "a query made the dialect fail";
+  const auto helped = scim::parse_query(normal->query);
+  if (direct.has_value() && !helped.has_value()) return "the dialect broke a query: " + normal->query;
+  if (direct && (direct->count != helped->count || direct->attributes != helped->attributes))
+    return "the dialect changed more than the filter: " + normal->query;
+  return {};
+}
+
+}  // namespace
+
+std::span<const Target> targets() {
+  static constexpr std::array<Target, 6> all = {{{"json", json_text},
+                                                 {"resource", resource},
+                                                 {"filter", filter},
+                                                 {"path", path},
+                                                 {"patch", patch},
+                                                 {"query", query}}};
+  return all;
+}
+
+}  // namespace deprov::fuzz
+
+// For libFuzzer: clang++ -fsanitize=fuzzer,address -DDEPROV_FUZZ_TARGET='"patch"' ...
+#if defined(DEPROV_FUZZ_TARGET)
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  for (const auto& t : deprov::fuzz::targets()) {
+    if (t.name != DEPROV_FUZZ_TARGET) continue;
+    const auto wrong = t.run({reinterpret_cast<const char*>(data), size});
+    if (wrong.empty()) continue;
+    std::fprintf(stderr, "%s\n", wrong.c_str());
+    std::abort();
+  }
+  return 0;
+}
+#endif
