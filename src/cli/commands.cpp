@@ -112,6 +112,7 @@ int run(int argc, char** argv) {
   add_subject_commands(program, session);
   add_job_commands(program, session);
   add_activity_command(program, session);
+  add_demo_command(program, session);
   add_about_commands(program, session);
   try {
     program.parse(argc, argv);

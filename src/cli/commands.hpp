@@ -49,6 +49,7 @@ void add_principal_commands(CLI::App& program, Session& session);
 void add_subject_commands(CLI::App& program, Session& session);
 void add_job_commands(CLI::App& program, Session& session);
 void add_activity_command(CLI::App& program, Session& session);
+void add_demo_command(CLI::App& program, Session& session);
 
 /// The whole program.
 int run(int argc, char** argv);
