@@ -1,0 +1,231 @@
+#include <sys/stat.h>
+#include <csignal>
+#include "program.hpp"
+
+using deprov::test::cli::run;
+using deprov::test::cli::Scratch;
+using deprov::test::cli::Serving;
+using deprov::test::cli::slurp;
+namespace json = boost::json;
+
+namespace {
+
+/// A data directory with an owner.
+struct Home : Scratch {
+  std::string data = path + "/data";
+  std::string token;
+  Home() {
+    const auto made = run(*this, "init --data '" + data + "' --json");
+    INFO(made.err);
+    REQUIRE(made.code == 0);
+    token = made.text("owner_token");
+  }
+  [[nodiscard]] std::string local() const { return " --data '" + data + "' "; }
+};
+
+std::string curl(const Scratch& s, const std::string& arguments) {
+  (void)std::system(("curl -s --max-time 10 " + arguments + " >'" + s.path + "/.curl'").c_str());
+  return slurp(s.path + "/.curl");
+}
+
+}  // namespace
+
+TEST_CASE("init makes a directory that only its owner can read, once") {
+  const Home home;
+  CHECK(home.token.size() > 40);
+  struct stat s {};
+  REQUIRE(::stat((home.data + "/master.key").c_str(), &s) == 0);
+  CHECK((s.st_mode & 0777) == 0600);
+  CHECK(s.st_size == 32);
+  const auto again = run(home, "init --json --data '" + home.data + "'");
+  CHECK(again.code == 4);
+  CHECK(again.out.empty());
+  CHECK(json::parse(again.err).at("error").at("code") == "conflict");
+  CHECK(run(home, "init --data /proc/nowhere").code == 1);
+}
+
+TEST_CASE("wrong usage is exit code 2, and help and version are 0") {
+  const Scratch s;
+  CHECK(run(s, "").code == 2);
+  CHECK(run(s, "frobnicate").code == 2);
+  CHECK(run(s, "integration").code == 2);
+  CHECK(run(s, "integration list").code == 2);
+  CHECK(run(s, "integration list --server example.com --token x").code == 2);
+  CHECK(run(s, "integration list --server http://127.0.0.1:1").code == 2);
+  CHECK(run(s, "principal add --name x --role emperor --data " + s.path).code == 2);
+  CHECK(run(s, "serve").code == 2);
+  CHECK(run(s, "--help").code == 0);
+  CHECK(run(s, "--help").out.find("5  the data directory is in use") != std::string::npos);
+  CHECK(run(s, "version").out.rfind("deprov ", 0) == 0);
+  CHECK_FALSE(run(s, "version --json").text("version").empty());
+  CHECK(run(s, "dialects --json").json().at("idps").as_array().size() >= 3);
+}
+
+TEST_CASE("a directory without a store is not found, and nothing is made in it") {
+  const Scratch s;
+  for (const std::string command : {"integration list", "serve --listen 127.0.0.1:0", "workspace list"}) {
+    const auto ran = run(s, command + " --data '" + s.path + "/none'");
+    INFO(command << ran.err);
+    CHECK(ran.code == 3);
+    CHECK(ran.err.find("deprov init") != std::string::npos);
+  }
+  CHECK_FALSE(std::filesystem::exists(s.path + "/none"));
+}
+
+TEST_CASE("integrations by hand, on a data directory") {
+  const Home home;
+  const auto made = run(home, "integration create --name crm --idp okta --connector null" + home.local());
+  INFO(made.err);
+  REQUIRE(made.code == 0);
+  CHECK(made.text("scim_base_path") == "/scim/v2/" + made.text("id"));
+  CHECK_FALSE(made.text("scim_token").empty());
+  CHECK(run(home, "integration create --name crm --idp okta --connector null" + home.local()).code == 4);
+  CHECK(run(home, "integration create --name x --idp nobody --connector null" + home.local()).code == 1);
+  CHECK(run(home, "integration create --name x --idp okta --connector none" + home.local()).code == 1);
+  const auto list = run(home, "integration list --json" + home.local());
+  CHECK(list.json().at("items").as_array().size() == 1);
+  CHECK(run(home, "integration list" + home.local()).out.find("completed") != std::string::npos);
+  CHECK(run(home, "integration show crm" + home.local()).code == 0);
+  CHECK(run(home, "integration show nope" + home.local()).code == 3);
+  CHECK(run(home, "integration check crm" + home.local()).out == "OK\n");
+  CHECK(run(home, "integration pause crm --json" + home.local()).text("state") == "paused");
+  CHECK(run(home, "integration resume crm --json" + home.local()).text("state") == "active");
+  CHECK(run(home, "integration rotate-token crm --overlap 60" + home.local()).text("scim_token") !=
+        made.text("scim_token"));
+  CHECK(run(home, "integration update crm --name sales --json" + home.local()).text("name") == "sales");
+  CHECK(run(home, "subjects list" + home.local()).code == 0);
+  CHECK(run(home, "subjects show nobody" + home.local()).code == 3);
+  CHECK(run(home, "jobs list --json" + home.local()).json().at("items").as_array().empty());
+  CHECK(run(home, "jobs show 00000000-0000-7000-8000-000000000000" + home.local()).code == 3);
+  const auto activity = run(home, "activity --json" + home.local());
+  CHECK(activity.out.find("integration.created") != std::string::npos);
+  CHECK(activity.out.find("\"actor\":\"local\"") != std::string::npos);
+  CHECK(run(home, "activity --follow" + home.local()).code == 2);
+  CHECK(run(home, "integration delete sales" + home.local()).code == 0);
+  CHECK(run(home, "integration show sales" + home.local()).code == 3);
+}
+
+TEST_CASE("bad files are refused by name, and make nothing") {
+  const Home home;
+  const auto create = "integration create --name x --idp okta --connector scim" + home.local();
+  const auto broken = home.write("broken.json", "{");
+  const auto wrong = home.write("wrong.json", R"({"base_url": "https://example.com", "tokn": "s3cret"})");
+  const auto closed = home.write("closed.json", R"({"base_url": "http://127.0.0.1:1/scim", "allow_http": true})");
+  const auto policy = home.write("policy.json", R"({"settle_ms": -1})");
+  const auto ran = run(home, create + "--config " + broken);
+  CHECK(ran.code == 1);
+  CHECK(ran.err.find("broken.json") != std::string::npos);
+  CHECK(run(home, create + "--config " + home.path + "/none.json").code == 3);
+  const auto named = run(home, create + "--config " + wrong);
+  CHECK(named.code == 1);
+  CHECK(named.err.find("config/tokn") != std::string::npos);
+  CHECK(named.err.find("s3cret") == std::string::npos);
+  const auto unreachable = run(home, create + "--config " + closed);
+  CHECK(unreachable.code == 1);
+  CHECK(unreachable.err.find("--no-check") != std::string::npos);
+  const auto refused = run(home, create + "--no-check --config " + closed + " --policy " + policy);
+  CHECK(refused.code == 1);
+  CHECK(refused.err.find("policy/settle_ms") != std::string::npos);
+  CHECK(run(home, "integration list --json" + home.local()).json().at("items").as_array().empty());
+  CHECK(run(home, create + "--no-check --config " + closed).code == 0);
+}
+
+TEST_CASE("workspaces and principals", "[R21]") {
+  const Home home;
+  const auto second = run(home, "workspace create second" + home.local());
+  REQUIRE(second.code == 0);
+  CHECK_FALSE(second.text("owner_token").empty());
+  CHECK(run(home, "workspace list --json" + home.local()).json().at("items").as_array().size() == 2);
+  // Which one is meant has to be said now.
+  CHECK(run(home, "principal list" + home.local()).code == 2);
+  const auto in_second = " --workspace second" + home.local();
+  const auto owner = run(home, "principal list --json" + in_second).json().at("items").at(0);
+  const std::string id(owner.at("id").as_string());
+  CHECK(run(home, "principal remove " + id + in_second).code == 4);
+  const auto added = run(home, "principal add ann --role owner" + in_second);
+  REQUIRE(added.code == 0);
+  CHECK(run(home, "principal remove " + id + in_second).code == 0);
+  CHECK(run(home, "principal remove " + id + in_second).code == 3);
+  CHECK(run(home, "principal list --workspace third" + home.local()).code == 3);
+}
+
+TEST_CASE("a running server: in use, remote commands, SCIM, roles, restart") {
+  Home home;
+  std::string scim, gateway;
+  {
+    Serving server(home, home.data);
+    const auto remote = " --server " + server.url + " --token " + home.token + " ";
+    const auto in_use = run(home, "integration list" + home.local());
+    CHECK(in_use.code == 5);
+    CHECK(in_use.err.find("process " + std::to_string(server.pid)) != std::string::npos);
+    CHECK(in_use.err.find("--server") != std::string::npos);
+
+    const auto made = run(home, "integration create --name crm --idp okta --connector null" + remote);
+    INFO(made.err);
+    REQUIRE(made.code == 0);
+    scim = made.text("scim_base_path");
+    gateway = made.text("scim_token");
+    const auto environment = "DEPROV_SERVER=" + server.url + " DEPROV_TOKEN=" + home.token;
+    CHECK(run(home, "integration list --json", environment).json().at("items").as_array().size() == 1);
+    CHECK(run(home, "integration list --server " + server.url + " --token wrong").code == 4);
+    CHECK(run(home, "workspace create other" + remote).code == 4);
+    const auto member = run(home, "principal add m --role member" + remote).text("token");
+    CHECK(run(home, "integration list --server " + server.url + " --token " + member).code == 4);
+    CHECK(run(home, "workspace list --server " + server.url + " --token " + member).code == 0);
+
+    const auto auth = "-H 'Authorization: Bearer " + gateway + "' -H 'Content-Type: application/scim+json' ";
+    const auto user = json::parse(curl(
+        home,
+        auth + server.url + scim +
+            R"(/Users -d '{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"ann@x.org"}')"));
+    const std::string id(user.at("id").as_string());
+    CHECK(run(home, "subjects show ann@x.org" + remote).code == 0);
+    CHECK(run(home, "integration pause crm" + remote).code == 0);
+    const auto job = run(home, "subjects offboard ann@x.org --reason 'left us' --json" + remote);
+    REQUIRE(job.code == 0);
+    CHECK(run(home, "subjects offboard ann@x.org --reason again" + remote).code == 4);
+    CHECK(run(home, "integration delete crm" + remote).code == 4);
+    CHECK(run(home, "jobs show " + job.text("job") + remote).out.find("disable") != std::string::npos);
+    CHECK(run(home, "jobs cancel " + job.text("job") + " --reason oops" + remote).code == 0);
+    CHECK(run(home, "jobs list --state cancelled --json" + remote).json().at("items").as_array().size() == 1);
+    CHECK(curl(home, server.url + "/readyz").find("ready") != std::string::npos);
+    CHECK(curl(home, server.url + "/metrics").find("deprov_server_connections") != std::string::npos);
+    CHECK(curl(home, "-N --max-time 1 -H 'Authorization: Bearer " + home.token + "' '" + server.url +
+                         "/api/v1/activity?follow'")
+              .find("event: activity") != std::string::npos);
+    server.stop(SIGKILL);
+  }
+  {
+    // What was acknowledged before the kill is there after it.
+    Serving server(home, home.data);
+    const auto remote = " --server " + server.url + " --token " + home.token + " ";
+    CHECK(run(home, "subjects show ann@x.org --json" + remote).code == 0);
+    CHECK(run(home, "integration resume crm" + remote).code == 0);
+    server.stop(SIGINT);
+    const auto refused = run(home, "integration list" + remote);
+    CHECK(refused.code == 1);
+    CHECK(refused.err.find("does not answer") != std::string::npos);
+  }
+  CHECK(run(home, "integration list" + home.local()).code == 0);
+}
+
+TEST_CASE("TLS: a certificate that does not fit is refused, and one alone is wrong usage") {
+  const Home home;
+  const auto pem = home.write("cert.pem", "nothing");
+  CHECK(run(home, "serve --listen 127.0.0.1:0 --tls-cert " + pem + home.local()).code == 2);
+  CHECK(run(home, "serve --listen 127.0.0.1:0 --tls-key " + pem + " --tls-cert " + pem + home.local()).code == 1);
+  CHECK(run(home, "serve --listen nonsense" + home.local()).code == 2);
+}
+
+TEST_CASE("the demo finds the app as it has to be") {
+  const Scratch s;
+  const auto ran = run(s, "demo --json", "TMPDIR='" + s.path + "'");
+  INFO(ran.out << ran.err);
+  REQUIRE(ran.code == 0);
+  CHECK(ran.json().at("ok") == true);
+  CHECK(ran.json().at("people").as_array().size() == 8);
+  CHECK(ran.json().at("app").at("crm").at("inactive") == 1);
+  CHECK(ran.json().at("app").at("wiki").at("inactive") == 6);
+  for (const auto& entry : std::filesystem::directory_iterator(s.path))
+    CHECK(entry.path().filename().string().rfind("deprov-demo", 0) != 0);
+}
