@@ -1,4 +1,5 @@
 #include "server/connection.hpp"
+#include <fcntl.h>
 #include <array>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
@@ -18,6 +19,9 @@ constexpr Millis linger_when_stopping{200};
 constexpr int steps_in_a_row = 64;  // then other connections have their turn
 
 constexpr auto relaxed = std::memory_order_relaxed;
+
+/// A process that is started meanwhile would otherwise hold the connection open.
+bool keep_from_children(int descriptor) { return ::fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0; }
 
 MonoTime mono_now() { return {std::chrono::duration_cast<Duration>(Clock::now().time_since_epoch()).count()}; }
 }  // namespace
@@ -64,7 +68,9 @@ void Connection::start() {
   peer_ = address.to_string();
   socket_.non_blocking(true, error);
   if (!error) socket_.set_option(tcp::no_delay(true), error);
-  if (error) return close();
+  // A client whose machine died is noticed in the end, even where only events would be sent to it.
+  if (!error) socket_.set_option(asio::socket_base::keep_alive(true), error);
+  if (error || !keep_from_children(socket_.native_handle())) return close();
   if (rejected_) {
     if (shared.tls) return close();
     return refuse(503, "the server has as many connections as it takes, " +

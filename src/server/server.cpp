@@ -1,5 +1,7 @@
 #include "deprov/server/server.hpp"
+#include <fcntl.h>
 #include <boost/asio/post.hpp>
+#include <cerrno>
 #include <charconv>
 #include <deprov/runtime/event_thread.hpp>
 #include <future>
@@ -88,6 +90,8 @@ struct Server::Impl {
     const tcp::endpoint at = found.begin()->endpoint();
     acceptor->open(at.protocol(), error);
     if (!error) acceptor->set_option(asio::socket_base::reuse_address(true), error);
+    if (!error && ::fcntl(acceptor->native_handle(), F_SETFD, FD_CLOEXEC) != 0)
+      error.assign(errno, boost::system::system_category());
     if (!error) acceptor->bind(at, error);
     if (error == asio::error::address_in_use)
       return Error(Errc::io, "the port is taken by another program", where, "choose another, or 0 for any");

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <deprov/server/server.hpp>
 #include <future>
 #include <vector>
@@ -470,6 +471,24 @@ TEST_CASE("a responder outlives connection and server harmlessly", "[server]") {
     server.reset();
     one->respond(Response{});
   }
+}
+
+TEST_CASE("no descriptor of the server gets into other programs", "[server]") {
+  const auto inherited = [] {
+    std::size_t n = 0;
+    for (int fd = 0; fd < 256; ++fd) {
+      const int flags = ::fcntl(fd, F_GETFD);
+      n += flags >= 0 && (flags & FD_CLOEXEC) == 0 ? 1U : 0U;
+    }
+    return n;
+  };
+  Immediate handler(echo);
+  const auto before = inherited();
+  auto server = started(local(), handler);
+  RawClient client(server->port());
+  REQUIRE(client.send(get_request("/")));
+  CHECK(client.response().status == 200);
+  CHECK(inherited() == before);
 }
 
 TEST_CASE("addresses to listen at", "[server]") {
