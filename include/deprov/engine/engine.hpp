@@ -61,12 +61,12 @@ struct Applied {
 };
 
 struct CreateIntegration {
-  std::string name;
-  std::string idp;
-  std::string connector;
-  json::object config;  ///< secrets in clear
-  json::object policy;
-  json::object settings;
+  std::string name{};
+  std::string idp{};
+  std::string connector{};
+  json::object config{};  ///< secrets in clear
+  json::object policy{};
+  json::object settings{};
   bool check = true;  ///< ask the app whether the connection works
 };
 struct CreatedIntegration {

@@ -12,13 +12,13 @@
 namespace deprov {
 
 struct InstanceOptions {
-  std::string directory;            ///< holds the store and, unless `key_file` says otherwise, the master key
-  bool create = true;               ///< false: a directory without a store is `not_found`
-  bool background = true;           ///< false: jobs are left alone; for looking and managing only
-  std::string key_file;             ///< 32 bytes; empty: `master.key` in the directory, made when absent
-  port::ConnectorKinds connectors;  ///< besides those that deprov brings
-  service::ScimOptions scim;
-  std::function<std::string()> more_metrics;  ///< text that `/metrics` shows besides
+  std::string directory{};            ///< holds the store and, unless `key_file` says otherwise, the master key
+  bool create = true;                 ///< false: a directory without a store is `not_found`
+  bool background = true;             ///< false: jobs are left alone; for looking and managing only
+  std::string key_file{};             ///< 32 bytes; empty: `master.key` in the directory, made when absent
+  port::ConnectorKinds connectors{};  ///< besides those that deprov brings
+  service::ScimOptions scim{};
+  std::function<std::string()> more_metrics{};  ///< text that `/metrics` shows besides
 };
 
 /// An engine with its own executor thread, SQLite store, libcurl transport and OpenSSL. Products that want other

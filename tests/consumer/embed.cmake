@@ -1,0 +1,12 @@
+# Runs the program that the README shows in a fresh directory, and compares the README with its source.
+file(REMOVE_RECURSE "${DIRECTORY}")
+execute_process(COMMAND "${PROGRAM}" "${DIRECTORY}" RESULT_VARIABLE status OUTPUT_VARIABLE output)
+if(NOT status EQUAL 0 OR NOT output MATCHES "^200 .*ListResponse")
+  message(FATAL_ERROR "the example ended with ${status} and printed: ${output}")
+endif()
+file(READ "${SOURCE}/tests/consumer/embed.cpp" source)
+file(READ "${SOURCE}/README.md" readme)
+string(FIND "${readme}" "${source}" at)
+if(at EQUAL -1)
+  message(FATAL_ERROR "README.md does not show tests/consumer/embed.cpp as it is")
+endif()
