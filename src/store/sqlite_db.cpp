@@ -93,7 +93,7 @@ Result<void> Connection::run(Q query) {
 bool Connection::in_transaction() const noexcept { return sqlite3_get_autocommit(db_) == 0; }
 std::int64_t Connection::last_rowid() const noexcept { return sqlite3_last_insert_rowid(db_); }
 std::uint64_t Connection::rows_written() const noexcept {
-  return static_cast<std::uint64_t>(sqlite3_total_changes(db_));
+  return static_cast<std::uint64_t>(sqlite3_total_changes64(db_));
 }
 
 sqlite3_stmt* Connection::prepared(Q query) {
