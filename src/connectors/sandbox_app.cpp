@@ -42,7 +42,15 @@ std::string lower(std::string_view s) {
 }
 
 Result<json::object> parse_line(std::string_view line) {
-  DEPROV_TRY(value, scim::parse_json(line));
+  auto parsed = scim::parse_json(line);
+  if (!parsed) {
+    // The parser calls it line 1; the caller knows better.
+    const auto& where = parsed.error().where();
+    const auto column = where.find("column");
+    return bad_line("is not JSON: " + parsed.error().detail() +
+                    (column == std::string::npos ? std::string{} : ", at " + where.substr(column)));
+  }
+  auto& value = *parsed;
   if (!value.is_object()) return bad_line("is not a JSON object");
   return std::move(value.get_object());
 }

@@ -1,14 +1,8 @@
-#include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
-#include <deprov/json_schema.hpp>
-#include <mutex>
-#include <set>
-#include "scim_app.hpp"
+#include "scim_fixture.hpp"
 
 using namespace std::chrono_literals;
 using namespace deprov::test;
 using deprov::connector::Effect;
-using deprov::connector::Verification;
 
 TEST_CASE("scim: disable is one PATCH with the credential, the form of RFC 7644 and what was observed") {
   Bench b;
@@ -226,29 +220,24 @@ TEST_CASE("scim: a detail shows the app's words, no secret and no control charac
   CHECK(redirect.detail.find("https://new.example.com/scim;") != std::string::npos);
 }
 
-TEST_CASE("scim: check tells reachability, credential and sight apart") {
+TEST_CASE("scim: read shows the account as the app shows it") {
   Bench b;
-  const auto check = [&](const Answer& config, const Answer& users) {
-    const TestServer s([&](const ServerRequest& r) {
-      return r.target.find("ServiceProviderConfig") != std::string::npos ? config : users;
-    });
-    return Bench::call(*open(b, config_for(s)), make_call(Operation::check));
+  const auto read = [&](const std::string& body) {
+    return outcome_of(b, Operation::read, respond_json(200, body));
   };
-  const auto spc = respond_json(200, R"({"patch":{"supported":true}})");
-  auto r = check(spc, respond_json(200, page({user("1", "a")}, 25)));
+  const auto r = read(user_42);
   check_outcome(r, Outcome::ok);
-  CHECK(r.accounts.size() == 1);
-  CHECK(r.detail.find("sees 25 accounts") != std::string::npos);
-  r = check(spc, respond_json(200, page({}, 0)));
-  check_outcome(r, Outcome::ok);
-  CHECK(r.accounts.empty());
-  CHECK(r.detail.find("sees no account") != std::string::npos);
-  check_outcome(check(respond(404), respond_json(200, page({user("1", "a")}, 1))), Outcome::ok);
-  check_outcome(check(spc, respond(401)), Outcome::auth_failed);
-  check_outcome(check(spc, respond(403)), Outcome::permission_denied);
-  check_outcome(check(respond(404), respond(404)), Outcome::protocol);
-  check_outcome(check(respond(200, "<html>"), respond(200, "<html>")), Outcome::protocol);
-  check_outcome(check(close_now(), close_now()), Outcome::unavailable);
+  const auto& a = r.accounts.at(0);
+  CHECK(a.id == "42");
+  CHECK(a.external_id == "x-42");
+  CHECK(a.user_name == "Ann@Example.com");
+  CHECK(a.emails == std::vector<std::string>{"ann@example.com"});
+  CHECK(a.groups == std::vector<std::string>{"g1", "g2"});
+  CHECK(a.active == true);
+  CHECK(read(R"({"ID":42,"Active":"False"})").accounts.at(0).active == false);
+  CHECK_FALSE(read(R"({"id":"42"})").accounts.at(0).active.has_value());
+  check_outcome(read(R"({"id":"43"})"), Outcome::protocol);
+  check_outcome(read(R"({"userName":"ann"})"), Outcome::protocol);
 }
 
 TEST_CASE("scim: an app that says it has no PATCH is asked by PUT from the first time on") {
@@ -278,73 +267,6 @@ TEST_CASE("scim: delete") {
   CHECK(s.requests().at(0).method == "DELETE");
   call.account_id = "43";
   check_outcome(Bench::call(*c, call), Outcome::not_found);
-}
-
-TEST_CASE("scim: groups are left by filter, or by the array form where the app wants that") {
-  Bench b;
-  auto call = make_call(Operation::revoke_entitlement, "42");
-  call.entitlement = "g1";
-  SECTION("by filter") {
-    const TestServer s([](const ServerRequest&) { return respond(204); });
-    const auto r = Bench::call(*open(b, config_for(s)), call);
-    check_outcome(r, Outcome::ok);
-    CHECK(r.effect == Effect::done);
-    CHECK(s.requests().at(0).target == "/scim/v2/Groups/g1");
-    CHECK(json::parse(s.requests()[0].body).at("Operations").at(0) ==
-          json::parse(R"({"op":"remove","path":"members[value eq \"42\"]"})"));
-  }
-  SECTION("by array, remembered") {
-    const TestServer s([](const ServerRequest& r) {
-      return r.body.find("value eq") != std::string::npos ? respond_json(400, error(400, "invalidPath"))
-                                                          : respond(204);
-    });
-    const auto c = open(b, config_for(s));
-    check_outcome(Bench::call(*c, call), Outcome::ok);
-    check_outcome(Bench::call(*c, call), Outcome::ok);
-    REQUIRE(s.requests().size() == 3);
-    CHECK(json::parse(s.requests()[2].body).at("Operations").at(0) ==
-          json::parse(R"({"op":"remove","path":"members","value":[{"value":"42"}]})"));
-  }
-  SECTION("no member, or no such group: already") {
-    for (const auto& answer : {respond_json(400, error(400, "noTarget")), respond(404)}) {
-      const TestServer s([&](const ServerRequest&) { return answer; });
-      const auto r = Bench::call(*open(b, config_for(s)), call);
-      check_outcome(r, Outcome::ok);
-      CHECK(r.effect == Effect::already);
-      CHECK(s.requests().size() == 1);
-    }
-  }
-  SECTION("a group that is gone cannot be joined, and that is not about the account") {
-    const TestServer s(
-        [](const ServerRequest& r) { return respond(r.target.find("g1") != std::string::npos ? 204 : 404); });
-    const auto c = open(b, config_for(s));
-    call.operation = Operation::grant_entitlement;
-    check_outcome(Bench::call(*c, call), Outcome::ok);
-    CHECK(json::parse(s.requests()[0].body).at("Operations").at(0) ==
-          json::parse(R"({"op":"add","path":"members","value":[{"value":"42"}]})"));
-    call.entitlement = "g2";
-    check_outcome(Bench::call(*c, call), Outcome::invalid_request);
-  }
-  SECTION("all of them, one after the other") {
-    const TestServer s(
-        [](const ServerRequest& r) { return r.method == "GET" ? respond_json(200, user_42) : respond(204); });
-    const auto c = open(b, config_for(s));
-    check_outcome(Bench::call(*c, make_call(Operation::remove, "42")), Outcome::ok);
-    CHECK(s.requests().size() == 3);
-    const auto r = Bench::call(*c, make_call(Operation::list_entitlements, "42"));
-    CHECK(r.accounts.at(0).groups == std::vector<std::string>{"g1", "g2"});
-  }
-  SECTION("an app that shows no groups at the account is asked for the groups") {
-    const TestServer s([](const ServerRequest& r) {
-      if (r.target.find("/Users/") != std::string::npos) return respond_json(200, user("42", "ann"));
-      if (r.target.find("startIndex=1&") != std::string::npos)
-        return respond_json(200, page({R"({"id":"a"})"}, 2));
-      return respond_json(200, page({R"({"id":"b"})"}, 2, 2));
-    });
-    const auto r = Bench::call(*open(b, config_for(s)), make_call(Operation::list_entitlements, "42"));
-    check_outcome(r, Outcome::ok);
-    CHECK(r.accounts.at(0).groups == std::vector<std::string>{"a", "b"});
-  }
 }
 
 TEST_CASE("scim: what SCIM does not have is UNSUPPORTED and declared so") {

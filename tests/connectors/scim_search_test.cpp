@@ -1,15 +1,8 @@
-// How the SCIM connector finds, reads and lists accounts.
-#include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
-#include <deprov/json_schema.hpp>
-#include <mutex>
+#include <cstdlib>
 #include <set>
-#include "scim_app.hpp"
+#include "scim_fixture.hpp"
 
-using namespace std::chrono_literals;
 using namespace deprov::test;
-using deprov::connector::Effect;
-using deprov::connector::Verification;
 
 TEST_CASE("[R12] scim: an account is found by exactly its externalId, its userName, then its e-mail") {
   Bench b;
@@ -122,26 +115,6 @@ TEST_CASE("scim: an app that cannot search, or ignores the filter, is not taken 
   }
 }
 
-TEST_CASE("scim: read shows the account as the app shows it") {
-  Bench b;
-  const auto read = [&](const std::string& body) {
-    return outcome_of(b, Operation::read, respond_json(200, body));
-  };
-  const auto r = read(user_42);
-  check_outcome(r, Outcome::ok);
-  const auto& a = r.accounts.at(0);
-  CHECK(a.id == "42");
-  CHECK(a.external_id == "x-42");
-  CHECK(a.user_name == "Ann@Example.com");
-  CHECK(a.emails == std::vector<std::string>{"ann@example.com"});
-  CHECK(a.groups == std::vector<std::string>{"g1", "g2"});
-  CHECK(a.active == true);
-  CHECK(read(R"({"ID":42,"Active":"False"})").accounts.at(0).active == false);
-  CHECK_FALSE(read(R"({"id":"42"})").accounts.at(0).active.has_value());
-  check_outcome(read(R"({"id":"43"})"), Outcome::protocol);
-  check_outcome(read(R"({"userName":"ann"})"), Outcome::protocol);
-}
-
 TEST_CASE("[R6] scim: list goes page by page to the end, and a page that is not what was asked for is none") {
   Bench b;
   const TestServer s([](const ServerRequest& r) {
@@ -182,4 +155,29 @@ TEST_CASE("[R6] scim: list goes page by page to the end, and a page that is not 
   check_outcome(empty, Outcome::ok);
   CHECK(empty.accounts.empty());
   CHECK(empty.next_cursor.empty());
+}
+
+TEST_CASE("scim: check tells reachability, credential and sight apart") {
+  Bench b;
+  const auto check = [&](const Answer& config, const Answer& users) {
+    const TestServer s([&](const ServerRequest& r) {
+      return r.target.find("ServiceProviderConfig") != std::string::npos ? config : users;
+    });
+    return Bench::call(*open(b, config_for(s)), make_call(Operation::check));
+  };
+  const auto spc = respond_json(200, R"({"patch":{"supported":true}})");
+  auto r = check(spc, respond_json(200, page({user("1", "a")}, 25)));
+  check_outcome(r, Outcome::ok);
+  CHECK(r.accounts.size() == 1);
+  CHECK(r.detail.find("sees 25 accounts") != std::string::npos);
+  r = check(spc, respond_json(200, page({}, 0)));
+  check_outcome(r, Outcome::ok);
+  CHECK(r.accounts.empty());
+  CHECK(r.detail.find("sees no account") != std::string::npos);
+  check_outcome(check(respond(404), respond_json(200, page({user("1", "a")}, 1))), Outcome::ok);
+  check_outcome(check(spc, respond(401)), Outcome::auth_failed);
+  check_outcome(check(spc, respond(403)), Outcome::permission_denied);
+  check_outcome(check(respond(404), respond(404)), Outcome::protocol);
+  check_outcome(check(respond(200, "<html>"), respond(200, "<html>")), Outcome::protocol);
+  check_outcome(check(close_now(), close_now()), Outcome::unavailable);
 }

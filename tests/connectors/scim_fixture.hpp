@@ -1,6 +1,8 @@
-// What a SCIM app says, for the tests of the SCIM connector.
+// A scripted SCIM app, and a connection to it.
 #pragma once
 
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <memory>
 #include <string>
@@ -45,7 +47,7 @@ inline json::object config_for(const TestServer& s) {
           {"timeout_s", 5}};
 }
 
-inline std::unique_ptr<deprov::connector::Connector> open(Bench& b, const json::object& config) {
+inline std::unique_ptr<connector::Connector> open(Bench& b, const json::object& config) {
   auto c = b.open("scim", config);
   REQUIRE(c);
   return std::move(*c);
