@@ -34,6 +34,13 @@ inline void check_outcome(const Reply& r, Outcome o) {
 class Bench {
  public:
   Bench() : http(http::make_curl_transport()), executor("test") {}
+  /// The order in which a host ends: no task runs any more, then no exchange, then nobody posts.
+  ~Bench() {
+    executor.stop();
+    http.reset();
+  }
+  Bench(const Bench&) = delete;
+  Bench& operator=(const Bench&) = delete;
 
   /// A test that waits for an answer that never comes fails after a while.
   static Reply call(connector::Connector& c, Call call) {
@@ -58,7 +65,7 @@ class Bench {
   runtime::SystemClock clock;
   runtime::SeededRandom random{1};
   std::unique_ptr<port::HttpTransport> http;
-  runtime::ThreadedExecutor executor;  // last: no task is left when the others go
+  runtime::ThreadedExecutor executor;
 };
 
 inline Call make_call(Operation o, std::string account = {}) {
