@@ -98,8 +98,9 @@ Result<json::value> read_json_file(const std::string& path, std::string_view opt
 }
 
 int run(int argc, char** argv) {
-  // A reader that goes away early shows in a failed write, not in a signal.
+  // A reader that goes away early and a file that may not grow show in a failed write, not in a signal.
   (void)std::signal(SIGPIPE, SIG_IGN);
+  (void)std::signal(SIGXFSZ, SIG_IGN);
   CLI::App program("deprov makes every connected app know, provably, that a person lost access in the IdP.",
                    "deprov");
   program.footer(footer);

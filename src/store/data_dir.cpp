@@ -13,7 +13,7 @@ namespace {
 
 Error os_error(const std::string& path, const char* doing) {
   const int e = errno;
-  const auto code = e == ENOSPC || e == EDQUOT ? Errc::storage_full : Errc::io;
+  const auto code = e == ENOSPC || e == EDQUOT || e == EFBIG ? Errc::storage_full : Errc::io;
   return {code, std::string(doing) + ": " + std::strerror(e), path, "look at the disk and the rights"};
 }
 

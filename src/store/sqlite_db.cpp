@@ -24,6 +24,20 @@ Connection::~Connection() {
   sqlite3_close(db_);
 }
 
+namespace {
+/// errno of the last failure. SQLite forgets that of a COMMIT that could not write its log, the file does not.
+int system_error_of(sqlite3* db) {
+  if (const int os = sqlite3_system_errno(db); os != 0) return os;
+  if (sqlite3_extended_errcode(db) != SQLITE_IOERR_WRITE) return 0;
+  sqlite3_file* log = nullptr;
+  int os = 0;
+  if (sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, static_cast<void*>(&log)) == SQLITE_OK &&
+      log != nullptr && log->pMethods != nullptr)
+    log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &os);
+  return os;
+}
+}  // namespace
+
 Error Connection::error(int rc, std::string_view doing) const {
   if ((rc & 0xFF) == SQLITE_NOMEM) throw std::bad_alloc();
   const auto where = path_ + " (" + std::string(doing) + ")";
@@ -45,8 +59,8 @@ Error Connection::error(int rc, std::string_view doing) const {
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_AUTH: {
-      const int os = db_ != nullptr ? sqlite3_system_errno(db_) : 0;
-      if (os == ENOSPC || os == EDQUOT)
+      const int os = db_ != nullptr ? system_error_of(db_) : 0;
+      if (os == ENOSPC || os == EDQUOT || os == EFBIG)
         return {Errc::storage_full, "there is no space left for the database", where,
                 "make space; the store goes on by itself"};
       return {Errc::io, std::move(text) + " (" + sqlite3_errstr(rc) + ")", where,

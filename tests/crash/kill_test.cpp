@@ -3,7 +3,6 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <cstdlib>
-#include <deprov/port/activity_chain.hpp>
 #include <iostream>
 #include <map>
 #include <random>
@@ -11,7 +10,7 @@
 #include <sstream>
 #include <thread>
 #include "catch.hpp"
-#include "crash/evidence.hpp"
+#include "support/evidence.hpp"
 #include "crash/idp_client.hpp"
 #include "support/program.hpp"
 #include "support/raw_client.hpp"
@@ -215,11 +214,7 @@ TEST_CASE("no acknowledged removal is lost and no recorded effect repeated, howe
   REQUIRE(integrations.size() == 1);
   const auto scope = integrations.front().scope;
   const auto activity = evidence.activity(scope);
-  const auto head = port::verify_chain(evidence.crypto(), scope, {}, activity);
-  REQUIRE(head);
-  CHECK(head->seq == activity.size());
-  const port::Scope of_workspace{scope.workspace, {}};
-  CHECK(port::verify_chain(evidence.crypto(), of_workspace, {}, evidence.activity(of_workspace)));
+  evidence.verify_chains();
 
   const auto history = histories(activity);
   std::map<std::string, std::vector<EffectLine>> effects;

@@ -1,8 +1,10 @@
-#include "crash/evidence.hpp"
+#include "support/evidence.hpp"
 #include <boost/json/parse.hpp>
 #include <deprov/crypto/crypto.hpp>
+#include <deprov/port/activity_chain.hpp>
 #include <deprov/store/sqlite_store.hpp>
 #include <fstream>
+#include <set>
 #include "catch.hpp"
 
 namespace deprov::test {
@@ -35,6 +37,21 @@ Evidence::Evidence(const std::string& data_dir) : crypto_(crypto::make_crypto())
 Evidence::~Evidence() = default;
 
 void Evidence::require_none(const std::string& problem) { REQUIRE(problem == ""); }
+
+void Evidence::verify_chains() {
+  std::set<port::Scope> scopes;
+  for (const auto& row : integrations()) {
+    scopes.insert(row.scope);
+    scopes.insert({row.scope.workspace, {}});
+  }
+  for (const auto& scope : scopes) {
+    const auto rows = activity(scope);
+    const auto head = port::verify_chain(*crypto_, scope, {}, rows);
+    REQUIRE(head);
+    REQUIRE(head->seq == rows.size());
+    REQUIRE_FALSE(rows.empty());
+  }
+}
 
 std::vector<port::IntegrationRow> Evidence::integrations() {
   std::vector<port::IntegrationRow> out;

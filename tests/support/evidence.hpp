@@ -37,6 +37,8 @@ class Evidence {
                  [&](const Result<void>& done) { problem = done ? "" : done.error().message(); });
     require_none(problem);
   }
+  /// Verifies the chain of every integration and of every workspace; fails the test where one is broken.
+  void verify_chains();
   [[nodiscard]] std::vector<port::IntegrationRow> integrations();
   [[nodiscard]] std::vector<port::ActivityRow> activity(const port::Scope& scope);
   /// Newest first.
