@@ -4,6 +4,8 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <new>
+#include <stdexcept>
 
 namespace deprov::cli {
 
@@ -121,10 +123,20 @@ int run(int argc, char** argv) {
     return program.exit(e) == 0 ? exit_ok : exit_usage;
   }
   if (!session.chosen) return exit_usage;
-  const auto result = session.chosen();
+  const auto result = [&]() -> Result<int> {
+    try {
+      return session.chosen();
+    } catch (const std::bad_alloc&) {
+      throw;
+    } catch (const std::exception& e) {
+      // What a server answered was JSON, and of another shape than ours.
+      return Error(Errc::protocol, std::string("the answer is not that of a deprov server: ") + e.what(),
+                   "--server", "check the URL, and that both are of one version");
+    }
+  }();
   if (result) return *result;
-  print_error(result.error(), session.as_json);
   const auto& e = result.error();
+  print_error(e, session.as_json);
   if (e.code() == Errc::invalid_argument && e.where().rfind("--", 0) == 0) return exit_usage;
   return exit_code(e.code());
 }

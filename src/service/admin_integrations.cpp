@@ -97,9 +97,9 @@ void check(const CallPtr& call) {
 }
 
 void rotate(const CallPtr& call) {
+  // The schema has made sure of a whole number, which JSON may also write as 60.0.
   std::int64_t seconds = 0;
-  if (const auto* v = call->body.if_contains("overlap_seconds"); v != nullptr && v->is_int64())
-    seconds = v->get_int64();
+  if (const auto* v = call->body.if_contains("overlap_seconds")) seconds = v->to_number<std::int64_t>();
   const auto id = call->id<IntegrationId>(0);
   call->engine.rotate_token(call->by, id, std::chrono::seconds(seconds), [call, id](Result<std::string> token) {
     if (!token) return fail(call, token.error());

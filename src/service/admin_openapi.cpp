@@ -51,7 +51,9 @@ json::object operation(const AdminRoute& route) {
   }
   if (!parameters.empty()) op["parameters"] = parameters;
   if (!route.request.empty()) {
-    op["requestBody"] = json::object{{"content", content("application/json", ref(route.request))}};
+    const auto& schema = admin_schemas().at(route.request).get_object();
+    op["requestBody"] = json::object{{"required", schema.contains("required") || schema.contains("minProperties")},
+                                     {"content", content("application/json", ref(route.request))}};
   }
   json::object good{{"description", status_text(route.status)}};
   if (!route.response.empty()) {

@@ -201,6 +201,11 @@ TEST_CASE("a running server: in use, remote commands, SCIM, roles, restart") {
     const auto remote = " --server " + server.url + " --token " + home.token + " ";
     CHECK(run(home, "subjects show ann@x.org --json" + remote).code == 0);
     CHECK(run(home, "integration resume crm" + remote).code == 0);
+    // A second server cannot have the directory, nor another one the port.
+    CHECK(run(home, "serve --listen 127.0.0.1:0" + home.local()).code == 5);
+    const Home other;
+    const auto port = server.url.substr(server.url.rfind(':'));
+    CHECK(run(home, "serve --listen 127.0.0.1" + port + other.local()).code == 1);
     server.stop(SIGINT);
     const auto refused = run(home, "integration list" + remote);
     CHECK(refused.code == 1);

@@ -73,8 +73,8 @@ struct Serving {
     // The pipe makes the wait: `head` ends with the first line, which comes when the server listens.
     const auto command = "'" + program() + "' serve --json --data '" + data + "' --listen 127.0.0.1:0 " + more +
                          " >'" + out + "' 2>'" + s.path + "/.serving.err' & echo $! >'" + s.path +
-                         "/.pid'; timeout 20 tail -s 0.02 -n +1 -F --pid=$! '" + out + "' 2>/dev/null | head -n 1 >'" +
-                         s.path + "/.first'";
+                         "/.pid'; timeout 20 tail -s 0.02 -n +1 -F --pid=$! '" + out +
+                         "' 2>/dev/null | head -n 1 >'" + s.path + "/.first'";
     REQUIRE(std::system(command.c_str()) == 0);
     pid = static_cast<pid_t>(std::stol(slurp(s.path + "/.pid")));
     const auto first = slurp(s.path + "/.first");

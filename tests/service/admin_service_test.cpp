@@ -148,7 +148,7 @@ TEST_CASE("every documented route answers as the document says") {
   const auto page = w.call(200, "GET", one + "/activity", at + "/activity?limit=3");
   CHECK(page.at("items").as_array().size() == 3);
   CHECK(page.at("next") == 3);
-  w.call(200, "POST", one + "/rotate-token", at + "/rotate-token", R"({"overlap_seconds":60})");
+  w.call(200, "POST", one + "/rotate-token", at + "/rotate-token", R"({"overlap_seconds":60.0})");
   w.call(204, "DELETE", one, at);
   w.call(404, "GET", one, at);
   w.call(204, "DELETE", "/principals/{principal}", "/principals/" + text(admin, "id"));
