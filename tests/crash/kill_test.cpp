@@ -10,8 +10,8 @@
 #include <sstream>
 #include <thread>
 #include "catch.hpp"
-#include "support/evidence.hpp"
 #include "crash/idp_client.hpp"
+#include "support/evidence.hpp"
 #include "support/program.hpp"
 #include "support/raw_client.hpp"
 #include "support/test_server.hpp"

@@ -95,9 +95,7 @@ void compare(std::uint64_t seed, std::size_t batches, std::size_t most) {
 
 }  // namespace
 
-TEST_CASE("both stores answer alike, a transaction at a time", "[store]") {
-  compare(1, 600, 1);
-}
+TEST_CASE("both stores answer alike, a transaction at a time", "[store]") { compare(1, 600, 1); }
 
 TEST_CASE("both stores answer alike, in batches", "[store]") {
   for (const std::uint64_t seed : {11U, 12U}) compare(seed, 250, 7);
