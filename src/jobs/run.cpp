@@ -295,6 +295,12 @@ void Lane::confirm_absence(const RunPtr& run) {
   when_admitted(run, [self, run](bool go) {
     if (!go) return self->no_slot(run);
     self->call({}, [self, run](connector::Reply reply) {
+      if (reply.outcome == Outcome::ok && reply.accounts.empty()) {
+        run->plan.steps[run->at].state = StepState::pending;
+        return self->retry_later(
+            run, reply.retry_after, true,
+            "no account matches, and the credential sees no account at all; see what it may read");
+      }
       if (reply.outcome == Outcome::ok) {
         self->sees_accounts_until_ = self->ports_.clock.mono() + std::chrono::seconds(30);
         return self->finish(run, JobState::succeeded_no_account, "no account matches");

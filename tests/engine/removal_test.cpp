@@ -65,6 +65,7 @@ TEST_CASE("an account that is already gone is a success when it was bound", "[en
 
 TEST_CASE("never bound and not found is recorded only after a control read", "[engine][R13]") {
   test::World w;
+  w.app->add("a9", "ext-zoe", "zoe");
   const auto c = w.integrate("okta", R"({"retry":{"base_ms":1000,"ceiling_ms":2000}})");
   const auto ann = w.add_user(c, "ann");
   w.run(1s);
@@ -75,6 +76,19 @@ TEST_CASE("never bound and not found is recorded only after a control read", "[e
   w.run(10s);
   CHECK(w.job(c, ann).state == JobState::succeeded_no_account);
   CHECK(w.app->count("check") == 2);
+}
+
+TEST_CASE("a credential that sees nobody proves nobody's absence", "[engine][R13]") {
+  test::World w;
+  const auto c = w.integrate("okta", R"({"retry":{"base_ms":1000,"ceiling_ms":2000}})");
+  const auto ann = w.add_user(c, "ann");
+  REQUIRE(w.set_active(c, ann, false));
+  w.run(5s);
+  CHECK(w.job(c, ann).state == JobState::retrying);
+  w.app->add("a1", "ext-ann", "ann");
+  w.run(5s);
+  CHECK(w.job(c, ann).state == JobState::succeeded_verified);
+  CHECK(w.app->accounts["a1"].active == false);
 }
 
 TEST_CASE("two accounts that match are for a person to decide", "[engine][R12]") {

@@ -49,7 +49,10 @@ std::size_t FakeApp::count(const std::string& entry) const {
 connector::Reply FakeApp::carry_out(const connector::Call& call) {
   connector::Reply r;
   r.outcome = Outcome::ok;
-  if (call.operation == Operation::check) return r;
+  if (call.operation == Operation::check) {
+    if (!accounts.empty()) r.accounts.push_back(accounts.begin()->second);
+    return r;
+  }
   if (call.operation == Operation::find) {
     for (const auto& [id, a] : accounts) {
       if ((!call.match.external_id.empty() && a.external_id == call.match.external_id) ||
