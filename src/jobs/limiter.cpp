@@ -90,6 +90,8 @@ void Limiter::finished(const connector::Reply& reply, MonoTime now) {
     window_ = std::max(1.0, window_ / 2);
     ++failures_;
     if (reply.retry_after) throttled_until_ = std::max(throttled_until_, now + *reply.retry_after);
+    // What was under way when it opened says nothing new; only a call begun after its wait does.
+    if (open_until_ && now < *open_until_) return;
     if (open_until_ || failures_ >= breaker_.failures) {
       if (open_until_) open_for_ = std::min(open_for_ * 2, breaker_.open_max);
       open_until_ = now + open_for_;

@@ -122,3 +122,15 @@ TEST_CASE("the token bucket bounds calls a second", "[jobs][limiter]") {
   CHECK(*next > at(1s));
   CHECK(*next <= at(1100ms));
 }
+
+TEST_CASE("calls that were under way when the breaker opened do not lengthen its wait", "[jobs][limiter]") {
+  auto p = policy_of(8, 8);
+  p.breaker = {3, 10s, 600s};
+  connector::RateLimits app;
+  app.max_concurrency = 8;
+  Limiter l(p, app);
+  for (int i = 0; i < 8; ++i) REQUIRE(l.try_acquire(at(0s)));
+  for (int i = 0; i < 8; ++i) l.finished(reply(connector::Outcome::unavailable), at(0s));
+  CHECK_FALSE(l.try_acquire(at(9s)));
+  CHECK(l.try_acquire(at(10s)));
+}
