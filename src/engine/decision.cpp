@@ -6,6 +6,7 @@
 #include <deprov/scim/fold.hpp>
 #include <unordered_set>
 #include <utility>
+#include "jobs/history.hpp"
 
 namespace deprov::engine {
 
@@ -13,8 +14,6 @@ namespace {
 
 constexpr std::uint8_t access_priority = 1;
 constexpr std::uint8_t bind_priority = 9;
-constexpr std::size_t max_group_depth = 32;
-
 /// Stands in where this program does not know the connector kind: the plan then names what policy wants, and
 /// the lane holds the job with that reason.
 const connector::Description& unknown_app() {
@@ -268,10 +267,12 @@ Result<void> Decision::regain_access(SubjectState& state) {
   s.evidence_at = evidence_.at;
   DEPROV_TRY(binding, reader_.binding(scope(), s.id));
   const auto last = binding ? binding->last_set : port::AccountState::untouched;
+  // An older job than the newest may have a disable under way, or one that nobody knows the outcome of.
+  DEPROV_TRY(in_doubt, jobs::disable_in_doubt(reader_, scope(), s.id));
   JobId job_id;
   if (last == port::AccountState::removed) {
     record("access.without_account", detail, s.id);
-  } else if (running || acted || last == port::AccountState::disabled) {
+  } else if (running || acted || in_doubt || last == port::AccountState::disabled) {
     const auto& app = context_.connector != nullptr ? *context_.connector : unknown_app();
     auto job = new_job(s, port::JobKind::restore_access, policy::to_text(policy::plan_restore(app)));
     job_id = s.job = job.id;
@@ -336,8 +337,12 @@ Result<void> Decision::user_effect(const Effect& effect) {
   change(kind, after.id, {});
   if (!is_active) {
     s.last_deactivated = evidence_.at;
-    const bool recent_loss =
+    bool recent_loss =
         s.last_group_lost_at.micros != 0 && evidence_.at - s.last_group_lost_at <= context_.policy.settle;
+    if (recent_loss) {  // who is in the group again did not lose it
+      DEPROV_TRY(again, reader_.is_member(scope(), s.last_group_lost, s.id));
+      recent_loss = !again;
+    }
     if (s.access) {
       End end;
       end.cause = after.deleted ? idp::Cause::hard_deleted : idp::Cause::deactivated;
@@ -360,13 +365,20 @@ Result<void> Decision::user_effect(const Effect& effect) {
   return {};
 }
 
-Result<void> Decision::reevaluate_later(ResourceId group, idp::Cause cause, std::uint64_t count) {
+Result<void> Decision::reevaluate_later(ResourceId group, idp::Cause cause, std::uint64_t count,
+                                        const std::vector<ResourceId>& above) {
   port::WorkRow work;
   work.scope = scope();
   work.group = group;
   work.kind = "reevaluate";
-  work.payload = json::serialize(
-      json::object{{"cause", idp::to_string(cause)}, {"actor", evidence_.actor}, {"request", evidence_.request}});
+  json::object payload{
+      {"cause", idp::to_string(cause)}, {"actor", evidence_.actor}, {"request", evidence_.request}};
+  if (!above.empty()) {
+    json::array ids;
+    for (const auto& id : above) ids.emplace_back(id.str());
+    payload["above"] = std::move(ids);
+  }
+  work.payload = json::serialize(payload);
   work.total = count;
   work.created = evidence_.at;
   DEPROV_TRY(last, reader_.last_work(scope(), group));
@@ -393,14 +405,16 @@ Result<void> Decision::group_effect(const Effect& effect) {
     change(idp::ChangeKind::group_deleted, {}, after.id, count);
     detail["members"] = count;
     record("group.deleted", detail);
-    if (count != 0) return reevaluate_later(after.id, idp::Cause::group_deleted, count);
+    // Who joins at the same moment was decided by the group as it was, so that an empty one is looked at too.
+    if (count != 0 || !context_.policy.entitling_groups.empty())
+      return reevaluate_later(after.id, idp::Cause::group_deleted, count);
     return {};
   }
   change(effect.renamed ? idp::ChangeKind::group_renamed : idp::ChangeKind::group_updated, {}, after.id);
   record(effect.renamed ? "group.renamed" : "group.updated", detail);
   if (entitles_by(*effect.before) != entitles_by(after)) {
     DEPROV_TRY(count, reader_.member_count(scope(), after.id));
-    if (count != 0) return reevaluate_later(after.id, idp::Cause::lost_entitling_group, count);
+    return reevaluate_later(after.id, idp::Cause::lost_entitling_group, count);
   }
   return {};
 }

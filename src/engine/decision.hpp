@@ -14,6 +14,9 @@ namespace deprov::engine {
 
 namespace json = boost::json;
 
+/// How deep groups in groups are followed.
+constexpr std::size_t max_group_depth = 32;
+
 /// A subject with what was read of it for one decision.
 struct SubjectState {
   port::SubjectRow subject;
@@ -46,9 +49,12 @@ class Decision {
   /// One member of `group` was added or removed (the row itself is changed by this too). Only users.
   Result<void> member_changed(const port::MemberRow& member, bool added);
   /// The same for a member of a group that was deleted, whatever the policy says of its name now.
-  Result<void> member_lost_group(const port::MemberRow& member, idp::Cause cause);
+  Result<void> member_lost_group(const port::MemberRow& member, idp::Cause cause,
+                                 const std::vector<ResourceId>& above = {});
   /// Everybody below a group that is itself a member may have lost or gained access.
-  Result<void> nested_changed(ResourceId group, idp::Cause cause);
+  /// `above`: the groups that it is evaluated for, outermost first, so that groups which contain each other come
+  /// to an end.
+  Result<void> nested_changed(ResourceId group, idp::Cause cause, const std::vector<ResourceId>& above = {});
   /// A subject lost `group` by `cause`: attribution, then the end of its access, now or when it has settled.
   Result<void> lost_group(SubjectState& state, ResourceId group, idp::Cause cause,
                           const MembershipOverlay& overlay);
@@ -84,7 +90,8 @@ class Decision {
   Result<void> group_effect(const Effect& effect);
   Result<bool> members_effect(const Effect& effect, const Limits& limits);
   Result<void> defer_members(const Effect& effect, std::uint64_t count);
-  Result<void> reevaluate_later(ResourceId group, idp::Cause cause, std::uint64_t count);
+  Result<void> reevaluate_later(ResourceId group, idp::Cause cause, std::uint64_t count,
+                                const std::vector<ResourceId>& above = {});
   Result<const std::vector<ResourceId>*> entitling();
   Result<bool> entitled(ResourceId subject, const MembershipOverlay& overlay);
   Result<void> supersede(port::SubjectRow& subject, std::string_view why, bool& acted, bool& running);

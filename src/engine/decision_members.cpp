@@ -26,6 +26,11 @@ Result<void> Decision::member_changed(const port::MemberRow& member, bool added)
       return {};
     }
     DEPROV_TRY(access, has_access(state, overlay));
+    if (access && s.cause == idp::Cause::manual && s.desired == port::Desired::no_access) {
+      // A person ended it although the IdP grants it: only a grant that was not there before is a new one.
+      DEPROV_TRY(granted, has_access(state));
+      if (granted) return {};
+    }
     if (access) return regain_access(state);
     return {};
   }
@@ -33,16 +38,17 @@ Result<void> Decision::member_changed(const port::MemberRow& member, bool added)
   return lost_group(state, member.group, idp::Cause::lost_entitling_group, overlay);
 }
 
-Result<void> Decision::nested_changed(ResourceId group, idp::Cause cause) {
+Result<void> Decision::nested_changed(ResourceId group, idp::Cause cause, const std::vector<ResourceId>& above) {
   if (context_.policy.entitling_groups.empty()) return {};
+  if (above.size() >= max_group_depth || std::find(above.begin(), above.end(), group) != above.end()) return {};
   DEPROV_TRY(count, reader_.member_count(scope(), group));
-  if (count != 0) return reevaluate_later(group, cause, count);
-  return {};
+  return reevaluate_later(group, cause, count, above);
 }
 
-Result<void> Decision::member_lost_group(const port::MemberRow& member, idp::Cause cause) {
+Result<void> Decision::member_lost_group(const port::MemberRow& member, idp::Cause cause,
+                                         const std::vector<ResourceId>& above) {
   txn_.ops.emplace_back(port::op::RemoveMember{scope(), member.group, member.member});
-  if (member.member_is_group) return nested_changed(member.member, cause);
+  if (member.member_is_group) return nested_changed(member.member, cause, above);
   DEPROV_TRY(state, load(member.member));
   if (!state.stored) return {};
   change(idp::ChangeKind::removed_from_group, member.member, member.group);
@@ -103,8 +109,12 @@ Result<void> Decision::evaluate(ResourceId subject, idp::Cause cause, ResourceId
     end.evidence_at = evidence_at;
     return end_access(state, end);
   }
-  if (!state.subject.access && access) return regain_access(state);
-  if (settled) record("removal.settled", {{"kept", true}, {"via_group", via.str()}}, subject);
+  if (!state.subject.access && access) {
+    const bool by_hand =
+        state.subject.cause == idp::Cause::manual && state.subject.desired == port::Desired::no_access;
+    return by_hand ? Result<void>() : regain_access(state);
+  }
+  if (settled && access) record("removal.settled", {{"kept", true}, {"via_group", via.str()}}, subject);
   return {};
 }
 

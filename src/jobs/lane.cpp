@@ -141,8 +141,11 @@ void Lane::fill() {
   auto fetch = std::make_shared<Fetch>();
   auto self = shared_from_this();
   const auto now = ports_.clock.wall();
-  // What is in memory may still look due in the store, so that many more are asked for.
-  const auto limit = runs_.size() + std::max<std::size_t>(options_.window / 2, 1);
+  // What is in memory may still look due in the store, so that many more are asked for. Look-ups come last: where
+  // no more of them may come in, it is asked only whether there is something else.
+  const auto limit = lookups_ < most_lookups()
+                         ? runs_.size() + std::max<std::size_t>(options_.window / 2, 1)
+                         : runs_.size() - lookups_ + std::max<std::size_t>(options_.window / 16, 1);
   ++outstanding_;
   ports_.store.view(
       [self, fetch, now, limit](port::Reader& reader) -> Result<void> {
@@ -152,31 +155,37 @@ void Lane::fill() {
         fetch->next = next;
         return {};
       },
-      [self, fetch](Result<void> read) {
-        self->ports_.executor.post([self, fetch, read] {
+      [self, fetch, limit](Result<void> read) {
+        self->ports_.executor.post([self, fetch, read, limit] {
           --self->outstanding_;
           self->fetching_ = false;
           if (self->stopping_) return self->maybe_stopped();
           if (!read) return self->after(std::chrono::seconds(1), [self] { self->fill(); });
-          self->fetched(std::move(fetch->rows), fetch->next);
+          const bool more = fetch->rows.size() == limit && fetch->rows.back().kind != port::JobKind::bind;
+          self->fetched(std::move(fetch->rows), fetch->next, more);
         });
       });
 }
 
-void Lane::fetched(std::vector<port::JobRow> rows, std::optional<WallTime> next) {
+void Lane::fetched(std::vector<port::JobRow> rows, std::optional<WallTime> next, bool more) {
   if (!may_begin()) return;
+  bool begun = false;
   for (auto& row : rows) {
     if (runs_.size() >= options_.window) break;
     // R15: one job of a subject at a time; the others are found again when it is over.
     if (runs_.contains(row.id) || subjects_.contains(row.subject)) continue;
+    const bool lookup = row.kind == port::JobKind::bind;
+    if (lookup && lookups_ >= most_lookups()) continue;
+    if (lookup) ++lookups_;
     auto run = std::make_shared<Run>();
     run->row = std::move(row);
     runs_.emplace(run->row.id, run);
     subjects_.insert(run->row.subject);
+    begun = true;
     begin(run);
   }
   if (next) arm_timer(*next);
-  if (fetch_again_) fill();
+  if (fetch_again_ || (more && begun && lookups_ >= most_lookups())) fill();
 }
 
 void Lane::arm_timer(WallTime at) {
@@ -197,8 +206,10 @@ void Lane::arm_timer(WallTime at) {
 }
 
 void Lane::drop(const RunPtr& run) {
-  runs_.erase(run->row.id);
-  subjects_.erase(run->row.subject);
+  if (runs_.erase(run->row.id) != 0) {
+    if (run->row.kind == port::JobKind::bind) --lookups_;
+    subjects_.erase(run->row.subject);
+  }
   if (stopping_) return maybe_stopped();
   // Asking again for each job would be one query a job; half a window at once is not.
   if (runs_.size() <= options_.window / 2) fill();
@@ -262,7 +273,11 @@ void Lane::commit(std::function<port::Transaction()> make, std::function<void(Re
       --self->outstanding_;
       const auto again = [&](Duration delay) {
         if (self->stopping_) return done(std::move(result));
-        self->after(delay, [self, make = std::move(make), done = std::move(done)] { self->commit(make, done); });
+        ++self->outstanding_;  // who stops the lane waits for it: the store may be gone afterwards
+        self->after(delay, [self, make = std::move(make), done = std::move(done)] {
+          --self->outstanding_;
+          self->commit(make, done);
+        });
       };
       if (result) {
         done(std::move(result));
@@ -281,7 +296,9 @@ void Lane::commit(std::function<port::Transaction()> make, std::function<void(Re
                     --self->outstanding_;
                     if (happened && *happened) return done(port::Committed{});
                     if (self->stopping_) return done(std::move(result));
+                    ++self->outstanding_;
                     self->after(std::chrono::seconds(1), [self, make = std::move(make), done = std::move(done)] {
+                      --self->outstanding_;
                       self->commit(make, done);
                     });
                   });

@@ -1,6 +1,7 @@
 // A lane: all jobs of one connection, their order, their limits, and who may carry them out.
 #pragma once
 
+#include <algorithm>
 #include <deprov/connector/connector.hpp>
 #include <deprov/policy/plan.hpp>
 #include <deprov/policy/policy.hpp>
@@ -81,9 +82,13 @@ class Lane : public std::enable_shared_from_this<Lane> {
   void schedule_renewal();
   void lost(const Error& error);
   void fill();
-  void fetched(std::vector<port::JobRow> rows, std::optional<WallTime> next);
+  void fetched(std::vector<port::JobRow> rows, std::optional<WallTime> next, bool more);
   void arm_timer(WallTime at);
   [[nodiscard]] bool may_begin() const noexcept;
+  /// Look-ups in memory at once: a lane full of them would keep removals out (R15).
+  [[nodiscard]] std::size_t most_lookups() const noexcept {
+    return std::max<std::size_t>(options_.window * 3 / 4, 1);
+  }
   /// Runs `go` when the limiter lets a call begin; drops it (with `go(false)`) when the lane stops or pauses.
   void when_admitted(const RunPtr& run, std::function<void(bool)> go);
   void admit();
@@ -101,6 +106,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
   void advance(const RunPtr& run);
   void step_find(const RunPtr& run);
   void bind_found(const RunPtr& run, connector::Reply reply);
+  Result<void> suspend(port::Reader& reader, port::Transaction& txn, ResourceId subject, ResourceId rival);
   void confirm_absence(const RunPtr& run);
   void step_call(const RunPtr& run);
   void send(const RunPtr& run);
@@ -119,6 +125,8 @@ class Lane : public std::enable_shared_from_this<Lane> {
   void hold(const RunPtr& run, std::string why);
   void finish(const RunPtr& run, port::JobState state, std::string why);
   void save(const RunPtr& run, std::string event, boost::json::object detail, std::function<void()> next);
+  /// The same where somebody changed job or binding meanwhile.
+  void save_late(const RunPtr& run, std::string event, boost::json::object detail, std::function<void()> next);
   [[nodiscard]] port::Transaction transaction();
   [[nodiscard]] port::op::AppendActivity activity(const Run& run, std::string event,
                                                   const boost::json::object& detail);
@@ -143,6 +151,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
   port::UniqueFunction<void()> stopped_;
   std::unordered_map<JobId, RunPtr> runs_;
   std::unordered_set<ResourceId> subjects_;
+  std::size_t lookups_ = 0;  ///< of `runs_`, those that only bind
   struct Waiting {
     RunPtr run;
     std::function<void(bool)> go;

@@ -5,6 +5,7 @@
 #include <boost/json/serialize.hpp>
 #include <utility>
 #include "jobs/backoff.hpp"
+#include "jobs/history.hpp"
 #include "jobs/lane.hpp"
 
 namespace deprov::jobs {
@@ -68,11 +69,13 @@ port::op::AppendActivity Lane::activity(const Run& run, std::string event, const
 }
 
 void Lane::begin(const RunPtr& run) {
+  if (stopping_) return drop(run);
   struct Seen {
     std::optional<port::JobRow> job;
     std::optional<port::SubjectRow> subject;
     std::optional<port::BindingRow> binding;
     bool access = false;
+    bool in_doubt = false;
     connector::Match match;
   };
   auto seen = std::make_shared<Seen>();
@@ -87,6 +90,10 @@ void Lane::begin(const RunPtr& run) {
           DEPROV_TRY(access, self->host_.has_access(reader, self->scope_, run->row.subject));
           seen->access = access;
         }
+        if (run->row.kind == JobKind::restore_access) {
+          DEPROV_TRY(in_doubt, disable_in_doubt(reader, self->scope_, run->row.subject));
+          seen->in_doubt = in_doubt;
+        }
         const bool bound = binding && binding->state == port::BindingState::bound;
         if (!bound && wants_binding(run->row.kind)) {
           DEPROV_TRY(resource, reader.resource(self->scope_, run->row.subject));
@@ -100,10 +107,12 @@ void Lane::begin(const RunPtr& run) {
       [self, run, seen](Result<void> read) {
         self->ports_.executor.post([self, run, seen, read] {
           --self->outstanding_;
-          if (self->stopping_ || !read || !self->owned_) {
+          if (self->stopping_ || !self->owned_) {
             self->drop(run);
             return;
           }
+          // It may look running in the store, where nobody would find it again: so it is not dropped.
+          if (!read) return self->after(std::chrono::seconds(1), [self, run] { self->begin(run); });
           if (!seen->job || port::is_finished(seen->job->state) || seen->job->state == JobState::held) {
             self->drop(run);
             return;
@@ -133,8 +142,19 @@ void Lane::begin(const RunPtr& run) {
             if (seen->access != wanted && run->row.cause != idp::Cause::manual)
               return self->finish(run, JobState::superseded,
                                   wanted ? "the subject has no access any more" : "the subject has access again");
-            if (wanted && run->binding.last_set != port::AccountState::disabled && !run->plan.acted())
-              return self->finish(run, JobState::superseded, "nothing had been taken away");
+            if (wanted && run->binding.last_set != port::AccountState::disabled && !run->plan.acted()) {
+              if (!seen->in_doubt) return self->finish(run, JobState::superseded, "nothing had been taken away");
+              // As if the enable had been sent: the account is read, and enabled only where it is not (R18).
+              for (auto& s : run->plan.steps)
+                if (s.operation == Operation::enable && s.state == StepState::pending) s.state = StepState::sent;
+            }
+          }
+          // Unbound since it was found: nobody may be addressed by what was known then.
+          if (run->binding.state != port::BindingState::bound &&
+              run->binding.state != port::BindingState::removed) {
+            for (auto& s : run->plan.steps)
+              if (s.kind == StepKind::find && (s.state == StepState::done || s.state == StepState::already))
+                s.state = StepState::pending;
           }
           if (self->ports_.clock.wall() > run->row.deadline)
             return self->finish(run, JobState::dead,
@@ -253,6 +273,7 @@ void Lane::bind_found(const RunPtr& run, connector::Reply reply) {
           binding.state = port::BindingState::ambiguous;
           detail["bound_to"] = taken->subject.str();
           txn.ops.emplace_back(self->activity(*run, "account.contested", detail));
+          DEPROV_CHECK(self->suspend(reader, txn, taken->subject, run->row.subject));
         } else {
           binding.state = port::BindingState::bound;
           binding.account_id = account->id;
@@ -285,6 +306,26 @@ void Lane::bind_found(const RunPtr& run, connector::Reply reply) {
           self->next_step(run);
         });
       });
+}
+
+// R12: what was under way for the first subject would now hit the second one's account.
+Result<void> Lane::suspend(port::Reader& reader, port::Transaction& txn, ResourceId subject, ResourceId rival) {
+  port::JobFilter filter;
+  filter.subject = subject;
+  filter.finished = false;
+  DEPROV_TRY(jobs, reader.jobs(scope_, filter, std::nullopt, 100));
+  for (auto& job : jobs.rows) {
+    if (job.kind == JobKind::bind || job.state == JobState::held || job.state == JobState::running) continue;
+    job.state = JobState::held;
+    job.lease = {};
+    job.reason = "its account matches subject " + rival.str() + " too; decide which of the two it belongs to";
+    Run about;
+    about.row.subject = job.subject;
+    about.row.id = job.id;
+    txn.ops.emplace_back(activity(about, "job.held", {{"reason", job.reason}}));
+    txn.ops.emplace_back(port::op::PutJob{std::move(job), std::nullopt});
+  }
+  return {};
 }
 
 // R13: "no account" is recorded only when a control read showed that the credential sees accounts at all.
@@ -447,42 +488,73 @@ void Lane::save(const RunPtr& run, std::string event, json::object detail, std::
         }
         if (done.error().code() != Errc::stale_read && done.error().code() != Errc::conflict)
           return self->drop(run);
-        // Somebody changed the job meanwhile (cancelled, or bound by hand): what happened in the app is recorded
-        // all the same, then the job is looked at anew.
-        auto version = std::make_shared<std::optional<std::uint64_t>>();
-        ++self->outstanding_;
-        self->ports_.store.transact(
-            [self, run, event, detail, text, version](port::Reader& reader) -> Result<port::Transaction> {
-              version->reset();
-              auto txn = self->transaction();
-              DEPROV_TRY(binding, reader.binding(self->scope_, run->row.subject));
-              if (run->binding_changed && binding) {
-                auto fresh = *binding;
-                fresh.last_set = run->binding.last_set;
-                txn.ops.emplace_back(port::op::PutBinding{std::move(fresh)});
-              }
-              DEPROV_TRY(job, reader.job(self->scope_, run->row.id));
-              if (job && !port::is_finished(job->state)) {
-                auto row = run->row;
-                row.plan = *text;
-                row.version = job->version;
-                *version = job->version + 1;
-                txn.ops.emplace_back(port::op::PutJob{std::move(row), std::nullopt});
-              }
-              if (!event.empty()) txn.ops.emplace_back(self->activity(*run, event, detail));
-              return txn;
-            },
-            [self, run, version, next](Result<port::Committed> late) {
-              self->ports_.executor.post([self, run, version, next, ok = late.has_value()] {
-                --self->outstanding_;
-                self->host_.activity_appended(self->scope_);
-                if (!ok || !*version) return self->drop(run);
-                run->row.version = **version;
-                ++run->binding.version;
-                run->binding_changed = false;
-                next();
-              });
+        self->save_late(run, event, detail, std::move(next));
+      });
+}
+
+// Somebody changed the job meanwhile (cancelled, or bound by hand): what happened in the app is recorded all the
+// same. Where that fails for now it is tried again, since a job that looks running is found by nobody else.
+void Lane::save_late(const RunPtr& run, std::string event, json::object detail, std::function<void()> next) {
+  struct Late {
+    std::optional<std::uint64_t> version;
+    bool rebound = false;
+  };
+  auto late = std::make_shared<Late>();
+  auto self = shared_from_this();
+  ++outstanding_;
+  ports_.store.transact(
+      [self, run, event, detail, late](port::Reader& reader) -> Result<port::Transaction> {
+        *late = {};
+        auto txn = self->transaction();
+        DEPROV_TRY(binding, reader.binding(self->scope_, run->row.subject));
+        const auto account = binding ? binding->account_id : std::string{};
+        late->rebound = account != run->binding.account_id;
+        // What was done to one account says nothing of another.
+        if (run->binding_changed && binding && !late->rebound) {
+          auto fresh = *binding;
+          fresh.last_set = run->binding.last_set;
+          txn.ops.emplace_back(port::op::PutBinding{std::move(fresh)});
+        }
+        DEPROV_TRY(job, reader.job(self->scope_, run->row.id));
+        if (job && !port::is_finished(job->state)) {
+          auto row = run->row;
+          row.plan = policy::to_text(run->plan);
+          row.version = job->version;
+          late->version = job->version + 1;
+          if (job->state == JobState::held &&
+              !port::is_finished(row.state)) {  // for a person to decide: it stays so
+            row.state = JobState::held;
+            row.reason = job->reason;
+            row.lease = {};
+            late->version.reset();
+          }
+          txn.ops.emplace_back(port::op::PutJob{std::move(row), std::nullopt});
+        }
+        if (!event.empty()) txn.ops.emplace_back(self->activity(*run, event, detail));
+        return txn;
+      },
+      [self, run, event, detail, late, next = std::move(next)](Result<port::Committed> done) {
+        self->ports_.executor.post([self, run, event, detail, late, next, done = std::move(done)] {
+          --self->outstanding_;
+          if (!done) {
+            if (done.error().code() == Errc::fenced) {
+              self->drop(run);
+              return self->lost(done.error());
+            }
+            if (self->stopping_) return self->drop(run);
+            return self->after(std::chrono::milliseconds(200), [self, run, event, detail, next] {
+              if (self->stopping_) return self->drop(run);
+              self->save_late(run, event, detail, next);
             });
+          }
+          self->host_.activity_appended(self->scope_);
+          if (!late->version) return self->drop(run);
+          run->row.version = *late->version;
+          ++run->binding.version;
+          run->binding_changed = false;
+          if (late->rebound && run->row.state == JobState::running) return self->begin(run);
+          next();
+        });
       });
 }
 

@@ -22,6 +22,7 @@ void Lane::step_call(const RunPtr& run) {
     run->plan.steps[run->at].state = StepState::already;
     return next_step(run);
   }
+  if (run->binding.account_id.empty()) return hold(run, "no account is bound to the subject; bind it, and retry");
   auto self = shared_from_this();
   when_admitted(run, [self, run](bool go) {
     if (!go) return self->no_slot(run);
@@ -59,9 +60,12 @@ void Lane::send(const RunPtr& run) {
       [self, run](const Result<port::Committed>& done) {
         if (!done) {
           self->limiter_.release();
-          if (done.error().code() == Errc::stale_read || done.error().code() == Errc::conflict)
-            return self->begin(run);
-          return self->drop(run);
+          if (done.error().code() == Errc::stale_read || done.error().code() == Errc::conflict) {
+            self->begin(run);
+          } else {
+            self->drop(run);
+          }
+          return self->admit();  // its place is free, and no answer of the app will tell so
         }
         ++run->row.version;
         self->host_.activity_appended(self->scope_);
@@ -80,6 +84,7 @@ void Lane::record_outcome(const RunPtr& run, connector::Reply reply, bool by_rea
   step.outcome = reply.outcome;
   step.detail = reply.detail;
   const auto& capability = connector_->describe().of(step.operation);
+  const bool polled = step.state == StepState::accepted;
   auto self = shared_from_this();
   const auto done = [&](StepState state) {
     step.state = state;
@@ -120,7 +125,9 @@ void Lane::record_outcome(const RunPtr& run, connector::Reply reply, bool by_rea
         if (already && !by_read_back && step.operation == Operation::disable) run->binding.last_set = before;
       }
       detail["effect"] = connector::to_string(reply.effect);
-      return save(run, "step.done", std::move(detail), [self, run] { self->next_step(run); });
+      // Still waiting is no news: an app that takes days would fill the chain with it.
+      return save(run, polled && step.state == StepState::accepted ? "" : "step.done", std::move(detail),
+                  [self, run] { self->next_step(run); });
     case Outcome::not_found:
       if (step.operation == Operation::enable) {
         step.state = StepState::failed;
@@ -185,6 +192,7 @@ void Lane::step_read_back(const RunPtr& run) {
     step.state = StepState::pending;
     return step_call(run);
   }
+  if (run->binding.account_id.empty()) return hold(run, "no account is bound to the subject; bind it, and retry");
   auto self = shared_from_this();
   when_admitted(run, [self, run](bool go) {
     if (!go) return self->no_slot(run);

@@ -1,0 +1,26 @@
+#include "jobs/history.hpp"
+#include <deprov/policy/plan.hpp>
+
+namespace deprov::jobs {
+
+Result<bool> disable_in_doubt(port::Reader& reader, const port::Scope& scope, ResourceId subject) {
+  port::JobFilter filter;
+  filter.subject = subject;
+  DEPROV_TRY(jobs, reader.jobs(scope, filter, std::nullopt, 50));
+  for (const auto& job : jobs.rows) {
+    if (job.kind == port::JobKind::restore_access &&
+        (job.state == port::JobState::succeeded_verified || job.state == port::JobState::succeeded_unverified))
+      return false;
+    if (job.kind != port::JobKind::remove_access) continue;
+    const auto plan = policy::parse_plan(job.plan);
+    if (!plan) continue;
+    for (const auto& s : plan->steps) {
+      if (s.kind == policy::StepKind::call && s.operation == connector::Operation::disable &&
+          (s.state == policy::StepState::sent || s.state == policy::StepState::accepted))
+        return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace deprov::jobs
