@@ -62,6 +62,13 @@ LaneStatus lane_status(const jobs::Lane& lane, MonoTime now) {
   return s;
 }
 
+namespace {
+std::string fingerprint_of(const IntegrationContext& context) {
+  return context.row.connector + '\n' + context.row.config + '\n' + context.row.secrets + '\n' +
+         context.row.policy;
+}
+}  // namespace
+
 void Engine::Impl::attach(const Context& context) {
   if (!started || closing || !options.background) return;
   const auto scope = context->row.scope;
@@ -73,18 +80,19 @@ void Engine::Impl::attach(const Context& context) {
   }
   const bool paused = context->row.state == port::IntegrationState::paused;
   // A pause alone leaves the connection as it is; anything else that changed wants a new one.
-  const auto fingerprint = context->row.connector + '\n' + context->row.config + '\n' + context->row.secrets +
-                           '\n' + context->row.policy;
+  const auto fingerprint = fingerprint_of(*context);
   if (slot.lane && slot.fingerprint == fingerprint) {
     slot.lane->set_paused(paused);
     return;
   }
   slot.fingerprint = fingerprint;
+  if (slot.replacing) return;  // the new lane is made of what is true when the old one has finished
   auto self = shared_from_this();
-  const auto open = [self, scope, paused] {
+  const auto open = [self, scope] {
     const auto it = self->background.find(scope.integration.value);
     const auto current = self->directory.find(scope.integration);
     if (it == self->background.end() || !current || self->closing) return;
+    it->second.fingerprint = fingerprint_of(*current);
     auto connector = self->open_connector(current->row);
     if (!connector) {
       const auto why = connector.error().message();
@@ -105,13 +113,22 @@ void Engine::Impl::attach(const Context& context) {
     it->second.lane = std::make_shared<jobs::Lane>(
         jobs::LanePorts{self->ports.executor, self->ports.clock, self->ports.random, self->ports.store},
         lane_options, scope, current->policy, std::move(*connector), *self->host);
-    it->second.lane->set_paused(paused);
+    it->second.lane->set_paused(current->row.state == port::IntegrationState::paused);
     it->second.lane->start();
   };
   if (slot.lane) {
     auto old = std::move(slot.lane);
     slot.lane = nullptr;
-    old->stop([open, old]() mutable { open(); });
+    auto replacing = slot.replacing = std::make_shared<Background::Replacing>();
+    old->stop([self, scope, open, old, replacing]() mutable {
+      if (replacing->instead) {
+        auto instead = std::move(replacing->instead);
+        return instead();
+      }
+      if (const auto it = self->background.find(scope.integration.value); it != self->background.end())
+        it->second.replacing = nullptr;
+      open();
+    });
   } else {
     open();
   }
@@ -135,6 +152,8 @@ void Engine::Impl::detach(const port::Scope& scope, port::UniqueFunction<void()>
   }
   if (slot.lane) {
     slot.lane->stop(one);
+  } else if (slot.replacing) {
+    slot.replacing->instead = one;
   } else {
     one();
   }

@@ -216,6 +216,66 @@ void Engine::Impl::refresh(port::Scope scope, Done<void> done) {
       });
 }
 
+namespace {
+struct Applying {
+  Context context;
+  Evidence evidence;
+  Engine::EffectBody body;
+  Done<Applied> done;
+  int renewed = 0;
+  bool deferred = false;
+  bool wakes = false;
+  bool background = false;
+};
+
+void apply_effect(const std::shared_ptr<Engine::Impl>& self, const std::shared_ptr<Applying>& state) {
+  const auto scope = state->context->row.scope;
+  self->decide(
+      [self, state, scope](port::Reader& reader) -> Result<port::Transaction> {
+        // An act since the request came in may have changed the integration.
+        if (auto current = self->directory.find(scope.integration)) state->context = std::move(current);
+        DEPROV_TRY(effect, state->body(reader, *state->context));
+        Decision decision(reader, *state->context, state->evidence, self->ports.random, self->now());
+        DEPROV_TRY(deferred, decision.effect(effect, {self->options.inline_members}));
+        state->deferred = deferred;
+        state->wakes = false;
+        state->background = false;
+        for (const auto& op : decision.transaction().ops) {
+          state->wakes = state->wakes || std::holds_alternative<port::op::PutJob>(op);
+          state->background = state->background || std::holds_alternative<port::op::PutDue>(op) ||
+                              std::holds_alternative<port::op::PutWork>(op);
+        }
+        return decision.take();
+      },
+      [self, state, scope](Result<port::Committed> result) {
+        // Decided inside the writer only the integration itself can be newer than what is in memory: its change
+        // was committed a moment ago. The IdP must not hear of that.
+        if (!result && result.error().code() == Errc::stale_read && ++state->renewed <= 3) {
+          return self->refresh(scope, [self, state, result](const Result<void>& read) {
+            if (read && self->directory.find(state->context->row.scope.integration))
+              return apply_effect(self, state);
+            const std::lock_guard lock(self->metrics_mutex);
+            --self->in_flight;
+            ++self->counters.refused;
+            self->ports.executor.post([state, error = result.error()] { state->done(error); });
+          });
+        }
+        {
+          const std::lock_guard lock(self->metrics_mutex);
+          --self->in_flight;
+          ++(result ? self->counters.applied : self->counters.refused);
+        }
+        if (!result) return state->done(result.error());
+        if (!result->activity_seqs.empty()) self->notify(scope);
+        if (state->wakes || state->background) self->poke(scope);
+        Applied applied;
+        if (!result->resource_versions.empty()) applied.version = result->resource_versions.front();
+        applied.deferred = state->deferred;
+        state->done(applied);
+      });
+}
+}  // namespace
+
 void Engine::apply(Context context, Evidence evidence, EffectBody body, Done<Applied> done) {
   auto self = impl_;
   {
@@ -232,50 +292,12 @@ void Engine::apply(Context context, Evidence evidence, EffectBody body, Done<App
     }
     ++self->in_flight;
   }
-  struct State {
-    Context context;
-    Evidence evidence;
-    EffectBody body;
-    bool deferred = false;
-    bool wakes = false;
-    bool background = false;
-  };
-  auto state = std::make_shared<State>();
+  auto state = std::make_shared<Applying>();
   state->context = std::move(context);
   state->evidence = std::move(evidence);
   state->body = std::move(body);
-  const auto scope = state->context->row.scope;
-  self->decide(
-      [self, state, scope](port::Reader& reader) -> Result<port::Transaction> {
-        // Another process, or an act since the request came in, may have changed the integration.
-        if (auto current = self->directory.find(scope.integration)) state->context = std::move(current);
-        DEPROV_TRY(effect, state->body(reader, *state->context));
-        Decision decision(reader, *state->context, state->evidence, self->ports.random, self->now());
-        DEPROV_TRY(deferred, decision.effect(effect, {self->options.inline_members}));
-        state->deferred = deferred;
-        state->wakes = false;
-        state->background = false;
-        for (const auto& op : decision.transaction().ops) {
-          state->wakes = state->wakes || std::holds_alternative<port::op::PutJob>(op);
-          state->background = state->background || std::holds_alternative<port::op::PutDue>(op) ||
-                              std::holds_alternative<port::op::PutWork>(op);
-        }
-        return decision.take();
-      },
-      [self, state, scope, done = std::move(done)](Result<port::Committed> result) mutable {
-        {
-          const std::lock_guard lock(self->metrics_mutex);
-          --self->in_flight;
-          ++(result ? self->counters.applied : self->counters.refused);
-        }
-        if (!result) return done(result.error());
-        if (!result->activity_seqs.empty()) self->notify(scope);
-        if (state->wakes || state->background) self->poke(scope);
-        Applied applied;
-        if (!result->resource_versions.empty()) applied.version = result->resource_versions.front();
-        applied.deferred = state->deferred;
-        done(applied);
-      });
+  state->done = std::move(done);
+  apply_effect(self, state);
 }
 
 // ---- activity and followers

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <boost/json/parse.hpp>
 #include <charconv>
+#include <unordered_set>
 #include <utility>
 #include "engine/decision.hpp"
 
@@ -27,6 +28,34 @@ struct Cursor {
   }
   [[nodiscard]] std::string str() const { return std::to_string(step) + (second_pass ? ":+" : ":-") + last; }
 };
+
+constexpr Duration aside_for = std::chrono::minutes(10);
+constexpr Duration postponed_by = std::chrono::hours(1);
+constexpr std::size_t most_aside = 16;
+
+/// Whether it will be the same again, however often it is tried.
+bool stays(const Error& error) {
+  switch (error.code()) {
+    case Errc::store_corrupt:
+    case Errc::invalid_argument:
+    case Errc::limit_exceeded:
+    case Errc::internal:
+    case Errc::conflict:
+    case Errc::uniqueness: return true;
+    default: return false;
+  }
+}
+
+std::vector<ResourceId> ids_of(const json::object& o, const char* name) {
+  std::vector<ResourceId> ids;
+  const auto* v = o.if_contains(name);
+  if (v == nullptr || !v->is_array()) return ids;
+  for (const auto& e : v->get_array()) {
+    const auto id = e.is_string() ? ResourceId::parse(std::string_view(e.get_string())) : std::nullopt;
+    if (id) ids.push_back(*id);
+  }
+  return ids;
+}
 
 std::string text_of(const json::object& o, const char* name) {
   const auto* v = o.if_contains(name);
@@ -82,12 +111,18 @@ void Expander::look() {
   auto found = std::make_shared<Found>();
   auto self = shared_from_this();
   const auto now = ports_.clock.wall();
+  if (aside_until_ && *aside_until_ <= now) {
+    aside_.clear();
+    aside_until_.reset();
+  }
+  const std::size_t most_dues = one_by_one_ ? 1 : piece_;
+  const std::size_t most_works = aside_.size() + 1;
   ports_.store.view(
-      [self, found, now](port::Reader& reader) -> Result<void> {
-        DEPROV_TRY(dues, reader.dues(self->scope_, now, self->piece_));
+      [self, found, now, most_dues, most_works](port::Reader& reader) -> Result<void> {
+        DEPROV_TRY(dues, reader.dues(self->scope_, now, most_dues));
         found->dues = std::move(dues);
         if (found->dues.empty()) {
-          DEPROV_TRY(works, reader.works(self->scope_, 1));
+          DEPROV_TRY(works, reader.works(self->scope_, most_works));
           found->works = std::move(works);
         }
         DEPROV_TRY(next, reader.next_due(self->scope_));
@@ -96,13 +131,24 @@ void Expander::look() {
       },
       [self, found](Result<void> read) {
         self->ports_.executor.post([self, found, read] {
-          if (self->stopping_ || !read) return self->finished(false);
-          if (!found->dues.empty()) return self->settle(std::move(found->dues));
-          if (!found->works.empty()) {
-            if (found->next) self->arm(*found->next);
-            return self->work(std::move(found->works.front()));
+          if (self->stopping_) return self->finished(false);
+          if (!read) {
+            self->arm(self->ports_.clock.wall() + std::chrono::seconds(1));
+            return self->finished(false);
           }
+          if (!found->dues.empty()) return self->settle(std::move(found->dues));
+          self->one_by_one_ = false;
           if (found->next) self->arm(*found->next);
+          if (self->aside_until_) self->arm(*self->aside_until_);
+          for (auto& row : found->works) {
+            if (self->aside_.contains(row.id)) continue;
+            const bool behind = std::any_of(self->aside_.begin(), self->aside_.end(),
+                                            [&](const auto& a) { return a.second == row.group; });
+            if (!behind) return self->work(std::move(row));
+            if (self->aside_.size() >= most_aside) break;
+            self->aside_.emplace(row.id, row.group);  // work on one group keeps its order
+            return self->finished(true);
+          }
           self->finished(false);
         });
       });
@@ -142,11 +188,72 @@ void Expander::settle(std::vector<port::DueRow> dues) {
   auto self = shared_from_this();
   auto shared = std::make_shared<const std::vector<port::DueRow>>(std::move(dues));
   host_.expander_decide([self, shared](port::Reader& reader) { return self->decide_dues(reader, *shared); },
-                        [self](Result<port::Committed> done) {
-                          if (done) self->host_.expander_committed(self->scope_);
-                          if (!done) self->arm(self->ports_.clock.wall() + std::chrono::seconds(1));
-                          self->finished(done.has_value());
+                        [self, shared](Result<port::Committed> done) {
+                          if (done) {
+                            self->host_.expander_committed(self->scope_);
+                            return self->finished(true);
+                          }
+                          if (stays(done.error())) {
+                            if (shared->size() == 1) return self->postpone(shared->front(), done.error());
+                            self->one_by_one_ = true;
+                            return self->finished(true);
+                          }
+                          self->arm(self->ports_.clock.wall() + std::chrono::seconds(1));
+                          self->finished(false);
                         });
+}
+
+// An evaluation that cannot be decided is said so, and tried again later; it must not stop those of others.
+void Expander::postpone(const port::DueRow& due, const Error& error) {
+  auto self = shared_from_this();
+  const std::string why = error.message();
+  host_.expander_decide(
+      [self, due, why](port::Reader& reader) -> Result<port::Transaction> {
+        const auto context = self->host_.expander_context(self->scope_);
+        if (!context) return Error(Errc::not_found, "the integration is gone", self->scope_.integration.str());
+        Evidence evidence;
+        evidence.actor = "engine";
+        const auto now = self->ports_.clock.wall();
+        Decision decision(reader, *context, evidence, self->ports_.random, now);
+        auto later = due;
+        later.at = now + postponed_by;
+        decision.record("evaluation.failed", {{"reason", why}, {"next", to_rfc3339(later.at)}}, due.subject);
+        auto& ops = decision.transaction().ops;
+        ops.emplace_back(port::op::RemoveDue{due.scope, due.subject, due.kind});
+        ops.emplace_back(port::op::PutDue{std::move(later)});
+        return decision.take();
+      },
+      [self](Result<port::Committed> done) {
+        if (done) self->host_.expander_committed(self->scope_);
+        if (!done) self->arm(self->ports_.clock.wall() + std::chrono::seconds(1));
+        self->finished(done.has_value());
+      });
+}
+
+// The same for work on a group; it stays as it is, and so does everything that has to follow it.
+void Expander::set_aside(const port::WorkRow& row, const Error& error) {
+  if (aside_.size() >= most_aside) {
+    arm(ports_.clock.wall() + std::chrono::minutes(1));
+    return finished(false);
+  }
+  aside_.emplace(row.id, row.group);
+  if (!aside_until_) aside_until_ = ports_.clock.wall() + aside_for;
+  auto self = shared_from_this();
+  const std::string why = error.message();
+  host_.expander_decide(
+      [self, id = row.id, group = row.group, why](port::Reader& reader) -> Result<port::Transaction> {
+        const auto context = self->host_.expander_context(self->scope_);
+        if (!context) return Error(Errc::not_found, "the integration is gone", self->scope_.integration.str());
+        Evidence evidence;
+        evidence.actor = "engine";
+        Decision decision(reader, *context, evidence, self->ports_.random, self->ports_.clock.wall());
+        decision.record("work.failed", {{"group", group.str()}, {"work", id.str()}, {"reason", why}});
+        return decision.take();
+      },
+      [self](Result<port::Committed> done) {
+        if (done) self->host_.expander_committed(self->scope_);
+        self->finished(true);
+      });
 }
 
 Result<port::Transaction> Expander::decide_dues(port::Reader& reader, const std::vector<port::DueRow>& dues) {
@@ -176,10 +283,7 @@ void Expander::work(port::WorkRow row) {
   if (row.kind == "members") {
     if (steps_of_ != row.id || !steps_) {
       auto steps = decode_members(row.payload, row.group);
-      if (!steps) {
-        arm(ports_.clock.wall() + std::chrono::minutes(1));
-        return finished(false);
-      }
+      if (!steps) return set_aside(row, steps.error());
       steps_ = std::make_shared<const std::vector<MemberStep>>(std::move(*steps));
       steps_of_ = row.id;
     }
@@ -193,6 +297,7 @@ void Expander::work(port::WorkRow row) {
       },
       [self, piece](Result<port::Committed> done) {
         if (!done) {
+          if (stays(done.error())) return self->set_aside(piece->row, done.error());
           self->arm(self->ports_.clock.wall() + std::chrono::seconds(1));
           return self->finished(false);
         }
@@ -229,9 +334,14 @@ Result<port::Transaction> Expander::decide_members(port::Reader& reader, Piece& 
   const auto group = piece.row.group;
   DEPROV_TRY(resource, reader.resource(scope_, group));
   const bool gone = !resource || resource->deleted;
-  while (!gone && cursor.step < steps.size() && looked_at < piece_) {
+  // The store shows members as they were before this piece: one that a step of it changed waits for the next
+  // piece.
+  std::unordered_set<ResourceId> changed;
+  bool full = false;
+  while (!gone && !full && cursor.step < steps.size() && looked_at < piece_) {
     const auto& step = steps[cursor.step];
     if (step.kind == MemberStep::Kind::replace && !cursor.second_pass) {
+      if (!changed.empty() && cursor.last.empty()) break;
       // Who is a member now and not in the list leaves.
       const auto after = ResourceId::parse(cursor.last);
       const auto want = piece_ - looked_at;
@@ -240,7 +350,10 @@ Result<port::Transaction> Expander::decide_members(port::Reader& reader, Piece& 
         const bool stays = std::binary_search(
             step.members.begin(), step.members.end(), m,
             [](const port::MemberRow& a, const port::MemberRow& b) { return a.member < b.member; });
-        if (!stays) DEPROV_CHECK(decision.member_changed(m, false));
+        if (!stays) {
+          changed.insert(m.member);
+          DEPROV_CHECK(decision.member_changed(m, false));
+        }
         cursor.last = m.member.str();
       }
       looked_at += page.rows.size();
@@ -255,8 +368,14 @@ Result<port::Transaction> Expander::decide_members(port::Reader& reader, Piece& 
     std::from_chars(cursor.last.data(), cursor.last.data() + cursor.last.size(), i);
     const bool add = step.kind != MemberStep::Kind::remove;
     for (; i < step.members.size() && looked_at < piece_; ++i, ++looked_at, ++done) {
+      if (changed.contains(step.members[i].member)) {
+        full = true;
+        break;
+      }
       DEPROV_TRY(is, reader.is_member(scope_, group, step.members[i].member));
-      if (is != add) DEPROV_CHECK(decision.member_changed(step.members[i], add));
+      if (is == add) continue;
+      changed.insert(step.members[i].member);
+      DEPROV_CHECK(decision.member_changed(step.members[i], add));
     }
     cursor.last = std::to_string(i);
     if (i >= step.members.size()) {
@@ -294,6 +413,8 @@ Result<port::Transaction> Expander::decide_reevaluation(port::Reader& reader, Pi
   const auto cause = idp::parse_cause(text_of(o, "cause")).value_or(idp::Cause::lost_entitling_group);
   Decision decision(reader, *context, evidence, ports_.random, ports_.clock.wall());
   const auto group = piece.row.group;
+  auto above = ids_of(o, "above");
+  above.push_back(group);
   DEPROV_TRY(resource, reader.resource(scope_, group));
   const bool deleted = !resource || resource->deleted;
   const auto after = ResourceId::parse(piece.row.cursor);
@@ -302,9 +423,9 @@ Result<port::Transaction> Expander::decide_reevaluation(port::Reader& reader, Pi
   for (const auto& m : page.rows) {
     if (deleted) {
       // The rows of a deleted group count for nothing; each goes with the decision about its member.
-      DEPROV_CHECK(decision.member_lost_group(m, cause));
+      DEPROV_CHECK(decision.member_lost_group(m, cause, above));
     } else if (m.member_is_group) {
-      DEPROV_CHECK(decision.nested_changed(m.member, cause));
+      DEPROV_CHECK(decision.nested_changed(m.member, cause, above));
     } else {
       DEPROV_CHECK(decision.evaluate(m.member, cause, group, piece.row.created, false));
     }

@@ -9,6 +9,7 @@
 #include <deprov/port/random.hpp>
 #include <deprov/port/store.hpp>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -45,6 +46,8 @@ class Expander : public std::enable_shared_from_this<Expander> {
   struct Piece;
   void look();
   void settle(std::vector<port::DueRow> dues);
+  void postpone(const port::DueRow& due, const Error& error);
+  void set_aside(const port::WorkRow& row, const Error& error);
   void work(port::WorkRow row);
   void finished(bool progress);
   void arm(WallTime at);
@@ -57,6 +60,10 @@ class Expander : public std::enable_shared_from_this<Expander> {
   port::Scope scope_;
   std::size_t piece_;
   bool busy_ = false;
+  bool one_by_one_ = false;  ///< an evaluation cannot be decided; the others are, each by itself
+  /// Work that cannot be done now, and what follows it on the same group; the rest goes on. Looked at again later.
+  std::map<WorkId, ResourceId> aside_;
+  std::optional<WallTime> aside_until_;
   bool again_ = false;
   bool stopping_ = false;
   port::UniqueFunction<void()> stopped_;

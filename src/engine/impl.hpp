@@ -59,6 +59,11 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
     std::shared_ptr<jobs::Lane> lane;
     std::shared_ptr<Expander> expander;
     std::string fingerprint;  ///< of what the lane was made of
+    /// While the former lane finishes its calls; whoever takes the integration away leaves here what comes then.
+    struct Replacing {
+      port::UniqueFunction<void()> instead;
+    };
+    std::shared_ptr<Replacing> replacing;
   };
   std::unique_ptr<BackgroundHost> host;             ///< before the lanes, which refer to it
   std::unordered_map<Uuid, Background> background;  ///< by integration
