@@ -173,7 +173,12 @@ void Lane::fetched(std::vector<port::JobRow> rows, std::optional<WallTime> next,
   for (auto& row : rows) {
     if (runs_.size() >= options_.window) break;
     // R15: one job of a subject at a time; the others are found again when it is over.
-    if (runs_.contains(row.id) || subjects_.contains(row.subject)) continue;
+    if (runs_.contains(row.id)) continue;
+    if (subjects_.contains(row.subject)) {
+      if (row.kind != port::JobKind::bind && blocked_.insert(row.subject).second)
+        promote(row.subject, row.priority);
+      continue;
+    }
     const bool lookup = row.kind == port::JobKind::bind;
     if (lookup && lookups_ >= most_lookups()) continue;
     if (lookup) ++lookups_;
@@ -192,6 +197,7 @@ void Lane::arm_timer(WallTime at) {
   if (fetch_timer_ != 0) {
     if (fetch_at_ && *fetch_at_ <= at && *fetch_at_ > ports_.clock.wall()) return;
     ports_.executor.cancel(fetch_timer_);
+    if (fetch_at_) at = std::min(at, *fetch_at_);  // one that is due and has not come yet must come all the same
   }
   fetch_at_ = at;
   auto self = weak_from_this();
@@ -211,8 +217,23 @@ void Lane::drop(const RunPtr& run) {
     subjects_.erase(run->row.subject);
   }
   if (stopping_) return maybe_stopped();
+  if (blocked_.erase(run->row.subject) != 0) return fill();
   // Asking again for each job would be one query a job; half a window at once is not.
   if (runs_.size() <= options_.window / 2) fill();
+}
+
+// R15: what waits for a look-up of the same subject must not wait as long as look-ups do.
+void Lane::promote(ResourceId subject, std::uint8_t priority) {
+  for (auto& [of, queue] : waiting_) {
+    if (of <= priority) continue;
+    const auto it =
+        std::find_if(queue.begin(), queue.end(), [&](const Waiting& w) { return w.run->row.subject == subject; });
+    if (it == queue.end()) continue;
+    auto moved = std::move(*it);
+    queue.erase(it);
+    waiting_[priority].push_back(std::move(moved));
+    return;
+  }
 }
 
 void Lane::when_admitted(const RunPtr& run, std::function<void(bool)> go) {

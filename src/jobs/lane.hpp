@@ -91,6 +91,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
   }
   /// Runs `go` when the limiter lets a call begin; drops it (with `go(false)`) when the lane stops or pauses.
   void when_admitted(const RunPtr& run, std::function<void(bool)> go);
+  void promote(ResourceId subject, std::uint8_t priority);
   void admit();
   void call(connector::Call call, std::function<void(connector::Reply)> done);
   void drop(const RunPtr& run);
@@ -151,7 +152,8 @@ class Lane : public std::enable_shared_from_this<Lane> {
   port::UniqueFunction<void()> stopped_;
   std::unordered_map<JobId, RunPtr> runs_;
   std::unordered_set<ResourceId> subjects_;
-  std::size_t lookups_ = 0;  ///< of `runs_`, those that only bind
+  std::unordered_set<ResourceId> blocked_;  ///< of `subjects_`, those that have more to be done
+  std::size_t lookups_ = 0;                 ///< of `runs_`, those that only bind
   struct Waiting {
     RunPtr run;
     std::function<void(bool)> go;

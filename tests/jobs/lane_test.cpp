@@ -237,3 +237,42 @@ TEST_CASE("look-ups that fill the lane do not keep a removal waiting", "[jobs][l
        }())
     CHECK((port::is_finished(state) || n == 0));
 }
+
+TEST_CASE("a removal does not wait in the queue of its own subject's look-up", "[jobs][lane][R15]") {
+  test::World w;
+  w.options.lane_window = 40;
+  const auto c = w.integrate("okta", R"({"lane":{"start_concurrency":1,"max_concurrency":1}})");
+  w.app->latency = 1s;
+  std::vector<ResourceId> users;
+  for (int i = 0; i < 100; ++i) {
+    const auto name = "user" + std::to_string(i);
+    w.app->add("a-" + name, "ext-" + name, name);
+    users.push_back(w.add_user(c, name));
+  }
+  REQUIRE(w.set_active(c, users[20], false));
+  w.run(8s);
+  CHECK(w.job(c, users[20]).state == JobState::succeeded_verified);
+}
+
+TEST_CASE("what a running job kept waiting begins when it is over, however full the lane",
+          "[jobs][lane][R4][R15]") {
+  test::World w;
+  w.options.lane_window = 4;
+  const auto c = w.integrate("okta", R"({"lane":{"start_concurrency":1,"max_concurrency":1}})");
+  std::vector<ResourceId> users;
+  for (int i = 0; i < 5; ++i) {
+    const auto name = "user" + std::to_string(i);
+    w.app->add("a-" + name, "ext-" + name, name);
+    users.push_back(w.add_user(c, name));
+  }
+  w.run(5s);
+  w.app->latency = 10s;
+  for (const auto& u : users) REQUIRE(w.set_active(c, u, false));
+  w.run(1s);
+  REQUIRE(w.set_active(c, users[0], true));
+  w.run(600s);
+  for (std::size_t i = 0; i < users.size(); ++i)
+    CHECK(w.app->accounts["a-user" + std::to_string(i)].active == (i == 0));
+  for (const auto& u : users)
+    for (const auto& j : w.jobs(c, u)) CHECK(port::is_finished(j.state));
+}
