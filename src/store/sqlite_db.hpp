@@ -73,7 +73,8 @@ class Connection {
 class Use {
  public:
   template <class... Params>
-  Use(Connection& connection, Q query, const Params&... params) : c_(connection), query_(query) {
+  Use(Connection& connection, Q query, Params&&... params) : c_(connection), query_(query) {
+    static_assert((outlives_binding<Params> && ...), "a temporary would be gone when the statement runs: name it");
     stmt_ = c_.prepared(query);
     (bind(params), ...);
   }
@@ -147,6 +148,12 @@ class Use {
   }
 
  private:
+  /// Blobs and texts are borrowed; numbers are copied, and a view names what lives elsewhere.
+  template <class P>
+  static constexpr bool outlives_binding =
+      std::is_lvalue_reference_v<P> || std::is_arithmetic_v<P> || std::is_enum_v<P> ||
+      std::is_same_v<P, std::string_view> || std::is_same_v<P, WallTime> || std::is_same_v<P, std::nullopt_t>;
+
   template <class Tag>
   void read_bytes(Id<Tag>& id) noexcept {
     read_bytes(id.value.bytes);

@@ -152,7 +152,8 @@ class SqliteReader final : public Reader {
 
   Result<Page<MemberRow>> members(const Scope& scope, ResourceId group, std::optional<ResourceId> after,
                                   std::size_t limit) override {
-    Use use(c_, Q::member_page, scopes_.find(scope), group, after.value_or(ResourceId{}), sql_limit(limit) + 1);
+    const auto start = after.value_or(ResourceId{});
+    Use use(c_, Q::member_page, scopes_.find(scope), group, start, sql_limit(limit) + 1);
     return page<MemberRow>(use, limit, [&] {
       MemberRow row;
       row.group = group;
