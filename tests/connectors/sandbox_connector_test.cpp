@@ -392,7 +392,7 @@ TEST_CASE("sandbox: tens of thousands of accounts") {
 
 TEST_CASE("null: it finds everybody and remembers what it did") {
   Bench b;
-  const auto c = std::move(*b.open("null", {}));
+  const auto c = b.open("null", {}).value();
   auto find = make_call(Operation::find);
   find.match = {"x1", "ann", {}};
   const auto r = Bench::call(*c, find);

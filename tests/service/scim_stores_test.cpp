@@ -98,8 +98,7 @@ TEST_CASE("many threads at once: every answer comes once, and what was answered 
   engine::Options o;
   o.master_key = std::string(32, 'k');
   o.connectors = test::no_app();
-  auto engine =
-      std::move(*engine::Engine::create({executor, clock, *random, *store, *http, *crypto}, std::move(o)));
+  auto engine = engine::Engine::create({executor, clock, *random, *store, *http, *crypto}, std::move(o)).value();
 
   // Waits for a completion of any type.
   std::mutex mutex;
