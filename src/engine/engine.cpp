@@ -21,7 +21,10 @@ Engine::Impl::Impl(Ports p, Options o) : ports(p), options(std::move(o)) {
   host = std::make_unique<BackgroundHost>(*this);
 }
 
-Engine::Impl::~Impl() = default;
+Engine::Impl::~Impl() {
+  for (auto& [id, slot] : background)
+    if (slot.lane) slot.lane->abandon();
+}
 
 Engine::Engine(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Engine::~Engine() = default;

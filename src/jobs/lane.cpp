@@ -114,6 +114,13 @@ void Lane::stop(port::UniqueFunction<void()> done) {
   maybe_stopped();
 }
 
+// What waits holds the lane that it waits in.
+void Lane::abandon() {
+  stopping_ = true;
+  const auto waiting = std::move(waiting_);
+  waiting_.clear();
+}
+
 void Lane::maybe_stopped() {
   if (!stopping_ || outstanding_ != 0 || !stopped_) return;
   auto done = std::move(stopped_);

@@ -67,6 +67,9 @@ class Lane : public std::enable_shared_from_this<Lane> {
   void set_paused(bool paused);
   /// Begins nothing new; `done` when the last call has been answered and recorded.
   void stop(port::UniqueFunction<void()> done);
+  /// Lets go of what waits for its turn, without a record of it: for an engine that ends without being closed.
+  /// What is in the store is found at the next start.
+  void abandon();
 
   [[nodiscard]] std::uint32_t jobs_in_flight() const noexcept { return static_cast<std::uint32_t>(runs_.size()); }
   [[nodiscard]] const Limiter& limiter() const noexcept { return limiter_; }
