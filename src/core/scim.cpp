@@ -23,6 +23,7 @@
 #include <deprov/scim/impl/patch_apply.ipp>
 #include <deprov/scim/impl/path.ipp>
 #include <deprov/scim/impl/projection.ipp>
+#include <deprov/scim/impl/provider_schemas.ipp>
 #include <deprov/scim/impl/query.ipp>
 #include <deprov/scim/impl/resource.ipp>
 #include <deprov/scim/impl/schema.ipp>

@@ -200,6 +200,7 @@ void dispatch(const Call& call, const Route& r) {
     case Route::Kind::type_search: return search(call, false);
     case Route::Kind::discovery:
       if (call->request.method != "GET") return call->answer(not_allowed(call->request.method, "GET"));
+      if (auto ready = parse_preconditions(*call); !ready) return call->fail(ready.error());
       return handle_discovery(call, r.discovery, r.name);
   }
 }

@@ -282,7 +282,10 @@ TEST_CASE("discovery") {
   CHECK(config.at("/filter/supported") == true);
   CHECK(config.at("/filter/maxResults") == 1000);
   CHECK(config.str("/authenticationSchemes/0/type") == "oauthbearertoken");
+  CHECK(config.at("/pagination/index") == true);
+  CHECK(config.str("/pagination/maxPageSize") == "1000");
   CHECK(config.str("/meta/location") == base + "/ServiceProviderConfig");
+  CHECK(config.header("content-location") == base + "/ServiceProviderConfig");
 
   const auto types = w.get("/ResourceTypes");
   CHECK(types.str("/totalResults") == "2");
@@ -292,14 +295,34 @@ TEST_CASE("discovery") {
   CHECK(user.str("/meta/location") == base + "/ResourceTypes/User");
 
   const auto schemas = w.get("/Schemas/");
-  CHECK(schemas.str("/totalResults") == "3");
+  // What there is for resources, and what discovery itself is made of (RFC 7643 section 8.7.2).
+  CHECK(schemas.str("/totalResults") == "6");
   CHECK(schemas.str("/Resources/0/meta/resourceType") == "Schema");
   const auto group = w.get("/Schemas/urn:ietf:params:scim:schemas:core:2.0:Group");
   CHECK(group.status == 200);
   CHECK(group.str("/name") == "Group");
   CHECK(w.get("/Schemas/urn%3Aietf%3Aparams%3Ascim%3Aschemas%3Acore%3A2.0%3AUser").str("/name") == "User");
 
-  // RFC 7644 section 4
+  const auto of_schemas = w.get("/Schemas/urn:ietf:params:scim:schemas:core:2.0:schema");
+  CHECK(of_schemas.str("/id") == "urn:ietf:params:scim:schemas:core:2.0:Schema");
+  CHECK(of_schemas.str("/attributes/3/subAttributes/11/name") == "subAttributes");
+  CHECK(w.get("/Schemas/urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig").status == 200);
+
+  // Who has it already gets no copy.
+  for (const auto* path : {"/ServiceProviderConfig", "/Schemas", "/ResourceTypes/Group"}) {
+    INFO(path);
+    const auto first = w.get(path);
+    const auto tag = first.header("etag");
+    CHECK_FALSE(tag.empty());
+    const auto again = w.send("GET", path, {}, {{"If-None-Match", tag}});
+    CHECK(again.status == 304);
+    CHECK(again.text.empty());
+    CHECK(again.header("etag") == tag);
+    CHECK(w.send("GET", path, {}, {{"If-None-Match", "W/\"1\""}}).status == 200);
+  }
+
+  // RFC 7644 section 4: paging and sorting are ignored, filters refused.
+  CHECK(w.get("/Schemas?startIndex=3&count=1&sortBy=id").str("/itemsPerPage") == "6");
   check_error(w.get("/Schemas?filter=id%20eq%20%22x%22"), 403);
   check_error(w.get("/ResourceTypes?filter=name%20eq%20%22User%22"), 403);
 }

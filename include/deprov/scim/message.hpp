@@ -30,7 +30,7 @@ struct AuthenticationScheme {
   bool primary = true;
 };
 
-/// RFC 7643 section 5.
+/// RFC 7643 section 5, and RFC 9865 section 4 for `pagination`.
 struct ServiceProviderConfig {
   std::string documentation_uri{};
   bool patch = true;
@@ -42,6 +42,11 @@ struct ServiceProviderConfig {
   bool change_password = false;
   bool sort = false;
   bool etag = true;
+  bool index_paging = true;
+  bool cursor_paging = false;
+  std::int64_t default_page_size = 0;  ///< 0: not said
+  std::int64_t max_page_size = 0;      ///< 0: not said
+  std::int64_t cursor_timeout = 0;     ///< seconds; 0: not said
   std::vector<AuthenticationScheme> authentication_schemes = {AuthenticationScheme{}};
 };
 /// `base` is the URL before `/ServiceProviderConfig`; `meta.location` is left out when it is empty.

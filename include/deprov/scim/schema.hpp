@@ -171,6 +171,10 @@ class SchemaRegistry {
 /// The attributes that every resource has (RFC 7643 section 3.1) and no schema lists.
 [[nodiscard]] const Schema& common_schema();
 
+/// The schemas of the discovery documents themselves (RFC 7643 section 8.7.2, RFC 9865 section 4): Schema,
+/// ResourceType and ServiceProviderConfig. All of it is read-only; no resource type has them.
+[[nodiscard]] std::span<const Schema> provider_schemas();
+
 /// RFC form, as `/Schemas` and `/ResourceTypes` answer it. `base` is the URL before `/Schemas`; `meta.location` is
 /// left out when it is empty.
 [[nodiscard]] json::object to_json(const Schema& schema, std::string_view base = {});
@@ -183,6 +187,7 @@ class SchemaRegistry {
 
 #if defined(DEPROV_HEADER_ONLY)
 #include <deprov/scim/impl/builtin_schemas.ipp>
+#include <deprov/scim/impl/provider_schemas.ipp>
 #include <deprov/scim/impl/schema.ipp>
 #include <deprov/scim/impl/schema_json.ipp>
 #endif

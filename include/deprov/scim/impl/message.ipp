@@ -29,6 +29,15 @@ DEPROV_INLINE json::object to_json(const ServiceProviderConfig& config, std::str
   o.emplace("changePassword", supported(config.change_password));
   o.emplace("sort", supported(config.sort));
   o.emplace("etag", supported(config.etag));
+  json::object pagination{{"cursor", config.cursor_paging}, {"index", config.index_paging}};
+  pagination.emplace("defaultPaginationMethod", config.index_paging ? "index" : "cursor");
+  const auto positive = [&](std::string_view name, std::int64_t n) {
+    if (n > 0) pagination.emplace(name, n);
+  };
+  positive("defaultPageSize", config.default_page_size);
+  positive("maxPageSize", config.max_page_size);
+  positive("cursorTimeout", config.cursor_timeout);
+  o.emplace("pagination", std::move(pagination));
   json::array schemes;
   for (const auto& s : config.authentication_schemes) {
     json::object scheme{{"type", s.type}, {"name", s.name}, {"description", s.description}};
