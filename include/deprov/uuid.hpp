@@ -51,6 +51,7 @@ using ChangeId = Id<struct ChangeTag>;
 using TxnId = Id<struct TxnTag>;
 using LeaseToken = Id<struct LeaseTag>;
 using WorkId = Id<struct WorkTag>;
+using HoldId = Id<struct HoldTag>;
 
 }  // namespace deprov
 

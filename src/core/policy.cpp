@@ -1,2 +1,4 @@
+#include <deprov/policy/impl/guard.ipp>
 #include <deprov/policy/impl/plan.ipp>
 #include <deprov/policy/impl/policy.ipp>
+#include <deprov/policy/impl/protection.ipp>

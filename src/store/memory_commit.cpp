@@ -1,5 +1,6 @@
 // What each op does, on ordered maps. The SQLite store gives the same answers.
 #include <algorithm>
+#include <deprov/port/hold_listing.hpp>
 #include <limits>
 #include "memory_state.hpp"
 #include "problems.hpp"
@@ -55,6 +56,10 @@ class Commit {
       const auto* row = find(s_.subjects, std::tuple(r.scope, r.subject));
       if (const auto now = row ? row->generation : 0; now != r.generation)
         return stale(named("intent of subject", r.subject), r.generation, now);
+    }
+    for (const auto& r : reads.holds) {
+      const auto* open = find(s_.open_holds, r.scope);
+      if ((open ? *open : HoldId{}) != r.hold) return stale_hold(r.scope);
     }
     return {};
   }
@@ -369,7 +374,9 @@ class Commit {
   }
 
   Result<void> apply(const op::Reserve& o) {
+    if (const auto* open = find(s_.open_holds, o.scope)) return hold_is_open(*open);
     const auto minute = minute_of(o.now);
+    take_back(o.scope, o.counter, o.counted.micros == 0 ? 0 : 1, o.counted);
     std::uint64_t hour = 0;
     std::uint64_t day = 0;
     std::vector<std::int64_t> expired;
@@ -377,9 +384,9 @@ class Commit {
               [&](const auto& key, std::uint64_t n) {
                 const auto& [scope, counter, at] = key;
                 if (scope != o.scope || counter != o.counter) return false;
-                if (at <= minute - minutes_of_day) {
+                if (at <= minute - kept_minutes) {
                   expired.push_back(at);
-                } else {
+                } else if (at > minute - minutes_of_day) {
                   day += n;
                   if (at > minute - minutes_of_hour) hour += n;
                 }
@@ -393,6 +400,75 @@ class Commit {
     for (const auto at : expired) undo_.erase(s_.counters, std::tuple(o.scope, o.counter, at));
     if (o.amount > 0)
       undo_.add(s_.counters, std::tuple(o.scope, o.counter, minute), static_cast<std::int64_t>(o.amount));
+    return {};
+  }
+
+  void take_back(const Scope& scope, const std::string& counter, std::uint64_t amount, WallTime at) {
+    const std::tuple key(scope, counter, minute_of(at));
+    const auto* n = find(s_.counters, key);
+    if (n == nullptr || amount == 0) return;
+    undo_.add(s_.counters, key, -static_cast<std::int64_t>(std::min(*n, amount)));
+  }
+
+  Result<void> apply(const op::Unreserve& o) {
+    take_back(o.scope, o.counter, o.amount, o.at);
+    return {};
+  }
+
+  Result<void> apply(const op::Population& o) {
+    const std::tuple key(o.scope, minute_of(o.now));
+    const auto* n = find(s_.population, key);
+    undo_.put(s_.population, key, (n ? *n : 0) + o.delta);
+    return {};
+  }
+
+  Result<void> apply(const op::OpenHold& o) {
+    if (find(s_.open_holds, o.row.scope) != nullptr) return {};
+    auto row = o.row;
+    const std::tuple key(row.scope, row.id);
+    if (find(s_.holds, key) != nullptr) return conflicting(named("hold", row.id), "was opened before");
+    row.items = row.held = 0;
+    row.closed = {};
+    row.listing = {};
+    undo_.put(s_.open_holds, row.scope, row.id);
+    undo_.put(s_.holds, key, std::move(row));
+    return {};
+  }
+
+  Result<void> apply(const op::PutHoldItem& o) {
+    auto row = o.row;
+    if (row.seq == 0) {
+      const auto* open = find(s_.open_holds, row.scope);
+      if (open == nullptr) return stale_hold(row.scope);
+      row.hold = *open;
+      const std::tuple key(row.scope, row.hold);
+      auto hold = *find(s_.holds, key);
+      row.seq = ++hold.items;
+      if (row.state == HoldItemState::held) ++hold.held;
+      hold.listing = row.listing = hold_listing(crypto_, hold.listing, row);
+      undo_.put(s_.holds, key, std::move(hold));
+      undo_.put(s_.hold_items_of, std::tuple(row.scope, row.subject, row.hold, row.seq), MemoryState::Nothing{});
+      undo_.put(s_.hold_items, std::tuple(row.scope, row.hold, row.seq), std::move(row));
+      return {};
+    }
+    const std::tuple key(row.scope, row.hold, row.seq);
+    const auto* old = find(s_.hold_items, key);
+    if (old == nullptr) return no_such(named("item of hold", row.hold));
+    if (old->state != HoldItemState::held)
+      return conflicting(named("item of hold", row.hold), "was decided before");
+    auto fresh = *old;
+    fresh.state = row.state;
+    fresh.decided = row.decided;
+    fresh.by = row.by;
+    undo_.put(s_.hold_items, key, std::move(fresh));
+    if (row.state == HoldItemState::held) return {};
+    const std::tuple hold_key(row.scope, row.hold);
+    auto hold = *find(s_.holds, hold_key);
+    if (--hold.held == 0) {
+      hold.closed = row.decided;
+      undo_.erase(s_.open_holds, row.scope);
+    }
+    undo_.put(s_.holds, hold_key, std::move(hold));
     return {};
   }
 

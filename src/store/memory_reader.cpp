@@ -333,6 +333,80 @@ class MemoryReader final : public Reader {
               });
     return next;
   }
+  Result<std::optional<DueRow>> due(const Scope& scope, ResourceId subject, std::string_view kind) override {
+    return copy_of(s_.dues, std::tuple(scope, subject, std::string(kind)));
+  }
+  Result<std::optional<HoldRow>> open_hold(const Scope& scope) override {
+    const auto id = copy_of(s_.open_holds, scope);
+    if (!id) return std::optional<HoldRow>();
+    return copy_of(s_.holds, std::tuple(scope, *id));
+  }
+  Result<std::optional<HoldRow>> hold(const Scope& scope, HoldId id) override {
+    return copy_of(s_.holds, std::tuple(scope, id));
+  }
+  Result<std::vector<HoldRow>> holds(const Scope& scope, std::size_t limit) override {
+    std::vector<HoldRow> rows;
+    auto it = s_.holds.upper_bound(std::tuple(scope, HoldId{last_uuid()}));
+    while (it != s_.holds.begin() && rows.size() < limit) {
+      --it;
+      if (std::get<0>(it->first) != scope) break;
+      rows.push_back(it->second);
+    }
+    return rows;
+  }
+  Result<Page<HoldItemRow>> hold_items(const Scope& scope, HoldId hold, std::uint64_t after,
+                                       std::size_t limit) override {
+    Page<HoldItemRow> page;
+    each_from(s_.hold_items, {scope, hold, after + 1}, [&](const auto& k, const auto& row) {
+      return std::get<0>(k) == scope && std::get<1>(k) == hold && take(page, row, limit);
+    });
+    return page;
+  }
+  Result<std::optional<HoldItemRow>> hold_item_of(const Scope& scope, ResourceId subject) override {
+    auto it = s_.hold_items_of.upper_bound(
+        std::tuple(scope, subject, HoldId{last_uuid()}, std::numeric_limits<std::uint64_t>::max()));
+    if (it == s_.hold_items_of.begin()) return std::optional<HoldItemRow>();
+    --it;
+    const auto& [of, who, hold, seq] = it->first;
+    if (of != scope || who != subject) return std::optional<HoldItemRow>();
+    return copy_of(s_.hold_items, std::tuple(scope, hold, seq));
+  }
+  Result<std::optional<HoldItemRow>> hold_item_at(const Scope& scope, HoldId hold,
+                                                  const Sha256& listing) override {
+    std::optional<HoldItemRow> found;
+    each_from(s_.hold_items, {scope, hold, 0}, [&](const auto& k, const auto& row) {
+      if (std::get<0>(k) != scope || std::get<1>(k) != hold) return false;
+      if (row.listing == listing) found = row;
+      return !found;
+    });
+    return found;
+  }
+  Result<std::vector<PopulationRow>> population(const Scope& scope, WallTime now) override {
+    std::vector<PopulationRow> rows{{minute_of(now) - minutes_of_day, 0}};
+    each_from(s_.population, {scope, std::numeric_limits<std::int64_t>::min()},
+              [&](const auto& k, std::int64_t n) {
+                if (std::get<0>(k) != scope) return false;
+                if (std::get<1>(k) <= rows.front().minute) {
+                  rows.front().delta += n;
+                } else if (n != 0) {
+                  rows.push_back({std::get<1>(k), n});
+                }
+                return true;
+              });
+    return rows;
+  }
+  Result<ReservedCounts> reserved(const Scope& scope, std::string_view counter, WallTime now) override {
+    ReservedCounts sums;
+    const auto minute = minute_of(now);
+    each_from(s_.counters, {scope, std::string(counter), minute - minutes_of_day + 1},
+              [&](const auto& k, std::uint64_t n) {
+                if (std::get<0>(k) != scope || std::get<1>(k) != counter) return false;
+                sums.day += n;
+                if (std::get<2>(k) > minute - minutes_of_hour) sums.hour += n;
+                return true;
+              });
+    return sums;
+  }
   Result<std::vector<WorkRow>> works(const Scope& scope, std::size_t limit) override {
     std::vector<WorkRow> rows;
     each_from(s_.works, {scope, WorkId{}}, [&](const auto& k, const auto& row) {

@@ -60,6 +60,12 @@ struct MemoryState {
 
   std::map<Scope, std::vector<port::ActivityRow>> chains;
   std::map<Key<Scope, std::string, std::int64_t>, std::uint64_t> counters;  // minute -> amount
+  std::map<Key<Scope, std::int64_t>, std::int64_t> population;              // minute -> delta
+
+  std::map<Key<Scope, HoldId>, port::HoldRow> holds;
+  std::map<Scope, HoldId> open_holds;
+  std::map<Key<Scope, HoldId, std::uint64_t>, port::HoldItemRow> hold_items;
+  Index<Scope, ResourceId, HoldId, std::uint64_t> hold_items_of;
 };
 
 /// Changes maps, and takes the changes back in reverse order.

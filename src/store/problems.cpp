@@ -48,6 +48,15 @@ Error guard_refuses(std::string_view counter, std::uint64_t amount, std::string_
           "guard counter " + std::string(counter)};
 }
 
+Error stale_hold(const port::Scope& scope) {
+  return {Errc::stale_read, "what is held of integration " + scope.integration.str() + " changed meanwhile",
+          "hold"};
+}
+
+Error hold_is_open(HoldId hold) {
+  return {Errc::held_by_guard, "hold " + hold.str() + " is open", "guard", "decide it with `deprov holds`"};
+}
+
 Error store_closed() { return {Errc::closed, "the store is closed", "store"}; }
 
 }  // namespace deprov::store

@@ -20,17 +20,16 @@ namespace deprov::store {
                                   std::uint64_t sum, std::uint64_t limit);
 [[nodiscard]] Error store_closed();
 
+/// Counters are kept longer than any window, since a clock may be set back.
+inline constexpr std::int64_t kept_minutes = 2 * port::minutes_of_day;
+
 template <class Id>
 [[nodiscard]] std::string named(std::string_view kind, Id id) {
   return std::string(kind) + " " + id.str();
 }
 
-/// The minute of a rolling counter that a time falls into.
-[[nodiscard]] inline std::int64_t minute_of(WallTime t) noexcept {
-  constexpr std::int64_t minute = 60'000'000;
-  return t.micros >= 0 ? t.micros / minute : -((-t.micros + minute - 1) / minute);
-}
-inline constexpr std::int64_t minutes_of_hour = 60;
-inline constexpr std::int64_t minutes_of_day = 1440;
-
+/// A hold is open: everything that worsens waits in it.
+/// Another hold is open than was read, or none.
+[[nodiscard]] Error stale_hold(const port::Scope& scope);
+[[nodiscard]] Error hold_is_open(HoldId hold);
 }  // namespace deprov::store

@@ -85,6 +85,15 @@ std::string_view to_string(JobKind k) noexcept {
   return name_of(names, k);
 }
 
+std::string_view to_string(HoldItemState s) noexcept {
+  static constexpr Names<HoldItemState, 5> names{{{HoldItemState::held, "held"},
+                                                  {HoldItemState::sent, "sent"},
+                                                  {HoldItemState::allowed, "allowed"},
+                                                  {HoldItemState::rejected, "rejected"},
+                                                  {HoldItemState::left, "left"}}};
+  return name_of(names, s);
+}
+
 std::string_view to_string(JobState s) noexcept { return name_of(job_states, s); }
 std::optional<JobState> parse_job_state(std::string_view text) noexcept { return value_of(job_states, text); }
 bool is_finished(JobState s) noexcept { return s >= JobState::succeeded_verified; }

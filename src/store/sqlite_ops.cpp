@@ -231,8 +231,8 @@ Result<void> SqliteWriter::apply(const op::PutSubject& o) {
   auto scope = scopes_.find(r.scope);
   const auto run = [&](Q query, auto... last) {
     Use use(c_, query, r.access, r.generation, r.desired, r.cause, r.via_group, r.via_inferred, r.evidence_at,
-            r.policy_version, r.job, r.last_deactivated, r.last_group_lost, r.last_group_lost_at, scope, r.id,
-            last...);
+            r.policy_version, r.job, r.last_deactivated, r.last_group_lost, r.last_group_lost_at, r.counted_at,
+            scope, r.id, last...);
     const auto ran = use.run();
     return std::pair(ran, use.changed());
   };

@@ -1,4 +1,4 @@
-// What the ops on changes, jobs, lanes, due evaluations, work, activity and the guard's counters do.
+// What the ops on changes, jobs, lanes, due evaluations, work, activity do.
 #include <algorithm>
 #include "problems.hpp"
 #include "sqlite_rows.hpp"
@@ -183,42 +183,6 @@ Result<void> SqliteWriter::apply(const op::AppendActivity& o) {
     DEPROV_CHECK(write(Q::history_insert, scope, row.subject, HistoryKind::activity, seq_ref(row.seq)));
   *head = {row.seq, row.hash};
   out_.activity_seqs.push_back(row.seq);
-  return {};
-}
-
-Result<void> SqliteWriter::apply(const op::Reserve& o) {
-  const auto minute = minute_of(o.now);
-  const auto scope = scopes_.find(o.scope);
-  auto& window = windows_[{scope, o.counter}];
-  if (window.minutes.empty() && scope != no_scope) {
-    Use use(c_, Q::counter_all, scope, o.counter);
-    while (use.row()) {
-      const auto at = use.integer();
-      window.minutes[at] = static_cast<std::uint64_t>(use.integer());
-    }
-    DEPROV_CHECK(c_.check());
-  }
-  std::uint64_t hour = 0;
-  std::uint64_t day = 0;
-  const auto oldest = window.minutes.upper_bound(minute - minutes_of_day);
-  for (auto it = oldest; it != window.minutes.end(); ++it) {
-    day += it->second;
-    if (it->first > minute - minutes_of_hour) hour += it->second;
-  }
-  const auto passes = [&](std::uint64_t sum, std::uint64_t limit) {
-    return sum > limit || o.amount > limit - sum;
-  };
-  if (passes(hour, o.limit_hour)) return guard_refuses(o.counter, o.amount, "60 minutes", hour, o.limit_hour);
-  if (passes(day, o.limit_day)) return guard_refuses(o.counter, o.amount, "24 hours", day, o.limit_day);
-  if (oldest != window.minutes.begin()) {
-    window.minutes.erase(window.minutes.begin(), oldest);
-    DEPROV_CHECK(write(Q::counter_prune, scope, o.counter, minute - minutes_of_day));
-  }
-  if (o.amount == 0) return {};
-  DEPROV_TRY(number, scope_for_writing(o.scope));
-  auto& counted = windows_[{number, o.counter}].minutes[minute];
-  counted += o.amount;
-  DEPROV_CHECK(write(Q::counter_put, number, o.counter, minute, counted));
   return {};
 }
 

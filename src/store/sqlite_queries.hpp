@@ -19,6 +19,9 @@ namespace deprov::store {
   "i.created, i.modified, i.version, s.workspace, s.integration"
 #define DEPROV_BINDING_COLUMNS \
   "subject, state, account_id, account_login, was_bound, last_set, checked_at, version"
+#define DEPROV_HOLD_COLUMNS "id, opened, closed, window_from, reason, items, held, listing"
+#define DEPROV_HOLD_ITEM_COLUMNS \
+  "hold, seq, subject, job, generation, cause, via_group, state, at, decided, actor, listing"
 #define DEPROV_ACTIVITY_COLUMNS "key, at, event, actor, subject, job, hash, detail_hash, salt, detail"
 
 #define DEPROV_QUERIES(X)                                                                                         \
@@ -141,23 +144,25 @@ namespace deprov::store {
                                                                                                                   \
   X(subject_get,                                                                                                  \
     "SELECT grants_version, access, generation, desired, cause, via_group, via_inferred, evidence_at, "           \
-    "policy_version, job, last_deactivated, last_group_lost, last_group_lost_at FROM subject "                    \
+    "policy_version, job, last_deactivated, last_group_lost, last_group_lost_at, counted_at FROM subject "        \
     "WHERE scope = ? AND id = ?")                                                                                 \
   X(subject_versions, "SELECT grants_version, generation FROM subject WHERE scope = ? AND id = ?")                \
   X(subject_update,                                                                                               \
     "UPDATE subject SET grants_version = grants_version + 1, access = ?, generation = ?, desired = ?, cause = "   \
     "?, "                                                                                                         \
     "via_group = ?, via_inferred = ?, evidence_at = ?, policy_version = ?, job = ?, last_deactivated = ?, "       \
-    "last_group_lost = ?, last_group_lost_at = ? WHERE scope = ? AND id = ?")                                     \
+    "last_group_lost = ?, last_group_lost_at = ?, counted_at = ? WHERE scope = ? AND id = ?")                     \
   X(subject_update_if,                                                                                            \
     "UPDATE subject SET grants_version = grants_version + 1, access = ?, generation = ?, desired = ?, cause = "   \
     "?, "                                                                                                         \
     "via_group = ?, via_inferred = ?, evidence_at = ?, policy_version = ?, job = ?, last_deactivated = ?, "       \
-    "last_group_lost = ?, last_group_lost_at = ? WHERE scope = ? AND id = ? AND grants_version = ?")              \
+    "last_group_lost = ?, last_group_lost_at = ?, counted_at = ? WHERE scope = ? AND id = ? AND grants_version "  \
+    "= ?")                                                                                                        \
   X(subject_insert,                                                                                               \
     "INSERT INTO subject(grants_version, access, generation, desired, cause, via_group, via_inferred, "           \
-    "evidence_at, policy_version, job, last_deactivated, last_group_lost, last_group_lost_at, scope, id) "        \
-    "VALUES(1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")                                                        \
+    "evidence_at, policy_version, job, last_deactivated, last_group_lost, last_group_lost_at, counted_at, "       \
+    "scope, id) "                                                                                                 \
+    "VALUES(1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")                                                     \
   X(subject_raise, "UPDATE subject SET grants_version = grants_version + 1 WHERE scope = ? AND id = ?")           \
   X(binding_get, "SELECT " DEPROV_BINDING_COLUMNS " FROM binding WHERE scope = ? AND subject = ?")                \
   X(binding_by_account, "SELECT " DEPROV_BINDING_COLUMNS                                                          \
@@ -259,7 +264,31 @@ namespace deprov::store {
                           " FROM activity WHERE key > ? AND key <= ? AND length(subject) = 0 "                    \
                           "ORDER BY key LIMIT ?")                                                                 \
   X(counter_all, "SELECT minute, n FROM guard_counter WHERE scope = ? AND counter = ?")                           \
-  X(counter_put, "INSERT OR REPLACE INTO guard_counter(scope, counter, minute, n) VALUES(?, ?, ?, ?)")            \
+  X(counter_add,                                                                                                  \
+    "INSERT INTO guard_counter(scope, counter, minute, n) VALUES(?, ?, ?, ?) "                                    \
+    "ON CONFLICT DO UPDATE SET n = n + excluded.n")                                                               \
+  X(population_add,                                                                                               \
+    "INSERT INTO population(scope, minute, n) VALUES(?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n")      \
+  X(population_old, "SELECT total(n) FROM population WHERE scope = ? AND minute > 0 AND minute <= ?")             \
+  X(population_prune, "DELETE FROM population WHERE scope = ? AND minute > 0 AND minute <= ?")                    \
+  X(population_all, "SELECT minute, n FROM population WHERE scope = ? ORDER BY minute")                           \
+  X(hold_open, "SELECT " DEPROV_HOLD_COLUMNS " FROM hold WHERE scope = ? AND closed = 0")                         \
+  X(hold_get, "SELECT " DEPROV_HOLD_COLUMNS " FROM hold WHERE scope = ? AND id = ?")                              \
+  X(hold_all, "SELECT " DEPROV_HOLD_COLUMNS " FROM hold WHERE scope = ? ORDER BY id DESC LIMIT ?")                \
+  X(hold_insert, "INSERT INTO hold(scope, " DEPROV_HOLD_COLUMNS ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)")            \
+  X(hold_update, "UPDATE hold SET closed = ?, items = ?, held = ?, listing = ? WHERE scope = ? AND id = ?")       \
+  X(hold_item_insert,                                                                                             \
+    "INSERT INTO hold_item(scope, " DEPROV_HOLD_ITEM_COLUMNS ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")   \
+  X(hold_item_update,                                                                                             \
+    "UPDATE hold_item SET state = ?, decided = ?, actor = ? WHERE scope = ? AND hold = ? AND seq = ?")            \
+  X(hold_item_state, "SELECT state FROM hold_item WHERE scope = ? AND hold = ? AND seq = ?")                      \
+  X(hold_item_page, "SELECT " DEPROV_HOLD_ITEM_COLUMNS                                                            \
+                    " FROM hold_item WHERE scope = ? AND hold = ? AND seq > ? ORDER BY seq LIMIT ?")              \
+  X(hold_item_of, "SELECT " DEPROV_HOLD_ITEM_COLUMNS                                                              \
+                  " FROM hold_item WHERE scope = ? AND subject = ? ORDER BY hold DESC, seq DESC LIMIT 1")         \
+  X(hold_item_at,                                                                                                 \
+    "SELECT " DEPROV_HOLD_ITEM_COLUMNS " FROM hold_item WHERE scope = ? AND hold = ? AND listing = ?")            \
+  X(due_get, "SELECT subject, kind, at, since, payload FROM due WHERE scope = ? AND subject = ? AND kind = ?")    \
   X(counter_prune, "DELETE FROM guard_counter WHERE scope = ? AND counter = ? AND minute <= ?")                   \
   X(batch_insert, "INSERT INTO committed_batch(txns) VALUES(?)")                                                  \
   X(batch_prune, "DELETE FROM committed_batch WHERE batch <= ?")                                                  \

@@ -314,6 +314,66 @@ class SqliteReader final : public Reader {
     DEPROV_CHECK(c_.check());
     return next;
   }
+  Result<std::optional<DueRow>> due(const Scope& scope, ResourceId subject, std::string_view kind) override {
+    Use use(c_, Q::due_get, scopes_.find(scope), subject, kind);
+    return one<DueRow>(use, [&] { return read_due(use, scope); });
+  }
+  Result<std::optional<HoldRow>> open_hold(const Scope& scope) override {
+    Use use(c_, Q::hold_open, scopes_.find(scope));
+    return one<HoldRow>(use, [&] { return read_hold(use, scope); });
+  }
+  Result<std::optional<HoldRow>> hold(const Scope& scope, HoldId id) override {
+    Use use(c_, Q::hold_get, scopes_.find(scope), id);
+    return one<HoldRow>(use, [&] { return read_hold(use, scope); });
+  }
+  Result<std::vector<HoldRow>> holds(const Scope& scope, std::size_t limit) override {
+    Use use(c_, Q::hold_all, scopes_.find(scope), sql_limit(limit));
+    return all<HoldRow>(use, [&] { return read_hold(use, scope); });
+  }
+  Result<Page<HoldItemRow>> hold_items(const Scope& scope, HoldId hold, std::uint64_t after,
+                                       std::size_t limit) override {
+    Use use(c_, Q::hold_item_page, scopes_.find(scope), hold, after, sql_limit(limit) + 1);
+    return page<HoldItemRow>(use, limit, [&] { return read_hold_item(use, scope); });
+  }
+  Result<std::optional<HoldItemRow>> hold_item_of(const Scope& scope, ResourceId subject) override {
+    Use use(c_, Q::hold_item_of, scopes_.find(scope), subject);
+    return one<HoldItemRow>(use, [&] { return read_hold_item(use, scope); });
+  }
+  Result<std::optional<HoldItemRow>> hold_item_at(const Scope& scope, HoldId hold,
+                                                  const Sha256& listing) override {
+    Use use(c_, Q::hold_item_at, scopes_.find(scope), hold, listing);
+    return one<HoldItemRow>(use, [&] { return read_hold_item(use, scope); });
+  }
+  Result<std::vector<PopulationRow>> population(const Scope& scope, WallTime now) override {
+    std::vector<PopulationRow> rows{{minute_of(now) - minutes_of_day, 0}};
+    Use use(c_, Q::population_all, scopes_.find(scope));
+    while (use.row()) {
+      PopulationRow row;
+      use.read_all(row.minute, row.delta);
+      if (row.minute <= rows.front().minute) {
+        rows.front().delta += row.delta;
+      } else if (row.delta != 0) {
+        rows.push_back(row);
+      }
+    }
+    DEPROV_CHECK(c_.check());
+    return rows;
+  }
+  Result<ReservedCounts> reserved(const Scope& scope, std::string_view counter, WallTime now) override {
+    ReservedCounts sums;
+    const auto minute = minute_of(now);
+    Use use(c_, Q::counter_all, scopes_.find(scope), counter);
+    while (use.row()) {
+      std::int64_t at = 0;
+      std::uint64_t n = 0;
+      use.read_all(at, n);
+      if (at <= minute - minutes_of_day) continue;
+      sums.day += n;
+      if (at > minute - minutes_of_hour) sums.hour += n;
+    }
+    DEPROV_CHECK(c_.check());
+    return sums;
+  }
   Result<std::vector<WorkRow>> works(const Scope& scope, std::size_t limit) override {
     Use use(c_, Q::work_page, scopes_.find(scope), sql_limit(limit));
     return all<WorkRow>(use, [&] { return read_work(use, scope); });

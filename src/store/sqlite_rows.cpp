@@ -76,8 +76,8 @@ SubjectRow read_subject(Use& use, const Scope& scope, ResourceId id) {
   r.scope = scope;
   r.id = id;
   use.read_all(r.grants_version, r.access, r.generation, r.desired, r.cause, r.via_group, r.via_inferred,
-               r.evidence_at, r.policy_version, r.job, r.last_deactivated, r.last_group_lost,
-               r.last_group_lost_at);
+               r.evidence_at, r.policy_version, r.job, r.last_deactivated, r.last_group_lost, r.last_group_lost_at,
+               r.counted_at);
   return r;
 }
 
@@ -110,6 +110,21 @@ DueRow read_due(Use& use, const Scope& scope) {
   DueRow r;
   r.scope = scope;
   use.read_all(r.subject, r.kind, r.at, r.since, r.payload);
+  return r;
+}
+
+HoldRow read_hold(Use& use, const Scope& scope) {
+  HoldRow r;
+  r.scope = scope;
+  use.read_all(r.id, r.opened, r.closed, r.window_from, r.reason, r.items, r.held, r.listing);
+  return r;
+}
+
+HoldItemRow read_hold_item(Use& use, const Scope& scope) {
+  HoldItemRow r;
+  r.scope = scope;
+  use.read_all(r.hold, r.seq, r.subject, r.job, r.generation, r.cause, r.via_group, r.state, r.at, r.decided, r.by,
+               r.listing);
   return r;
 }
 

@@ -41,6 +41,8 @@ using SeqRef = std::array<std::uint8_t, 8>;
 [[nodiscard]] port::ChangeRow read_change(Use& use, const port::Scope& scope, ResourceId subject);
 [[nodiscard]] port::JobRow read_job(Use& use, const port::Scope& scope);
 [[nodiscard]] port::DueRow read_due(Use& use, const port::Scope& scope);
+[[nodiscard]] port::HoldRow read_hold(Use& use, const port::Scope& scope);
+[[nodiscard]] port::HoldItemRow read_hold_item(Use& use, const port::Scope& scope);
 [[nodiscard]] port::WorkRow read_work(Use& use, const port::Scope& scope);
 [[nodiscard]] port::ActivityRow read_activity(Use& use, const port::Scope& scope);
 

@@ -115,6 +115,24 @@ CREATE TABLE guard_counter(
   PRIMARY KEY(scope, counter, minute)) WITHOUT ROWID;
 CREATE TABLE committed_batch(batch INTEGER PRIMARY KEY, txns BLOB NOT NULL);
 )sql",
+    R"sql(
+ALTER TABLE subject ADD COLUMN counted_at INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE population(
+  scope INTEGER NOT NULL, minute INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY(scope, minute)) WITHOUT ROWID;
+INSERT INTO population SELECT scope, 0, count(*) FROM subject WHERE access = 1 GROUP BY scope;
+CREATE TABLE hold(
+  scope INTEGER NOT NULL, id BLOB NOT NULL, opened INTEGER NOT NULL, closed INTEGER NOT NULL,
+  window_from INTEGER NOT NULL, reason TEXT NOT NULL, items INTEGER NOT NULL, held INTEGER NOT NULL,
+  listing BLOB NOT NULL, PRIMARY KEY(scope, id)) WITHOUT ROWID;
+CREATE UNIQUE INDEX hold_open ON hold(scope) WHERE closed = 0;
+CREATE TABLE hold_item(
+  scope INTEGER NOT NULL, hold BLOB NOT NULL, seq INTEGER NOT NULL, subject BLOB NOT NULL, job BLOB NOT NULL,
+  generation INTEGER NOT NULL, cause INTEGER NOT NULL, via_group BLOB NOT NULL, state INTEGER NOT NULL,
+  at INTEGER NOT NULL, decided INTEGER NOT NULL, actor TEXT NOT NULL, listing BLOB NOT NULL,
+  PRIMARY KEY(scope, hold, seq)) WITHOUT ROWID;
+CREATE INDEX hold_item_subject ON hold_item(scope, subject, hold, seq);
+CREATE INDEX hold_item_listing ON hold_item(scope, hold, listing);
+)sql",
 };
 
 /// Makes the tables, or brings those of an older version up to `known`. Errors: `store_version`,

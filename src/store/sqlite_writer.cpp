@@ -20,6 +20,8 @@ SqliteWriter::Applied SqliteWriter::apply(const Transaction& txn, bool careful) 
   txn_jobs_.clear();
   txn_resources_.clear();
   txn_groups_.clear();
+  txn_counters_.clear();
+  txn_population_.clear();
   if (careful) {
     if (auto r = c_.run(Q::savepoint); !r) return {r.error()};
   }
@@ -27,6 +29,7 @@ SqliteWriter::Applied SqliteWriter::apply(const Transaction& txn, bool careful) 
   if (result) result = apply_ops(txn);
   if (c_.failed()) return {c_.check().error()};
   if (!result) {
+    if (!txn_counters_.empty()) forget_guard();
     if (careful) {
       if (auto r = c_.run(Q::rollback_to); !r) return {r.error()};
       if (auto r = c_.run(Q::release); !r) return {r.error()};
@@ -35,7 +38,7 @@ SqliteWriter::Applied SqliteWriter::apply(const Transaction& txn, bool careful) 
         chains_.clear();
         integrations_.clear();
         lanes_.clear();
-        windows_.clear();
+        forget_guard();
       }
       return {result.error()};
     }
@@ -50,6 +53,8 @@ SqliteWriter::Applied SqliteWriter::apply(const Transaction& txn, bool careful) 
   for (const auto& [key, n] : txn_jobs_) jobs_[key] += n;
   for (auto& [key, n] : txn_resources_) resources_[key] += n;
   for (const auto& [key, n] : txn_groups_) groups_[key] += n;
+  for (auto& [key, n] : txn_counters_) counters_[key] += n;
+  for (const auto& [key, n] : txn_population_) population_[key] += n;
   return {std::move(out_)};
 }
 
@@ -73,18 +78,22 @@ Result<void> SqliteWriter::flush() {
   for (const auto& [key, n] : groups_)
     if (n != 0) DEPROV_CHECK(write(Q::group_size_add, key.first, key.second, n));
   groups_.clear();
-  return {};
+  return flush_guard();
 }
 
 void SqliteWriter::forget() {
   jobs_.clear();
   resources_.clear();
   groups_.clear();
+  counters_.clear();
+  population_.clear();
+  pruned_.clear();
+  folded_.clear();
   scopes_.forget();
   chains_.clear();
   integrations_.clear();
   lanes_.clear();
-  windows_.clear();
+  forget_guard();
 }
 
 Result<void> SqliteWriter::check(const Transaction& txn, bool all) {
@@ -97,6 +106,7 @@ Result<void> SqliteWriter::check(const Transaction& txn, bool all) {
   for (const auto& r : reads.subjects)
     if (!(search && cover(txn, r))) DEPROV_CHECK(check_subject(r));
   for (const auto& r : reads.intents) DEPROV_CHECK(check_intent(r));
+  for (const auto& r : reads.holds) DEPROV_CHECK(check_hold(r));
   return {};
 }
 

@@ -44,8 +44,16 @@ class SqliteWriter {
   using GroupKey = std::pair<std::int64_t, ResourceId>;
   using TypeKey = std::pair<std::int64_t, std::string>;
   using StateKey = std::pair<std::int64_t, port::JobState>;
+  using MinuteKey = std::pair<std::int64_t, std::int64_t>;
+  using CounterName = std::pair<std::int64_t, std::string>;
+  using CounterKey = std::pair<CounterName, std::int64_t>;
+  /// What is reserved: the table, and what the batch has not written yet.
   struct Window {
     std::map<std::int64_t, std::uint64_t> minutes;
+    std::int64_t minute = 0;  ///< for which the sums are
+    std::uint64_t hour = 0;
+    std::uint64_t day = 0;
+    bool summed = false;
   };
   struct Guard {
     const port::op::PutSubject* op;
@@ -57,6 +65,7 @@ class SqliteWriter {
   Result<void> check_integration(const port::ReadSet::IntegrationVersion& r);
   Result<void> check_resource(const port::ReadSet::ResourceVersion& r);
   Result<void> check_subject(const port::ReadSet::SubjectVersion& r);
+  Result<void> check_hold(const port::ReadSet::OpenHold& r);
   Result<void> check_intent(const port::ReadSet::IntentGeneration& r);
   /// Whether an op of the transaction makes the same comparison anyway.
   [[nodiscard]] static bool covered(const port::Transaction& txn, const port::ReadSet::ResourceVersion& r);
@@ -85,6 +94,10 @@ class SqliteWriter {
   Result<void> apply(const port::op::RemoveWork& o);
   Result<void> apply(const port::op::AppendActivity& o);
   Result<void> apply(const port::op::Reserve& o);
+  Result<void> apply(const port::op::Unreserve& o);
+  Result<void> apply(const port::op::Population& o);
+  Result<void> apply(const port::op::OpenHold& o);
+  Result<void> apply(const port::op::PutHoldItem& o);
 
   /// Its number; a scope that is new gets one, which is a write.
   Result<std::int64_t> scope_for_writing(const port::Scope& scope);
@@ -93,6 +106,13 @@ class SqliteWriter {
   Result<void> member_changed(std::int64_t scope, ResourceId group, ResourceId member, bool changed, int delta);
   Result<void> insert_job(std::int64_t scope, const port::JobRow& row, std::uint64_t version);
   Result<port::ChainHead*> chain(std::int64_t scope);
+  Result<Window*> window(std::int64_t scope, const std::string& counter);
+  /// Adds to one minute of a window; negative takes back.
+  void count(Window& window, const CounterName& name, std::int64_t minute, std::int64_t n);
+  Result<const std::optional<port::HoldRow>*> open_hold(const port::Scope& scope, std::int64_t number);
+  Result<void> flush_guard();
+  /// Of what the transaction at hand did to the guard's memory nothing is kept.
+  void forget_guard();
 
   /// Runs a write that no constraint refuses.
   template <class... Params>
@@ -113,15 +133,22 @@ class SqliteWriter {
   Deltas<StateKey> txn_jobs_;
   Deltas<TypeKey> txn_resources_;
   Deltas<GroupKey> txn_groups_;
+  Deltas<CounterKey> txn_counters_;
+  Deltas<MinuteKey> txn_population_;
   // Of the batch.
   std::map<StateKey, std::int64_t> jobs_;
   std::map<TypeKey, std::int64_t> resources_;
   std::map<GroupKey, std::int64_t> groups_;
+  std::map<CounterKey, std::int64_t> counters_;
+  std::map<MinuteKey, std::int64_t> population_;
   // What this connection alone changes, so that it need not be read again.
   std::map<std::int64_t, port::ChainHead> chains_;
   std::map<std::int64_t, std::uint64_t> integrations_;
   std::map<std::int64_t, std::uint64_t> lanes_;
-  std::map<std::pair<std::int64_t, std::string>, Window> windows_;
+  std::map<CounterName, Window> windows_;
+  std::map<CounterName, std::int64_t> pruned_;   ///< up to which minute the table has no older ones
+  std::map<std::int64_t, std::int64_t> folded_;  ///< the same of `population`
+  std::map<std::int64_t, std::optional<port::HoldRow>> open_holds_;
 };
 
 }  // namespace deprov::store

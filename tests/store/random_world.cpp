@@ -147,7 +147,7 @@ Op RandomWorld::admin_op(Reader& reader) {
 Op RandomWorld::any_op(Reader& reader) {
   const auto s = any_scope();
   const auto at = [this] { return WallTime{static_cast<std::int64_t>(below(60))}; };
-  switch (below(17)) {
+  switch (below(19)) {
     case 0:
     case 1:
     case 2: return resource_op(reader);
@@ -174,6 +174,7 @@ Op RandomWorld::any_op(Reader& reader) {
       row.policy_version = below(4);
       row.job = chance(50) ? JobId{} : job_id(below(jobs));
       row.last_group_lost = chance(50) ? ResourceId{} : group(below(groups));
+      row.counted_at = at();
       return op::PutSubject{row};
     }
     case 11: {
@@ -237,14 +238,58 @@ Op RandomWorld::any_op(Reader& reader) {
       random_.fill(o.salt);
       return o;
     }
+    default: return guard_op(reader);
+  }
+}
+
+Op RandomWorld::guard_op(Reader& reader) {
+  const auto s = any_scope();
+  const auto minutes = [this] {
+    return WallTime{static_cast<std::int64_t>((100'000 + next_ / 4 + below(20)) * 60'000'000)};
+  };
+  const std::string counter = chance(50) ? "removals" : "deletions";
+  switch (below(9)) {
+    case 0: return op::Unreserve{s, counter, below(4), minutes()};
+    case 1: return op::Population{s, static_cast<std::int64_t>(below(7)) - 3, minutes()};
+    case 2: {
+      HoldRow row;
+      row.scope = s;
+      row.id = id<HoldId>(chance(10) ? 1 + below(20) : next_++, 11);
+      row.opened = row.window_from = minutes();
+      row.reason = text(4);
+      return op::OpenHold{row};
+    }
+    case 3:
+    case 4:
+    case 5: {
+      HoldItemRow row;
+      row.scope = s;
+      row.subject = user(below(users));
+      row.job = job_id(below(jobs));
+      row.generation = below(5);
+      row.cause = static_cast<idp::Cause>(below(5));
+      row.state = chance(70) ? HoldItemState::held : HoldItemState::sent;
+      row.at = minutes();
+      if (chance(65)) {
+        const auto held = value(reader.hold_item_of(s, row.subject));
+        if (held) {
+          row = *held;
+          row.state = static_cast<HoldItemState>(1 + below(5));
+          row.decided = minutes();
+          row.by = text(3);
+        }
+      }
+      return op::PutHoldItem{row};
+    }
     default: {
       op::Reserve o;
       o.scope = s;
-      o.counter = chance(50) ? "removals" : "deletions";
+      o.counter = counter;
       o.amount = below(4);
       o.limit_hour = 4;
       o.limit_day = 9;
-      o.now = {static_cast<std::int64_t>((100'000 + next_ / 4 + below(20)) * 60'000'000)};
+      o.now = minutes();
+      if (chance(30)) o.counted = minutes();
       return o;
     }
   }
@@ -261,7 +306,12 @@ Transaction RandomWorld::transaction(Reader& reader) {
     if (const auto* put = std::get_if<op::PutResource>(&txn.ops[below(txn.ops.size())]))
       s = put->row.scope, r = put->row.id;
     const auto subject = value(reader.subject(s, r));
-    switch (below(5)) {
+    switch (below(6)) {
+      case 5: {
+        const auto open = value(reader.open_hold(s));
+        txn.reads.holds.push_back({s, open && !chance(10) ? open->id : HoldId{}});
+        break;
+      }
       case 0:
       case 1: {
         const auto row = value(reader.resource(s, r));
@@ -352,6 +402,8 @@ std::vector<std::string> RandomWorld::dump(Reader& r) {
       all(value(r.resources_by_key(s, "Group", {A::member, rid.str()}, 3)));
       one(value(r.subject(s, rid)));
       one(value(r.binding(s, rid)));
+      one(value(r.due(s, rid, "settle")));
+      one(value(r.hold_item_of(s, rid)));
       page(value(r.members(s, rid, std::nullopt, 3)));
       page(value(r.members(s, rid, user(2), 30)));
       line(std::to_string(value(r.member_count(s, rid))));
@@ -398,6 +450,25 @@ std::vector<std::string> RandomWorld::dump(Reader& r) {
       line(std::string(to_string(state)) + " " + std::to_string(n));
     const auto next = value(r.next_due(s));
     line(next ? std::to_string(next->micros) : "never");
+    name("guard");
+    one(value(r.open_hold(s)));
+    for (const auto& hold : value(r.holds(s, 3))) {
+      line(show(hold));
+      one(value(r.hold(s, hold.id)));
+      page(value(r.hold_items(s, hold.id, 0, 100)));
+      const auto some = value(r.hold_items(s, hold.id, 1, 2));
+      page(some);
+      for (const auto& item : some.rows) one(value(r.hold_item_at(s, hold.id, item.listing)));
+      one(value(r.hold_item_at(s, hold.id, {})));
+    }
+    for (const std::int64_t minute : {100'000, 100'100, 101'500, 103'000}) {
+      const WallTime now{minute * 60'000'000};
+      all(value(r.population(s, now)));
+      for (const auto* counter : {"removals", "deletions", "none"}) {
+        const auto sums = value(r.reserved(s, counter, now));
+        line(std::to_string(sums.hour) + " of the hour, " + std::to_string(sums.day) + " of the day");
+      }
+    }
     name("works");
     all(value(r.works(s, 3)));
     name("activity");

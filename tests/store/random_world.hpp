@@ -26,6 +26,7 @@ class RandomWorld {
   port::Op resource_op(port::Reader& reader);
   port::Op job_op(port::Reader& reader);
   port::Op admin_op(port::Reader& reader);
+  port::Op guard_op(port::Reader& reader);
 
   runtime::SeededRandom random_;
   std::uint64_t next_ = 1;

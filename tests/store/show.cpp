@@ -69,7 +69,7 @@ std::string show(const MemberRow& r) { return (Text() << r.group << r.member << 
 std::string show(const SubjectRow& r) {
   return (Text() << r.scope << r.id << r.grants_version << r.access << r.generation << r.desired << r.cause
                  << r.via_group << r.via_inferred << r.evidence_at << r.policy_version << r.job
-                 << r.last_deactivated << r.last_group_lost << r.last_group_lost_at)
+                 << r.last_deactivated << r.last_group_lost << r.last_group_lost_at << r.counted_at)
       .str();
 }
 std::string show(const BindingRow& r) {
@@ -93,6 +93,17 @@ std::string show(const LaneRow& r) {
 std::string show(const DueRow& r) {
   return (Text() << r.scope << r.subject << r.kind << r.at << r.since << r.payload).str();
 }
+std::string show(const HoldRow& r) {
+  return (Text() << r.scope << r.id << r.opened << r.closed << r.window_from << r.reason << r.items << r.held
+                 << r.listing)
+      .str();
+}
+std::string show(const HoldItemRow& r) {
+  return (Text() << r.scope << r.hold << r.seq << r.subject << r.job << r.generation << r.cause << r.via_group
+                 << r.state << r.at << r.decided << r.by << r.listing)
+      .str();
+}
+std::string show(const PopulationRow& r) { return (Text() << r.minute << r.delta).str(); }
 std::string show(const WorkRow& r) {
   return (Text() << r.scope << r.id << r.group << r.kind << r.payload << r.cursor << r.total << r.done << r.created
                  << r.version)

@@ -7,6 +7,8 @@
 #include <deprov/connector/connector.hpp>
 #include <deprov/error.hpp>
 #include <deprov/idp/change.hpp>
+#include <deprov/policy/guard.hpp>
+#include <deprov/policy/protection.hpp>
 #include <deprov/time.hpp>
 #include <map>
 #include <string>
@@ -55,6 +57,8 @@ struct Policy {
   Retry retry;
   Breaker breaker;
   Lane lane;
+  Guard guard;            ///< R7
+  Protection protection;  ///< R9, with the exemptions
 
   /// Never null; for a cause that the policy does not name, the default of R2.
   [[nodiscard]] const std::vector<connector::Operation>& steps_for(idp::Cause cause) const;

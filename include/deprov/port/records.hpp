@@ -113,6 +113,7 @@ struct SubjectRow {
   WallTime last_deactivated;   ///< 0: never; for the attribution of R2
   ResourceId last_group_lost;  ///< the same
   WallTime last_group_lost_at;
+  WallTime counted_at;  ///< when the guard last counted it (R7); 0: never
 };
 
 enum class BindingState : std::uint8_t {
@@ -232,6 +233,66 @@ struct WorkRow {
   WallTime created;
   std::uint64_t version = 0;
 };
+
+/// Effects that wait for a person's decision (R7). At most one of an integration is open, as long as any item
+/// waits.
+struct HoldRow {
+  Scope scope;
+  HoldId id;
+  WallTime opened;
+  WallTime closed;          ///< 0: it is open
+  WallTime window_from;     ///< steps planned since then wait too where they were not sent
+  std::string reason;       ///< which limit, for people
+  std::uint64_t items = 0;  ///< the newest item's `seq`
+  std::uint64_t held = 0;   ///< items that wait
+  Sha256 listing{};         ///< of the newest item
+};
+
+enum class HoldItemState : std::uint8_t {
+  held = 1,      ///< waits
+  sent = 2,      ///< listed only: it was sent before the hold began
+  allowed = 3,   ///< released by a person
+  rejected = 4,  ///< access kept by decision
+  left = 5,      ///< granted again, or decided otherwise
+};
+[[nodiscard]] std::string_view to_string(HoldItemState s) noexcept;
+
+/// One subject of a hold, in the order of arrival. `listing` is a hash over the items up to this one, so that it
+/// names what a person saw; what arrives later has another.
+struct HoldItemRow {
+  Scope scope;
+  HoldId hold;
+  std::uint64_t seq = 0;  ///< from 1 on
+  ResourceId subject;
+  JobId job;
+  std::uint64_t generation = 0;  ///< of the intent that waits
+  idp::Cause cause = idp::Cause::none;
+  ResourceId via_group;
+  HoldItemState state = HoldItemState::held;
+  WallTime at;
+  WallTime decided;
+  std::string by;  ///< who decided
+  Sha256 listing{};
+};
+
+/// How many more (or fewer) subjects have access since one minute of wall time.
+struct PopulationRow {
+  std::int64_t minute = 0;
+  std::int64_t delta = 0;
+};
+/// What was reserved in the two windows.
+struct ReservedCounts {
+  std::uint64_t hour = 0;
+  std::uint64_t day = 0;
+};
+
+/// The minute of a rolling counter that a time falls into.
+[[nodiscard]] inline std::int64_t minute_of(WallTime t) noexcept {
+  constexpr std::int64_t minute = 60'000'000;
+  return t.micros >= 0 ? t.micros / minute : -((-t.micros + minute - 1) / minute);
+}
+inline constexpr std::int64_t minutes_of_hour = 60;
+inline constexpr std::int64_t minutes_of_day = 1440;
 
 /// An activity record as read. Its chain is that of `scope`; a nil integration is the workspace's own.
 struct ActivityRow {

@@ -16,7 +16,7 @@ namespace deprov::port {
 
 /// What a transaction was decided on. Each item is compared at commit; one that is no longer true makes
 /// the whole transaction answer `stale_read` and change nothing. Lanes are compared first, then integrations,
-/// resources, subjects, intents; the ops come after all of these.
+/// resources, subjects, intents, holds; the ops come after all of these.
 struct ReadSet {
   struct ResourceVersion {
     Scope scope;
@@ -37,6 +37,11 @@ struct ReadSet {
     Scope scope;
     std::uint64_t version;
   };
+  /// The hold that is open; nil: none.
+  struct OpenHold {
+    Scope scope;
+    HoldId hold;
+  };
   struct LaneEpoch {
     Scope scope;
     std::uint64_t epoch;
@@ -45,6 +50,7 @@ struct ReadSet {
   std::vector<SubjectVersion> subjects;
   std::vector<IntentGeneration> intents;
   std::vector<IntegrationVersion> integrations;
+  std::vector<OpenHold> holds;
   std::vector<LaneEpoch> lanes;  ///< a former owner's epoch answers `fenced`
 };
 
@@ -167,7 +173,8 @@ struct AppendActivity {
 };
 /// The guard's rolling counters (R7): adds `amount` to the minute of `now`, unless the sum over the last
 /// 60 minutes would pass `limit_hour` or over 24 hours `limit_day`; then the whole transaction answers
-/// `held_by_guard`.
+/// `held_by_guard`; and so it does while a hold of the integration is open. Best put before what it is for: a
+/// refusal before the first write costs nothing.
 struct Reserve {
   Scope scope;
   std::string counter;
@@ -175,6 +182,30 @@ struct Reserve {
   std::uint64_t limit_hour = 0;
   std::uint64_t limit_day = 0;
   WallTime now;
+  WallTime counted{};  ///< when the same subject was counted before: it counts once, from now on; 0: it was not
+};
+/// Takes back what was reserved in the minute of `at`, as far as it is still there.
+struct Unreserve {
+  Scope scope;
+  std::string counter;
+  std::uint64_t amount = 1;
+  WallTime at;
+};
+/// So many subjects more (or fewer) have access since the minute of `now`.
+struct Population {
+  Scope scope;
+  std::int64_t delta = 0;
+  WallTime now;
+};
+/// Where the integration has an open hold that one stays, and nothing changes.
+struct OpenHold {
+  HoldRow row;
+};
+/// `row.seq` 0 appends to the open hold (`stale_read` where none is), which gives seq and listing. Otherwise the
+/// item gets state, `decided` and `by` of the row; one that does not wait any more: `conflict`. A hold of which
+/// nothing waits any more is closed at `decided`.
+struct PutHoldItem {
+  HoldItemRow row;
 };
 }  // namespace op
 
@@ -182,7 +213,8 @@ using Op =
     std::variant<op::PutWorkspace, op::PutPrincipal, op::RemovePrincipal, op::PutIntegration, op::PutGatewayToken,
                  op::ExpireGatewayTokens, op::PutResource, op::TouchResource, op::AddMember, op::RemoveMember,
                  op::PutSubject, op::PutBinding, op::AppendChange, op::PutJob, op::PutLane, op::PutDue,
-                 op::RemoveDue, op::PutWork, op::AdvanceWork, op::RemoveWork, op::AppendActivity, op::Reserve>;
+                 op::RemoveDue, op::PutWork, op::AdvanceWork, op::RemoveWork, op::AppendActivity, op::Reserve,
+                 op::Unreserve, op::Population, op::OpenHold, op::PutHoldItem>;
 
 /// All of it, or nothing. Ops are applied in order.
 struct Transaction {
@@ -286,6 +318,23 @@ class Reader {
   virtual Result<std::optional<LaneRow>> lane(const Scope& scope) = 0;
   virtual Result<std::vector<DueRow>> dues(const Scope& scope, WallTime now, std::size_t limit) = 0;
   virtual Result<std::optional<WallTime>> next_due(const Scope& scope) = 0;
+  virtual Result<std::optional<DueRow>> due(const Scope& scope, ResourceId subject, std::string_view kind) = 0;
+
+  virtual Result<std::optional<HoldRow>> open_hold(const Scope& scope) = 0;
+  virtual Result<std::optional<HoldRow>> hold(const Scope& scope, HoldId id) = 0;
+  /// Newest first.
+  virtual Result<std::vector<HoldRow>> holds(const Scope& scope, std::size_t limit) = 0;
+  /// In order of arrival, after `after`.
+  virtual Result<Page<HoldItemRow>> hold_items(const Scope& scope, HoldId hold, std::uint64_t after,
+                                               std::size_t limit) = 0;
+  /// The newest of one subject, in whatever hold.
+  virtual Result<std::optional<HoldItemRow>> hold_item_of(const Scope& scope, ResourceId subject) = 0;
+  /// The item whose `listing` it is.
+  virtual Result<std::optional<HoldItemRow>> hold_item_at(const Scope& scope, HoldId hold,
+                                                          const Sha256& listing) = 0;
+  /// In the order of minutes; all that is older than 24 hours at `now` is one row.
+  virtual Result<std::vector<PopulationRow>> population(const Scope& scope, WallTime now) = 0;
+  virtual Result<ReservedCounts> reserved(const Scope& scope, std::string_view counter, WallTime now) = 0;
   /// Unfinished work by id, which is the order in which it has to be done.
   virtual Result<std::vector<WorkRow>> works(const Scope& scope, std::size_t limit) = 0;
   /// The newest unfinished work on the members of a group, without reading its payload.

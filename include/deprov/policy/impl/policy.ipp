@@ -41,7 +41,8 @@ DEPROV_INLINE const std::vector<connector::Operation>& Policy::steps_for(idp::Ca
 }
 
 DEPROV_INLINE const json::value& policy_schema() {
-  static const json::value schema = json::parse(R"json({
+  static const json::value schema = [] {
+    json::value root = json::parse(R"json({
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "$id": "urn:deprov:schema:policy:1",
     "title": "Policy of an integration",
@@ -104,6 +105,12 @@ DEPROV_INLINE const json::value& policy_schema() {
       }
     }
   })json");
+    auto& properties = root.get_object()["properties"].get_object();
+    properties["guard"] = guard_schema();
+    properties["protection"] = protection_schema();
+    properties["exemptions"] = exemptions_schema();
+    return root;
+  }();
   return schema;
 }
 
@@ -164,6 +171,9 @@ DEPROV_INLINE Result<Policy> parse_policy(const json::value& document) {
     if (const auto* v = o.if_contains("burst")) p.lane.burst = v->to_number<double>();
   }
   p.lane.start_concurrency = std::min(p.lane.start_concurrency, p.lane.max_concurrency);
+  if (const auto* g = root.if_contains("guard")) p.guard = parse_guard(g->get_object());
+  DEPROV_TRY(protection, parse_protection(root.if_contains("protection"), root.if_contains("exemptions")));
+  p.protection = std::move(protection);
   return p;
 }
 
@@ -197,6 +207,9 @@ DEPROV_INLINE json::object to_json(const Policy& p) {
                  {"max_concurrency", p.lane.max_concurrency},
                  {"per_second", p.lane.per_second},
                  {"burst", p.lane.burst}};
+  out["guard"] = to_json(p.guard);
+  out["protection"] = protection_json(p.protection);
+  out["exemptions"] = exemptions_json(p.protection);
   return out;
 }
 
