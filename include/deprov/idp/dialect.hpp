@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deprov/scim/patch.hpp>
 #include <deprov/scim/resource.hpp>
+#include <deprov/time.hpp>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,6 +33,11 @@ enum class RuleId : std::uint8_t {
   remove_listed_values,
   create_absent_values,
   unquoted_filter_values,
+  base_url_flag,
+  method_override,
+  value_list,
+  null_members,
+  operation_name,
 };
 
 /// One tolerance. Its name is stable: it stands on the activity and in `deprov dialects`.
@@ -60,6 +66,8 @@ class RuleSet {
 
 /// How a successful PATCH is answered.
 enum class PatchAnswer : std::uint8_t { resource_200, no_content_204 };
+/// `resource` and `no_content`, the words of the setting `patch_answer`.
+[[nodiscard]] std::string_view to_string(PatchAnswer a) noexcept;
 
 struct Dialect {
   std::string_view name;   ///< "okta"
@@ -68,9 +76,15 @@ struct Dialect {
   PatchAnswer patch_answer = PatchAnswer::resource_200;
   /// The IdP never gives an `externalId` to another person or changes it (DESIGN section 1).
   bool external_id_immutable = false;
+  /// It tests a connection with a user that it creates and deletes. Whoever is deleted within `probe_span` of
+  /// being created may be that one, under the e-mail of somebody real.
+  bool probes = false;
 };
 
-/// `generic`, `okta`, `entra`: the words that `--idp` takes.
+/// How long a user of an IdP's own connection test lives at most.
+inline constexpr Duration probe_span = std::chrono::minutes(10);
+
+/// `generic`, `okta`, `entra`, `onelogin`, `jumpcloud`, `ping`, `google`: the words that `--idp` takes.
 [[nodiscard]] std::span<const Dialect> dialects() noexcept;
 /// By name in any case, or null.
 [[nodiscard]] const Dialect* find_dialect(std::string_view name) noexcept;
@@ -79,8 +93,9 @@ struct Header {
   std::string_view name;
   std::string_view value;
 };
-/// Who sends, by its headers: `okta` by User-Agent, `entra` by ADSCIMVersion; `generic` if nothing tells.
-[[nodiscard]] const Dialect& detect(std::span<const Header> headers) noexcept;
+/// Who sends: Entra ID by ADSCIMVersion or its flag in the query, the others by User-Agent; `generic` if nothing
+/// tells. Bodies tell more: see `NormalRequest::dialect`.
+[[nodiscard]] const Dialect& detect(std::span<const Header> headers, std::string_view query = {}) noexcept;
 
 enum class Method : std::uint8_t { get, post, put, patch, remove };
 
@@ -90,13 +105,15 @@ struct RawRequest {
   const scim::TypeDef* type = nullptr;  ///< of the addressed endpoint; null for others (discovery, root)
   std::string_view query;               ///< behind the `?`, still encoded
   std::span<const Header> headers;
-  json::value body;  ///< null if there is none
+  json::value body;     ///< null if there is none
+  bool search = false;  ///< the body is that of `/.search`, whatever its schemas say
 };
 
 /// The request in the RFC's form.
 struct NormalRequest {
-  const Dialect* dialect = nullptr;  ///< never null: the one that answered; `generic` may have detected another
-  std::string query;                 ///< encoded; only `filter` may have been rewritten
+  /// Never null. `generic` may have detected another, by `detect` or by shapes that one IdP alone sends.
+  const Dialect* dialect = nullptr;
+  std::string query;  ///< encoded; only `filter` may have been rewritten
   json::value body;
   scim::PatchOptions patch_options;                  ///< for `scim::apply`
   scim::Leniency leniency = scim::Leniency::strict;  ///< for `scim::normalize` and `scim::replace`
@@ -107,7 +124,7 @@ struct NormalRequest {
 };
 
 /// What is not understood is left as it is, for the strict parts behind it to refuse by name. Errors:
-/// `invalid_value` for a PATCH value that says two things about one attribute.
+/// `invalid_value` for a PATCH that says two things about one attribute, also by its path and its value.
 [[nodiscard]] Result<NormalRequest> normalize(const Dialect& dialect, RawRequest&& request,
                                               const scim::Limits& limits = {});
 
@@ -115,5 +132,6 @@ struct NormalRequest {
 
 #if defined(DEPROV_HEADER_ONLY)
 #include <deprov/idp/impl/dialect.ipp>
+#include <deprov/idp/impl/dialect_detect.ipp>
 #include <deprov/idp/impl/dialect_rules.ipp>
 #endif

@@ -34,6 +34,8 @@ struct PatchOptions {
   /// `emails[type eq "work"].value` on a resource without such an e-mail creates it instead of failing with
   /// `no_target`; only for filters that are `eq` terms joined by `and`. Entra ID depends on it.
   bool create_absent_values = false;
+  /// The same for `replace`, of which RFC 7644 section 3.5.2.3 wants `no_target`; counts only with the above.
+  bool create_on_replace = true;
   /// `remove` of a multi-valued attribute with a `value` takes the listed values away instead of being refused.
   /// Entra ID and JumpCloud send it; taking it for "remove all" has emptied groups elsewhere.
   bool remove_listed_values = false;

@@ -7,7 +7,7 @@ namespace deprov::idp {
 
 DEPROV_INLINE std::span<const Rule> rules() noexcept {
   using enum RuleId;
-  static constexpr std::array<Rule, 16> all = {{
+  static constexpr std::array<Rule, 21> all = {{
       {op_case, "op-case", "PATCH operations in capital letters, such as \"Replace\""},
       {empty_path, "empty-path", "a PATCH path of \"\" counts as none"},
       {missing_schemas, "missing-schemas", "a body without schemas has those of its endpoint"},
@@ -28,14 +28,25 @@ DEPROV_INLINE std::span<const Rule> rules() noexcept {
        "a list of one value, or an object around it, where a single value is meant"},
       {stringified_values, "stringified-values",
        "a value that is itself JSON in a string, such as an Entra ID app role"},
-      {empty_text_removes, "empty-text-removes", "\"\" or [] as the value of an object-like attribute removes it"},
+      {empty_text_removes, "empty-text-removes",
+       "\"\" or [] as the value of an object-like attribute, such as the manager, says that there is none"},
       {remove_listed_values, "remove-listed-values",
        "remove with a list of values takes these away, never all of them"},
       {create_absent_values, "create-absent-values",
        "a PATCH of emails[type eq \"work\"].value without such an e-mail creates it"},
       {unquoted_filter_values, "unquoted-filter-values", "text in a filter without its quotes"},
+      {base_url_flag, "base-url-flag",
+       "Entra ID's flag (aadOptscim062020) on the base URL, wherever it lands when a path is appended to that"},
+      {method_override, "method-override", "POST with X-HTTP-Method-Override: PUT, PATCH or DELETE"},
+      {value_list, "value-list", "a list of objects as the value of a PATCH without path: one after the other"},
+      {null_members, "null-members", "null for the members in a PATCH value without path says nothing about them"},
+      {operation_name, "operation-name", "a \"name\" beside op, path and value of a PATCH, such as \"addMember\""},
   }};
   return all;
+}
+
+DEPROV_INLINE std::string_view to_string(PatchAnswer a) noexcept {
+  return a == PatchAnswer::resource_200 ? "resource" : "no_content";
 }
 
 DEPROV_INLINE std::vector<std::string_view> rule_ids(const RuleSet& set) {
@@ -52,23 +63,42 @@ inline RuleSet rule_set(std::initializer_list<RuleId> ids) {
   for (const auto id : ids) s.add(id);
   return s;
 }
+inline RuleSet with(RuleSet s, std::initializer_list<RuleId> more) {
+  for (const auto id : more) s.add(id);
+  return s;
+}
 inline RuleSet every_rule() {
   RuleSet s;
   for (const auto& r : rules()) s.add(r.id);
   return s;
+}
+/// What everybody gets wrong now and then, and nobody can take for something else.
+inline RuleSet common_rules() {
+  using enum RuleId;
+  return rule_set({op_case, empty_path, missing_schemas, schema_urns, unknown_schemas, unknown_attributes,
+                   read_only_echo, flat_keys, string_booleans, bare_values, wrapped_values, empty_text_removes,
+                   create_absent_values, value_list, null_members});
 }
 
 }  // namespace detail
 
 DEPROV_INLINE std::span<const Dialect> dialects() noexcept {
   using enum RuleId;
-  static const std::array<Dialect, 3> all = {{
+  using detail::common_rules;
+  using detail::with;
+  static const std::array<Dialect, 7> all = {{
       {"generic", "any SCIM 2.0 client", detail::every_rule(), PatchAnswer::resource_200, false},
-      {"okta", "Okta",
-       detail::rule_set({op_case, empty_path, missing_schemas, schema_urns, unknown_schemas, unknown_attributes,
-                         read_only_echo, string_booleans}),
-       PatchAnswer::resource_200, true},
+      {"okta", "Okta", common_rules(), PatchAnswer::resource_200, true},
       {"entra", "Microsoft Entra ID", detail::every_rule(), PatchAnswer::no_content_204, false},
+      // Its JSON template is the administrator's to edit.
+      {"onelogin", "OneLogin",
+       with(common_rules(), {remove_listed_values, unquoted_filter_values, method_override}),
+       PatchAnswer::resource_200, false},
+      {"jumpcloud", "JumpCloud", with(common_rules(), {remove_listed_values}), PatchAnswer::resource_200, false,
+       true},
+      {"ping", "Ping Identity", with(common_rules(), {remove_listed_values, method_override}),
+       PatchAnswer::resource_200, false},
+      {"google", "Google Workspace", common_rules(), PatchAnswer::resource_200, false},
   }};
   return all;
 }
@@ -77,15 +107,6 @@ DEPROV_INLINE const Dialect* find_dialect(std::string_view name) noexcept {
   for (const auto& d : dialects())
     if (scim::iequals(d.name, name)) return &d;
   return nullptr;
-}
-
-DEPROV_INLINE const Dialect& detect(std::span<const Header> headers) noexcept {
-  for (const auto& h : headers) {
-    if (scim::iequals(h.name, "ADSCIMVersion")) return *find_dialect("entra");
-    if (scim::iequals(h.name, "User-Agent") && h.value.size() >= 4 && scim::iequals(h.value.substr(0, 4), "okta"))
-      return *find_dialect("okta");
-  }
-  return *find_dialect("generic");
 }
 
 }  // namespace deprov::idp

@@ -1,7 +1,9 @@
 #pragma once
+#include <algorithm>
 #include <deprov/idp/dialect.hpp>
 #include <deprov/idp/impl/dialect_filter.ipp>
 #include <deprov/idp/impl/dialect_values.ipp>
+#include <deprov/scim/match.hpp>
 #include <utility>
 
 namespace deprov::idp {
@@ -17,20 +19,24 @@ class Normalization {
 
   Result<NormalRequest> run() {
     const Dialect& given = *out_.dialect;
-    if (given.name == "generic") out_.dialect = &detect(request_.headers);
+    if (given.name == "generic") out_.dialect = &detect(request_.headers, request_.query);
     out_.query = query(request_.query);
     if (auto* o = request_.body.if_object()) {
       if (request_.method == Method::patch) {
         DEPROV_CHECK(patch(*o));
       } else if (request_.method == Method::post || request_.method == Method::put) {
-        resource(*o);
+        DEPROV_CHECK(resource(*o));
       }
     }
-    if (given.name == "generic" && out_.dialect == &given && out_.fired.has(RuleId::op_case))
-      out_.dialect = find_dialect("entra");  // nobody else writes "Replace"
+    if (given.name == "generic" && out_.dialect == &given) {
+      if (out_.fired.has(RuleId::op_case)) out_.dialect = find_dialect("entra");  // nobody else writes "Replace"
+      if (old_urns_) out_.dialect = find_dialect("onelogin");
+    }
     out_.body = std::move(request_.body);
     out_.patch_answer = out_.dialect->patch_answer;
     out_.patch_options.create_absent_values = rules_.allow(RuleId::create_absent_values);
+    // Who is nobody that we know is held to the RFC, where that has a word for it.
+    out_.patch_options.create_on_replace = out_.dialect->name != "generic";
     out_.patch_options.remove_listed_values = rules_.allow(RuleId::remove_listed_values);
     out_.leniency = rules_.allow(RuleId::unknown_attributes) ? scim::Leniency::tolerant : scim::Leniency::strict;
     return std::move(out_);
@@ -63,16 +69,34 @@ class Normalization {
   }
 
   // Resources: POST and PUT.
-  void resource(json::object& body) {
-    if (is_search(body)) {
+  Result<void> resource(json::object& body) {
+    if (request_.search || is_search(body)) {
       if (auto* f = scim::find(body, "filter"); f != nullptr && f->is_string())
         if (auto better = FilterRules(rules_, type_, limits_).filter(f->get_string())) *f = *better;
-      return;
+      return {};
     }
-    if (type_ == nullptr) return;
+    if (type_ == nullptr) return {};
     rename_extensions(body);
     resource_schemas(body);
-    for (auto& m : body) attribute_of(m.key(), m.value());
+    std::vector<std::string> flat;
+    for (auto& m : body) {
+      attribute_of(m.key(), m.value());
+      if (is_flat(m.key())) flat.emplace_back(m.key());
+    }
+    for (const auto& key : flat) {
+      if (!rules_.use(RuleId::flat_keys)) continue;
+      json::value v = std::move(body.at(key));
+      body.erase(key);
+      if (!v.is_null()) DEPROV_CHECK(into_object(key, std::move(v), *type_->resolve(key), body));
+    }
+    return {};
+  }
+
+  /// `name.givenName`: a sub-attribute of a single value as a key of its own.
+  bool is_flat(std::string_view key) const {
+    if (key.find('.') == std::string_view::npos || key.find_first_of("[:") != std::string_view::npos) return false;
+    const auto r = type_->resolve(key);
+    return r && r->sub != nullptr && !r->attribute->multi_valued && !r->extension;
   }
 
   static bool is_search(const json::object& body) {
@@ -105,6 +129,7 @@ class Normalization {
         const auto* known = known_schema(*type_, urn);
         if (known == nullptr) {
           known = meant_schema(*type_, urn);
+          old_urns_ = old_urns_ || is_old_urn(urn);
           if (known != nullptr && rules_.use(RuleId::schema_urns)) {
             e = known->id;
           } else if (known == nullptr && rules_.use(RuleId::unknown_schemas)) {
@@ -138,19 +163,33 @@ class Normalization {
 
   /// Under a member's name: an attribute, or an extension with attributes.
   void attribute_of(std::string_view key, json::value& v) {
-    if (const auto* a = type_->attribute(key)) {
-      if (a != type_->row_attribute()) ValueRules(rules_, limits_).attribute(v, *a);
-      return;
-    }
+    if (const auto* a = type_->attribute(key)) return whole(v, *a);
     const auto r = type_->resolve(key);
-    if (!r) return;
-    if (r->attribute != nullptr) {
-      if (r->attribute != type_->row_attribute()) ValueRules(rules_, limits_).leaf(v, *r);
+    if (!r) return unknown(v);
+    if (r->sub != nullptr) return ValueRules(rules_, limits_).leaf(v, *r);
+    if (r->attribute != nullptr) return whole(v, *r->attribute);
+    if (auto* o = v.if_object())
+      for (auto& m : *o) {
+        if (const auto* a = r->schema->find(m.key())) {
+          whole(m.value(), *a);
+        } else {
+          unknown(m.value());
+        }
+      }
+  }
+  void whole(json::value& v, const scim::Attribute& a) {
+    if (&a == type_->row_attribute()) return;
+    if (is_empty_text(v, a) && rules_.use(RuleId::empty_text_removes)) {
+      v = nullptr;
       return;
     }
-    if (auto* o = v.if_object())
-      for (auto& m : *o)
-        if (const auto* a = r->schema->find(m.key())) ValueRules(rules_, limits_).attribute(m.value(), *a);
+    ValueRules values(rules_, limits_);
+    values.attribute(v, a);
+    if (request_.method != Method::patch && values.has_unknown(v, a)) rules_.use(RuleId::unknown_attributes);
+  }
+  /// In a PATCH it is refused behind us.
+  void unknown(const json::value& v) {
+    if (!v.is_null() && request_.method != Method::patch) rules_.use(RuleId::unknown_attributes);
   }
 
   // PATCH.
@@ -183,11 +222,12 @@ class Normalization {
 
   void patch_schemas(json::object& body) {
     auto* schemas = scim::find(body, "schemas");
-    if (schemas == nullptr || schemas->is_null()) {
-      if (rules_.use(RuleId::missing_schemas)) body["schemas"] = json::array{json::value(scim::patch_op_urn)};
+    auto* list = schemas != nullptr ? schemas->if_array() : nullptr;
+    if (schemas == nullptr || schemas->is_null() || (list != nullptr && list->empty())) {
+      auto& slot = schemas != nullptr ? *schemas : body["schemas"];
+      if (rules_.use(RuleId::missing_schemas)) slot = json::array{json::value(scim::patch_op_urn)};
       return;
     }
-    auto* list = schemas->if_array();
     if (list == nullptr) return;
     for (auto& e : *list) {
       if (!e.is_string()) continue;
@@ -210,6 +250,9 @@ class Normalization {
       if (scim::iequals(op->get_string(), known)) word = known;
     if (word.empty()) return {};  // nobody's operation: refused behind us
     if (op->get_string() != word && rules_.use(RuleId::op_case)) *op = word;
+    if (const auto* name = scim::find(o, "name");
+        name != nullptr && name->is_string() && rules_.use(RuleId::operation_name))
+      erase(o, "name");
 
     auto* path = scim::find(o, "path");
     if (path != nullptr && path->is_string() && path->get_string().empty() && rules_.use(RuleId::empty_path)) {
@@ -218,11 +261,24 @@ class Normalization {
     }
     auto* value = scim::find(o, "value");
     if (type_ == nullptr) return {};
-    if (path == nullptr || path->is_null()) {
-      if (value != nullptr && value->is_object()) return without_path(value->get_object(), word, at, split);
-      return {};
+    if (path != nullptr && !path->is_null())
+      return path->is_string() ? with_path(o, *path, value, *scim::find(o, "op"), word) : Result<void>();
+    if (value == nullptr) return {};
+    if (value->is_object()) return without_path(value->get_object(), word, at, split);
+    auto* list = value->if_array();
+    const bool objects = list != nullptr && !list->empty() && word != "remove" &&
+                         std::all_of(list->begin(), list->end(), [](const auto& e) { return e.is_object(); });
+    if (!objects || !rules_.use(RuleId::value_list)) return {};
+    auto all = std::move(*list);
+    for (auto& e : all) {
+      std::vector<std::pair<std::size_t, json::value>> behind;
+      auto each = e.get_object();
+      DEPROV_CHECK(without_path(each, word, at, behind));
+      if (!each.empty() || behind.empty())
+        split.emplace_back(at, json::object{{"op", word}, {"value", std::move(each)}});
+      for (auto& b : behind) split.push_back(std::move(b));
     }
-    if (path->is_string()) with_path(o, *path, value, *op, word);
+    *value = json::object{};
     return {};
   }
 
@@ -237,7 +293,8 @@ class Normalization {
     return r->sub != nullptr ? r : std::nullopt;
   }
 
-  void with_path(json::object& o, json::value& path, json::value* value, json::value& op, std::string_view word) {
+  Result<void> with_path(json::object& o, json::value& path, json::value* value, json::value& op,
+                         std::string_view word) {
     auto r = target(path.get_string());
     if (!r) {
       if (auto better = meant_name(*type_, path.get_string()); better && rules_.use(RuleId::schema_urns)) {
@@ -245,32 +302,55 @@ class Normalization {
         r = target(path.get_string());
       }
     }
-    if (!r) return;
+    if (!r) return {};
     if (path.get_string().find('[') != json::string::npos)
       if (auto better = FilterRules(rules_, type_, limits_).path(path.get_string(), *r)) path = *better;
-    if (value == nullptr || r->attribute == nullptr) return;
+    if (value == nullptr || r->attribute == nullptr) return {};
     const bool filtered = path.get_string().find('[') != json::string::npos;
     const bool many = r->leaf()->multi_valued && !filtered;
     if (word == "remove") {
-      if (value->is_null()) return;
-      if (!many && rules_.use(RuleId::remove_listed_values)) {
+      if (value->is_null()) return {};
+      if (many) {
+        rules_.use(RuleId::remove_listed_values);
+      } else if (rules_.allow(RuleId::remove_listed_values)) {
         // The path has said already what there is to remove.
+        if (filtered && r->sub == nullptr) DEPROV_CHECK(same_said_twice(path.get_string(), *value, *r->attribute));
+        rules_.use(RuleId::remove_listed_values);
         erase(o, "value");
-        return;
+        return {};
       }
-      if (many) rules_.use(RuleId::remove_listed_values);
     }
-    if (r->attribute == type_->row_attribute()) return;
-    if (word != "remove" && !many && is_empty_text(*value, *r->leaf()) && rules_.use(RuleId::empty_text_removes)) {
+    if (r->attribute == type_->row_attribute()) return {};
+    if (word != "remove" && !many && r->sub == nullptr && is_empty_text(*value, *r->leaf()) &&
+        rules_.use(RuleId::empty_text_removes)) {
       op = "remove";
       erase(o, "value");
-      return;
+      return {};
     }
     if (filtered && r->sub == nullptr) {
       ValueRules(rules_, limits_).single(*value, *r->attribute);
     } else {
       ValueRules(rules_, limits_).leaf(*value, *r);
     }
+    return {};
+  }
+
+  /// `members[value eq "a"]` with the value `[{"value":"b"}]` names two people: nobody can tell who is meant.
+  Result<void> same_said_twice(std::string_view text, const json::value& value, const scim::Attribute& a) const {
+    const auto path = scim::parse_path(text, limits_);
+    if (!path || !path->value_filter) return {};  // refused behind us
+    const auto matcher = scim::Matcher::compile_values(*path->value_filter, a);
+    if (!matcher) return {};
+    const auto check = [&](const json::value& v) -> Result<void> {
+      const json::value named = v.is_string() ? json::value(json::object{{"value", v}}) : v;
+      if (matcher->value(named)) return {};
+      return Error(Errc::invalid_value, "the value names other " + a.name + " than the path does", "value",
+                   "say what to remove once: by a filter in the path, or by a list of values");
+    };
+    const auto* list = value.if_array();
+    if (list == nullptr) return check(value);
+    for (const auto& e : *list) DEPROV_CHECK(check(e));
+    return {};
   }
 
   static void erase(json::object& o, std::string_view name) {
@@ -286,12 +366,18 @@ class Normalization {
     rename_extensions(value);
     std::vector<std::string> gone;
     std::vector<std::string> flat;
+    std::vector<std::string> silent;
+    std::vector<const scim::Attribute*> named;
     for (auto& m : value) {
       const std::string_view key = m.key();
       if (scim::iequals(key, "schemas")) continue;
       const bool plain = key.find_first_of(".[:") == std::string_view::npos;
       const auto r = plain || key.find('[') == std::string_view::npos ? type_->resolve(key) : target(key);
       if (!r) continue;
+      if (key.find('[') == std::string_view::npos && r->leaf() != nullptr) {
+        if (std::find(named.begin(), named.end(), r->leaf()) != named.end()) return twice(key);
+        named.push_back(r->leaf());
+      }
       if (!plain && (key.find('[') != std::string_view::npos ||
                      (r->sub != nullptr && key.find(':') == std::string_view::npos))) {
         flat.emplace_back(key);
@@ -305,15 +391,22 @@ class Normalization {
         gone.emplace_back(key);
         continue;
       }
-      if (r->attribute == type_->row_attribute()) continue;
-      if (is_empty_text(m.value(), *r->leaf()) && rules_.use(RuleId::empty_text_removes)) {
+      if (r->attribute == type_->row_attribute()) {
+        if (m.value().is_null()) silent.emplace_back(key);
+        continue;
+      }
+      if (r->sub == nullptr && is_empty_text(m.value(), *r->leaf()) && rules_.use(RuleId::empty_text_removes)) {
         m.value() = nullptr;
         continue;
       }
       ValueRules(rules_, limits_).leaf(m.value(), *r);
     }
-    for (const auto& key : gone)
-      if (rules_.use(RuleId::read_only_echo)) value.erase(key);
+    // Nothing else in the value: then it was sent for their sake, and is no echo.
+    if (gone.size() < value.size() || named_by_id(value, gone))
+      for (const auto& key : gone)
+        if (rules_.use(RuleId::read_only_echo)) value.erase(key);
+    for (const auto& key : silent)
+      if (rules_.use(RuleId::null_members)) value.erase(key);
     for (const auto& key : flat) {
       if (!rules_.use(RuleId::flat_keys)) continue;
       json::value v = std::move(value.at(key));
@@ -321,6 +414,14 @@ class Normalization {
       DEPROV_CHECK(unflatten(key, std::move(v), value, word, at, split));
     }
     return {};
+  }
+  static bool named_by_id(const json::object& value, const std::vector<std::string>& keys) {
+    return keys.size() == value.size() && std::all_of(keys.begin(), keys.end(), [](const auto& k) {
+             return scim::iequals(k, "id") || scim::iequals(k, "meta");
+           });
+  }
+  static Error twice(std::string_view key) {
+    return Error(Errc::invalid_value, "the value names the attribute twice", std::string(key), "say it once");
   }
 
   /// `name.givenName` goes into the object `name`; what has brackets becomes an operation of its own.
@@ -332,20 +433,25 @@ class Normalization {
       json::object made{{"op", word}, {"path", key}, {"value", std::move(v)}};
       auto& path = made.at("path");
       auto& op = made.at("op");
-      with_path(made, path, &made.at("value"), op, word);
+      DEPROV_CHECK(with_path(made, path, &made.at("value"), op, word));
       split.emplace_back(at, std::move(made));
       return {};
     }
-    ValueRules(rules_, limits_).leaf(v, *r);
-    auto* slot = scim::find(value, r->attribute->name);
-    if (slot == nullptr) slot = &value[r->attribute->name];
+    return into_object(key, std::move(v), *r, value);
+  }
+
+  /// Sets a sub-attribute in the object that the value has, or gets, under the attribute's name.
+  Result<void> into_object(const std::string& key, json::value&& v, const scim::Resolved& r, json::object& value) {
+    ValueRules(rules_, limits_).leaf(v, r);
+    auto* slot = scim::find(value, r.attribute->name);
+    if (slot == nullptr) slot = &value[r.attribute->name];
     if (slot->is_null()) slot->emplace_object();
     auto* o = slot->if_object();
-    const auto* present = o != nullptr ? scim::find(*o, r->sub->name) : nullptr;
+    const auto* present = o != nullptr ? scim::find(*o, r.sub->name) : nullptr;
     if (o == nullptr || (present != nullptr && *present != v))
-      return Error(Errc::invalid_value, "the value says two things about " + r->attribute->name, key,
+      return Error(Errc::invalid_value, "the value says two things about " + r.attribute->name, key,
                    "say it once");
-    if (present == nullptr) o->emplace(r->sub->name, std::move(v));
+    if (present == nullptr) o->emplace(r.sub->name, std::move(v));
     return {};
   }
 
@@ -354,6 +460,7 @@ class Normalization {
   NormalRequest out_;
   ActiveRules rules_;
   RawRequest request_;
+  bool old_urns_ = false;
 };
 
 }  // namespace detail

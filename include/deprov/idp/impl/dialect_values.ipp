@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <deprov/idp/dialect.hpp>
 #include <utility>
@@ -38,11 +39,16 @@ inline const scim::Schema* known_schema(const scim::TypeDef& type, std::string_v
   return type.extension(urn);
 }
 
+/// A URN from before the RFC.
+inline bool is_old_urn(std::string_view urn) noexcept {
+  const std::string_view old = "urn:scim:schemas:";
+  return urn.size() > old.size() && scim::iequals(urn.substr(0, old.size()), old);
+}
+
 /// The schema that a URN from before the RFC or a misspelt one stands for, or null.
 inline const scim::Schema* meant_schema(const scim::TypeDef& type, std::string_view urn) {
-  const std::string_view old = "urn:scim:schemas:";
-  if (urn.size() > old.size() && scim::iequals(urn.substr(0, old.size()), old)) {
-    const auto rest = urn.substr(old.size());
+  if (is_old_urn(urn)) {
+    const auto rest = urn.substr(std::string_view("urn:scim:schemas:").size());
     const auto begins = [&](std::string_view p) {
       return rest.size() >= p.size() && scim::iequals(rest.substr(0, p.size()), p);
     };
@@ -72,6 +78,13 @@ inline std::optional<std::string> meant_name(const scim::TypeDef& type, std::str
   if (front.find(':') == std::string_view::npos) return std::nullopt;
   if (open == std::string_view::npos)
     if (const auto* s = meant_schema(type, front)) return s->id;
+  // `urn:..:2.0:User.department`
+  for (auto dot = front.rfind('.'); dot != std::string_view::npos && dot != 0; dot = front.rfind('.', dot - 1)) {
+    const auto* s = known_schema(type, front.substr(0, dot));
+    if (s == nullptr) continue;
+    std::string better = s->id + ":" + std::string(name.substr(dot + 1));
+    if (type.resolve(better.substr(0, better.find('[')))) return better;
+  }
   const auto colon = front.rfind(':');
   const auto* s = known_schema(type, front.substr(0, colon));
   if (s == nullptr) s = meant_schema(type, front.substr(0, colon));
@@ -83,8 +96,9 @@ inline std::optional<std::string> meant_name(const scim::TypeDef& type, std::str
 
 /// "" or [] for what is an object.
 inline bool is_empty_text(const json::value& v, const scim::Attribute& a) noexcept {
-  if (a.type != scim::AttributeType::complex || a.multi_valued) return false;
+  if (a.type != scim::AttributeType::complex) return false;
   if (const auto* s = v.if_string()) return s->empty();
+  if (a.multi_valued) return false;
   if (const auto* list = v.if_array()) return list->empty();
   const auto* o = v.if_object();
   if (o == nullptr || o->size() != 1) return false;
@@ -119,6 +133,17 @@ class ValueRules {
     }
   }
 
+  /// Whether it holds anything that the attribute does not have.
+  [[nodiscard]] bool has_unknown(const json::value& v, const scim::Attribute& a) const {
+    if (a.type != scim::AttributeType::complex) return false;
+    if (const auto* list = v.if_array())
+      return std::any_of(list->begin(), list->end(), [&](const auto& e) { return has_unknown(e, a); });
+    const auto* o = v.if_object();
+    return o != nullptr && std::any_of(o->begin(), o->end(), [&](const auto& m) {
+             return !m.value().is_null() && a.find(m.key()) == nullptr;
+           });
+  }
+
   /// One value.
   void single(json::value& v, const scim::Attribute& a) const {
     unwrap(v, a);
@@ -139,6 +164,7 @@ class ValueRules {
     auto* o = v.if_object();
     if (o == nullptr) return;
     auto* inner = scim::find(*o, "value");
+    if (inner == nullptr && o->size() == 1) inner = scim::find(*o, a.name);
     if (inner == nullptr || inner->is_structured()) return;
     for (const auto& m : *o)
       if (&m.value() != inner && !m.value().is_null()) return;

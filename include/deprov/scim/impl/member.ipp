@@ -69,7 +69,6 @@ DEPROV_INLINE Result<std::vector<Member>> parse_members(const json::value& value
                  {}, "send several requests");
   out.reserve(all->size());
   for (std::size_t i = 0; i < all->size(); ++i) {
-    if ((*all)[i].is_null()) continue;
     if (auto r = one((*all)[i]); !r) {
       const auto& e = r.error();
       return Error(e.code(), e.detail(), "[" + std::to_string(i) + "]" + e.where(), e.advice());

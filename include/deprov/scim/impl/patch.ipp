@@ -1,15 +1,36 @@
 #pragma once
+#include <algorithm>
 #include <deprov/scim/patch.hpp>
+#include <initializer_list>
 #include <utility>
 
 namespace deprov::scim {
 
 namespace detail {
 
+/// What a message does not have cannot be understood, and may be what was meant: `values` for `value`.
+inline Result<void> check_names(const json::object& o, std::initializer_list<std::string_view> known) {
+  for (const auto& name : known) {
+    std::size_t given = 0;
+    for (const auto& m : o) given += iequals(m.key(), name) ? 1U : 0U;
+    if (given > 1)
+      return Error(Errc::invalid_syntax, "it is given twice, in different case", std::string(name),
+                   "send it once");
+  }
+  for (const auto& m : o) {
+    if (m.value().is_null()) continue;
+    if (std::none_of(known.begin(), known.end(), [&](auto name) { return iequals(m.key(), name); }))
+      return Error(Errc::invalid_syntax, "the message has no such member",
+                   std::string(std::string_view(m.key()).substr(0, 200)), "see RFC 7644 section 3.5.2");
+  }
+  return {};
+}
+
 inline Result<PatchOperation> parse_operation(json::value& v, const Limits& limits) {
   auto* o = v.if_object();
   if (o == nullptr) return Error(Errc::invalid_syntax, "expected an object, not " + std::string(kind_name(v)));
   PatchOperation out;
+  DEPROV_CHECK(check_names(*o, {"op", "path", "value"}));
   const auto* op = find(*o, "op");
   if (op == nullptr || !op->is_string())
     return Error(Errc::invalid_syntax, "it is missing or no string", "op", "use add, remove or replace");
@@ -51,6 +72,7 @@ DEPROV_INLINE Result<PatchRequest> parse_patch(json::value&& body, const Limits&
   auto* o = body.if_object();
   if (o == nullptr)
     return Error(Errc::invalid_syntax, "expected a PatchOp as an object, not " + std::string(kind_name(body)));
+  DEPROV_CHECK(detail::check_names(*o, {"schemas", "Operations"}));
   const auto* schemas = find(*o, "schemas");
   const auto* urns = schemas != nullptr ? schemas->if_array() : nullptr;
   bool named = false;

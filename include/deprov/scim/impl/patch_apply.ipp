@@ -123,7 +123,6 @@ class Patcher {
         DEPROV_CHECK(whole_schema(op, *r, &m.value()));
         continue;
       }
-      if (r->attribute == type_.row_attribute() && m.value().is_null()) continue;  // absent, not empty
       DEPROV_CHECK(attribute(op, *r, nullptr, &m.value()));
     }
     return {};
@@ -461,7 +460,7 @@ class Patcher {
     if (auto* list = value->if_array();
         list != nullptr && list->size() == 1 && (r.sub == nullptr || !r.sub->multi_valued))
       what = &list->front();
-    if (hits.empty()) return create_from_filter(r, filter, *what);
+    if (hits.empty()) return create_from_filter(op, r, filter, *what);
     return change_hits(op, r, hits, *what);
   }
 
@@ -509,10 +508,11 @@ class Patcher {
   }
 
   /// Entra ID: a value path that matches nothing names the value to be made.
-  Result<void> create_from_filter(const Resolved& r, const Filter& filter, json::value& value) {
+  Result<void> create_from_filter(Op op, const Resolved& r, const Filter& filter, json::value& value) {
     const auto& a = *r.attribute;
     json::object fresh;
-    if (!options_.create_absent_values || !equal_terms(filter, a, fresh))
+    const bool may = options_.create_absent_values && (op != Op::replace || options_.create_on_replace);
+    if (!may || !equal_terms(filter, a, fresh))
       return Error(Errc::no_target, "no value matches " + a.name + "[" + to_string(filter) + "]", "path",
                    "add the value first");
     if (r.sub != nullptr) {

@@ -1,0 +1,30 @@
+// Method and URL as some IdPs send them, turned into what the RFC says before anything is routed (R11).
+#pragma once
+
+#include <deprov/error.hpp>
+#include <deprov/idp/dialect.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace deprov::idp {
+
+/// Whether one of Entra ID's flags (`aadOptscim062020`, `AzureAdScimPatch062020`, `AzureAdScimPatch2017`) is a
+/// parameter of the query. As such it is ignored like any unknown one.
+[[nodiscard]] bool has_entra_flag(std::string_view query) noexcept;
+
+/// Path and query without such a flag, where it stands in the way of them: an administrator puts it behind the
+/// base URL, and `/Users?filter=..` is appended to the whole. Nothing if it stands nowhere, or is a parameter.
+[[nodiscard]] std::optional<std::string> without_entra_flag(std::string_view target);
+
+/// The method that `X-HTTP-Method-Override` makes of a POST: PUT, PATCH or DELETE; nothing if none is asked for.
+/// Errors: `invalid_syntax` for any other, and for one beside a method other than POST that contradicts it.
+[[nodiscard]] Result<std::optional<std::string>> overridden_method(std::string_view method,
+                                                                   std::span<const Header> headers);
+
+}  // namespace deprov::idp
+
+#if defined(DEPROV_HEADER_ONLY)
+#include <deprov/idp/impl/request_line.ipp>
+#endif

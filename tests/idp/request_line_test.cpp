@@ -1,0 +1,67 @@
+#include <deprov/idp/request_line.hpp>
+#include "catch.hpp"
+
+using namespace deprov;
+using namespace deprov::idp;
+
+TEST_CASE("base-url-flag: Entra ID's flag is found where a path was appended to it [R11]") {
+  const auto clean = [](std::string_view target) { return without_entra_flag(target).value_or("as it came"); };
+  CHECK(clean("/scim/v2/1?aadOptscim062020/Users") == "/scim/v2/1/Users");
+  CHECK(clean("/scim/v2/1/?aadOptscim062020/Users/2") == "/scim/v2/1//Users/2");
+  CHECK(clean("/scim/v2/1?aadOptscim062020/Users?filter=userName%20eq%20%22x%22&count=1") ==
+        "/scim/v2/1/Users?filter=userName%20eq%20%22x%22&count=1");
+  CHECK(clean("/scim/v2/1?aadOptscim062020/Users&count=1") == "/scim/v2/1/Users?count=1");
+  CHECK(clean("/scim/v2/1?AADOPTSCIM062020=true/Users") == "/scim/v2/1/Users");
+  CHECK(clean("/scim/v2/1?AzureAdScimPatch2017/Users") == "/scim/v2/1/Users");
+  CHECK(clean("/scim/v2/1/Users?filter=x?aadOptscim062020") == "/scim/v2/1/Users?filter=x");
+  CHECK(clean("/scim/v2/1/Users?filter=x?aadOptscim062020&count=1") == "/scim/v2/1/Users?filter=x&count=1");
+  CHECK(clean("/scim/v2/1%3FaadOptscim062020/Users?count=1") == "/scim/v2/1/Users?count=1");
+  CHECK(clean("/scim/v2/1/%3faadOptscim062020/Users") == "/scim/v2/1//Users");
+  CHECK(clean("/scim/v2/1/Users&aadOptscim062020") == "/scim/v2/1/Users");
+  // As a parameter it is ignored like any other, and other words are nobody's flag.
+  for (const auto* other :
+       {"/scim/v2/1/Users", "/scim/v2/1/Users?aadOptscim062020", "/scim/v2/1/Users?aadOptscim062020&count=1",
+        "/scim/v2/1/Users?count=1&aadOptscim062020", "/scim/v2/1?flag/Users", "/scim/v2/1?aadOptscim062020x/Users",
+        "/scim/v2/1/Users?filter=a?b", "", "?", "%3F", "/scim/v2/1/Users/%3FaadOptscim0620201"})
+    CHECK(clean(other) == "as it came");
+}
+
+TEST_CASE("Entra ID is known by its flag") {
+  CHECK(has_entra_flag("aadOptscim062020"));
+  CHECK(has_entra_flag("count=1&AzureAdScimPatch062020=true"));
+  CHECK_FALSE(has_entra_flag("count=1&aadOptscim0620200"));
+  CHECK_FALSE(has_entra_flag(""));
+  CHECK(detect({}, "filter=x&aadOptscim062020").name == "entra");
+}
+
+TEST_CASE("senders are known by their User-Agent") {
+  const auto by = [](std::string_view agent) {
+    const Header h{"user-agent", agent};
+    return detect({&h, 1}).name;
+  };
+  CHECK(by("Okta SCIM Client 1.0.0") == "okta");
+  CHECK(by("OneLogin SCIM/2.0") == "onelogin");
+  CHECK(by("JumpCloud-SCIM") == "jumpcloud");
+  CHECK(by("PingFederate/12.0") == "ping");
+  CHECK(by("Google-SCIM") == "google");
+  CHECK(by("mapping/1.0") == "generic");
+  CHECK(by("") == "generic");
+}
+
+TEST_CASE("method-override: a POST that stands for another method [R11]") {
+  const auto method = [](std::string_view sent, std::string_view header) -> std::string {
+    const Header h{"x-http-method-override", header};
+    const auto r = overridden_method(sent, {&h, 1});
+    return r ? r->value_or("as it came") : "refused";
+  };
+  CHECK(method("POST", "PATCH") == "PATCH");
+  CHECK(method("POST", "put") == "PUT");
+  CHECK(method("POST", "DELETE") == "DELETE");
+  CHECK(method("POST", "POST") == "as it came");
+  CHECK(method("PATCH", "PATCH") == "as it came");
+  CHECK(method("POST", "GET") == "refused");
+  CHECK(method("GET", "DELETE") == "refused");
+  const Header two[] = {{"X-HTTP-Method-Override", "PATCH"}, {"X-HTTP-Method", "DELETE"}};
+  CHECK_FALSE(overridden_method("POST", two));
+  CHECK(overridden_method("POST", {}).value() == std::nullopt);
+}
