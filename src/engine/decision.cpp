@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::uint8_t access_priority = 1;
 constexpr std::uint8_t bind_priority = 9;
+constexpr std::size_t max_notes = 20;
 /// Stands in where this program does not know the connector kind: the plan then names what policy wants, and
 /// the lane holds the job with that reason.
 const connector::Description& unknown_app() {
@@ -47,11 +48,19 @@ json::object Decision::evidence_json() const {
   if (!evidence_.request.empty()) o["request"] = evidence_.request;
   if (!evidence_.method.empty()) o["method"] = evidence_.method;
   if (!evidence_.source.empty()) o["source"] = evidence_.source;
-  if (!evidence_.dialect_rules.empty()) {
-    json::array rules;
-    for (const auto& r : evidence_.dialect_rules) rules.emplace_back(r);
-    o["dialect_rules"] = std::move(rules);
+  if (!evidence_.detected.empty()) o["detected"] = evidence_.detected;
+  json::array rules;
+  for (const auto& r : evidence_.dialect_rules) rules.emplace_back(r);
+  if (effect_ != nullptr) {
+    for (const auto& r : effect_->dialect_rules) rules.emplace_back(r);
+    json::array ignored;
+    for (const auto& note : effect_->ignored) {
+      ignored.emplace_back(note);
+      if (ignored.size() == max_notes) break;
+    }
+    if (!ignored.empty()) o["ignored"] = std::move(ignored);
   }
+  if (!rules.empty()) o["dialect_rules"] = std::move(rules);
   return o;
 }
 
@@ -213,6 +222,30 @@ Result<void> Decision::supersede(port::SubjectRow& subject, std::string_view why
   return {};
 }
 
+bool Decision::is_probe(const port::ResourceRow& deleted) const {
+  const auto* sender = evidence_.detected.empty() ? nullptr : idp::find_dialect(evidence_.detected);
+  if (sender == nullptr) sender = context_.dialect;
+  return sender->probes && evidence_.at - deleted.created <= idp::probe_span;
+}
+
+// R13: one look-up is enough, and the removal does it itself.
+Result<void> Decision::supersede_lookup(ResourceId subject) {
+  port::JobFilter filter;
+  filter.subject = subject;
+  filter.finished = false;
+  DEPROV_TRY(jobs, reader_.jobs(scope(), filter, std::nullopt, 10));
+  for (auto& job : jobs.rows) {
+    if (job.kind != port::JobKind::bind || job.state == port::JobState::running) continue;
+    job.state = port::JobState::superseded;
+    job.finished = now_;
+    job.reason = "the subject was deleted";
+    job.lease = {};
+    record("job.superseded", {{"reason", job.reason}, {"acted", false}}, subject, job.id);
+    txn_.ops.emplace_back(port::op::PutJob{std::move(job), std::nullopt});
+  }
+  return {};
+}
+
 Result<void> Decision::end_access(SubjectState& state, const End& end) {
   auto& s = state.subject;
   bool acted = false;
@@ -227,8 +260,12 @@ Result<void> Decision::end_access(SubjectState& state, const End& end) {
   s.evidence_at = end.evidence_at;
   s.policy_version = context_.row.policy_version;
   const auto& app = context_.connector != nullptr ? *context_.connector : unknown_app();
-  auto job = new_job(s, port::JobKind::remove_access,
-                     policy::to_text(policy::plan_removal(context_.policy, end.cause, app)));
+  auto plan = policy::plan_removal(context_.policy, end.cause, app);
+  if (end.probe) {
+    for (auto& step : plan.steps) step.ask = step.kind == policy::StepKind::find;
+    DEPROV_CHECK(supersede_lookup(s.id));
+  }
+  auto job = new_job(s, port::JobKind::remove_access, policy::to_text(plan));
   s.job = job.id;
   put(state);
   json::object detail = evidence_json();
@@ -347,6 +384,7 @@ Result<void> Decision::user_effect(const Effect& effect) {
       End end;
       end.cause = after.deleted ? idp::Cause::hard_deleted : idp::Cause::deactivated;
       end.evidence_at = evidence_.at;
+      end.probe = after.deleted && is_probe(after);
       if (recent_loss) {  // R2: the two met within the window
         end.via = s.last_group_lost;
         end.inferred = true;
@@ -421,6 +459,7 @@ Result<void> Decision::group_effect(const Effect& effect) {
 
 Result<bool> Decision::effect(const Effect& effect, const Limits& limits) {
   bool deferred = false;
+  effect_ = &effect;
   if (effect.after) {
     if (effect.after->type == "User") {
       DEPROV_CHECK(user_effect(effect));
@@ -436,6 +475,7 @@ Result<bool> Decision::effect(const Effect& effect, const Limits& limits) {
     DEPROV_TRY(d, members_effect(effect, limits));
     deferred = d;
   }
+  effect_ = nullptr;
   return deferred;
 }
 

@@ -67,6 +67,7 @@ class Decision {
     bool inferred = false;
     WallTime evidence_at;
     std::string reason;
+    bool probe = false;  ///< perhaps the user of the IdP's own connection test: what is found is asked about
   };
   /// Access ended: intent, job, activity. Supersedes unfinished work that is not running.
   Result<void> end_access(SubjectState& state, const End& end);
@@ -89,6 +90,7 @@ class Decision {
   Result<void> user_effect(const Effect& effect);
   Result<void> group_effect(const Effect& effect);
   Result<bool> members_effect(const Effect& effect, const Limits& limits);
+  Result<bool> repeats(const Effect& effect, std::uint64_t present);
   Result<void> defer_members(const Effect& effect, std::uint64_t count);
   Result<void> reevaluate_later(ResourceId group, idp::Cause cause, std::uint64_t count,
                                 const std::vector<ResourceId>& above = {});
@@ -97,6 +99,8 @@ class Decision {
   Result<void> supersede(port::SubjectRow& subject, std::string_view why, bool& acted, bool& running);
   [[nodiscard]] port::JobRow new_job(const port::SubjectRow& subject, port::JobKind kind, std::string plan);
   [[nodiscard]] boost::json::object evidence_json() const;
+  [[nodiscard]] bool is_probe(const port::ResourceRow& deleted) const;
+  Result<void> supersede_lookup(ResourceId subject);
   [[nodiscard]] bool entitles_by(const port::ResourceRow& group) const;
 
   port::Reader& reader_;
@@ -107,6 +111,7 @@ class Decision {
   port::Transaction txn_;
   std::optional<std::vector<ResourceId>> entitling_;
   std::optional<port::ResourceRow> group_;  ///< as the effect leaves it
+  const Effect* effect_ = nullptr;          ///< that is being worked out
 };
 
 /// Members of a deferred request, as stored in WorkRow::payload.

@@ -7,6 +7,10 @@
 
 namespace deprov::engine {
 
+namespace {
+constexpr std::size_t most_looked_at = 10'000;
+}  // namespace
+
 Result<void> Decision::member_changed(const port::MemberRow& member, bool added) {
   if (added) {
     txn_.ops.emplace_back(port::op::AddMember{scope(), member});
@@ -136,6 +140,10 @@ Result<bool> Decision::members_effect(const Effect& effect, const Limits& limits
   }
   // What is still being worked off on this group comes first; later requests queue behind it.
   if (pending || named + present > limits.inline_members) {
+    if (!pending) {
+      DEPROV_TRY(repeat, repeats(effect, present));
+      if (repeat) return false;
+    }
     DEPROV_CHECK(defer_members(effect, named + present));
     return true;
   }
@@ -177,6 +185,20 @@ Result<bool> Decision::members_effect(const Effect& effect, const Limits& limits
   detail["removed"] = removed;
   record("group.members_changed", detail);
   return false;
+}
+
+// R13: an IdP that pushes a long list again has asked for nothing. Looked at as far as that is cheap.
+Result<bool> Decision::repeats(const Effect& effect, std::uint64_t present) {
+  if (effect.members.size() != 1) return false;
+  const auto& step = effect.members.front();
+  if (step.members.size() > most_looked_at) return false;
+  const bool replaces = step.kind == MemberStep::Kind::replace;
+  if (replaces && step.members.size() != present) return false;
+  for (const auto& m : step.members) {
+    DEPROV_TRY(is, reader_.is_member(scope(), effect.group, m.member));
+    if (is == (step.kind == MemberStep::Kind::remove)) return false;
+  }
+  return true;
 }
 
 Result<void> Decision::defer_members(const Effect& effect, std::uint64_t count) {

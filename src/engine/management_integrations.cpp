@@ -12,6 +12,8 @@ constexpr std::string_view gateway_prefix = "dpg_";
 constexpr Duration longest_overlap = std::chrono::hours(24 * 30);
 constexpr Duration check_timeout = std::chrono::seconds(30);
 
+}  // namespace
+
 const json::value& settings_schema() {
   static const json::value schema = json::parse(R"json({
     "type": "object", "additionalProperties": false,
@@ -25,6 +27,8 @@ const json::value& settings_schema() {
   })json");
   return schema;
 }
+
+namespace {
 
 /// RFC 7396: null takes a member away, objects are merged, everything else replaces.
 void merge_patch(json::value& target, const json::value& patch) {

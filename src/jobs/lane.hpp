@@ -109,6 +109,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
   void begin(const RunPtr& run);
   void advance(const RunPtr& run);
   void step_find(const RunPtr& run);
+  void ask(const RunPtr& run);
   void bind_found(const RunPtr& run, connector::Reply reply);
   Result<void> suspend(port::Reader& reader, port::Transaction& txn, ResourceId subject, ResourceId rival);
   void confirm_absence(const RunPtr& run);

@@ -180,6 +180,7 @@ void Lane::advance(const RunPtr& run) {
       case StepKind::find:
         if (run->binding.state == port::BindingState::bound) {
           step.state = StepState::already;
+          if (step.ask) return ask(run);
           continue;
         }
         return step_find(run);
@@ -303,9 +304,19 @@ void Lane::bind_found(const RunPtr& run, connector::Reply reply) {
             return self->hold(run, "the account is bound to another subject, " + (*other)->str() +
                                        "; decide which of the two it belongs to");
           run->plan.steps[run->at].state = StepState::done;
+          if (run->plan.steps[run->at].ask) return self->ask(run);
           self->next_step(run);
         });
       });
+}
+
+// A user that was created and deleted within minutes may be the IdP's own test, under somebody's real e-mail.
+void Lane::ask(const RunPtr& run) {
+  run->plan.steps[run->at].ask = false;
+  hold(run,
+       "the subject was deleted minutes after it was created, as in a connection test, and its names fit the "
+       "account " +
+           run->binding.account_id + "; retry the job to disable that, or cancel it");
 }
 
 // R12: what was under way for the first subject would now hit the second one's account.

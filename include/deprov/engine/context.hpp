@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
 #include <deprov/idp/dialect.hpp>
 #include <deprov/policy/policy.hpp>
 #include <deprov/port/records.hpp>
@@ -22,5 +23,8 @@ struct IntegrationContext {
   json::object settings;
 };
 using Context = std::shared_ptr<const IntegrationContext>;
+
+/// What the settings of an integration may hold, as a JSON Schema.
+[[nodiscard]] const json::value& settings_schema();
 
 }  // namespace deprov::engine

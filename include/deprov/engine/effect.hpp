@@ -31,6 +31,10 @@ struct Effect {
   bool if_unchanged = false;
   bool renamed = false;                         ///< userName or displayName differs
   std::vector<std::string> changed_attributes;  ///< top-level names, for the activity; never values
+  /// Of the request, where it shows only when the effect is worked out: further rules of the dialect, and what was
+  /// ignored, one sentence each.
+  std::vector<std::string> dialect_rules;
+  std::vector<std::string> ignored;
 };
 
 /// Who and what showed it; goes to the changes and the activity.
@@ -40,7 +44,8 @@ struct Evidence {
   std::string request;  ///< id of the request
   std::string method;   ///< "PATCH"
   std::vector<std::string> dialect_rules;
-  WallTime at;  ///< when the request arrived
+  WallTime at;             ///< when the request arrived
+  std::string detected{};  ///< the dialect that was recognised, where the integration names none
 };
 
 }  // namespace deprov::engine

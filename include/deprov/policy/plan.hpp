@@ -41,6 +41,7 @@ struct Step {
   connector::Outcome outcome = connector::Outcome::ok;  ///< of the last attempt
   std::string handle;
   std::string detail;
+  bool ask = false;  ///< of `find`: an account that is found is for a person to decide about, once
 };
 
 struct Plan {

@@ -92,6 +92,7 @@ DEPROV_INLINE std::string to_text(const Plan& plan) {
     if (s.grace.count() != 0) o["grace_ms"] = s.grace.count() / 1000;
     if (!s.handle.empty()) o["handle"] = s.handle;
     if (!s.detail.empty()) o["detail"] = s.detail;
+    if (s.ask) o["ask"] = true;
     steps.emplace_back(std::move(o));
   }
   return json::serialize(json::object{{"steps", std::move(steps)}});
@@ -134,6 +135,8 @@ DEPROV_INLINE Result<Plan> parse_plan(std::string_view text) {
     s.grace = std::chrono::milliseconds(number("grace_ms"));
     s.handle = word("handle");
     s.detail = word("detail");
+    const auto* ask = o->if_contains("ask");
+    s.ask = ask != nullptr && ask->is_bool() && ask->get_bool();
     plan.steps.push_back(std::move(s));
   }
   return plan;
