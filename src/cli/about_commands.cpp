@@ -28,15 +28,26 @@ Result<int> dialects(const Session& session) {
       by.emplace_back(d.name);
       names += (names.empty() ? "" : ", ") + std::string(d.name);
     }
+    if (by.size() == idp::dialects().size()) names = "all";
     rows.push_back({std::string(rule.name), names, std::string(rule.text)});
     out.push_back(json::object{{"rule", rule.name}, {"idps", std::move(by)}, {"text", rule.text}});
   }
   if (session.as_json) {
     json::array idps;
-    for (const auto& d : idp::dialects()) idps.push_back(json::object{{"name", d.name}, {"title", d.title}});
+    for (const auto& d : idp::dialects())
+      idps.push_back(json::object{{"name", d.name},
+                                  {"title", d.title},
+                                  {"patch_answer", to_string(d.patch_answer)},
+                                  {"external_id_immutable", d.external_id_immutable}});
     print_json(json::object{{"idps", std::move(idps)}, {"rules", std::move(out)}});
   } else {
     print_table({"RULE", "IDPS", "WHAT IS UNDERSTOOD"}, rows);
+    std::vector<std::vector<std::string>> idps;
+    for (const auto& d : idp::dialects())
+      idps.push_back({std::string(d.name), std::string(d.title), std::string(to_string(d.patch_answer)),
+                      d.external_id_immutable ? "never given to another" : "may change"});
+    std::cout << "\n";
+    print_table({"IDP", "WHO", "PATCH ANSWER", "EXTERNAL ID"}, idps);
   }
   return exit_ok;
 }

@@ -1,3 +1,4 @@
+#include <deprov/idp/dialect.hpp>
 #include <iostream>
 #include "cli/commands.hpp"
 
@@ -6,7 +7,7 @@ namespace deprov::cli {
 namespace {
 
 struct IntegrationOptions {
-  std::string name, idp, connector, config, policy, settings;
+  std::string name, idp, connector, config, policy, settings, patch_answer;
   bool no_check = false;
   bool abandon = false;
   std::int64_t overlap = 0;
@@ -19,11 +20,26 @@ Result<void> add_file(json::object& body, const char* member, const std::string&
   return {};
 }
 
+/// `--patch-answer` as a member of the settings that are to be sent; "idp" takes it out of them.
+Result<void> add_patch_answer(json::object& body, const std::string& word, const json::value& present) {
+  if (word.empty()) return {};
+  auto& settings = body.emplace("settings", present).first->value();
+  if (!settings.is_object())
+    return Error(Errc::invalid_argument, "has to be a JSON object", "--settings", "see the OpenAPI document");
+  if (word == "idp") {
+    settings.get_object().erase("patch_answer");
+  } else {
+    settings.get_object()["patch_answer"] = word;
+  }
+  return {};
+}
+
 Result<int> create(const Session& session, const IntegrationOptions& o) {
   json::object body{{"name", o.name}, {"idp", o.idp}, {"connector", o.connector}, {"check", !o.no_check}};
   DEPROV_CHECK(add_file(body, "config", o.config));
   DEPROV_CHECK(add_file(body, "policy", o.policy));
   DEPROV_CHECK(add_file(body, "settings", o.settings));
+  DEPROV_CHECK(add_patch_answer(body, o.patch_answer, json::object{}));
   DEPROV_TRY(api, session.open());
   DEPROV_TRY(made, api->call("POST", "/integrations", body));
   print_json(json::object{{"id", made.at("id")},
@@ -38,13 +54,17 @@ Result<int> update(const Session& session, const IntegrationOptions& o) {
   DEPROV_CHECK(add_file(body, "config", o.config));
   DEPROV_CHECK(add_file(body, "policy", o.policy));
   DEPROV_CHECK(add_file(body, "settings", o.settings));
-  if (body.empty()) {
-    return Error(Errc::invalid_argument, "nothing to change is given", "--name, --config, --policy, --settings",
-                 "give at least one");
+  if (body.empty() && o.patch_answer.empty()) {
+    return Error(Errc::invalid_argument, "nothing to change is given",
+                 "--name, --config, --policy, --settings, --patch-answer", "give at least one");
   }
   if (o.no_check) body["check"] = false;
   DEPROV_TRY(api, session.open());
   DEPROV_TRY(id, find_integration(*api, session.integration));
+  if (!o.patch_answer.empty()) {  // settings are replaced as a whole
+    DEPROV_TRY(present, api->call("GET", "/integrations/" + id));
+    DEPROV_CHECK(add_patch_answer(body, o.patch_answer, present.at("settings")));
+  }
   DEPROV_TRY(row, api->call("PATCH", "/integrations/" + id, body));
   if (session.as_json) {
     print_json(row);
@@ -117,6 +137,10 @@ void add_integration_commands(CLI::App& program, Session& session) {
     command->add_option("--config", options->config, "JSON file for the connector, secrets in clear; - for stdin");
     command->add_option("--policy", options->policy, "JSON file with the policy");
     command->add_option("--settings", options->settings, "JSON file with settings");
+    command
+        ->add_option("--patch-answer", options->patch_answer,
+                     "How a PATCH is answered: resource (200), no_content (204), or as the IdP likes it (idp)")
+        ->check(CLI::IsMember({"resource", "no_content", "idp"}));
     command->add_flag("--no-check", options->no_check, "Do not ask the app whether the connection works");
   };
   const auto which = [&](CLI::App* command) {
@@ -129,7 +153,9 @@ void add_integration_commands(CLI::App& program, Session& session) {
   auto* make = add_command(*group, session, "create", "Make one; its SCIM token is shown this once",
                            [&session, options] { return create(session, *options); });
   make->add_option("--name", options->name, "Name for people")->required();
-  make->add_option("--idp", options->idp, "okta, entra or generic")->required();
+  std::string idps;
+  for (const auto& d : idp::dialects()) idps += (idps.empty() ? "" : ", ") + std::string(d.name);
+  make->add_option("--idp", options->idp, "One of " + idps)->required();
   make->add_option("--connector", options->connector, "Kind of connector: scim, sandbox")->required();
   files(make);
   add_command(*group, session, "list", "All of them with their status", [&session] { return list(session); });

@@ -63,7 +63,7 @@ constexpr std::string_view schemas_text = R"json({
     "state": {"enum": ["active", "paused"]}, "scim_base_path": {"type": "string"},
     "config": {"type": "object", "description": "Without its secrets."},
     "secrets": {"type": "array", "items": {"type": "string"}, "description": "Names of the secrets that are set."},
-    "policy": {"type": "object"}, "policy_version": {"type": "integer"}, "settings": {"type": "object"},
+    "policy": {"type": "object"}, "policy_version": {"type": "integer"}, "settings": {"$ref": "#/components/schemas/Settings"},
     "created": {"$ref": "#/components/schemas/Time"}, "modified": {"$ref": "#/components/schemas/Time"},
     "version": {"type": "integer"}, "status": {"$ref": "#/components/schemas/Status"}}},
 "Status": {
@@ -79,10 +79,10 @@ constexpr std::string_view schemas_text = R"json({
 "IntegrationCreate": {
   "type": "object", "additionalProperties": false, "required": ["name", "idp", "connector"],
   "properties": {"name": {"$ref": "#/components/schemas/Name"},
-    "idp": {"type": "string", "minLength": 1, "maxLength": 32, "description": "okta, entra or generic"},
+    "idp": {"type": "string", "minLength": 1, "maxLength": 32, "description": "okta, entra, onelogin, jumpcloud, ping, google or generic"},
     "connector": {"type": "string", "minLength": 1, "maxLength": 64},
     "config": {"type": "object", "description": "By the connector's schema; secrets in clear."},
-    "policy": {"$ref": "#/components/schemas/Policy"}, "settings": {"type": "object"},
+    "policy": {"$ref": "#/components/schemas/Policy"}, "settings": {"$ref": "#/components/schemas/Settings"},
     "check": {"type": "boolean", "description": "Ask the app whether the connection works (default true)."}}},
 "IntegrationCreated": {
   "type": "object", "additionalProperties": false, "required": ["id", "name", "scim_base_path", "scim_token"],
@@ -92,8 +92,9 @@ constexpr std::string_view schemas_text = R"json({
   "type": "object", "additionalProperties": false, "minProperties": 1,
   "properties": {"name": {"$ref": "#/components/schemas/Name"},
     "config": {"type": "object", "description": "Merged into the present one (RFC 7396): null takes a member away; secrets that are not named stay."},
-    "policy": {"$ref": "#/components/schemas/Policy"}, "settings": {"type": "object"},
+    "policy": {"$ref": "#/components/schemas/Policy"}, "settings": {"$ref": "#/components/schemas/Settings"},
     "check": {"type": "boolean"}}},
+
 "TokenRotate": {
   "type": "object", "additionalProperties": false,
   "properties": {"overlap_seconds": {"type": "integer", "minimum": 0, "maximum": 2592000,
@@ -242,6 +243,7 @@ const json::object& admin_schemas() {
   static const json::object schemas = [] {
     auto parsed = json::parse(schemas_text).get_object();
     parsed["Policy"] = policy::policy_schema();
+    parsed["Settings"] = engine::settings_schema();
     return parsed;
   }();
   return schemas;

@@ -51,6 +51,7 @@ engine::Evidence ScimCall::evidence() const {
   e.request = request_id;
   e.method = request.method;
   for (const auto rule : idp::rule_ids(normal.fired)) e.dialect_rules.emplace_back(rule);
+  if (normal.dialect != nullptr && normal.dialect != context->dialect) e.detected = normal.dialect->name;
   e.at = arrived;
   return e;
 }

@@ -35,6 +35,7 @@ class ScimCall {
   ResourceId id;                        ///< of the addressed resource
   scim::Query query;
   idp::NormalRequest normal;
+  idp::RuleSet line_rules;  ///< used on method and URL, before the integration was known
   std::optional<scim::EntityTags> if_match;
   std::optional<scim::EntityTags> if_none_match;
 

@@ -1,4 +1,5 @@
 // Who asks, for what: authentication, routing, parsing. The handlers do the rest.
+#include <deprov/idp/request_line.hpp>
 #include <deprov/scim/json.hpp>
 #include <deprov/service/scim_service.hpp>
 #include <utility>
@@ -66,10 +67,43 @@ Result<void> parse_preconditions(ScimCall& call) {
   return parse("If-None-Match", call.if_none_match);
 }
 
+std::vector<idp::Header> idp_headers(const Request& request) {
+  std::vector<idp::Header> out;
+  out.reserve(request.headers.size());
+  for (const auto& h : request.headers) out.push_back({h.name, h.value});
+  return out;
+}
+
+/// Method and URL in the RFC's form. Whether the integration's dialect has these rules is seen once it is known.
+Result<void> request_line(ScimCall& call) {
+  if (auto target = idp::without_entra_flag(call.request.target)) {
+    call.request.target = std::move(*target);
+    call.line_rules.add(idp::RuleId::base_url_flag);
+  }
+  if (!find_header(call.request.headers, "x-http-method-override") &&
+      !find_header(call.request.headers, "x-http-method"))
+    return {};
+  DEPROV_TRY(method, idp::overridden_method(call.request.method, idp_headers(call.request)));
+  if (!method) return {};
+  call.request.method = std::move(*method);
+  call.line_rules.add(idp::RuleId::method_override);
+  return {};
+}
+
+Result<void> check_line_rules(const ScimCall& call) {
+  for (const auto& rule : idp::rules())
+    if (call.line_rules.has(rule.id) && !call.context->dialect->rules.has(rule.id))
+      return Error(Errc::invalid_syntax,
+                   "the integration's IdP, " + std::string(call.context->dialect->name) + ", does not send " +
+                       std::string(rule.text),
+                   std::string(rule.name), "see `deprov dialects`");
+  return {};
+}
+
 /// What the IdP sent, in the RFC's form: body and query.
-Result<void> normalize(ScimCall& call, idp::Method method, bool with_body) {
+Result<void> normalize(ScimCall& call, idp::Method method, bool with_body, bool search = false) {
   const auto query = call.request.query();
-  if (!with_body && query.empty()) {
+  if (method == idp::Method::get && query.empty()) {
     call.normal.dialect = call.context->dialect;
     return {};
   }
@@ -77,9 +111,8 @@ Result<void> normalize(ScimCall& call, idp::Method method, bool with_body) {
   raw.method = method;
   raw.type = call.type;
   raw.query = query;
-  std::vector<idp::Header> headers;
-  headers.reserve(call.request.headers.size());
-  for (const auto& h : call.request.headers) headers.push_back({h.name, h.value});
+  raw.search = search;
+  const auto headers = idp_headers(call.request);
   raw.headers = headers;
   if (with_body) {
     DEPROV_TRY(body, scim::parse_json(call.request.body, call.options.limits));
@@ -87,6 +120,8 @@ Result<void> normalize(ScimCall& call, idp::Method method, bool with_body) {
   }
   DEPROV_TRY(normal, idp::normalize(*call.context->dialect, std::move(raw), call.options.limits));
   call.normal = std::move(normal);
+  for (const auto& rule : idp::rules())
+    if (call.line_rules.has(rule.id)) call.normal.fired.add(rule.id);
   DEPROV_TRY(parsed, scim::parse_query(call.normal.query, call.options.limits));
   call.query = std::move(parsed);
   return {};
@@ -174,8 +209,8 @@ void search(const Call& call, bool all_types) {
   if (call->request.method != "POST") return call->answer(not_allowed(call->request.method, "POST"));
   const auto prepare = [&]() -> Result<void> {
     DEPROV_CHECK(check_media_type(*call));
-    DEPROV_TRY(body, scim::parse_json(call->request.body, call->options.limits));
-    DEPROV_TRY(query, scim::parse_search(body, call->options.limits));
+    DEPROV_CHECK(normalize(*call, idp::Method::post, true, true));
+    DEPROV_TRY(query, scim::parse_search(call->normal.body, call->options.limits));
     call->query = std::move(query);
     return {};
   };
@@ -220,6 +255,7 @@ void ScimService::handle(Request request, Responder respond) {
   call->arrived = ports.clock.wall();
   call->request_id = ports.random.id<ResourceId>(call->arrived).str();
 
+  if (auto line = request_line(*call); !line) return call->fail(line.error());
   const auto target = parse_scim_target(call->request.path(), options.prefix);
   if (!target) return call->fail(no_endpoint(call->request.path()));
   const auto query = call->request.query();
@@ -241,6 +277,7 @@ void ScimService::handle(Request request, Responder respond) {
     return call->answer(unauthorized(true));
   call->context = std::move(*context);
   call->base = base_url(*call);
+  if (auto known = check_line_rules(*call); !known) return call->fail(known.error());
   if (call->request.body.size() > options.limits.max_body_bytes)
     return call->fail(Error(Errc::limit_exceeded,
                             "the body has " + std::to_string(call->request.body.size()) +

@@ -19,9 +19,12 @@ struct Outcome {
 };
 using SharedOutcome = std::shared_ptr<Outcome>;
 
-Error taken(std::string_view attribute, std::string_view what) {
-  return Error(Errc::uniqueness, "it is taken by another " + std::string(what), std::string(attribute),
-               "look it up by a filter and change that one");
+/// POST revives nobody, active or not (R12): the IdP is told whom it should change instead.
+Error taken(std::string_view attribute, const port::ResourceRow& by) {
+  return Error(Errc::uniqueness,
+               "it is taken by the " + by.type + " " + by.id.str() + (by.active ? "" : ", who is inactive"),
+               std::string(attribute),
+               by.active ? "change that one" : "change that one, and set its active to true if it is meant to be");
 }
 
 /// The live resource that is addressed, its preconditions met.
@@ -37,7 +40,7 @@ Result<void> check_user_name(const ScimCall& call, port::Reader& reader, const p
   const port::ResourceKey key{port::ResourceKey::Attribute::user_name, row.user_name_key};
   DEPROV_TRY(holders, reader.resources_by_key(call.scope(), row.type, key, 2));
   for (const auto& h : holders)
-    if (h.id != row.id) return taken("userName", row.type);
+    if (h.id != row.id) return taken("userName", h);
   return {};
 }
 
@@ -93,6 +96,20 @@ void apply(const Call& call, const SharedOutcome& outcome, engine::Engine::Effec
                      });
 }
 
+/// Missing is not empty (R10), and who takes `active` away has not said which of the two is meant.
+Result<void> check_active_kept(const scim::TypeDef& type, const port::ResourceRow& before, bool said_before,
+                               const json::object& document) {
+  if (!said_before || !has_active(type) || scim::Resource(document).active()) return {};
+  return Error(
+      Errc::invalid_value,
+      "a " + type.name() + " is active or not, and this one would stay " + (before.active ? "active" : "inactive"),
+      "active", "replace it by true or false");
+}
+
+std::string_view created_values_rule() {
+  return idp::rules()[static_cast<std::size_t>(idp::RuleId::create_absent_values)].name;
+}
+
 /// Direct groups for the answer, where they are asked for.
 Result<void> read_groups(const Call& call, port::Reader& reader, Outcome& outcome) {
   if (call->type->row_attribute() != nullptr) return {};
@@ -109,12 +126,14 @@ void handle_create(const Call& call) {
     port::ResourceRow row;
     scim::MemberOps members;
     std::vector<std::string> names;
+    std::vector<std::string> ignored;
     bool revive = false;
   };
   auto document =
       scim::normalize(std::move(call->normal.body), *call->type, call->normal.leniency, call->options.limits);
   if (!document) return call->fail(document.error());
   const auto input = std::make_shared<Input>();
+  input->ignored = std::move(document->notes);
   auto& value = document->value;
   if (has_active(*call->type) && !value.contains("active")) value["active"] = true;
   if (document->members) input->members.push_back(std::move(*document->members));
@@ -143,7 +162,7 @@ void handle_create(const Call& call) {
         if (input->revive) {
           const port::ResourceKey key{port::ResourceKey::Attribute::external_id, created.external_id};
           DEPROV_TRY(holders, reader.resources_by_key(call->scope(), created.type, key, 1));
-          if (!holders.empty()) return taken("externalId", created.type);
+          if (!holders.empty()) return taken("externalId", holders.front());
           DEPROV_TRY(tombstones,
                      reader.tombstones_by_external_id(call->scope(), created.type, created.external_id));
           if (!tombstones.empty()) {
@@ -167,6 +186,7 @@ void handle_create(const Call& call) {
         if (effect.before) DEPROV_CHECK(read_groups(call, reader, *outcome));
         effect.after = std::move(created);
         effect.changed_attributes = input->names;
+        effect.ignored = input->ignored;
         return effect;
       },
       [call, outcome](const engine::Applied& applied) { answer_written(call, outcome, applied, 201); });
@@ -185,6 +205,7 @@ void handle_replace(const Call& call) {
         options.leniency = call->normal.leniency;
         DEPROV_TRY(next, scim::replace(existing, json::value(*body), *call->type, options, call->options.limits));
         engine::Effect effect;
+        effect.ignored = std::move(next.document.notes);
         outcome->row = before;
         outcome->version = before.version;
         if (next.changed) {
@@ -227,9 +248,13 @@ void handle_patch(const Call& call) {
                                             const engine::IntegrationContext& context) -> Result<engine::Effect> {
         DEPROV_TRY(before, addressed(*call, reader));
         DEPROV_TRY(document, stored_document(before));
+        const bool said_active = scim::Resource(document).active().has_value();
         DEPROV_TRY(result, scim::apply(scim::PatchRequest(*patch), document, *call->type,
                                        call->normal.patch_options, call->options.limits));
+        DEPROV_CHECK(check_active_kept(*call->type, before, said_active, document));
         engine::Effect effect;
+        effect.ignored = std::move(result.notes);
+        if (result.created_values) effect.dialect_rules.emplace_back(created_values_rule());
         outcome->row = before;
         outcome->version = before.version;
         if (result.changed) {

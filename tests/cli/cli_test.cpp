@@ -1,4 +1,5 @@
 #include <sys/stat.h>
+#include <boost/json/serialize.hpp>
 #include <csignal>
 #include "program.hpp"
 
@@ -58,7 +59,11 @@ TEST_CASE("wrong usage is exit code 2, and help and version are 0") {
   CHECK(run(s, "--help").out.find("5  the data directory is in use") != std::string::npos);
   CHECK(run(s, "version").out.rfind("deprov ", 0) == 0);
   CHECK_FALSE(run(s, "version --json").text("version").empty());
-  CHECK(run(s, "dialects --json").json().at("idps").as_array().size() >= 3);
+  const auto known = run(s, "dialects --json").json();
+  CHECK(known.at("idps").as_array().size() == 7);
+  CHECK(known.at("idps").as_array()[2].at("patch_answer") == "no_content");
+  CHECK(known.at("rules").as_array().size() >= 21);
+  CHECK(run(s, "dialects").out.find("JumpCloud") != std::string::npos);
 }
 
 TEST_CASE("a directory without a store is not found, and nothing is made in it") {
@@ -103,6 +108,28 @@ TEST_CASE("integrations by hand, on a data directory") {
   CHECK(run(home, "activity --follow" + home.local()).code == 2);
   CHECK(run(home, "integration delete sales" + home.local()).code == 0);
   CHECK(run(home, "integration show sales" + home.local()).code == 3);
+}
+
+TEST_CASE("how a PATCH is answered is set by a flag, beside the other settings") {
+  const Home home;
+  const auto settings = home.write("settings.json", R"({"base_url": "https://gw.example.com"})");
+  const auto create = "integration create --idp ping --connector null" + home.local() + " --settings " + settings;
+  REQUIRE(run(home, create + " --name a --patch-answer no_content").code == 0);
+  const auto settings_of = [&](const std::string& words) {
+    const auto ran = run(home, "integration " + words + " --json" + home.local());
+    INFO(ran.err);
+    REQUIRE(ran.code == 0);
+    return json::serialize(ran.json().at("settings"));
+  };
+  CHECK(settings_of("show a") == R"({"base_url":"https://gw.example.com","patch_answer":"no_content"})");
+  CHECK(settings_of("update a --patch-answer resource") ==
+        R"({"base_url":"https://gw.example.com","patch_answer":"resource"})");
+  CHECK(settings_of("update a --patch-answer idp") == R"({"base_url":"https://gw.example.com"})");
+  CHECK(run(home, create + " --name b --patch-answer maybe").code == 2);
+  const auto wrong = home.write("wrong.json", R"({"patch_answer": "maybe"})");
+  const auto refused = run(home, "integration update a --settings " + wrong + home.local());
+  CHECK(refused.code == 1);
+  CHECK(refused.err.find("patch_answer") != std::string::npos);
 }
 
 TEST_CASE("bad files are refused by name, and make nothing") {
