@@ -199,12 +199,13 @@ TEST_CASE("PUT without active or externalId keeps them", "[R10]") {
   CHECK(w.events("user.reactivated") == 0);
 }
 
-TEST_CASE("removing active does not bring anybody back", "[R10]") {
+TEST_CASE("taking active away brings nobody back, and is no success", "[R10]") {
   ScimWorld w;
   const auto id = w.add("/Users", user("ann", R"(,"active":false)"));
   const auto r = w.send("PATCH", "/Users/" + id, patch(R"({"op":"remove","path":"active"})"));
-  CHECK(r.status == 200);
-  CHECK(r.at("/active") == false);
+  CHECK(r.status == 400);
+  CHECK(r.str("/scimType") == "invalidValue");
+  CHECK(r.str("/detail").find("would stay inactive") != std::string::npos);
   CHECK_FALSE(w.row(id).active);
   CHECK(w.row(id).version == 1);
 }
