@@ -193,6 +193,18 @@ TEST_CASE("create-absent-values: a value path that matches nothing makes the val
   CHECK(made("generic", "replace", {{"ADSCIMVersion", "x"}}) == value);
 }
 
+TEST_CASE("read-only-echo: beside the operations as well") {
+  RawRequest raw;
+  raw.method = Method::patch;
+  raw.type = scim::SchemaRegistry::builtin().type("Group");
+  raw.body = json::parse(
+      R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"ID":"1","Operations":[],"active":true})");
+  const auto n = normalize(*find_dialect("okta"), std::move(raw)).value();
+  CHECK(rule_ids(n.fired) == std::vector<std::string_view>{"read-only-echo"});
+  CHECK_FALSE(n.body.as_object().contains("ID"));
+  CHECK(n.body.as_object().contains("active"));  // for the strict parts to refuse
+}
+
 TEST_CASE("a read-only attribute alone is no echo") {
   RawRequest raw;
   raw.method = Method::patch;

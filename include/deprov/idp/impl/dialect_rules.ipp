@@ -195,6 +195,8 @@ class Normalization {
   // PATCH.
   Result<void> patch(json::object& body) {
     patch_schemas(body);
+    for (const std::string_view name : {"id", "meta"})
+      if (scim::find(body, name) != nullptr && rules_.use(RuleId::read_only_echo)) erase(body, name);
     auto* list = scim::find(body, "Operations");
     auto* operations = list != nullptr ? list->if_array() : nullptr;
     if (operations == nullptr || operations->size() > limits_.max_operations) return {};
