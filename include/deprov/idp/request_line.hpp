@@ -18,7 +18,8 @@ namespace deprov::idp {
 /// base URL, and `/Users?filter=..` is appended to the whole. Nothing if it stands nowhere, or is a parameter.
 [[nodiscard]] std::optional<std::string> without_entra_flag(std::string_view target);
 
-/// The method that `X-HTTP-Method-Override` makes of a POST: PUT, PATCH or DELETE; nothing if none is asked for.
+/// The method that `X-HTTP-Method-Override` makes of a POST: PUT or PATCH; nothing if none is asked for. Nobody is
+/// deleted on the word of a header.
 /// Errors: `invalid_syntax` for any other, and for one beside a method other than POST that contradicts it.
 [[nodiscard]] Result<std::optional<std::string>> overridden_method(std::string_view method,
                                                                    std::span<const Header> headers);

@@ -37,7 +37,7 @@ DEPROV_INLINE std::span<const Rule> rules() noexcept {
       {unquoted_filter_values, "unquoted-filter-values", "text in a filter without its quotes"},
       {base_url_flag, "base-url-flag",
        "Entra ID's flag (aadOptscim062020) on the base URL, wherever it lands when a path is appended to that"},
-      {method_override, "method-override", "POST with X-HTTP-Method-Override: PUT, PATCH or DELETE"},
+      {method_override, "method-override", "POST with X-HTTP-Method-Override: PUT or PATCH"},
       {value_list, "value-list", "a list of objects as the value of a PATCH without path: one after the other"},
       {null_members, "null-members", "null for the members in a PATCH value without path says nothing about them"},
       {operation_name, "operation-name", "a \"name\" beside op, path and value of a PATCH, such as \"addMember\""},
@@ -76,8 +76,7 @@ inline RuleSet every_rule() {
 inline RuleSet common_rules() {
   using enum RuleId;
   return rule_set({op_case, empty_path, missing_schemas, schema_urns, unknown_schemas, unknown_attributes,
-                   read_only_echo, flat_keys, string_booleans, bare_values, wrapped_values, empty_text_removes,
-                   create_absent_values, value_list, null_members});
+                   read_only_echo, flat_keys, string_booleans, create_absent_values, value_list, null_members});
 }
 
 }  // namespace detail
@@ -90,12 +89,13 @@ DEPROV_INLINE std::span<const Dialect> dialects() noexcept {
       {"generic", "any SCIM 2.0 client", detail::every_rule(), PatchAnswer::resource_200, false},
       {"okta", "Okta", common_rules(), PatchAnswer::resource_200, true},
       {"entra", "Microsoft Entra ID", detail::every_rule(), PatchAnswer::no_content_204, false},
-      // Its JSON template is the administrator's to edit.
+      // Its JSON template is the administrator's to edit, with macros that may come out empty.
       {"onelogin", "OneLogin",
-       with(common_rules(), {remove_listed_values, unquoted_filter_values, method_override}),
+       with(common_rules(), {bare_values, wrapped_values, empty_text_removes, remove_listed_values,
+                             unquoted_filter_values, method_override}),
        PatchAnswer::resource_200, false},
-      {"jumpcloud", "JumpCloud", with(common_rules(), {remove_listed_values}), PatchAnswer::resource_200, false,
-       true},
+      {"jumpcloud", "JumpCloud", with(common_rules(), {remove_listed_values, bare_values, wrapped_values}),
+       PatchAnswer::resource_200, false, true},
       {"ping", "Ping Identity", with(common_rules(), {remove_listed_values, method_override}),
        PatchAnswer::resource_200, false},
       {"google", "Google Workspace", common_rules(), PatchAnswer::resource_200, false},

@@ -83,12 +83,12 @@ DEPROV_INLINE Result<std::optional<std::string>> overridden_method(std::string_v
   for (const auto& h : headers) {
     if (!scim::iequals(h.name, "X-HTTP-Method-Override") && !scim::iequals(h.name, "X-HTTP-Method")) continue;
     if (scim::iequals(h.value, method)) continue;
-    for (const std::string_view known : {"PUT", "PATCH", "DELETE"})
+    for (const std::string_view known : {"PUT", "PATCH"})
       if (method == "POST" && scim::iequals(h.value, known) && !out) out = std::string(known);
     if (!out || !scim::iequals(h.value, *out))
       return Error(Errc::invalid_syntax,
                    "\"" + std::string(h.value.substr(0, 40)) + "\" cannot be meant by a " + std::string(method),
-                   std::string(h.name), "send the method itself; a POST can stand for PUT, PATCH or DELETE");
+                   std::string(h.name), "send the method itself; a POST can stand for PUT or PATCH");
   }
   return out;
 }

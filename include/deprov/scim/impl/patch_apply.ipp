@@ -123,6 +123,7 @@ class Patcher {
         DEPROV_CHECK(whole_schema(op, *r, &m.value()));
         continue;
       }
+      if (r->attribute == type_.row_attribute() && m.value().is_null()) continue;  // absent, not empty
       DEPROV_CHECK(attribute(op, *r, nullptr, &m.value()));
     }
     return {};
