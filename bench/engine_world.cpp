@@ -77,7 +77,7 @@ void EngineWorld::populate(const WorldOptions& options) {
   port::IntegrationRow row;
   row.scope = scope;
   row.name = "benchmark";
-  row.idp = "okta";
+  row.idp = "entra";  // the one that removes a list of members in one request
   row.connector = "null";
   row.config = "{}";
   row.settings = "{}";
@@ -155,7 +155,7 @@ service::Request EngineWorld::request(const std::string& method, const std::stri
   r.target = "/scim/v2/" + scope.integration.str() + path;
   r.headers = {{"Host", "localhost"},
                {"Authorization", "Bearer " + token},
-               {"User-Agent", "Okta SCIM Client 1.0.0"},
+               {"User-Agent", ""},
                {"Accept", "application/scim+json"}};
   if (!body.empty()) r.headers.push_back({"Content-Type", "application/scim+json; charset=utf-8"});
   r.body = std::move(body);
@@ -171,6 +171,7 @@ Rate EngineWorld::drive(std::size_t count, std::size_t in_flight,
     std::size_t running = 0;
     std::size_t finished = 0;
     std::atomic<std::size_t> failures{0};
+    std::string first_failure;
     std::vector<double> micros;
   };
   auto shared = std::make_shared<Shared>();
@@ -184,7 +185,10 @@ Rate EngineWorld::drive(std::size_t count, std::size_t in_flight,
     }
     const auto sent = clock.mono();
     scim->handle(make(i), [shared, i, sent, this](const service::Response& response) {
-      if (response.status >= 300) ++shared->failures;
+      if (response.status >= 300 && shared->failures++ == 0) {
+        const std::lock_guard lock(shared->mutex);
+        shared->first_failure = std::to_string(response.status) + ' ' + response.body;
+      }
       shared->micros[i] = static_cast<double>((clock.mono() - sent).count());
       bool wake = false;
       {
@@ -203,6 +207,7 @@ Rate EngineWorld::drive(std::size_t count, std::size_t in_flight,
   Rate rate;
   rate.requests = count;
   rate.failures = shared->failures;
+  rate.first_failure = shared->first_failure;
   rate.seconds = static_cast<double>((clock.mono() - begin).count()) / 1e6;
   std::sort(shared->micros.begin(), shared->micros.end());
   rate.p50_us = shared->micros[count / 2];

@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 #include <vector>
+#include "scale.hpp"
 
 namespace deprov::bench {
 
@@ -42,6 +43,7 @@ struct Rate {
   std::size_t requests = 0;
   std::size_t failures = 0;
   double seconds = 0;
+  std::string first_failure;  ///< its status and body
   double p50_us = 0, p99_us = 0;
   [[nodiscard]] double per_second() const { return static_cast<double>(requests) / seconds; }
 };

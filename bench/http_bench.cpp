@@ -19,13 +19,6 @@ namespace {
 const std::string deactivate =
     R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","value":{"active":false}}]})";
 
-/// Smaller for a smoke run: DEPROV_BENCH_SCALE=0.01.
-std::size_t scaled(std::size_t n) {
-  const char* scale = std::getenv("DEPROV_BENCH_SCALE");
-  const double factor = scale != nullptr ? std::atof(scale) : 1.0;
-  return std::max<std::size_t>(200, static_cast<std::size_t>(static_cast<double>(n) * factor));
-}
-
 std::unique_ptr<server::Server> serve(benchmark::State& state, EngineWorld& world) {
   server::ServerOptions options;
   options.port = 0;

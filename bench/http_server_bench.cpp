@@ -6,6 +6,7 @@
 #include <thread>
 #include "bare_beast_server.hpp"
 #include "http_load.hpp"
+#include "scale.hpp"
 
 namespace {
 
@@ -74,7 +75,7 @@ void run(benchmark::State& state, std::uint16_t port, std::string_view method, s
   bench::HttpLoad load;
   load.port = port;
   load.connections = static_cast<std::size_t>(state.range(0));
-  load.requests = 100'000;
+  load.requests = bench::scaled(100'000);
   load.request = [&](std::uint64_t, std::string& out) {
     bench::append_scim_request(
         out, method, "/scim/v2/0192f3a0-0000-7000-8000-0000000000aa/Users/0192f3a0-0000-7000-8000-000000000001",

@@ -8,6 +8,7 @@
 #include <semaphore>
 #include "engine_world.hpp"
 #include "raw_sqlite_yardstick.hpp"
+#include "scale.hpp"
 
 using namespace deprov;
 using namespace deprov::bench;
@@ -16,12 +17,6 @@ using namespace deprov::port;
 namespace {
 
 const Scope here{WorkspaceId{{{1}}}, IntegrationId{{{1}}}};
-
-std::size_t scaled(std::size_t n) {
-  const char* scale = std::getenv("DEPROV_BENCH_SCALE");
-  const double factor = scale != nullptr ? std::atof(scale) : 1.0;
-  return std::max<std::size_t>(200, static_cast<std::size_t>(static_cast<double>(n) * factor));
-}
 
 ResourceId user_id(std::size_t n) { return ResourceId{{raw_id(n, 1)}}; }
 JobId job_id(std::size_t n) { return JobId{{raw_id(n, 2)}}; }
