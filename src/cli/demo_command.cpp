@@ -261,8 +261,10 @@ Result<void> Demo::report() {
     for (const auto& [what, is, ought] :
          {std::tuple{"cause", cell(*job, "cause"), e.cause}, std::tuple{"group", via, wanted_via},
           std::tuple{"state", cell(*job, "state"), e.state}}) {
-      if (is != ought)
-        discrepancy(e.user + " in " + e.app + ": " + what + " is " + is + ", and ought to be " + ought);
+      if (is == ought) continue;
+      auto difference = e.user;
+      difference.append(" in ").append(e.app).append(": ").append(what).append(" is ").append(is);
+      discrepancy(difference.append(", and ought to be ").append(ought));
     }
     json::array states;
     std::string text;

@@ -39,6 +39,7 @@ std::string safe(std::string_view text) {
 
 void print_table(const std::vector<std::string>& heading, const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths;
+  widths.reserve(heading.size());
   for (const auto& h : heading) widths.push_back(width_of(h));
   for (const auto& row : rows)
     for (std::size_t i = 0; i < row.size() && i < widths.size(); ++i)

@@ -489,7 +489,7 @@ void Lane::save(const RunPtr& run, std::string event, json::object detail, std::
         if (!event.empty()) txn.ops.emplace_back(self->activity(*run, event, detail));
         return txn;
       },
-      [self, run, event, detail, text, next = std::move(next)](const Result<port::Committed>& done) {
+      [self, run, event, detail, text, next = std::move(next)](const Result<port::Committed>& done) mutable {
         if (done) {
           ++run->row.version;
           if (run->binding_changed) ++run->binding.version;
