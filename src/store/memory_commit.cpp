@@ -150,6 +150,7 @@ class Commit {
     if (!row.external_id.empty()) set(s_.by_external_id, std::tuple(row.scope, row.external_id, row.id), nothing);
     if (row.deleted) return;
     set(s_.by_type, std::tuple(row.scope, row.type, row.id), nothing);
+    set(s_.by_modified, std::tuple(row.scope, row.type, row.modified, row.id), nothing);
     undo_.add(s_.resource_counts, std::tuple(row.scope, row.type), add ? 1 : -1);
     if (!row.user_name_key.empty())
       set(s_.by_user_name, std::tuple(row.scope, row.type, row.user_name_key), row.id);
@@ -192,7 +193,10 @@ class Commit {
     if (!found) return no_such(named("resource", o.id));
     auto row = *found;
     ++row.version;
+    if (!row.deleted) undo_.erase(s_.by_modified, std::tuple(row.scope, row.type, row.modified, row.id));
     row.modified = o.modified;
+    if (!row.deleted)
+      undo_.put(s_.by_modified, std::tuple(row.scope, row.type, row.modified, row.id), MemoryState::Nothing{});
     out_.resource_versions.push_back(row.version);
     undo_.put(s_.resources, key, std::move(row));
     return {};

@@ -183,6 +183,47 @@ class MemoryReader final : public Reader {
     });
     return page;
   }
+  Result<Page<ResourceRow>> resources_in_order(const Scope& scope, std::string_view type_view,
+                                               const ResourceOrder& order, std::size_t limit) override {
+    const std::string type(type_view);
+    const auto& after = order.after;
+    Page<ResourceRow> page;
+    const auto add = [&](ResourceId id) { return take(page, s_.resources.at(std::tuple(scope, id)), limit); };
+    const auto mine = [&](const auto& k) { return std::get<0>(k) == scope && std::get<1>(k) == type; };
+    if (order.by == ResourceOrder::By::user_name) {
+      const auto named = [&](const auto& k, ResourceId id) { return mine(k) && add(id); };
+      if (!order.descending) {
+        // The smallest text behind another one has a zero more.
+        auto start = after ? after->user_name_key + std::string(1, '\0') : std::string();
+        each_from(s_.by_user_name, {scope, type, std::move(start)}, named);
+      } else if (after) {
+        each_before(s_.by_user_name, {scope, type, after->user_name_key}, named);
+      } else {
+        each_before(s_.by_user_name, {scope, type + std::string(1, '\0'), std::string()}, named);
+      }
+      return page;
+    }
+    const auto from = order.from.value_or(WallTime{std::numeric_limits<std::int64_t>::min()});
+    const auto to = order.to.value_or(WallTime{std::numeric_limits<std::int64_t>::max()});
+    const auto within = [&](const auto& k, const auto&) {
+      if (!mine(k)) return false;
+      const auto at = std::get<2>(k);
+      if (order.descending ? at < from : at > to) return false;
+      if (after && at == after->modified && std::get<3>(k) == after->id) return true;
+      return add(std::get<3>(k));
+    };
+    if (!order.descending) {
+      const bool later = after && after->modified >= from;
+      each_from(s_.by_modified, {scope, type, later ? after->modified : from, later ? after->id : ResourceId{}},
+                within);
+    } else {
+      const bool earlier = after && after->modified <= to;
+      each_before(s_.by_modified,
+                  {scope, type, earlier ? after->modified : to, earlier ? after->id : ResourceId{last_uuid()}},
+                  within);
+    }
+    return page;
+  }
   Result<std::uint64_t> resource_count(const Scope& scope, std::string_view type) override {
     std::uint64_t n = 0;
     each_from(s_.resource_counts, {scope, std::string(type)}, [&](const auto& k, std::uint64_t count) {

@@ -31,6 +31,7 @@ struct MemoryState {
 
   std::map<Key<Scope, ResourceId>, port::ResourceRow> resources;
   Index<Scope, std::string, ResourceId> by_type;                            // live
+  Index<Scope, std::string, WallTime, ResourceId> by_modified;              // live
   std::map<Key<Scope, std::string>, std::uint64_t> resource_counts;         // live
   std::map<Key<Scope, std::string, std::string>, ResourceId> by_user_name;  // live; scope, type, key
   Index<Scope, std::string, ResourceId> by_external_id;                     // tombstones too
@@ -121,6 +122,15 @@ template <class Map, class F>
 void each_from(const Map& map, const typename Map::key_type& start, F&& f) {
   for (auto it = map.lower_bound(start); it != map.end(); ++it)
     if (!f(it->first, it->second)) return;
+}
+
+/// The same backwards, from the last one before `end` on.
+template <class Map, class F>
+void each_before(const Map& map, const typename Map::key_type& end, F&& f) {
+  for (auto it = map.lower_bound(end); it != map.begin();) {
+    --it;
+    if (!f(it->first, it->second)) return;
+  }
 }
 
 /// Applies a whole transaction or nothing of it.

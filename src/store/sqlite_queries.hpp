@@ -123,6 +123,21 @@ namespace deprov::store {
   X(resource_page_any, "SELECT " DEPROV_RESOURCE_COLUMNS                                                          \
                        " FROM resource WHERE scope = ? AND id > ? AND deleted = 0 "                               \
                        "ORDER BY id LIMIT ? OFFSET ?")                                                            \
+  X(resource_modified_up, "SELECT " DEPROV_RESOURCE_COLUMNS                                                       \
+                          " FROM resource INDEXED BY resource_modified WHERE scope = ? AND type = ? "             \
+                          "AND deleted = 0 AND (modified, id) > (?, ?) AND modified <= ? "                        \
+                          "ORDER BY modified, id LIMIT ?")                                                        \
+  X(resource_modified_down, "SELECT " DEPROV_RESOURCE_COLUMNS                                                     \
+                            " FROM resource INDEXED BY resource_modified WHERE scope = ? AND type = ? "           \
+                            "AND deleted = 0 AND (modified, id) < (?, ?) AND modified >= ? "                      \
+                            "ORDER BY modified DESC, id DESC LIMIT ?")                                            \
+  X(resource_user_name_up, "SELECT " DEPROV_RESOURCE_COLUMNS                                                      \
+                           " FROM resource INDEXED BY resource_user_name WHERE scope = ? AND type = ? "           \
+                           "AND user_name > ? AND deleted = 0 AND user_name <> '' ORDER BY user_name LIMIT ?")    \
+  X(resource_user_name_down, "SELECT " DEPROV_RESOURCE_COLUMNS                                                    \
+                             " FROM resource INDEXED BY resource_user_name WHERE scope = ? AND type = ? "         \
+                             "AND user_name < ? AND deleted = 0 AND user_name <> '' "                             \
+                             "ORDER BY user_name DESC LIMIT ?")                                                   \
   X(resource_count, "SELECT n FROM resource_count WHERE scope = ? AND type = ?")                                  \
   X(resource_count_any, "SELECT total(n) FROM resource_count WHERE scope = ?")                                    \
   X(resource_count_add,                                                                                           \

@@ -1,6 +1,7 @@
 #include "sqlite_reader.hpp"
 #include <algorithm>
 #include <array>
+#include <limits>
 #include "sqlite_rows.hpp"
 
 namespace deprov::store {
@@ -140,6 +141,46 @@ class SqliteReader final : public Reader {
   Result<Page<ResourceRow>> resources_at(const Scope& scope, std::string_view type, std::size_t offset,
                                          std::size_t limit) override {
     return resource_page(scope, type, ResourceId{}, offset, limit);
+  }
+  Result<Page<ResourceRow>> resources_in_order(const Scope& scope, std::string_view type,
+                                               const ResourceOrder& order, std::size_t limit) override {
+    const auto s = scopes_.find(scope);
+    const auto n = sql_limit(limit) + 1;
+    const auto read = [&](Use& use) {
+      return page<ResourceRow>(use, limit, [&] { return read_resource(use, scope); });
+    };
+    const auto& after = order.after;
+    if (order.by == ResourceOrder::By::user_name) {
+      Use use(c_, order.descending ? Q::resource_user_name_down : Q::resource_user_name_up, s, type);
+      if (after) {
+        use.bind(after->user_name_key);
+      } else if (order.descending) {
+        use.bind(past_all_ids);  // a blob, and so beyond every text
+      } else {
+        use.bind("");
+      }
+      use.bind(n);
+      return read(use);
+    }
+    const auto from = order.from.value_or(WallTime{std::numeric_limits<std::int64_t>::min()});
+    const auto to = order.to.value_or(WallTime{std::numeric_limits<std::int64_t>::max()});
+    if (!order.descending) {
+      const bool later = after && after->modified >= from;
+      const auto id = later ? after->id : ResourceId{};
+      Use use(c_, Q::resource_modified_up, s, type, later ? after->modified.micros : from.micros, id, to, n);
+      return read(use);
+    }
+    Use use(c_, Q::resource_modified_down, s, type);
+    if (after && after->modified <= to) {
+      use.bind(after->modified);
+      use.bind(after->id);
+    } else {
+      use.bind(to);
+      use.bind(past_all_ids);
+    }
+    use.bind(from);
+    use.bind(n);
+    return read(use);
   }
   Result<std::uint64_t> resource_count(const Scope& scope, std::string_view type) override {
     if (type.empty()) {

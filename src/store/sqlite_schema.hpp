@@ -133,6 +133,10 @@ CREATE TABLE hold_item(
 CREATE INDEX hold_item_subject ON hold_item(scope, subject, hold, seq);
 CREATE INDEX hold_item_listing ON hold_item(scope, hold, listing);
 )sql",
+    // `meta.lastModified` in filters and as an order.
+    R"sql(
+CREATE INDEX resource_modified ON resource(scope, type, modified, id) WHERE deleted = 0;
+)sql",
 };
 
 /// Makes the tables, or brings those of an older version up to `known`. Errors: `store_version`,

@@ -383,6 +383,28 @@ std::vector<std::string> RandomWorld::dump(Reader& r) {
       page(value(r.resources(s, type, std::nullopt, 5)));
       page(value(r.resources(s, type, user(3), 100)));
       page(value(r.resources_at(s, type, 2, 3)));
+      if (!type.empty()) {
+        for (const auto by : {ResourceOrder::By::modified, ResourceOrder::By::user_name}) {
+          for (const bool down : {false, true}) {
+            name("order " + type + std::to_string(static_cast<int>(by)) + (down ? " down" : " up"));
+            ResourceOrder order;
+            order.by = by;
+            order.descending = down;
+            page(value(r.resources_in_order(s, type, order, 100)));
+            const auto first = value(r.resources_in_order(s, type, order, 2));
+            page(first);
+            if (first.rows.empty()) continue;
+            const auto& last = first.rows.back();
+            order.after = ResourceOrder::Place{last.modified, last.user_name_key, last.id};
+            page(value(r.resources_in_order(s, type, order, 2)));
+            order.from = WallTime{10};
+            order.to = WallTime{30};
+            page(value(r.resources_in_order(s, type, order, 100)));
+            order.after.reset();
+            page(value(r.resources_in_order(s, type, order, 100)));
+          }
+        }
+      }
       for (const std::string key : {"", "t1\0", "t2", "t3", "t4", "t9"}) {
         for (const auto& text : {key, key + std::string(1, '\0'), key + std::string(2, '\0')}) {
           for (const auto attribute : {A::external_id, A::user_name, A::display_name, A::email}) {

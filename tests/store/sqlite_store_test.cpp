@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <fstream>
+#include "store/sqlite_schema.hpp"
 #include "stores.hpp"
 
 namespace deprov::test {
@@ -108,6 +109,40 @@ TEST_CASE("a store of a newer version, another program's file, and an absent one
     options.directory = dir.path() + "/deprov.db";
     CHECK(store::open_sqlite_store(crypto(), options).error().code() == Errc::invalid_argument);
   }
+}
+
+TEST_CASE("a store of the first version is brought up to date with what is in it", "[store][sqlite]") {
+  const TempDir dir;
+  execute(dir, ("PRAGMA journal_mode=WAL; PRAGMA application_id=" + std::to_string(store::application_id) +
+                "; PRAGMA user_version=1;" + std::string(store::migrations.front()))
+                   .c_str());
+  // Two live users, the later one changed first, and a tombstone.
+  const auto hex = [](const auto& id) {
+    std::string out;
+    for (const auto b : id.value.bytes) {
+      constexpr const char* digits = "0123456789abcdef";
+      out += {digits[b >> 4U], digits[b & 15U]};
+    }
+    return out;
+  };
+  std::string rows =
+      "INSERT INTO scope VALUES(1, x'" + hex(here.workspace) + "', x'" + hex(here.integration) + "');";
+  for (std::uint64_t n = 1; n <= 3; ++n) {
+    rows +=
+        "INSERT INTO resource(scope, id, type, version, active, deleted, created, modified, external_id, "
+        "user_name, display_name, emails, document) VALUES(1, x'" +
+        hex(id<ResourceId>(n)) + "', 'User', 1, 1, " + (n == 3 ? "1" : "0") + ", 0, " + std::to_string(90 - n) +
+        ", '', 'user" + std::to_string(n) + "', '', x'', '{}');";
+  }
+  execute(dir, rows.c_str());
+
+  const auto store = open_sqlite(dir.path());
+  const auto page =
+      read(*store, [](Reader& r) { return r.resources_in_order(here, "User", ResourceOrder{}, 10); });
+  REQUIRE(page.rows.size() == 2);
+  CHECK(page.rows[0].id == id<ResourceId>(2));
+  CHECK(page.rows[1].id == id<ResourceId>(1));
+  CHECK(commit(*store, {put_user(4)}));
 }
 
 TEST_CASE("damage is told, not guessed around", "[store][sqlite]") {

@@ -247,6 +247,21 @@ struct ResourceKey {
   std::string value;  ///< case-folded where the index is; the text of an id for `id` and `member`
 };
 
+/// An order that an index keeps, and which part of it is wanted.
+struct ResourceOrder {
+  enum class By { modified, user_name };
+  By by = By::modified;
+  bool descending = false;
+  std::optional<WallTime> from, to;  ///< of `modified`; both are included
+  /// A resource as it was when it was read; what comes behind it in this order is wanted.
+  struct Place {
+    WallTime modified;
+    std::string user_name_key;
+    ResourceId id;
+  };
+  std::optional<Place> after;
+};
+
 struct JobFilter {
   std::optional<ResourceId> subject;
   std::optional<JobState> state;
@@ -285,6 +300,10 @@ class Reader {
   /// The same from the `offset`-th on (0-based): for startIndex.
   virtual Result<Page<ResourceRow>> resources_at(const Scope& scope, std::string_view type, std::size_t offset,
                                                  std::size_t limit) = 0;
+  /// Live resources of one type in that order; those with the same time by id, in the same direction. By user
+  /// name, those that have none are left out.
+  virtual Result<Page<ResourceRow>> resources_in_order(const Scope& scope, std::string_view type,
+                                                       const ResourceOrder& order, std::size_t limit) = 0;
   /// Live ones; does not count rows.
   virtual Result<std::uint64_t> resource_count(const Scope& scope, std::string_view type) = 0;
 
