@@ -28,7 +28,10 @@ enum class Errc {
   invalid_argument,    ///< a bad option, configuration or admin request
   limit_exceeded,      ///< size, depth or count over its bound; the bound is in the text
   unsupported_media_type,
-  unsupported,  ///< known, and not offered here
+  unsupported,     ///< known, and not offered here
+  invalid_cursor,  ///< not given out for this query [invalidCursor, RFC 9865]
+  expired_cursor,  ///< [expiredCursor]
+  invalid_count,   ///< of a page that a cursor names [invalidCount]
   // Who asks, and for what.
   unauthorized = 40,
   forbidden,

@@ -10,11 +10,13 @@
 //
 #include <deprov/scim/impl/attr_path.ipp>
 #include <deprov/scim/impl/builtin_schemas.ipp>
+#include <deprov/scim/impl/bulk.ipp>
 #include <deprov/scim/impl/error.ipp>
 #include <deprov/scim/impl/etag.ipp>
 #include <deprov/scim/impl/filter.ipp>
 #include <deprov/scim/impl/filter_parse.ipp>
 #include <deprov/scim/impl/fold.ipp>
+#include <deprov/scim/impl/index_plan.ipp>
 #include <deprov/scim/impl/json.ipp>
 #include <deprov/scim/impl/match.ipp>
 #include <deprov/scim/impl/member.ipp>
@@ -28,4 +30,5 @@
 #include <deprov/scim/impl/resource.ipp>
 #include <deprov/scim/impl/schema.ipp>
 #include <deprov/scim/impl/schema_json.ipp>
+#include <deprov/scim/impl/sort.ipp>
 #include <deprov/scim/impl/values.ipp>

@@ -74,3 +74,23 @@ TEST_CASE("search bodies") {
   CHECK_FALSE(parse_search(json::parse("{}")));
   CHECK_FALSE(parse_search(json::parse("[]")));
 }
+
+TEST_CASE("cursors beside other parameters (RFC 9865)") {
+  auto q = parse_query("cursor&count=10").value();
+  CHECK(q.cursor == "");
+  CHECK(q.count == 10);
+  CHECK(parse_query("cursor=&startIndex=1")->cursor == "");
+  CHECK(parse_query("count=3&cursor=a-b_c.d")->cursor == "a-b_c.d");
+  CHECK_FALSE(parse_query("count=3")->cursor);
+  CHECK(parse_query("cursor&startIndex=2").error().code() == Errc::invalid_value);
+  CHECK(parse_query("count=x&cursor").error().code() == Errc::invalid_count);
+  CHECK(parse_query("count=-1&cursor")->count == 0);
+  const auto search = [](const char* rest) {
+    return parse_search(json::parse(R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:SearchRequest"])" +
+                                    std::string(rest) + "}"));
+  };
+  CHECK(search(R"(,"cursor":"","count":10)")->cursor == "");
+  CHECK(search(R"(,"cursor":"x")")->cursor == "x");
+  CHECK(search(R"(,"cursor":1)").error().code() == Errc::invalid_syntax);
+  CHECK(search(R"(,"cursor":"","count":"x")").error().code() == Errc::invalid_count);
+}

@@ -24,6 +24,9 @@ DEPROV_INLINE std::string_view to_string(Errc e) noexcept {
     case Errc::limit_exceeded: return "limit_exceeded";
     case Errc::unsupported_media_type: return "unsupported_media_type";
     case Errc::unsupported: return "unsupported";
+    case Errc::invalid_cursor: return "invalid_cursor";
+    case Errc::expired_cursor: return "expired_cursor";
+    case Errc::invalid_count: return "invalid_count";
     case Errc::unauthorized: return "unauthorized";
     case Errc::forbidden: return "forbidden";
     case Errc::not_found: return "not_found";

@@ -17,6 +17,8 @@ struct Query {
   std::optional<std::string> filter;  ///< text; an empty one counts as absent
   std::int64_t start_index = 1;       ///< 1 or more
   std::optional<std::int64_t> count;  ///< 0 or more
+  /// RFC 9865; empty for the first page. Nothing: pages by index.
+  std::optional<std::string> cursor{};
   std::optional<std::string> sort_by;
   bool descending = false;
   std::vector<std::string> attributes;
@@ -29,7 +31,8 @@ struct Query {
     std::string_view query, const Limits& limits = {});
 /// What stands behind the `?`, which may be left out. Unknown parameters are ignored. Names in any case.
 /// `startIndex` below 1 means 1 and `count` below 0 means 0, as the RFC says.
-/// Errors: `invalid_value` for what is no number and for an unknown `sortOrder`.
+/// Errors: `invalid_value` for what is no number, for an unknown `sortOrder`, and for a `startIndex` beyond 1
+/// beside a `cursor`; `invalid_count` for a `count` that is no number beside a `cursor`.
 [[nodiscard]] Result<Query> parse_query(std::string_view query, const Limits& limits = {});
 /// A SearchRequest.
 [[nodiscard]] Result<Query> parse_search(const json::value& body, const Limits& limits = {});

@@ -21,6 +21,9 @@ DEPROV_INLINE ErrorAnswer error_answer(Errc code) noexcept {
     case Errc::limit_exceeded: return {413, {}};
     case Errc::unsupported_media_type: return {415, {}};
     case Errc::unsupported: return {501, {}};
+    case Errc::invalid_cursor: return {400, "invalidCursor"};
+    case Errc::expired_cursor: return {400, "expiredCursor"};
+    case Errc::invalid_count: return {400, "invalidCount"};
     case Errc::unauthorized: return {401, {}};
     case Errc::forbidden: return {403, {}};
     case Errc::not_found: return {404, {}};

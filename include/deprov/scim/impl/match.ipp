@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <deprov/scim/fold.hpp>
 #include <deprov/scim/match.hpp>
+#include <deprov/scim/sort.hpp>
 #include <deprov/time.hpp>
 #include <utility>
 
@@ -320,55 +321,7 @@ DEPROV_INLINE Result<bool> matches(const Filter& filter, const json::object& res
 }
 
 DEPROV_INLINE int compare_by(const json::object& a, const json::object& b, const Resolved& attribute) noexcept {
-  const auto* leaf = attribute.leaf();
-  if (leaf == nullptr) return 0;
-  const auto* sub = attribute.sub;
-  if (sub == nullptr && leaf->type == AttributeType::complex) {
-    sub = leaf->find("value");
-    if (sub == nullptr) return 0;
-    leaf = sub;
-  }
-  const auto value = [&](const json::object& resource) -> const json::value* {
-    const json::object* o = &resource;
-    if (attribute.extension) {
-      const auto* e = resource.if_contains(attribute.schema->id);
-      o = e != nullptr ? e->if_object() : nullptr;
-    }
-    const auto* v = o != nullptr ? o->if_contains(attribute.attribute->name) : nullptr;
-    if (v != nullptr && v->is_array()) {
-      const auto& all = v->get_array();
-      if (all.empty()) return nullptr;
-      v = &all.front();
-      for (const auto& e : all) {
-        const auto* object = e.if_object();
-        const auto* primary = object != nullptr ? object->if_contains("primary") : nullptr;
-        if (primary != nullptr && primary->is_bool() && primary->get_bool()) {
-          v = &e;
-          break;
-        }
-      }
-    }
-    if (v != nullptr && sub != nullptr) {
-      const auto* object = v->if_object();
-      v = object != nullptr ? object->if_contains(sub->name) : nullptr;
-    }
-    return v != nullptr && !v->is_null() ? v : nullptr;
-  };
-  const auto* x = value(a);
-  const auto* y = value(b);
-  if (x == nullptr || y == nullptr) return x == y ? 0 : (x == nullptr ? 1 : -1);
-  if (x->is_number() && y->is_number()) return detail::compare_numbers(*x, *y);
-  if (x->is_bool() && y->is_bool()) return static_cast<int>(x->get_bool()) - static_cast<int>(y->get_bool());
-  if (!x->is_string() || !y->is_string()) return 0;
-  const std::string_view s = x->get_string();
-  const std::string_view t = y->get_string();
-  if (leaf->type == AttributeType::date_time) {
-    const auto m = parse_rfc3339(s);
-    const auto n = parse_rfc3339(t);
-    if (m && n) return *m < *n ? -1 : (*n < *m ? 1 : 0);
-  }
-  const int order = leaf->case_exact ? s.compare(t) : fold(s).compare(fold(t));
-  return order < 0 ? -1 : (order > 0 ? 1 : 0);
+  return compare(sort_key(a, attribute), sort_key(b, attribute));
 }
 
 }  // namespace deprov::scim

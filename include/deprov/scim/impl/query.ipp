@@ -72,6 +72,19 @@ inline Result<bool> is_descending(std::string_view order) {
                "use ascending or descending");
 }
 
+/// RFC 9865 section 2.1.
+inline Error wrong_count(const Query& q, const Error& error) {
+  return q.cursor ? Error(Errc::invalid_count, error.detail(), "count") : error;
+}
+
+/// Whoever gives both means one of them, and we cannot know which.
+inline Result<void> check_paging(const Query& q) {
+  if (q.cursor && q.start_index > 1)
+    return Error(Errc::invalid_value, "a page is named by cursor or by startIndex, not by both", "startIndex",
+                 "leave startIndex out");
+  return {};
+}
+
 inline Result<void> check_filter_length(const std::optional<std::string>& filter, const Limits& limits) {
   if (filter && filter->size() > limits.max_filter_length)
     return Error(Errc::limit_exceeded,
@@ -112,6 +125,9 @@ DEPROV_INLINE Result<Query> parse_query(std::string_view query, const Limits& li
   DEPROV_TRY(pairs, parse_query_pairs(query, limits));
   Query q;
   for (auto& [key, value] : pairs) {
+    if (iequals(key, "cursor")) q.cursor = std::string(detail::trimmed(value));
+  }
+  for (auto& [key, value] : pairs) {
     if (detail::trimmed(value).empty()) continue;
     if (iequals(key, "filter")) {
       if (q.filter && *q.filter != value)
@@ -121,8 +137,9 @@ DEPROV_INLINE Result<Query> parse_query(std::string_view query, const Limits& li
       DEPROV_TRY(n, detail::whole_number(value, "startIndex"));
       q.start_index = std::max<std::int64_t>(1, n);
     } else if (iequals(key, "count")) {
-      DEPROV_TRY(n, detail::whole_number(value, "count"));
-      q.count = std::max<std::int64_t>(0, n);
+      auto n = detail::whole_number(value, "count");
+      if (!n) return detail::wrong_count(q, n.error());
+      q.count = std::max<std::int64_t>(0, *n);
     } else if (iequals(key, "sortBy")) {
       q.sort_by = std::string(detail::trimmed(value));
     } else if (iequals(key, "sortOrder")) {
@@ -134,6 +151,7 @@ DEPROV_INLINE Result<Query> parse_query(std::string_view query, const Limits& li
       detail::append_names(value, q.excluded_attributes);
     }
   }
+  DEPROV_CHECK(detail::check_paging(q));
   DEPROV_CHECK(detail::check_filter_length(q.filter, limits));
   return q;
 }
@@ -180,8 +198,13 @@ DEPROV_INLINE Result<Query> parse_search(const json::value& body, const Limits& 
       DEPROV_TRY(n, integer(1));
       q.start_index = n;
     } else if (iequals(key, "count")) {
-      DEPROV_TRY(n, integer(0));
-      q.count = n;
+      auto n = integer(0);
+      if (!n) return o->contains("cursor") ? Error(Errc::invalid_count, n.error().detail(), "count") : n.error();
+      q.count = *n;
+    } else if (iequals(key, "cursor")) {
+      const auto* s = v.if_string();
+      if (s == nullptr) return wrong(key, v, "a string");
+      q.cursor = std::string(detail::trimmed(*s));
     } else if (iequals(key, "sortBy")) {
       const auto* s = v.if_string();
       if (s == nullptr) return wrong(key, v, "a string");
@@ -200,6 +223,7 @@ DEPROV_INLINE Result<Query> parse_search(const json::value& body, const Limits& 
   if (!named)
     return Error(Errc::invalid_syntax, "it does not name " + std::string(search_request_urn), "schemas",
                  "a search body is a SearchRequest message (RFC 7644 section 3.4.3)");
+  DEPROV_CHECK(detail::check_paging(q));
   DEPROV_CHECK(detail::check_filter_length(q.filter, limits));
   return q;
 }
