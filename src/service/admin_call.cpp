@@ -38,7 +38,10 @@ int http_status(Errc code) noexcept {
     case Errc::invalid_version:
     case Errc::sensitive:
     case Errc::invalid_argument:
-    case Errc::unsupported: return 400;
+    case Errc::unsupported:
+    case Errc::invalid_cursor:
+    case Errc::expired_cursor:
+    case Errc::invalid_count: return 400;
     case Errc::unavailable:
     case Errc::protocol: return 502;
     case Errc::busy:

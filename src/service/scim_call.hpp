@@ -6,10 +6,12 @@
 #include <deprov/scim/etag.hpp>
 #include <deprov/scim/query.hpp>
 #include <deprov/service/scim_service.hpp>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace deprov::service {
 
@@ -17,6 +19,9 @@ struct ScimService::State {
   engine::Engine& engine;
   ScimOptions options;
 };
+
+/// Ids that a Bulk request has given away for what it is about to create, and whether they are groups.
+using PromisedIds = std::map<ResourceId, bool>;
 
 /// Shared by the completions of one request; used by one thread at a time.
 class ScimCall {
@@ -38,6 +43,11 @@ class ScimCall {
   idp::RuleSet line_rules;  ///< used on method and URL, before the integration was known
   std::optional<scim::EntityTags> if_match;
   std::optional<scim::EntityTags> if_none_match;
+  // of an operation of a Bulk request
+  std::optional<boost::json::value> sent;         ///< the body, parsed
+  bool brief = false;                             ///< status, version and location are all that is wanted
+  ResourceId new_id;                              ///< what is created must get this id; nil: any
+  std::shared_ptr<const PromisedIds> promised{};  ///< null: none
 
   /// Once; later calls are ignored.
   void answer(Response response);
@@ -65,6 +75,7 @@ using Call = std::shared_ptr<ScimCall>;
 [[nodiscard]] Response scim_error(const Error& error);
 
 // The handlers. Each answers the call in the end.
+void handle_bulk(const Call& call);
 void handle_discovery(const Call& call, std::string_view what, std::string_view name);
 void handle_list(const Call& call, bool all_types);
 void handle_read(const Call& call);
@@ -72,6 +83,9 @@ void handle_create(const Call& call);
 void handle_replace(const Call& call);
 void handle_patch(const Call& call);
 void handle_delete(const Call& call);
+
+/// Routes and carries out what stands behind the integration in a path.
+void run_operation(const Call& call, const std::vector<std::string>& segments);
 
 /// `GET` of a resource that was just written, or is just read.
 struct ReadBack {

@@ -1,4 +1,5 @@
 #include "service/scim_features.hpp"
+#include <chrono>
 
 namespace deprov::service {
 
@@ -13,13 +14,14 @@ scim::ServiceProviderConfig provider_config(const ScimOptions& options) {
   config.sort = f.sort;
   config.bulk = f.bulk;
   if (f.bulk) {
-    config.bulk_max_operations = f.bulk_max_operations;
-    config.bulk_max_payload_size = static_cast<std::int64_t>(options.limits.max_body_bytes);
+    config.bulk_max_operations = static_cast<std::int64_t>(options.bulk_operations);
+    config.bulk_max_payload_size = static_cast<std::int64_t>(options.bulk_payload);
   }
   config.index_paging = f.index_paging;
   config.cursor_paging = f.cursor_paging;
   config.default_page_size = config.max_page_size = page;
-  config.cursor_timeout = f.cursor_paging ? f.cursor_seconds : 0;
+  if (f.cursor_paging)
+    config.cursor_timeout = std::chrono::duration_cast<std::chrono::seconds>(options.cursor_timeout).count();
   return config;
 }
 

@@ -13,12 +13,10 @@ struct ScimFeatures {
   bool patch = true;
   bool filter = true;
   bool etag = true;
-  bool bulk = false;
-  bool sort = false;
+  bool bulk = true;
+  bool sort = true;
   bool index_paging = true;
-  bool cursor_paging = false;               ///< RFC 9865
-  std::int64_t cursor_seconds = 0;          ///< for which a cursor is good, where there are cursors
-  std::int64_t bulk_max_operations = 1000;  ///< where there is bulk
+  bool cursor_paging = true;  ///< RFC 9865
 };
 inline constexpr ScimFeatures scim_features{};
 

@@ -1,64 +1,124 @@
-// Lists: by position, by an index, or by looking at everything (RFC 7644 section 3.4.2).
+// Lists: by position, by an index, or by looking at everything (RFC 7644 section 3.4.2, RFC 9865).
 #include <algorithm>
-#include <deprov/scim/fold.hpp>
-#include <deprov/scim/match.hpp>
+#include <map>
 #include <utility>
-#include "service/scim_render.hpp"
+#include "service/scim_cursor.hpp"
+#include "service/scim_list_plan.hpp"
+#include "service/scim_list_window.hpp"
+#include "service/scim_rows.hpp"
 
 namespace deprov::service {
 
 namespace {
 
+using Access = ListPlan::Access;
+
 constexpr std::size_t scan_page = 500;
+
+Error too_many(std::string what) {
+  return Error(Errc::too_many, std::move(what), "filter",
+               "narrow it down: `eq` on id, externalId, userName, emails.value, displayName, members.value or "
+               "groups.value and bounds of meta.lastModified are answered by an index, alone, joined by `and`, or "
+               "all of them joined by `or`");
+}
 
 /// One list being made; passed on from view to view.
 struct Listing {
-  explicit Listing(Call c) : call(std::move(c)), renderer(call) {}
+  explicit Listing(Call c) : call(std::move(c)), renderer(call), window(call->options) {}
 
   Call call;
   ScimRenderer renderer;
-  std::vector<const scim::TypeDef*> types;
-  std::optional<scim::Filter> filter;
-  std::vector<scim::Matcher> matchers;  ///< one per type
-  MatchNeeds needs;
-  std::uint64_t first = 0;  ///< of the page, counted from 0
+  ListPlan plan;
+  std::uint64_t first = 0;  ///< of the page, counted from 0; by cursor, from its place
   std::uint64_t most = 0;   ///< resources on the page
   std::uint64_t total = 0;
+  bool total_known = false;  ///< without looking at everything
   std::uint64_t shown = 0;
   ScimBody resources;
-  // where a scan is
-  std::size_t type_index = 0;
-  std::optional<ResourceId> after;
-  std::size_t looked_at = 0;
+  MonoTime began;
 
-  /// Counts a hit and writes it if it is on the page.
-  Result<void> hit(port::Reader& reader, const scim::TypeDef& type, const port::ResourceRow& row) {
-    const auto at = total++;
-    if (at < first || shown >= most) return {};
+  // of a cursor
+  bool by_cursor = false;
+  std::string fingerprint;
+  std::optional<ListPlace> from;  ///< the last resource of the page before
+  ListPlace last;                 ///< of this one
+  std::uint64_t behind = 0;       ///< resources that come behind `from`
+  bool more = false;
+
+  // where looking has come to
+  std::size_t type_index = 0;
+  std::optional<port::ResourceOrder::Place> after;
+  std::size_t looked_at = 0;
+  ListWindow window;
+
+  [[nodiscard]] const ListPlan::Type& type() const { return plan.types[type_index]; }
+
+  Result<void> render(port::Reader& reader, const scim::TypeDef& def, const port::ResourceRow& row) {
     if (shown++ != 0) resources.text().push_back(',');
-    return renderer.append(resources, reader, type, row);
+    return renderer.append(resources, reader, def, row);
+  }
+
+  Result<json::object> document(port::Reader& reader, const port::ResourceRow& row) {
+    return document_to_match(reader, *call->context, call->base, *type().def, row, type().needs,
+                             call->options.index_hits);
+  }
+
+  /// A resource that matches. False: the page is whole and nothing further has to be known.
+  Result<bool> accept(port::Reader& reader, const port::ResourceRow& row, const json::object* document) {
+    const auto index = static_cast<std::uint32_t>(type_index);
+    if (!total_known) ++total;
+    if (plan.in_memory) {
+      scim::SortKey key;
+      if (type().sort) {
+        if (document != nullptr) {
+          key = scim::sort_key(*document, *type().sort);
+        } else {
+          DEPROV_TRY(made, this->document(reader, row));
+          key = scim::sort_key(made, *type().sort);
+        }
+      }
+      if (from && !window.comes_behind(key, row.id, from->key, from->id)) return true;
+      ++behind;
+      DEPROV_CHECK(window.add({std::move(key), row.id, index}));
+      return true;
+    }
+    const auto at = behind++;
+    if (at < first) return true;
+    if (shown < most) {
+      DEPROV_CHECK(render(reader, *type().def, row));
+      last = {index, row.id, row.modified, row.user_name_key, {}};
+      return !(total_known && !by_cursor && shown == most);
+    }
+    more = true;
+    return !total_known;
   }
 };
 using SharedListing = std::shared_ptr<Listing>;
 
-void answer(const SharedListing& list) {
+Result<void> answer(const SharedListing& list) {
   std::string head = R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":)";
   head += std::to_string(list->total);
-  head += ",\"startIndex\":" + std::to_string(list->first + 1);
+  if (!list->by_cursor) head += ",\"startIndex\":" + std::to_string(list->first + 1);
   head += ",\"itemsPerPage\":" + std::to_string(list->shown);
+  if (list->by_cursor && list->more && list->shown > 0) {
+    const auto& call = *list->call;
+    Cursor cursor{list->fingerprint, static_cast<std::int64_t>(list->most), list->total, list->last};
+    DEPROV_TRY(text, seal_cursor(call.engine, call.scope(), cursor, call.arrived + call.options.cursor_timeout));
+    head += ",\"nextCursor\":\"" + text + "\"";
+  }
   head += ",\"Resources\":[";
   auto& body = list->resources;
   body.pieces.front().text.insert(0, head);
   body.text() += "]}";
   list->call->answer(list->renderer.response(200, std::move(body)));
+  return {};
 }
 
 void view_and_answer(const SharedListing& list, Result<void> (*fill)(Listing&, port::Reader&)) {
   list->call->engine.view(
       [list, fill](port::Reader& reader) -> Result<void> {
         DEPROV_CHECK(fill(*list, reader));
-        answer(list);
-        return {};
+        return answer(list);
       },
       [list](Result<void> r) {
         if (!r) list->call->fail(r.error());
@@ -67,48 +127,22 @@ void view_and_answer(const SharedListing& list, Result<void> (*fill)(Listing&, p
 
 Result<void> by_position(Listing& list, port::Reader& reader) {
   const auto& scope = list.call->scope();
-  for (const auto* type : list.types) {
-    DEPROV_TRY(count, reader.resource_count(scope, type->name()));
+  for (const auto& type : list.plan.types) {
+    DEPROV_TRY(count, reader.resource_count(scope, type.def->name()));
     const auto before = list.total;
     list.total += count;
     if (list.shown >= list.most || list.total <= list.first) continue;
     const auto offset = list.first > before ? list.first - before : 0;
-    DEPROV_TRY(page, reader.resources_at(scope, type->name(), static_cast<std::size_t>(offset),
+    DEPROV_TRY(page, reader.resources_at(scope, type.def->name(), static_cast<std::size_t>(offset),
                                          static_cast<std::size_t>(list.most - list.shown)));
-    for (const auto& row : page.rows) {
-      if (list.shown++ != 0) list.resources.text().push_back(',');
-      DEPROV_CHECK(list.renderer.append(list.resources, reader, *type, row));
-    }
+    for (const auto& row : page.rows) DEPROV_CHECK(list.render(reader, *type.def, row));
   }
   return {};
 }
 
-std::optional<port::ResourceKey> store_key(const scim::IndexedTerm& term) {
-  using F = scim::IndexedField;
-  using A = port::ResourceKey::Attribute;
-  if (term.op != scim::CompareOp::eq) return std::nullopt;
-  switch (term.field) {
-    case F::id: return port::ResourceKey{A::id, term.value};
-    case F::external_id: return port::ResourceKey{A::external_id, term.value};
-    case F::user_name: return port::ResourceKey{A::user_name, scim::fold(term.value)};
-    case F::email: return port::ResourceKey{A::email, scim::fold(term.value)};
-    case F::display_name: return port::ResourceKey{A::display_name, scim::fold(term.value)};
-    case F::member: return port::ResourceKey{A::member, term.value};
-    case F::group:
-    case F::last_modified: return std::nullopt;
-  }
-  return std::nullopt;
-}
-
-Error too_many(std::string what) {
-  return Error(Errc::too_many, std::move(what), "filter",
-               "narrow it down: `eq` on id, externalId, userName, emails.value, displayName, members.value or "
-               "groups.value, alone or joined by `and`, is answered by an index");
-}
-
 /// Resources of the type that are in the group which the term names.
-Result<std::vector<port::ResourceRow>> in_group(Listing& list, port::Reader& reader, const scim::TypeDef& type,
-                                                const std::string& group_id) {
+Result<std::vector<port::ResourceRow>> in_group(const Listing& list, port::Reader& reader,
+                                                const scim::TypeDef& type, const std::string& group_id) {
   std::vector<port::ResourceRow> rows;
   const auto& scope = list.call->scope();
   const auto group = ResourceId::parse(group_id);
@@ -130,54 +164,116 @@ Result<std::vector<port::ResourceRow>> in_group(Listing& list, port::Reader& rea
   return rows;
 }
 
-Result<void> by_index(Listing& list, port::Reader& reader) {
-  const auto& call = *list.call;
-  const auto& scope = call.scope();
-  const auto term = scim::indexable(*list.filter);
-  const auto most = call.options.index_hits;
-  for (const auto* type : list.types) {
+/// What the indexes answer for one type, each resource once, by id.
+Result<void> add_hits(Listing& list, port::Reader& reader) {
+  const auto& scope = list.call->scope();
+  const auto most = list.call->options.index_hits;
+  const auto& type = list.type();
+  std::map<ResourceId, port::ResourceRow> hits;
+  auto check = type.term_checks.begin();
+  for (const auto& term : type.terms) {
     std::vector<port::ResourceRow> rows;
-    if (term->field == scim::IndexedField::group) {
-      DEPROV_TRY(found, in_group(list, reader, *type, term->value));
+    if (const auto key = store_key(term)) {
+      DEPROV_TRY(found, reader.resources_by_key(scope, type.def->name(), *key, most + 1));
       rows = std::move(found);
     } else {
-      DEPROV_TRY(found, reader.resources_by_key(scope, type->name(), *store_key(*term), most + 1));
+      DEPROV_TRY(found, in_group(list, reader, *type.def, term.value));
       rows = std::move(found);
     }
-    if (rows.size() > most) return too_many("the filter has more than " + std::to_string(most) + " hits");
-    std::optional<scim::Matcher> rest;
-    if (term->rest) {
-      DEPROV_TRY(matcher, scim::Matcher::compile(*term->rest, *type, scim::UnknownAttribute::no_value));
-      rest = std::move(matcher);
-    }
-    for (const auto& row : rows) {
+    const bool rest = term.rest.has_value();
+    for (auto& row : rows) {
+      if (hits.contains(row.id)) continue;
       if (rest) {
-        DEPROV_TRY(document, document_to_match(reader, *call.context, call.base, *type, row, list.needs, most));
-        if (!(*rest)(document)) continue;
+        DEPROV_TRY(document, list.document(reader, row));
+        if (!(*check)(document)) continue;
       }
-      DEPROV_CHECK(list.hit(reader, *type, row));
+      const auto id = row.id;
+      hits.emplace(id, std::move(row));
     }
+    if (rest) ++check;
+    if (rows.size() > most || hits.size() > most)
+      return too_many("the filter has more than " + std::to_string(most) + " hits");
+  }
+  for (const auto& [id, row] : hits) {
+    // In memory the window knows what is behind the cursor; here it is the order by type and id.
+    if (list.from && !list.plan.in_memory &&
+        (list.type_index < list.from->type || (list.type_index == list.from->type && id <= list.from->id))) {
+      ++list.total;
+      continue;
+    }
+    DEPROV_TRY(go_on, list.accept(reader, row, nullptr));
+    (void)go_on;
   }
   return {};
 }
 
-// Looks at one page. False: everything was looked at.
-Result<bool> scan_page_of(Listing& list, port::Reader& reader) {
+/// Looks at one page. False: there is nothing more to look at, or to know.
+Result<bool> look_at_page(Listing& list, port::Reader& reader) {
   const auto& call = *list.call;
-  const auto* type = list.types[list.type_index];
-  DEPROV_TRY(page, reader.resources(call.scope(), type->name(), list.after, scan_page));
+  const auto& type = list.type();
+  port::Page<port::ResourceRow> page;
+  if (list.plan.access == Access::ordered) {
+    auto order = list.plan.order;
+    order.after = list.after;
+    DEPROV_TRY(found, reader.resources_in_order(call.scope(), type.def->name(), order, scan_page));
+    page = std::move(found);
+  } else {
+    const auto after = list.after ? std::optional(list.after->id) : std::nullopt;
+    DEPROV_TRY(found, reader.resources(call.scope(), type.def->name(), after, scan_page));
+    page = std::move(found);
+  }
   for (const auto& row : page.rows) {
-    list.after = row.id;
+    list.after = port::ResourceOrder::Place{row.modified, row.user_name_key, row.id};
     if (++list.looked_at > call.options.scan_rows)
-      return too_many("no index answers the filter, and there are more than " +
-                      std::to_string(call.options.scan_rows) + " resources to look at");
-    DEPROV_TRY(document, document_to_match(reader, *call.context, call.base, *type, row, list.needs,
-                                           call.options.index_hits));
-    if (list.matchers[list.type_index](document)) DEPROV_CHECK(list.hit(reader, *type, row));
+      return too_many("no index answers it, and there are more than " + std::to_string(call.options.scan_rows) +
+                      " resources to look at");
+    bool go_on = true;
+    if (type.matcher) {
+      DEPROV_TRY(document, list.document(reader, row));
+      if (!(*type.matcher)(document)) continue;
+      DEPROV_TRY(accepted, list.accept(reader, row, &document));
+      go_on = accepted;
+    } else {
+      DEPROV_TRY(accepted, list.accept(reader, row, nullptr));
+      go_on = accepted;
+    }
+    if (!go_on) return false;
   }
   if (page.more && !page.rows.empty()) return true;
   list.after.reset();
-  return ++list.type_index < list.types.size();
+  return ++list.type_index < list.plan.types.size();
+}
+
+/// Puts the sorted page together; what was deleted since it was looked at is left out.
+Result<void> show_window(Listing& list, port::Reader& reader) {
+  const auto page = list.window.take(list.first, list.most);
+  list.more = list.behind > list.first + page.size();
+  for (const auto& entry : page) {
+    list.last = {entry.type, entry.id, {}, {}, entry.key};
+    DEPROV_TRY(row, reader.resource(list.call->scope(), entry.id));
+    if (row && !row->deleted) DEPROV_CHECK(list.render(reader, *list.plan.types[entry.type].def, *row));
+  }
+  return {};
+}
+
+Result<void> finish(const SharedListing& list, port::Reader& reader) {
+  if (list->plan.in_memory) DEPROV_CHECK(show_window(*list, reader));
+  return answer(list);
+}
+
+Result<void> by_hits(Listing& list, port::Reader& reader) {
+  for (list.type_index = 0; list.type_index < list.plan.types.size(); ++list.type_index)
+    DEPROV_CHECK(add_hits(list, reader));
+  return list.plan.in_memory ? show_window(list, reader) : Result<void>();
+}
+
+Result<void> count_everything(Listing& list, port::Reader& reader) {
+  list.total_known = true;
+  for (const auto& type : list.plan.types) {
+    DEPROV_TRY(count, reader.resource_count(list.call->scope(), type.def->name()));
+    list.total += count;
+  }
+  return {};
 }
 
 // A view for each page, so that a long scan keeps nobody waiting.
@@ -185,15 +281,54 @@ void scan(const SharedListing& list) {
   const auto more = std::make_shared<bool>(false);
   list->call->engine.view(
       [list, more](port::Reader& reader) -> Result<void> {
-        DEPROV_TRY(rest, scan_page_of(*list, reader));
+        if (!list->plan.filtered && !list->total_known) DEPROV_CHECK(count_everything(*list, reader));
+        DEPROV_TRY(rest, look_at_page(*list, reader));
         *more = rest;
-        return {};
+        if (rest) return {};
+        return finish(list, reader);
       },
       [list, more](Result<void> r) {
-        if (!r) return list->call->fail(r.error());
-        if (*more) return scan(list);
-        answer(list);
+        auto& call = *list->call;
+        if (!r) return call.fail(r.error());
+        if (!*more) return;
+        if (call.engine.ports().clock.mono() - list->began > call.options.scan_time)
+          return call.fail(too_many(
+              "no index answers it, and looking at the resources took longer than " +
+              std::to_string(std::chrono::duration_cast<std::chrono::seconds>(call.options.scan_time).count()) +
+              " seconds"));
+        scan(list);
       });
+}
+
+/// The place where a cursor goes on.
+Result<void> take_up(Listing& list, bool all_types) {
+  const auto& call = *list.call;
+  const auto& q = call.query;
+  list.by_cursor = true;
+  list.fingerprint = query_fingerprint(call.engine.ports().crypto,
+                                       all_types ? std::string_view("/") : std::string_view(call.type->name()),
+                                       q.filter, q.sort_by, q.descending);
+  if (q.cursor->empty()) return {};
+  DEPROV_TRY(cursor, open_cursor(call.engine, call.scope(), *q.cursor, call.arrived));
+  if (cursor.query != list.fingerprint || cursor.place.type >= list.plan.types.size())
+    return Error(Errc::invalid_cursor, "it belongs to another query", "cursor",
+                 "send the parameters of the first page again, or an empty cursor");
+  if (q.count && static_cast<std::int64_t>(list.most) != cursor.count)
+    return Error(Errc::invalid_count,
+                 "the first page was asked for with a count of " + std::to_string(cursor.count), "count",
+                 "send the same count for each page");
+  list.most = static_cast<std::uint64_t>(cursor.count);
+  list.from = std::move(cursor.place);
+  if (list.plan.access == Access::hits) return {};
+  if (cursor.total && !list.plan.in_memory) {
+    list.total = *cursor.total;
+    list.total_known = true;
+  }
+  if (!list.plan.in_memory) {
+    list.type_index = list.from->type;
+    list.after = port::ResourceOrder::Place{list.from->modified, list.from->user_name_key, list.from->id};
+  }
+  return {};
 }
 
 }  // namespace
@@ -201,32 +336,20 @@ void scan(const SharedListing& list) {
 void handle_list(const Call& call, bool all_types) {
   const auto list = std::make_shared<Listing>(call);
   const auto& q = call->query;
+  auto plan = plan_list(*call, all_types);
+  if (!plan) return call->fail(plan.error());
+  list->plan = std::move(*plan);
   const auto most = static_cast<std::uint64_t>(call->options.max_results);
   list->first = static_cast<std::uint64_t>(q.start_index > 0 ? q.start_index - 1 : 0);
   list->most = q.count ? std::min(static_cast<std::uint64_t>(std::max<std::int64_t>(*q.count, 0)), most) : most;
-  if (all_types) {
-    for (const auto& t : call->context->registry->types()) list->types.push_back(t.get());
-  } else {
-    list->types.push_back(call->type);
-  }
-  if (!q.filter) return view_and_answer(list, by_position);
-
-  auto filter = scim::parse_filter(*q.filter, call->options.limits);
-  if (!filter) return call->fail(filter.error());
-  const auto unknown = all_types ? scim::UnknownAttribute::no_value : scim::UnknownAttribute::refuse;
-  for (const auto* type : list->types) {
-    auto matcher = scim::Matcher::compile(*filter, *type, unknown);
-    if (!matcher) return call->fail(matcher.error());
-    list->matchers.push_back(std::move(*matcher));
-  }
-  list->needs.meta = scim::mentions(*filter, "meta");
-  list->needs.groups = scim::mentions(*filter, "groups");
-  list->needs.members = scim::mentions(*filter, "members");
-  const auto term = scim::indexable(*filter);
-  const bool indexed =
-      term && (store_key(*term) || (term->field == scim::IndexedField::group && term->op == scim::CompareOp::eq));
-  list->filter = std::move(*filter);
-  if (indexed) return view_and_answer(list, by_index);
+  if (q.cursor)
+    if (auto ready = take_up(*list, all_types); !ready) return call->fail(ready.error());
+  if (list->plan.access == Access::position) return view_and_answer(list, by_position);
+  if (list->plan.in_memory)
+    if (auto fits = list->window.prepare(list->first, list->most, list->plan.descending); !fits)
+      return call->fail(fits.error());
+  if (list->plan.access == Access::hits) return view_and_answer(list, by_hits);
+  list->began = call->engine.ports().clock.mono();
   scan(list);
 }
 

@@ -99,7 +99,13 @@ class Steps {
       if (!id) return unknown();
       if (!seen.insert(*id).second) continue;
       DEPROV_TRY(known, look_up(*id));
-      if (!known.live) return unknown();
+      if (!known.live) {
+        // Of the same Bulk request: only circles come before what they refer to (RFC 7644 section 3.7.1).
+        if (request_.promised == nullptr || !request_.promised->contains(*id)) return unknown();
+        if (*id == request_.group) DEPROV_CHECK(check_cycle(*id));
+        step.members.push_back({request_.group, *id, request_.promised->at(*id)});
+        continue;
+      }
       if (known.is_group) DEPROV_CHECK(check_cycle(*id));
       step.members.push_back({request_.group, *id, known.is_group});
     }

@@ -4,6 +4,7 @@
 #include <deprov/engine/engine.hpp>
 #include <deprov/scim/member.hpp>
 #include <deprov/scim/schema.hpp>
+#include <map>
 #include <string_view>
 #include <vector>
 
@@ -15,6 +16,8 @@ struct MemberRequest {
   bool created = false;  ///< the group is made by the same request
   std::string_view base;
   std::size_t max_members = 0;  ///< that a filter may look at
+  /// Resources that are about to be created, and whether they are groups; null: none.
+  const std::map<ResourceId, bool>* promised = nullptr;
 };
 
 /// Ids are looked up and filters are worked out over the rows as they stand after the steps before.

@@ -14,14 +14,15 @@ void answer_resource(const Call& call, ResourceId id, const ReadBack& how) {
         DEPROV_TRY(row, reader.resource(call->scope(), call->id));
         if (!row || row->deleted || row->type != call->type->name()) return call->no_resource();
         if (call->request.method == "GET") {
+          // RFC 9110 section 13.2.2: If-Match comes first.
+          if (call->if_match && !call->if_match->matches(row->version))
+            return call->check_preconditions(row->version);
           if (call->if_none_match && call->if_none_match->matches(row->version)) {
             auto r = scim_response(304, {});
             r.headers.push_back({"ETag", scim::format_etag(row->version)});
             call->answer(std::move(r));
             return {};
           }
-          if (call->if_match && !call->if_match->matches(row->version))
-            return call->check_preconditions(row->version);
         }
         ScimRenderer renderer(call);
         renderer.members = how.members;

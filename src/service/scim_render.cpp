@@ -291,6 +291,51 @@ Response ScimRenderer::response(int status, ScimBody&& body) const {
   return r;
 }
 
+namespace {
+
+/// The members that decide what is asked: those that are named, any one, or all of them.
+Result<json::array> members_to_match(port::Reader& reader, const engine::IntegrationContext& context,
+                                     std::string_view base, const port::ResourceRow& group,
+                                     const scim::RowQuestions& asked, std::size_t max_members) {
+  const auto& scope = context.row.scope;
+  json::array list;
+  const auto add = [&](ResourceId id, bool is_group) {
+    json::object one{{"value", id.str()}, {"type", is_group ? "Group" : "User"}};
+    one["$ref"] = std::string(base) + (is_group ? "/Groups/" : "/Users/") + id.str();
+    list.emplace_back(std::move(one));
+  };
+  std::optional<ResourceId> after;
+  if (asked.all) {
+    DEPROV_TRY(count, reader.member_count(scope, group.id));
+    if (count > max_members)
+      return Error(Errc::too_many,
+                   "the filter looks at the members of a group that has " + std::to_string(count) + " of them",
+                   "filter", "ask with `members.value eq`, which an index answers");
+    for (bool more = true; more;) {
+      DEPROV_TRY(page, reader.members(scope, group.id, after, 1000));
+      for (const auto& m : page.rows) {
+        after = m.member;
+        add(m.member, m.member_is_group);
+      }
+      more = page.more && !page.rows.empty();
+    }
+    return list;
+  }
+  for (const auto& text : asked.named) {
+    const auto id = ResourceId::parse(text);
+    if (!id) continue;
+    DEPROV_TRY(is, reader.is_member(scope, group.id, *id));
+    if (is) add(*id, false);
+  }
+  if (asked.present && list.empty()) {
+    DEPROV_TRY(page, reader.members(scope, group.id, after, 1));
+    for (const auto& m : page.rows) add(m.member, m.member_is_group);
+  }
+  return list;
+}
+
+}  // namespace
+
 Result<json::object> document_to_match(port::Reader& reader, const engine::IntegrationContext& context,
                                        std::string_view base, const scim::TypeDef& type,
                                        const port::ResourceRow& row, const MatchNeeds& needs,
@@ -318,24 +363,8 @@ Result<json::object> document_to_match(port::Reader& reader, const engine::Integ
     }
     if (!list.empty()) document["groups"] = std::move(list);
   }
-  if (needs.members && type.row_attribute() != nullptr) {
-    DEPROV_TRY(count, reader.member_count(scope, row.id));
-    if (count > max_members)
-      return Error(Errc::too_many,
-                   "the filter looks at the members of a group that has " + std::to_string(count) + " of them",
-                   "filter", "ask with `members.value eq`, which an index answers, alone or joined by `and`");
-    json::array list;
-    std::optional<ResourceId> after;
-    for (bool more = true; more;) {
-      DEPROV_TRY(page, reader.members(scope, row.id, after, 1000));
-      for (const auto& m : page.rows) {
-        after = m.member;
-        json::object one{{"value", m.member.str()}, {"type", m.member_is_group ? "Group" : "User"}};
-        one["$ref"] = std::string(base) + (m.member_is_group ? "/Groups/" : "/Users/") + m.member.str();
-        list.emplace_back(std::move(one));
-      }
-      more = page.more && !page.rows.empty();
-    }
+  if (needs.rows.any && type.row_attribute() != nullptr) {
+    DEPROV_TRY(list, members_to_match(reader, context, base, row, needs.rows, max_members));
     if (!list.empty()) document[type.row_attribute()->name] = std::move(list);
   }
   return std::move(document);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deprov/engine/engine.hpp>
+#include <deprov/scim/index_plan.hpp>
 #include <deprov/scim/projection.hpp>
 #include <map>
 #include <memory>
@@ -91,7 +92,8 @@ class ScimRenderer {
 
 /// `{"id":...}` of the stored document for filters: with id, meta, and rows where the filter speaks of them.
 struct MatchNeeds {
-  bool meta = false, groups = false, members = false;
+  bool meta = false, groups = false;
+  scim::RowQuestions rows;  ///< of the type's row attribute
 };
 [[nodiscard]] Result<json::object> document_to_match(port::Reader& reader,
                                                      const engine::IntegrationContext& context,

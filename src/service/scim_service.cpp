@@ -115,8 +115,12 @@ Result<void> normalize(ScimCall& call, idp::Method method, bool with_body, bool 
   const auto headers = idp_headers(call.request);
   raw.headers = headers;
   if (with_body) {
-    DEPROV_TRY(body, scim::parse_json(call.request.body, call.options.limits));
-    raw.body = std::move(body);
+    if (call.sent) {
+      raw.body = std::move(*call.sent);
+    } else {
+      DEPROV_TRY(body, scim::parse_json(call.request.body, call.options.limits));
+      raw.body = std::move(body);
+    }
   }
   DEPROV_TRY(normal, idp::normalize(*call.context->dialect, std::move(raw), call.options.limits));
   call.normal = std::move(normal);
@@ -127,6 +131,13 @@ Result<void> normalize(ScimCall& call, idp::Method method, bool with_body, bool 
   return {};
 }
 
+/// RFC 7644 section 3.9 calls them mutually exclusive.
+Result<void> check_projection(const scim::Query& query) {
+  if (query.attributes.empty() || query.excluded_attributes.empty()) return {};
+  return Error(Errc::invalid_value, "attributes and excludedAttributes exclude each other", "excludedAttributes",
+               "name what is wanted, or what is not");
+}
+
 Result<void> check_media_type(const ScimCall& call) {
   if (is_scim_media_type(call.request.header("content-type"))) return {};
   return Error(Errc::unsupported_media_type,
@@ -135,7 +146,7 @@ Result<void> check_media_type(const ScimCall& call) {
 }
 
 struct Route {
-  enum class Kind { root, root_search, type, type_search, resource, discovery } kind = Kind::root;
+  enum class Kind { root, root_search, bulk, type, type_search, resource, discovery } kind = Kind::root;
   std::string discovery, name;
 };
 
@@ -155,9 +166,10 @@ Result<Route> route(ScimCall& call, const std::vector<std::string>& path) {
     if (path.size() == 2) r.name = path[1];
     return r;
   }
-  if (scim::iequals(first, "Bulk"))
-    return Error(Errc::unsupported, "bulk operations are not offered", "Bulk",
-                 "send the operations one by one; /ServiceProviderConfig says what is offered");
+  if (path.size() == 1 && scim::iequals(first, "Bulk")) {
+    r.kind = Route::Kind::bulk;
+    return r;
+  }
   if (scim::iequals(first, "Me"))
     return Error(Errc::unsupported, "a gateway token stands for an IdP and for no user", "Me",
                  "address the user as /Users/{id}");
@@ -195,7 +207,8 @@ void act(const Call& call, std::initializer_list<Action> actions) {
     const auto prepare = [&]() -> Result<void> {
       if (a.body) DEPROV_CHECK(check_media_type(*call));
       DEPROV_CHECK(parse_preconditions(*call));
-      return normalize(*call, a.as, a.body);
+      DEPROV_CHECK(normalize(*call, a.as, a.body));
+      return check_projection(call->query);
     };
     if (auto ready = prepare(); !ready) return call->fail(ready.error());
     return a.run(call);
@@ -212,10 +225,16 @@ void search(const Call& call, bool all_types) {
     DEPROV_CHECK(normalize(*call, idp::Method::post, true, true));
     DEPROV_TRY(query, scim::parse_search(call->normal.body, call->options.limits));
     call->query = std::move(query);
-    return {};
+    return check_projection(call->query);
   };
   if (auto ready = prepare(); !ready) return call->fail(ready.error());
   handle_list(call, all_types);
+}
+
+void bulk(const Call& call) {
+  if (call->request.method != "POST") return call->answer(not_allowed(call->request.method, "POST"));
+  if (auto typed = check_media_type(*call); !typed) return call->fail(typed.error());
+  handle_bulk(call);
 }
 
 void dispatch(const Call& call, const Route& r) {
@@ -231,6 +250,7 @@ void dispatch(const Call& call, const Route& r) {
                         {"PUT", M::put, true, handle_replace},
                         {"PATCH", M::patch, true, handle_patch},
                         {"DELETE", M::remove, false, handle_delete}});
+    case Route::Kind::bulk: return bulk(call);
     case Route::Kind::root_search: return search(call, true);
     case Route::Kind::type_search: return search(call, false);
     case Route::Kind::discovery:
@@ -241,6 +261,15 @@ void dispatch(const Call& call, const Route& r) {
 }
 
 }  // namespace
+
+void run_operation(const Call& call, const std::vector<std::string>& segments) {
+  auto where = route(*call, segments);
+  if (!where) return call->fail(where.error());
+  if (call->brief && where->kind != Route::Kind::type && where->kind != Route::Kind::resource)
+    return call->fail(Error(Errc::invalid_path, "an operation names a type's endpoint or a resource", "path",
+                            "such as /Users or /Users/{id}"));
+  dispatch(call, *where);
+}
 
 ScimService::ScimService(engine::Engine& engine, ScimOptions options)
     : state_(std::make_shared<const State>(State{engine, std::move(options)})) {}
@@ -284,9 +313,7 @@ void ScimService::handle(Request request, Responder respond) {
                                 " bytes, more than max_body_bytes (" +
                                 std::to_string(options.limits.max_body_bytes) + ")",
                             {}, "send less at once"));
-  auto where = route(*call, target->segments);
-  if (!where) return call->fail(where.error());
-  dispatch(call, *where);
+  run_operation(call, target->segments);
 }
 
 }  // namespace deprov::service

@@ -45,7 +45,7 @@ Result<void> check_user_name(const ScimCall& call, port::Reader& reader, const p
 }
 
 MemberRequest member_request(const ScimCall& call, ResourceId group, bool created) {
-  return {*call.type, group, created, call.base, call.options.limits.max_members_per_request};
+  return {*call.type, group, created, call.base, call.options.limits.max_members_per_request, call.promised.get()};
 }
 
 bool external_id_immutable(const engine::IntegrationContext& context) {
@@ -54,6 +54,7 @@ bool external_id_immutable(const engine::IntegrationContext& context) {
 }
 
 bool answers_with_resource(const ScimCall& call) {
+  if (call.brief) return false;
   // RFC 7644 section 3.5.2: who names attributes wants to see them.
   if (!call.query.attributes.empty() || !call.query.excluded_attributes.empty()) return true;
   const auto* set = call.context->settings.if_contains("patch_answer");
@@ -65,6 +66,12 @@ bool answers_with_resource(const ScimCall& call) {
 void answer_written(const Call& call, const SharedOutcome& outcome, const engine::Applied& applied, int status) {
   auto& row = outcome->row;
   row.version = applied.version != 0 ? applied.version : outcome->version;
+  if (call->brief) {
+    auto response = scim_response(status, {});
+    response.headers.push_back({"ETag", scim::format_etag(row.version)});
+    if (status == 201) response.headers.push_back({"Location", ScimRenderer(call).location(*call->type, row.id)});
+    return call->answer(std::move(response));
+  }
   if (call->type->row_attribute() != nullptr) {
     ReadBack how;
     how.status = status;
@@ -112,7 +119,7 @@ std::string_view created_values_rule() {
 
 /// Direct groups for the answer, where they are asked for.
 Result<void> read_groups(const Call& call, port::Reader& reader, Outcome& outcome) {
-  if (call->type->row_attribute() != nullptr) return {};
+  if (call->type->row_attribute() != nullptr || call->brief) return {};
   ScimRenderer renderer(call);
   DEPROV_TRY(groups, renderer.groups(reader, *call->type, outcome.row.id));
   outcome.groups = std::move(groups);
@@ -141,7 +148,7 @@ void handle_create(const Call& call) {
     if (m.key() != "schemas") input->names.emplace_back(m.key());
   auto& row = input->row;
   row.scope = call->scope();
-  row.id = call->engine.ports().random.id<ResourceId>(call->arrived);
+  row.id = call->new_id.is_nil() ? call->engine.ports().random.id<ResourceId>(call->arrived) : call->new_id;
   row.type = call->type->name();
   row.active = scim::Resource(value).active().value_or(true);
   row.created = row.modified = call->arrived;
@@ -165,6 +172,9 @@ void handle_create(const Call& call) {
           if (!holders.empty()) return taken("externalId", holders.front());
           DEPROV_TRY(tombstones,
                      reader.tombstones_by_external_id(call->scope(), created.type, created.external_id));
+          if (!tombstones.empty() && !call->new_id.is_nil())
+            return Error(Errc::conflict, "it was here before and takes its old id up again", "externalId",
+                         "refer to it after it was created");
           if (!tombstones.empty()) {
             effect.before = std::move(tombstones.front());
             created.id = effect.before->id;

@@ -84,7 +84,7 @@ std::vector<Bad> bad_requests() {
       {"an unknown operator", "GET", "/Users?filter=userName%20is%20%22x%22", "", 400, "invalidFilter", "is"},
       {"a count that is no number", "GET", "/Users?count=many", "", 400, "invalidValue", "count"},
       {"a token in the URL", "GET", "/Users?access_token=abc", "", 400, "sensitive", "token"},
-      {"bulk", "POST", "/Bulk", R"({"Operations":[]})", 501, "", "Bulk"},
+      {"bulk", "POST", "/Bulk", R"({"Operations":[]})", 400, "invalidSyntax", "BulkRequest"},
       {"me", "GET", "/Me", "", 501, "", "Me"},
       {"an unknown endpoint", "GET", "/Printers", "", 404, "", "Printers"},
       {"an unknown user", "GET", "/Users/00000000-0000-7000-8000-000000000000", "", 404, "", "00000000"},

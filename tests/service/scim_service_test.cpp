@@ -129,7 +129,8 @@ TEST_CASE("endpoints and methods") {
       {"GET", "/Users/.search", 405, "POST"},
       {"POST", "/Schemas", 405, "GET"},
       {"DELETE", "/ServiceProviderConfig", 405, "GET"},
-      {"POST", "/Bulk", 501, ""},
+      {"POST", "/Bulk", 400, ""},
+      {"GET", "/Bulk", 405, "POST"},
       {"GET", "/Me", 501, ""},
       {"PATCH", "/Me", 501, ""},
   };
@@ -277,8 +278,8 @@ TEST_CASE("discovery") {
   CHECK(config.status == 200);
   CHECK(config.at("/patch/supported") == true);
   CHECK(config.at("/etag/supported") == true);
-  CHECK(config.at("/bulk/supported") == false);
-  CHECK(config.at("/sort/supported") == false);
+  CHECK(config.at("/bulk/supported") == true);
+  CHECK(config.at("/sort/supported") == true);
   CHECK(config.at("/filter/supported") == true);
   CHECK(config.at("/filter/maxResults") == 1000);
   CHECK(config.str("/authenticationSchemes/0/type") == "oauthbearertoken");

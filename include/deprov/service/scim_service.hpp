@@ -16,12 +16,25 @@ struct ScimOptions {
   scim::Limits limits;
   /// Resources in one answer at most; also when `count` is absent or larger. `itemsPerPage` tells.
   std::size_t max_results = 1000;
-  /// Resources that a filter which no index answers may look at; beyond that it is refused with `tooMany`.
-  std::size_t scan_rows = 200'000;
+  /// How long a filter or an order that no index answers may look at resources; beyond that it is refused with
+  /// `tooMany`. Nobody waits for it: it goes on page by page.
+  Duration scan_time = std::chrono::seconds(30);
+  /// Resources that it may look at, likewise.
+  std::size_t scan_rows = 10'000'000;
+  /// Resources up to the end of a sorted page that no index puts in order: their keys are kept in memory. A cursor
+  /// needs those of its page alone.
+  std::size_t sort_window = 100'000;
+  /// Bytes of these keys, likewise.
+  std::size_t sort_bytes = std::size_t{64} << 20U;
+  /// How long a cursor is good for (RFC 9865).
+  Duration cursor_timeout = std::chrono::hours(1);
   /// Hits of an index that are looked at, likewise.
   std::size_t index_hits = 10'000;
   /// Members of groups that an answer holds in memory; what has more is streamed.
   std::size_t inline_members = 1000;
+  /// Of one Bulk request.
+  std::size_t bulk_operations = 1000;
+  std::size_t bulk_payload = std::size_t{8} << 20U;  ///< bytes
   /// Of the URLs that are given out, unless the integration's setting `base_url` says otherwise.
   std::string scheme = "http";
   /// Believes `X-Forwarded-Proto`; only behind a proxy that sets it itself.
@@ -29,7 +42,7 @@ struct ScimOptions {
 };
 
 /// Users, Groups and whatever other types the registry of the integration has: GET, POST, PUT, PATCH, DELETE,
-/// filters, `/.search`, and discovery. What an IdP is told to be done is durable.
+/// filters, orders, cursors, `/.search`, Bulk, and discovery. What an IdP is told to be done is durable.
 ///
 /// A gateway token opens its own integration; everything else, unknown integrations included, is one and the same
 /// 401. Settings of the integration that count here: `base_url` (what stands before the prefix in `location` and

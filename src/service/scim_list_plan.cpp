@@ -1,0 +1,159 @@
+#include "service/scim_list_plan.hpp"
+#include <algorithm>
+#include <deprov/scim/fold.hpp>
+#include <utility>
+
+namespace deprov::service {
+
+namespace {
+
+/// Of an index whose keys are folded or not as the attribute says, made of the core attribute of that name.
+bool index_fits(const scim::TypeDef& type, scim::IndexedField field) {
+  using F = scim::IndexedField;
+  const auto text = [&](const char* name, bool exact) {
+    const auto* a = type.core().find(name);
+    return a == nullptr || (a->type == scim::AttributeType::string && !a->multi_valued && a->case_exact == exact);
+  };
+  switch (field) {
+    case F::user_name: return text("userName", false);
+    case F::display_name: return text("displayName", false);
+    case F::email: {
+      const auto* a = type.core().find("emails");
+      const auto* value = a != nullptr ? a->find("value") : nullptr;
+      return a == nullptr || (value != nullptr && !value->case_exact);
+    }
+    case F::member: return type.row_attribute() == nullptr || scim::iequals(type.row_attribute()->name, "members");
+    case F::id:
+    case F::external_id:
+    case F::group:
+    case F::last_modified: break;
+  }
+  return true;
+}
+
+Result<void> plan_filter(const ScimCall& call, ListPlan& plan, const scim::Filter& filter, bool all_types) {
+  const auto unknown = all_types ? scim::UnknownAttribute::no_value : scim::UnknownAttribute::refuse;
+  const auto terms = scim::index_terms(filter);
+  bool indexed = !terms.empty();
+  for (auto& type : plan.types) {
+    DEPROV_TRY(matcher, scim::Matcher::compile(filter, *type.def, unknown));
+    type.matcher = std::move(matcher);
+    type.needs.meta = scim::mentions(filter, "meta");
+    type.needs.groups = scim::mentions(filter, "groups");
+    if (const auto* rows = type.def->row_attribute()) type.needs.rows = scim::row_questions(filter, rows->name);
+    indexed = indexed && std::all_of(terms.begin(), terms.end(),
+                                     [&](const auto& t) { return index_fits(*type.def, t.field); });
+  }
+  if (indexed) {
+    plan.access = ListPlan::Access::hits;
+    for (auto& type : plan.types) {
+      type.terms = terms;
+      type.needs.rows = {};
+      for (const auto& term : terms) {
+        if (!term.rest) continue;
+        DEPROV_TRY(check, scim::Matcher::compile(*term.rest, *type.def, scim::UnknownAttribute::no_value));
+        type.term_checks.push_back(std::move(check));
+        if (const auto* rows = type.def->row_attribute()) {
+          auto asked = scim::row_questions(*term.rest, rows->name);
+          auto& needs = type.needs.rows;
+          needs.any = needs.any || asked.any;
+          needs.all = needs.all || asked.all;
+          needs.present = needs.present || asked.present;
+          std::move(asked.named.begin(), asked.named.end(), std::back_inserter(needs.named));
+        }
+      }
+    }
+    return {};
+  }
+  plan.access = ListPlan::Access::scan;
+  if (const auto range = scim::modified_range(filter)) {
+    plan.access = ListPlan::Access::ordered;
+    plan.order.by = port::ResourceOrder::By::modified;
+    plan.order.from = range->from;
+    plan.order.to = range->to;
+  }
+  (void)call;
+  return {};
+}
+
+Result<void> plan_sort(const ScimCall& call, ListPlan& plan) {
+  const auto& name = *call.query.sort_by;
+  plan.descending = call.query.descending;
+  bool known = false;
+  for (auto& type : plan.types) {
+    type.sort = type.def->resolve(name);
+    if (!type.sort) continue;
+    known = true;
+    DEPROV_CHECK(scim::check_sortable(*type.sort, name));
+    if (type.sort->attribute == type.def->row_attribute())
+      return Error(Errc::invalid_value, "resources cannot be sorted by their " + type.sort->attribute->name,
+                   "sortBy");
+    const auto& attribute = type.sort->attribute->name;
+    if (type.sort->extension) continue;
+    if (attribute == "meta") type.needs.meta = true;
+    if (attribute == "groups") type.needs.groups = true;
+  }
+  if (!known)
+    return Error(Errc::invalid_value, "there is no attribute \"" + name.substr(0, 100) + "\"", "sortBy",
+                 "see /Schemas for what there is");
+  plan.in_memory = true;
+  if (plan.types.size() != 1 || plan.access == ListPlan::Access::hits) {
+    if (plan.access == ListPlan::Access::position) plan.access = ListPlan::Access::scan;
+    return {};
+  }
+  const auto& type = plan.types.front();
+  const auto* core = type.def->core().find("userName");
+  const bool by_user_name = core != nullptr && type.sort->attribute == core && core->required &&
+                            index_fits(*type.def, scim::IndexedField::user_name);
+  const bool by_modified = !type.sort->extension && type.sort->attribute->name == "meta" &&
+                           type.sort->sub != nullptr && type.sort->sub->name == "lastModified";
+  const bool ranged = plan.access == ListPlan::Access::ordered;
+  if (by_modified || (by_user_name && !ranged)) {
+    plan.access = ListPlan::Access::ordered;
+    plan.order.by = by_modified ? port::ResourceOrder::By::modified : port::ResourceOrder::By::user_name;
+    plan.order.descending = plan.descending;
+    plan.in_memory = false;
+  } else if (plan.access == ListPlan::Access::position) {
+    plan.access = ListPlan::Access::scan;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::optional<port::ResourceKey> store_key(const scim::IndexedTerm& term) {
+  using F = scim::IndexedField;
+  using A = port::ResourceKey::Attribute;
+  switch (term.field) {
+    case F::id: return port::ResourceKey{A::id, term.value};
+    case F::external_id: return port::ResourceKey{A::external_id, term.value};
+    case F::user_name: return port::ResourceKey{A::user_name, scim::fold(term.value)};
+    case F::email: return port::ResourceKey{A::email, scim::fold(term.value)};
+    case F::display_name: return port::ResourceKey{A::display_name, scim::fold(term.value)};
+    case F::member: return port::ResourceKey{A::member, term.value};
+    case F::group:
+    case F::last_modified: break;
+  }
+  return std::nullopt;
+}
+
+Result<ListPlan> plan_list(const ScimCall& call, bool all_types) {
+  ListPlan plan;
+  const auto add = [&](const scim::TypeDef* type) { plan.types.emplace_back().def = type; };
+  if (all_types) {
+    for (const auto& t : call.context->registry->types()) add(t.get());
+  } else {
+    add(call.type);
+  }
+  const auto& q = call.query;
+  if (q.filter) {
+    DEPROV_TRY(filter, scim::parse_filter(*q.filter, call.options.limits));
+    plan.filtered = true;
+    DEPROV_CHECK(plan_filter(call, plan, filter, all_types));
+  }
+  if (q.sort_by) DEPROV_CHECK(plan_sort(call, plan));
+  if (q.cursor && plan.access == ListPlan::Access::position) plan.access = ListPlan::Access::scan;
+  return plan;
+}
+
+}  // namespace deprov::service
