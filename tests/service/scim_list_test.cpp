@@ -145,6 +145,75 @@ TEST_CASE("filters that look at everything") {
   CHECK(r.at("/totalResults") == 3);
 }
 
+TEST_CASE("every kind of attribute can be asked for") {
+  Directory w;
+  const std::string urn = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+  const auto eve = w.add("/Users", R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User",")" + urn +
+                                       R"("],"userName":"eve",")" + urn + R"(":{"department":"Ops",)" +
+                                       R"("manager":{"value":")" + w.ann + R"("}}})");
+  CHECK(w.find("/Users", urn + ":department eq \"ops\"") == "eve");
+  CHECK(w.find("/Users", urn + ":manager.value eq \"" + w.ann + "\"") == "eve");
+  CHECK(w.find("/Users", "manager.value eq \"" + w.ann + "\" and userName eq \"eve\"") == "eve");
+  CHECK(w.find("/Users", "manager eq \"" + w.ann + "\"") == "eve");
+  CHECK(w.find("/Users", urn + " pr") == "eve");
+  CHECK(w.find("/Users", "schemas eq \"" + urn + "\"") == "eve");
+  CHECK(w.find("/Users", "schemas co \"enterprise\"") == "eve");
+  CHECK(w.find("/Users", "meta.version eq \"W/\\\"1\\\"\" and userName sw \"e\"") == "eve");
+  CHECK(w.find("/Users", "meta.created le \"2026-01-01T02:00:15+02:00\"") == "ann bob");
+  CHECK(w.find("/Users", "meta.location ew \"" + eve + "\"") == "eve");
+  // and before or, and not only in front of brackets.
+  CHECK(w.find("/Users", "userName eq \"ann\" or userName eq \"bob\" and active eq true") == "ann");
+  CHECK(w.find("/Users", "not (active eq true or userName eq \"bob\")").empty());
+  CHECK(w.find("/Users", "emails[not (type eq \"work\") and value co \"x.org\"]") == "bob");
+  for (const auto* bad : {"active gt true", "active co \"t\"", "nobody eq \"x\"", "userName eq", "name eq \"x\"",
+                          "meta.created gt \"yesterday\"", "active eq \"x\""}) {
+    INFO(bad);
+    const auto r = w.get("/Users?filter=" + encoded(bad));
+    CHECK(r.status == 400);
+    CHECK(r.str("/scimType") == "invalidFilter");
+  }
+}
+
+TEST_CASE("what is shown of a resource is chosen by every form of path") {
+  Directory w;
+  const std::string urn = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+  const auto eve = w.add("/Users", R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User",")" + urn +
+                                       R"("],"userName":"eve","name":{"givenName":"E","familyName":"V"},)" +
+                                       R"("emails":[{"value":"e@x","type":"work"}],")" + urn +
+                                       R"(":{"department":"Ops","division":"D","manager":{"value":"m1"}}})");
+  const auto keys = [&](const std::string& query, const std::string& pointer = "") {
+    const auto r = w.get("/Users/" + eve + "?" + query);
+    INFO(r.text);
+    REQUIRE(r.status == 200);
+    std::string out;
+    const auto value = r.at(pointer);
+    for (const auto& m : value.as_object()) out += (out.empty() ? "" : " ") + std::string(m.key());
+    return out;
+  };
+  CHECK(keys("attributes=userName") == "schemas userName id");
+  CHECK(keys("attributes=name.familyName", "/name") == "familyName");
+  CHECK(keys("attributes=urn:ietf:params:scim:schemas:core:2.0:User:name.familyName", "/name") == "familyName");
+  CHECK(keys("attributes=emails.value", "/emails/0") == "value");
+  CHECK(keys("attributes=" + urn) == "schemas " + urn + " id");
+  CHECK(keys("attributes=" + urn + ":department", "/" + urn) == "department");
+  CHECK(keys("attributes=" + urn + ":manager.value,department", "/" + urn) == "department manager");
+  CHECK(keys("excludedAttributes=" + urn).find(urn) == std::string::npos);
+  CHECK(keys("excludedAttributes=" + urn + ":division," + urn + ":manager", "/" + urn) == "department");
+  CHECK(keys("excludedAttributes=name.givenName,id,emails", "/name") == "familyName");
+  CHECK(keys("excludedAttributes=id,emails").find(" id") != std::string::npos);
+  // RFC 7644 section 3.9: one or the other, on every request, before anything is done.
+  for (const auto& r : {w.get("/Users?attributes=id&excludedAttributes=name"),
+                        w.get("/Users/" + eve + "?attributes=id&excludedAttributes=name"),
+                        w.send("POST", "/Users?attributes=id&excludedAttributes=name", user("new")),
+                        w.send("POST", "/Users/.search",
+                               R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],
+                                   "attributes":["id"],"excludedAttributes":["name"]})")}) {
+    CHECK(r.status == 400);
+    CHECK(r.str("/scimType") == "invalidValue");
+  }
+  CHECK(w.find("/Users", "userName eq \"new\"").empty());
+}
+
 TEST_CASE("a scan goes over many pages, and others come in between") {
   ScimWorld w;
   for (int i = 0; i < 1203; ++i)
@@ -198,11 +267,12 @@ TEST_CASE("bounds of meta.lastModified are answered by an index") {
   service::ScimOptions options;
   options.scan_rows = 2;
   Directory w(options);
-  CHECK(w.find("/Users", "meta.lastModified ge \"2026-01-01T00:00:10Z\"") == "bob cho");
-  CHECK(w.find("/Users", "meta.lastModified gt \"2026-01-01T01:00:10+01:00\"") == "cho");
-  CHECK(w.find("/Users", "meta.lastModified lt \"2026-01-01T00:00:10Z\"") == "ann");
-  CHECK(w.find("/Users", "meta.lastModified eq \"2026-01-01T00:00:10.000Z\"") == "bob");
-  CHECK(w.find("/Users", "userName sw \"c\" and meta.lastModified ge \"2026-01-01T00:00:10Z\"") == "cho");
+  CHECK(w.find("/Users", "meta.lastModified ge \"2026-01-01T00:00:05Z\"") == "bob cho");
+  CHECK(w.find("/Users", "meta.lastModified gt \"2026-01-01T01:00:15+01:00\"") == "cho");
+  CHECK(w.find("/Users", "meta.lastModified lt \"2026-01-01T00:00:05Z\"") == "ann");
+  CHECK(w.find("/Users", "meta.lastModified eq \"" + w.get("/Users/" + w.bob).str("/meta/lastModified") + "\"") ==
+        "bob");
+  CHECK(w.find("/Users", "userName sw \"c\" and meta.lastModified ge \"2026-01-01T00:00:05Z\"") == "cho");
   CHECK(w.get("/Users?filter=" + encoded("meta.lastModified ge \"2025-01-01T00:00:00Z\"")).str("/scimType") ==
         "tooMany");
   // Changed last, found last.

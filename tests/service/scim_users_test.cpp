@@ -286,6 +286,9 @@ TEST_CASE("versions") {
     CHECK(same.text.empty());
     CHECK(same.header("etag") == "W/\"1\"");
     CHECK(w.send("GET", one, {}, {{"If-None-Match", "W/\"7\""}}).status == 200);
+    CHECK(w.send("GET", one, {}, {{"If-None-Match", "\"9\", W/\"1\""}}).status == 304);
+    CHECK(w.send("GET", one, {}, {{"If-None-Match", "*"}}).status == 304);
+    CHECK(w.send("GET", one, {}, {{"If-Match", "W/\"7\""}, {"If-None-Match", "W/\"1\""}}).status == 412);
     CHECK(w.send("GET", one, {}, {{"If-Match", "W/\"7\""}}).status == 412);
   }
   SECTION("writes") {

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <fstream>
+#include "store/sqlite_queries.hpp"
 #include "store/sqlite_schema.hpp"
 #include "stores.hpp"
 
@@ -143,6 +144,35 @@ TEST_CASE("a store of the first version is brought up to date with what is in it
   CHECK(page.rows[0].id == id<ResourceId>(2));
   CHECK(page.rows[1].id == id<ResourceId>(1));
   CHECK(commit(*store, {put_user(4)}));
+}
+
+TEST_CASE("no look-up of resources or members goes through a table", "[store][sqlite]") {
+  const TempDir dir;
+  open_sqlite(dir.path()).reset();
+  sqlite3* db = nullptr;
+  REQUIRE(sqlite3_open((dir.path() + "/deprov.db").c_str(), &db) == SQLITE_OK);
+  using store::Q;
+  for (const auto query : {Q::resource_get, Q::resource_user_name, Q::resource_user_name_any, Q::resource_external,
+                           Q::resource_display, Q::resource_email, Q::resource_of_member, Q::resource_tombstones,
+                           Q::resource_page, Q::resource_page_any, Q::resource_count, Q::resource_modified_up,
+                           Q::resource_modified_down, Q::resource_user_name_up, Q::resource_user_name_down,
+                           Q::member_page, Q::member_has, Q::member_groups, Q::group_size}) {
+    const auto* sql = store::query_texts.at(static_cast<std::size_t>(query));
+    INFO(sql);
+    sqlite3_stmt* plan = nullptr;
+    REQUIRE(sqlite3_prepare_v2(db, (std::string("EXPLAIN QUERY PLAN ") + sql).c_str(), -1, &plan, nullptr) ==
+            SQLITE_OK);
+    std::string text;
+    while (sqlite3_step(plan) == SQLITE_ROW)
+      text += std::string(reinterpret_cast<const char*>(sqlite3_column_text(plan, 3))) + "\n";
+    sqlite3_finalize(plan);
+    INFO(text);
+    CHECK(text.find("SEARCH") != std::string::npos);
+    CHECK(text.find("SCAN") == std::string::npos);
+    // Only the tombstones of one external id are sorted.
+    if (query != Q::resource_tombstones) CHECK(text.find("TEMP B-TREE") == std::string::npos);
+  }
+  sqlite3_close(db);
 }
 
 TEST_CASE("damage is told, not guessed around", "[store][sqlite]") {
