@@ -83,7 +83,7 @@ std::vector<Bad> bad_requests() {
       {"a malformed filter", "GET", "/Users?filter=userName%20eq", "", 400, "invalidFilter", "position 12"},
       {"an unknown operator", "GET", "/Users?filter=userName%20is%20%22x%22", "", 400, "invalidFilter", "is"},
       {"a count that is no number", "GET", "/Users?count=many", "", 400, "invalidValue", "count"},
-      {"a token in the URL", "GET", "/Users?access_token=abc", "", 400, "sensitive", "token"},
+      {"a token in the URL", "GET", "/Users?access_token=abc", "", 403, "sensitive", "token"},
       {"bulk", "POST", "/Bulk", R"({"Operations":[]})", 400, "invalidSyntax", "BulkRequest"},
       {"me", "GET", "/Me", "", 501, "", "Me"},
       {"an unknown endpoint", "GET", "/Printers", "", 404, "", "Printers"},

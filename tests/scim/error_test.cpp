@@ -19,7 +19,7 @@ TEST_CASE("failures have the RFC's status and scimType") {
       {Errc::uniqueness, 409, "uniqueness"},
       {Errc::too_many, 400, "tooMany"},
       {Errc::invalid_version, 400, "invalidVers"},
-      {Errc::sensitive, 400, "sensitive"},
+      {Errc::sensitive, 403, "sensitive"},
       {Errc::limit_exceeded, 413, ""},
       {Errc::unauthorized, 401, ""},
       {Errc::forbidden, 403, ""},

@@ -16,7 +16,7 @@ DEPROV_INLINE ErrorAnswer error_answer(Errc code) noexcept {
     case Errc::uniqueness: return {409, "uniqueness"};
     case Errc::too_many: return {400, "tooMany"};
     case Errc::invalid_version: return {400, "invalidVers"};
-    case Errc::sensitive: return {400, "sensitive"};
+    case Errc::sensitive: return {403, "sensitive"};  // section 7.5.2 with erratum 6893
     case Errc::invalid_argument: return {400, "invalidValue"};
     case Errc::limit_exceeded: return {413, {}};
     case Errc::unsupported_media_type: return {415, {}};
