@@ -100,6 +100,7 @@ void EngineWorld::populate(const WorldOptions& options) {
     user.external_id = "00u" + std::to_string(i);
     user.user_name_key = name;
     user.email_keys = {name};
+    user.display_name_key = "given family" + std::to_string(i);
     user.created = user.modified = now;
     user.document = R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"externalId":")" +
                     user.external_id + R"(","userName":")" + name +
