@@ -1,7 +1,7 @@
 // What an IdP or anybody else may send: each thing has its clear answer, and changes nothing.
 #include "catch.hpp"
-#include "e2e/running.hpp"
 #include "support/raw_client.hpp"
+#include "support/running.hpp"
 
 using namespace deprov::test;
 namespace json = boost::json;

@@ -7,8 +7,8 @@
 #include <mutex>
 #include <thread>
 #include "catch.hpp"
-#include "e2e/running.hpp"
 #include "support/raw_client.hpp"
+#include "support/running.hpp"
 
 using namespace deprov::test;
 namespace json = boost::json;

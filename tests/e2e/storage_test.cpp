@@ -5,8 +5,8 @@
 #include <map>
 #include <thread>
 #include "catch.hpp"
-#include "e2e/running.hpp"
 #include "support/evidence.hpp"
+#include "support/running.hpp"
 
 using namespace deprov::test;
 namespace json = boost::json;

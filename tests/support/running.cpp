@@ -1,4 +1,4 @@
-#include "e2e/running.hpp"
+#include "support/running.hpp"
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
 #include "catch.hpp"
