@@ -199,20 +199,3 @@ std::span<const Target> targets() {
 }
 
 }  // namespace deprov::fuzz
-
-// For libFuzzer: clang++ -fsanitize=fuzzer,address -DDEPROV_FUZZ_TARGET='"patch"' ...
-#if defined(DEPROV_FUZZ_TARGET)
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  for (const auto& t : deprov::fuzz::targets()) {
-    if (t.name != DEPROV_FUZZ_TARGET) continue;
-    const auto wrong = t.run({reinterpret_cast<const char*>(data), size});
-    if (wrong.empty()) continue;
-    std::fprintf(stderr, "%s\n", wrong.c_str());
-    std::abort();
-  }
-  return 0;
-}
-#endif
