@@ -2,7 +2,7 @@
 # Installs what the build needs and this machine lacks: Debian 12, Ubuntu 24.04, and later ones.
 # Silent when nothing is missing.
 #   deps.sh        what quickstart.sh and test.sh need
-#   deps.sh --ci   also what .ci/run needs: clang, clang-tidy, clang-format
+#   deps.sh --ci   also what .ci/run needs: clang, clang-tidy, clang-format, and the SCIM programs of peers.sh
 set -euo pipefail
 
 ci=no
@@ -27,8 +27,14 @@ fi
 packages=(cmake ninja-build g++ pkg-config python3 openssl
   libmsgsl-dev libcurl4-openssl-dev libssl-dev libsqlite3-dev libcli11-dev catch2 libbenchmark-dev ccache)
 if [ "$ci" = yes ]; then
-  packages+=(clang-14 clang-tidy-14 clang-format-14)
+  packages+=(clang-14 clang-tidy-14 clang-format-14 python3-venv)
 fi
+
+# They come from another registry; where that cannot be reached, their tests say that they are skipped.
+peers() {
+  [ "$ci" = no ] || bash "$(dirname "${BASH_SOURCE[0]}")/peers.sh" ||
+    echo "deps.sh: the SCIM programs of peers.sh could not be installed; the test \"peers\" will be skipped" >&2
+}
 
 installed() {
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
@@ -78,6 +84,7 @@ for package in "${packages[@]}"; do
 done
 boost_is_installed || missing+=(boost)
 if [ "${#missing[@]}" -eq 0 ]; then
+  peers
   exit 0
 fi
 
@@ -107,3 +114,4 @@ for package in "${missing[@]}"; do
   fi
 done
 "${apt[@]}" install -y --no-install-recommends "${wanted[@]}" </dev/null >/dev/null
+peers

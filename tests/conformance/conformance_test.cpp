@@ -1,0 +1,49 @@
+// The conformance runner against `deprov serve`, and against what must not pass.
+#include <algorithm>
+#include "catch.hpp"
+#include "suite.hpp"
+#include "support/running.hpp"
+#include "support/test_server.hpp"
+
+using namespace deprov;
+
+namespace {
+
+std::size_t count(const std::vector<conformance::Outcome>& all, conformance::Verdict verdict) {
+  return static_cast<std::size_t>(
+      std::count_if(all.begin(), all.end(), [&](const auto& o) { return o.verdict == verdict; }));
+}
+
+}  // namespace
+
+TEST_CASE("deprov serve passes every check") {
+  test::Running app(0, "generic");
+  app.serve();
+  conformance::Client client("http://127.0.0.1:" + std::to_string(app.port()) + app.integration().base,
+                             app.integration().token);
+  const auto outcomes = conformance::run_all(client);
+  INFO(conformance::report(outcomes, true));
+  CHECK(outcomes.size() >= 400);
+  CHECK(count(outcomes, conformance::Verdict::fail) == 0);
+  CHECK(count(outcomes, conformance::Verdict::pass) >= 250);
+  for (const auto& a : outcomes)
+    CHECK(std::count_if(outcomes.begin(), outcomes.end(), [&](const auto& b) { return a.id == b.id; }) == 1);
+}
+
+TEST_CASE("a server that answers everything with the same fails") {
+  const test::TestServer app([](const test::ServerRequest& r) {
+    if (r.target.find("Config") != std::string::npos)
+      return test::respond_json(
+          200, R"({"patch":{"supported":true},"filter":{"supported":true},"etag":{"supported":true}})");
+    return test::respond_json(200, R"({"Resources":[],"totalResults":0})");
+  });
+  conformance::Client client(app.url(), "t");
+  const auto outcomes = conformance::run_all(client);
+  CHECK(count(outcomes, conformance::Verdict::fail) > count(outcomes, conformance::Verdict::pass) * 5);
+}
+
+TEST_CASE("a server that cannot be asked about itself is no service provider") {
+  const test::TestServer app([](const test::ServerRequest&) { return test::respond(404); });
+  conformance::Client client(app.url(), "t");
+  CHECK_THROWS_AS(conformance::run_all(client), conformance::Failed);
+}
