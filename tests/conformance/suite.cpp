@@ -80,11 +80,13 @@ std::string text(const json::value& in, std::string_view pointer) {
 bool same(const json::value& a, const json::value& b) { return holds(a, b) && holds(b, a); }
 
 bool holds(const json::value& whole, const json::value& part) {
+  if (unassigned(part, "")) return part.is_array() || unassigned(whole, "");
   if (const auto* p = part.if_object()) {
     const auto* w = whole.if_object();
     return w != nullptr && std::all_of(p->begin(), p->end(), [&](const auto& m) {
              const auto* v = member(*w, m.key());
-             return v != nullptr && holds(*v, m.value());
+             // RFC 7643 section 2.5: null, nothing and an empty array are the same.
+             return v != nullptr ? holds(*v, m.value()) : unassigned(m.value(), "");
            });
   }
   if (const auto* p = part.if_array()) {
