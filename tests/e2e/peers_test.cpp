@@ -8,8 +8,13 @@
 #include <unistd.h>
 #include <boost/json/serialize.hpp>
 #include <cstdio>
+#include <deprov/connectors/connectors.hpp>
+#include <deprov/http/curl_transport.hpp>
+#include <deprov/runtime/clock.hpp>
+#include <deprov/runtime/event_thread.hpp>
+#include <deprov/runtime/random.hpp>
+#include <deprov/runtime/threaded_executor.hpp>
 #include "catch.hpp"
-#include "connectors/fixture.hpp"
 #include "paths.hpp"
 #include "support/raw_client.hpp"
 #include "support/running.hpp"
@@ -19,6 +24,10 @@ extern char** environ;
 
 using namespace deprov::test;
 using deprov::connector::Effect;
+using deprov::connector::Operation;
+using deprov::connector::Outcome;
+namespace connector = deprov::connector;
+namespace json = boost::json;
 
 namespace {
 
@@ -128,26 +137,73 @@ struct App {
   }
 };
 
+/// A connection to an app, called one answer at a time.
+class Connection {
+ public:
+  explicit Connection(const App& app)
+      : http_(deprov::http::make_curl_transport()),
+        executor_("peers"),
+        connector_(deprov::builtin_connectors()
+                       .at("scim")
+                       ->open(app.config(), {executor_, clock_, random_, *http_})
+                       .value()) {}
+  ~Connection() {
+    executor_.stop();
+    connector_.reset();
+    http_.reset();
+  }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  connector::Reply call(connector::Call call) {
+    call.timeout = std::chrono::seconds(20);
+    deprov::runtime::Event done;
+    connector::Reply reply;
+    connector_->start(std::move(call), [&](connector::Reply r) {
+      reply = std::move(r);
+      done.set();
+    });
+    REQUIRE(done.wait_for(std::chrono::seconds(30)));
+    return reply;
+  }
+
+ private:
+  deprov::runtime::SystemClock clock_;
+  deprov::runtime::SeededRandom random_{1};
+  std::unique_ptr<deprov::port::HttpTransport> http_;
+  deprov::runtime::ThreadedExecutor executor_;
+  std::unique_ptr<connector::Connector> connector_;
+};
+
+connector::Call make_call(Operation o, std::string account = {}) {
+  connector::Call c;
+  c.operation = o;
+  c.account_id = std::move(account);
+  return c;
+}
+
+void check_outcome(const connector::Reply& r, Outcome o) {
+  INFO(r.detail);
+  CHECK(std::string(to_string(r.outcome)) == std::string(to_string(o)));
+}
+
 /// Every operation of the connector, and what the app has to show after it.
 void exercise(const App& app) {
-  Bench b;
-  auto opened = b.open("scim", app.config());
-  REQUIRE(opened);
-  auto& c = **opened;
+  Connection c(app);
   const auto ann = app.add_user("ann");
   for (const auto* other : {"bob", "cid", "dan"}) (void)app.add_user(other);
   const auto staff = app.add_group("Staff", ann), guests = app.add_group("Guests", ann);
 
-  check_outcome(Bench::call(c, make_call(Operation::check)), Outcome::ok);
+  check_outcome(c.call(make_call(Operation::check)), Outcome::ok);
 
-  const auto find = [&](deprov::connector::Match match) {
+  const auto find = [&](connector::Match match) {
     auto call = make_call(Operation::find);
     call.match = std::move(match);
-    return Bench::call(c, std::move(call));
+    return c.call(std::move(call));
   };
-  for (const auto& match : {deprov::connector::Match{"ext-ann", "", {}}, deprov::connector::Match{"", "ANN", {}},
-                            deprov::connector::Match{"", "", {"ann@example.com"}},
-                            deprov::connector::Match{"ext-nobody", "ann", {}}}) {
+  for (const auto& match :
+       {connector::Match{"ext-ann", "", {}}, connector::Match{"", "ANN", {}},
+        connector::Match{"", "", {"ann@example.com"}}, connector::Match{"ext-nobody", "ann", {}}}) {
     const auto found = find(match);
     check_outcome(found, Outcome::ok);
     REQUIRE(found.accounts.size() == 1);
@@ -162,7 +218,7 @@ void exercise(const App& app) {
   list.page_size = 2;
   std::size_t listed = 0;
   for (int pages = 0; pages < 10; ++pages) {
-    const auto page = Bench::call(c, list);
+    const auto page = c.call(list);
     check_outcome(page, Outcome::ok);
     listed += page.accounts.size();
     list.cursor = page.next_cursor;
@@ -172,45 +228,45 @@ void exercise(const App& app) {
 
   for (const bool again : {false, true}) {
     CAPTURE(again);
-    const auto off = Bench::call(c, make_call(Operation::disable, ann));
+    const auto off = c.call(make_call(Operation::disable, ann));
     check_outcome(off, Outcome::ok);
     CHECK_FALSE(app.active(ann));
-    const auto seen = Bench::call(c, make_call(Operation::read, ann));
+    const auto seen = c.call(make_call(Operation::read, ann));
     check_outcome(seen, Outcome::ok);
     REQUIRE(seen.accounts.size() == 1);
     CHECK(seen.accounts[0].active == false);
   }
-  check_outcome(Bench::call(c, make_call(Operation::enable, ann)), Outcome::ok);
+  check_outcome(c.call(make_call(Operation::enable, ann)), Outcome::ok);
   CHECK(app.active(ann));
 
-  const auto entitlements = Bench::call(c, make_call(Operation::list_entitlements, ann));
+  const auto entitlements = c.call(make_call(Operation::list_entitlements, ann));
   check_outcome(entitlements, Outcome::ok);
   REQUIRE(entitlements.accounts.size() == 1);
   CHECK(entitlements.accounts[0].groups.size() == 2);
   auto leave = make_call(Operation::revoke_entitlement, ann);
   leave.entitlement = staff;
-  check_outcome(Bench::call(c, leave), Outcome::ok);
+  check_outcome(c.call(leave), Outcome::ok);
   CHECK(app.members(staff) == 0);
   CHECK(app.members(guests) == 1);
-  check_outcome(Bench::call(c, leave), Outcome::ok);
+  check_outcome(c.call(leave), Outcome::ok);
   auto join = leave;
   join.operation = Operation::grant_entitlement;
-  check_outcome(Bench::call(c, join), Outcome::ok);
+  check_outcome(c.call(join), Outcome::ok);
   CHECK(app.members(staff) == 1);
-  check_outcome(Bench::call(c, join), Outcome::ok);
+  check_outcome(c.call(join), Outcome::ok);
   CHECK(app.members(staff) == 1);
-  check_outcome(Bench::call(c, make_call(Operation::remove, ann)), Outcome::ok);
+  check_outcome(c.call(make_call(Operation::remove, ann)), Outcome::ok);
   CHECK(app.members(staff) == 0);
   CHECK(app.members(guests) == 0);
 
   auto erase = make_call(Operation::remove, ann);
   erase.delete_account = true;
-  check_outcome(Bench::call(c, erase), Outcome::ok);
+  check_outcome(c.call(erase), Outcome::ok);
   CHECK(app.ask("GET", "/Users/" + ann).status == 404);
-  const auto twice = Bench::call(c, erase);
+  const auto twice = c.call(erase);
   CHECK((twice.outcome == Outcome::not_found || twice.effect == Effect::already));
-  check_outcome(Bench::call(c, make_call(Operation::read, ann)), Outcome::not_found);
-  check_outcome(Bench::call(c, make_call(Operation::disable, ann)), Outcome::not_found);
+  check_outcome(c.call(make_call(Operation::read, ann)), Outcome::not_found);
+  check_outcome(c.call(make_call(Operation::disable, ann)), Outcome::not_found);
 }
 
 }  // namespace
