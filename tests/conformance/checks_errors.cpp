@@ -38,8 +38,6 @@ void add_errors(Checks& to) {
       {"error-wrong-type", s, "a value of another type is 400 invalidValue", [](Run& r) {
          r.error(r.post("/Users", r.user_body({{"title", json::array{1, 2}}})), 400,
                  {"invalidValue", "invalidSyntax"});
-         r.error(r.post("/Users", r.user_body({{"emails", "a@example.com"}})), 400,
-                 {"invalidValue", "invalidSyntax"});
          r.error(r.post("/Users", r.user_body({{"name", "Ann"}})), 400, {"invalidValue", "invalidSyntax"});
        }});
   to.push_back(
@@ -96,9 +94,9 @@ void add_errors(Checks& to) {
                   const auto reply = r.post("/Users", r.user_body({{"password", "sehr-geheim-4711"}}));
                   r.status(reply, {201});
                   const auto path = "/Users/" + text(reply.json, "/id");
-                  for (const auto& q :
-                       {std::string(), std::string("?attributes=password"), std::string("?attributes=userName,password&x=1"),
-                        std::string("?attributes=" + user_schema + ":password")}) {
+                  for (const auto& q : {std::string(), std::string("?attributes=password"),
+                                        std::string("?attributes=userName,password&x=1"),
+                                        std::string("?attributes=" + user_schema + ":password")}) {
                     const auto seen = r.get(path + q);
                     r.expect(seen.body.find("sehr-geheim-4711") == std::string::npos &&
                                  at(seen.json, "/password").is_null(),
