@@ -27,7 +27,7 @@ fi
 packages=(cmake ninja-build g++ pkg-config python3 openssl
   libmsgsl-dev libcurl4-openssl-dev libssl-dev libsqlite3-dev libcli11-dev catch2 libbenchmark-dev ccache)
 if [ "$ci" = yes ]; then
-  packages+=(clang-14 clang-tidy-14 clang-format-14 python3-venv)
+  packages+=(clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev python3-venv)
 fi
 
 # They come from another registry; where that cannot be reached, their tests say that they are skipped.
