@@ -15,7 +15,7 @@ def main() -> int:
     families = {c for c in checks if c.endswith("-*")}
     named, problems, rows = set(), [], 0
     for number, line in enumerate((root / "tests/conformance/RFC.md").read_text().splitlines(), 1):
-        cells = [c.strip() for c in line.strip("|").split(" | ")]
+        cells = [c.strip() for c in line.strip("|").split("|")]
         if not line.startswith("|") or cells[0] in ("section", "---"):
             continue
         rows += 1

@@ -44,7 +44,7 @@ json::value sample(const json::value& a, int n, const std::string& unique) {
     if (kind == "reference") return json::string("https://example.com/" + unique + std::to_string(n));
     if (kind == "complex") {
       json::object o;
-      for (const auto& s : at(a, "/subAttributes").as_array()) {
+      for (const auto& s : items(a, "/subAttributes")) {
         const auto name = text(s, "/name");
         if (text(s, "/mutability") == "readOnly" || name == "primary" || name == "$ref" || name == "display" ||
             at(s, "/multiValued") == json::value(true))
@@ -220,8 +220,7 @@ void add_one(Checks& to, const Attribute& a) {
   }
   if (a.kind() == "complex") {
     bool primary = false;
-    for (const auto& s : at(a.definition, "/subAttributes").as_array())
-      primary = primary || text(s, "/name") == "primary";
+    for (const auto& s : items(a.definition, "/subAttributes")) primary = primary || text(s, "/name") == "primary";
     if (primary && a.is("multiValued")) {
       to.push_back({id("primary"), "7643 2.4", label + " has one primary value at most", [a, ops](Run& r) {
                       const auto unique = r.name();
@@ -238,7 +237,7 @@ void add_one(Checks& to, const Attribute& a) {
                       r.expect(count == 1, json::serialize(now));
                     }});
     }
-    for (const auto& s : at(a.definition, "/subAttributes").as_array()) {
+    for (const auto& s : items(a.definition, "/subAttributes")) {
       const auto sub = text(s, "/name");
       if (a.is("multiValued") || text(s, "/mutability") == "readOnly" || sub == "$ref" || sub == "display")
         continue;

@@ -40,7 +40,7 @@ json::object makes_group(Run& r, const std::string& bulk_id, const std::vector<s
 
 /// What the answer says about that operation.
 json::value result(Run& r, const Reply& reply, const std::string& bulk_id) {
-  for (const auto& o : at(reply.json, "/Operations").as_array())
+  for (const auto& o : items(reply.json, "/Operations"))
     if (text(o, "/bulkId") == bulk_id) return o;
   r.expect(false, "no result for " + bulk_id + ": " + reply.body.substr(0, 400));
   return nullptr;
@@ -84,7 +84,7 @@ void add_bulk(Checks& to) {
               json::object{{"method", "DELETE"}, {"path", "/Users/" + text(c, "/id")}}});
          r.status(reply, {200});
          std::vector<std::string> codes;
-         for (const auto& o : at(reply.json, "/Operations").as_array()) codes.push_back(text(o, "/status"));
+         for (const auto& o : items(reply.json, "/Operations")) codes.push_back(text(o, "/status"));
          r.expect(codes.size() == 4 && codes[0] == "201" && codes[1] == "200" &&
                       (codes[2] == "200" || codes[2] == "204") && codes[3] == "204",
                   reply.body.substr(0, 600));

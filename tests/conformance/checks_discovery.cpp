@@ -94,7 +94,7 @@ void add_types(Checks& to) {
     to.push_back({id + "-no-filter", s4, "a filter on " + path + " is 403",
                   [path](Run& r) { r.error(r.get(path + "?filter=" + escaped(R"(name eq "User")")), 403); }});
     to.push_back({id + "-single", s4, path + "/{id} answers the same as the list", [path](Run& r) {
-                    for (const auto& one : at(r.read(path), "/Resources").as_array())
+                    for (const auto& one : items(r.read(path), "/Resources"))
                       r.expect(same(r.read(path + "/" + text(one, "/id")), one), text(one, "/id") + " differs");
                   }});
     to.push_back({id + "-unknown", s4, path + "/{unknown} is 404",
@@ -103,7 +103,7 @@ void add_types(Checks& to) {
                     r.status(r.post(path, json::object{{"id", "x"}}), {403, 404, 405, 501});
                   }});
     to.push_back({id + "-meta", "7643 3.1", path + " have meta.resourceType and location", [path, id](Run& r) {
-                    for (const auto& one : at(r.read(path), "/Resources").as_array()) {
+                    for (const auto& one : items(r.read(path), "/Resources")) {
                       r.expect(text(one, "/meta/resourceType") == (id == "schemas" ? "Schema" : "ResourceType"),
                                "resourceType");
                       r.expect(
@@ -123,7 +123,7 @@ void add_types(Checks& to) {
                   }
                 }});
   to.push_back({"types-extension-required", s6, "schemaExtensions say whether they are required", [](Run& r) {
-                  for (const auto& t : at(r.read("/ResourceTypes"), "/Resources").as_array())
+                  for (const auto& t : items(r.read("/ResourceTypes"), "/Resources"))
                     if (const auto all = at(t, "/schemaExtensions"); all.is_array())
                       for (const auto& e : all.get_array())
                         r.expect(at(e, "/required").is_bool(), "required is no boolean");

@@ -221,24 +221,23 @@ void add_cursor(Checks& to) {
                   for (int page = 0; page < 2; ++page) {
                     const auto reply = r.post("/Users/.search", body);
                     r.status(reply, {200});
-                    for (const auto& u : at(reply.json, "/Resources").as_array()) seen.insert(text(u, "/id"));
+                    for (const auto& u : items(reply.json, "/Resources")) seen.insert(text(u, "/id"));
                     body["cursor"] = at(reply.json, "/nextCursor");
                     r.expect((page == 0) == at(reply.json, "/nextCursor").is_string(), reply.body.substr(0, 200));
                   }
                   r.expect(seen == ids, "other ones");
                 }});
-  to.push_back(
-      {"cursor-sorted", "9865 2.2", "pages by cursor are sorted where sorting was asked for", [](Run& r) {
-         std::set<std::string> ids;
-         const auto query = seven(r, ids);
-         r.needs(r.facts.supports("sort"), "sort");
-         const auto pages = follow(r, query + "&count=3&sortBy=userName&sortOrder=descending");
-         std::vector<std::string> order;
-         for (const auto& u :
-              at(r.get("/Users?" + query + "&sortBy=userName&sortOrder=descending").json, "/Resources").as_array())
-           order.push_back(text(u, "/id"));
-         r.expect(pages.seen == order, "another order");
-       }});
+  to.push_back({"cursor-sorted", "9865 2.2", "pages by cursor are sorted where sorting was asked for", [](Run& r) {
+                  std::set<std::string> ids;
+                  const auto query = seven(r, ids);
+                  r.needs(r.facts.supports("sort"), "sort");
+                  const auto pages = follow(r, query + "&count=3&sortBy=userName&sortOrder=descending");
+                  std::vector<std::string> order;
+                  for (const auto& u : items(
+                           r.get("/Users?" + query + "&sortBy=userName&sortOrder=descending").json, "/Resources"))
+                    order.push_back(text(u, "/id"));
+                  r.expect(pages.seen == order, "another order");
+                }});
   to.push_back(
       {"cursor-index-default", "9865 2.4", "without cursor and startIndex the default method answers", [](Run& r) {
          r.needs(r.facts.pages_by_cursor(), "paging by cursor");

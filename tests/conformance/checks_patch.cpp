@@ -157,7 +157,7 @@ void add_add(Checks& to) {
          const auto now = r.patched(
              fresh(r), J(R"([{"op":"add","path":"emails","value":[{"value":"p@example.com","primary":true}]}])"));
          int primaries = 0;
-         for (const auto& e : at(now, "/emails").as_array())
+         for (const auto& e : items(now, "/emails"))
            if (at(e, "/primary") == json::value(true)) {
              ++primaries;
              r.expect(text(e, "/value") == "p@example.com", "another one is primary");
@@ -170,7 +170,7 @@ void add_add(Checks& to) {
   to.push_back({"patch-add-by-filter-elsewhere", sa, "and leaves the others", [](Run& r) {
                   const auto now = r.patched(
                       fresh(r), J(R"([{"op":"add","path":"emails[type eq \"work\"].display","value":"Office"}])"));
-                  for (const auto& e : at(now, "/emails").as_array())
+                  for (const auto& e : items(now, "/emails"))
                     if (text(e, "/type") == "home")
                       r.expect(at(e, "/display").is_null(), "the home address has it too");
                 }});

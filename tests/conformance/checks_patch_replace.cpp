@@ -74,7 +74,7 @@ void add_remove(Checks& to) {
   to.push_back(
       {"patch-remove-sub-by-filter", sr, "remove of a sub-attribute of the values that match", [](Run& r) {
          const auto now = r.patched(fresh(r), J(R"([{"op":"remove","path":"emails[type eq \"work\"].primary"}])"));
-         for (const auto& e : at(now, "/emails").as_array())
+         for (const auto& e : items(now, "/emails"))
            r.expect(at(e, "/primary") != json::value(true), json::serialize(e));
          r.expect(at(now, "/emails").as_array().size() == 2, "a value is gone");
        }});
@@ -137,7 +137,7 @@ void add_replace(Checks& to) {
   to.push_back({"patch-replace-primary", "7644 3.5.2", "primary moves to the value that is set to it", [](Run& r) {
                   const auto now = r.patched(
                       fresh(r), J(R"([{"op":"replace","path":"emails[type eq \"home\"].primary","value":true}])"));
-                  for (const auto& e : at(now, "/emails").as_array())
+                  for (const auto& e : items(now, "/emails"))
                     r.expect((at(e, "/primary") == json::value(true)) == (text(e, "/type") == "home"),
                              json::serialize(at(now, "/emails")));
                 }});

@@ -134,7 +134,7 @@ void add_paging(Checks& to) {
                   r.list(reply);
                   r.expect(number(reply.json, "/totalResults") == 5 && rows(reply) == 5,
                            reply.body.substr(0, 200));
-                  for (const auto& u : at(reply.json, "/Resources").as_array()) {
+                  for (const auto& u : items(reply.json, "/Resources")) {
                     r.expect(f.ids.count(text(u, "/id")) == 1, "an id that was not asked for");
                     r.expect(same(u, r.read("/Users/" + text(u, "/id"))), "it differs from a GET of it");
                   }
@@ -175,7 +175,7 @@ void add_paging(Checks& to) {
                     const auto reply =
                         r.get("/Users?startIndex=" + std::to_string(start) + "&count=2&" + f.filter);
                     r.status(reply, {200});
-                    for (const auto& u : at(reply.json, "/Resources").as_array()) seen.insert(text(u, "/id"));
+                    for (const auto& u : items(reply.json, "/Resources")) seen.insert(text(u, "/id"));
                     total += rows(reply);
                   }
                   r.expect(seen == f.ids && total == 5, "other ones");

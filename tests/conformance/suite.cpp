@@ -4,6 +4,7 @@
 #include <boost/json/serialize.hpp>
 #include <cctype>
 #include <random>
+#include <stdexcept>
 
 namespace deprov::conformance {
 
@@ -70,6 +71,12 @@ json::value at(const json::value& in, std::string_view pointer) {
     if (v == nullptr) return nullptr;
   }
   return *v;
+}
+
+json::array items(const json::value& in, std::string_view pointer) {
+  auto v = at(in, pointer);
+  if (!v.is_array()) throw std::invalid_argument(std::string(pointer) + " is no array");
+  return std::move(v.get_array());
 }
 
 std::string text(const json::value& in, std::string_view pointer) {

@@ -56,6 +56,8 @@ struct Facts {
 [[nodiscard]] json::value J(std::string_view text);
 /// By JSON pointer; null if there is no such place.
 [[nodiscard]] json::value at(const json::value& in, std::string_view pointer);
+/// The array there; std::invalid_argument where it is none. A copy, so that loops over it are safe.
+[[nodiscard]] json::array items(const json::value& in, std::string_view pointer);
 [[nodiscard]] std::string text(const json::value& in, std::string_view pointer);
 /// Members in any order and case of names, arrays in any order.
 [[nodiscard]] bool same(const json::value& a, const json::value& b);
