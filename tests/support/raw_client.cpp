@@ -37,7 +37,7 @@ std::string RawResponse::header(std::string_view name) const {
 RawResponse parse_head(std::string_view head) {
   RawResponse r;
   r.head = head;
-  if (head.substr(0, 9) == "HTTP/1.1 " && head.size() >= 12)
+  if ((head.substr(0, 9) == "HTTP/1.1 " || head.substr(0, 9) == "HTTP/1.0 ") && head.size() >= 12)
     r.status = std::atoi(std::string(head.substr(9, 3)).c_str());
   return r;
 }
