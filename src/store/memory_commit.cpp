@@ -277,7 +277,7 @@ class Commit {
     const auto* finished = old ? nullptr : find(s_.finished_jobs, key);
     if (o.lease && (!old || old->lease != *o.lease)) return fenced_lease(row.id);
     if (finished) {
-      if (row.version == 0) return stale(named("job", row.id), 0, finished->version);
+      if (row.version != finished->version) return stale(named("job", row.id), row.version, finished->version);
       return conflicting(named("job", row.id), "is finished");
     }
     if (const auto now = old ? old->version : 0; now != row.version)

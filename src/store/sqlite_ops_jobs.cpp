@@ -44,7 +44,11 @@ Result<void> SqliteWriter::apply(const op::PutJob& o) {
     if (o.lease && (version == 0 || lease != *o.lease)) return fenced_lease(r.id);
     if (version == 0) {
       Use done(c_, Q::job_done_version, scope, r.id);
-      if (done.row()) return conflicting(named("job", r.id), "is finished");
+      if (done.row()) {
+        const auto now = static_cast<std::uint64_t>(done.integer());
+        if (now != r.version) return stale(named("job", r.id), r.version, now);
+        return conflicting(named("job", r.id), "is finished");
+      }
       DEPROV_CHECK(c_.check());
     }
     if (version != r.version) return stale(named("job", r.id), r.version, version);

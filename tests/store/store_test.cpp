@@ -228,6 +228,8 @@ TEST_CASE("jobs: leases and lane epochs fence, finished ones leave the hot table
   CHECK(code_of(commit(store, {op::PutJob{row, id<LeaseToken>(1)}}, lane)) == Errc::fenced);
   lane.lanes.at(0).epoch = 2;
   REQUIRE(commit(store, {op::PutJob{row, id<LeaseToken>(1)}}, lane));
+  // Who decided before it finished decides again; who saw it finished is told that nothing follows.
+  CHECK(code_of(commit(store, {op::PutJob{row, {}}})) == Errc::stale_read);
   row.version = 3;
   CHECK(code_of(commit(store, {op::PutJob{row, {}}})) == Errc::conflict);
   CHECK(code_of(commit(store, {op::PutJob{row, id<LeaseToken>(1)}})) == Errc::fenced);

@@ -120,9 +120,10 @@ struct PutBinding {
 struct AppendChange {
   ChangeRow row;
 };
-/// `row.version` 0 creates; otherwise it must be the present one. A finished state moves the job out of
-/// the hot table, and no put follows: `conflict`. The subject stays: `conflict`. Where `lease` is given and not
-/// the job's current token: `fenced`, before anything else. An id is used for one subject only.
+/// `row.version` 0 creates; otherwise it must be the present one, of a finished job too: whoever did not see it
+/// finish decides again. A finished state moves the job out of the hot table, and no put follows: `conflict`. The
+/// subject stays: `conflict`. Where `lease` is given and not the job's current token: `fenced`, before anything
+/// else. An id is used for one subject only.
 struct PutJob {
   JobRow row;
   std::optional<LeaseToken> lease;
