@@ -155,6 +155,10 @@ void ScimCore::answered(const FlightPtr& f, Ask ask, Then then, bool again, cons
     if (got.reply.outcome == Outcome::not_sent) got.reply.detail = "the proxy wants other credentials (407)";
   }
   got.response = std::move(result.response);
+  // Whatever has moved away answers 404 to everything, and must not pass for accounts that are gone (R13).
+  const bool about_one = ask.path.rfind("/Users/", 0) == 0 || ask.path.rfind("/Groups/", 0) == 0;
+  if (!got.ok && got.reply.outcome == Outcome::not_found && about_one)
+    return confirm_gone(f, std::move(got), std::move(then));
   then(std::move(got));
 }
 

@@ -68,6 +68,8 @@ class ScimCore : public std::enable_shared_from_this<ScimCore> {
   // Accounts (scim_users.cpp).
   struct Search;
   void check(const FlightPtr& f);
+  /// A 404 about one resource counts when the app shows its list of accounts right after it.
+  void confirm_gone(const FlightPtr& f, Got gone, Then then);
   void check_accounts(const FlightPtr& f, const std::string& remark);
   void find(const FlightPtr& f);
   void search(const FlightPtr& f, const std::shared_ptr<Search>& s);

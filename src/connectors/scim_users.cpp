@@ -96,6 +96,24 @@ void ScimCore::check_accounts(const FlightPtr& f, const std::string& remark) {
   });
 }
 
+void ScimCore::confirm_gone(const FlightPtr& f, Got gone, Then then) {
+  send(f, {"GET", users_page({}, 1, 1), {}, {}},
+       [gone = std::move(gone), then = std::move(then)](Got list) mutable {
+         if (list.ok) {
+           const auto page = page_of(*list.response, 1);
+           if (page) return then(std::move(gone));
+           list.reply = reply_of(Outcome::protocol, "Users answers " + page.error().detail());
+         }
+         if (list.reply.outcome == Outcome::not_found) list.reply.outcome = Outcome::protocol;
+         list.reply.detail =
+             gone.reply.detail +
+             "; but the list of accounts cannot be read either, so base_url may be wrong: " + list.reply.detail;
+         list.ok = false;
+         list.response.reset();
+         then(std::move(list));
+       });
+}
+
 // ---- find
 
 struct ScimCore::Search {

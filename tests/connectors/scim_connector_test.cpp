@@ -120,8 +120,8 @@ TEST_CASE("scim: every status has its outcome") {
       {respond_json(400, error(400, "mutability")), Outcome::unsupported, Outcome::unsupported},
       {respond(401), Outcome::auth_failed, Outcome::auth_failed},
       {respond(403), Outcome::permission_denied, Outcome::permission_denied},
-      {respond_json(404, error(404, "")), Outcome::not_found, Outcome::not_found},
-      {respond(404), Outcome::not_found, Outcome::not_found},
+      {respond_json(404, error(404, "")), Outcome::protocol, Outcome::protocol},
+      {respond(404), Outcome::protocol, Outcome::protocol},
       {respond(404, "<html>nginx</html>", {{"Content-Type", "text/html"}}), Outcome::protocol, Outcome::protocol},
       {respond(409), Outcome::conflict_state, Outcome::conflict_state},
       {respond(412), Outcome::precondition, Outcome::precondition},
@@ -154,6 +154,31 @@ TEST_CASE("scim: every status has its outcome") {
       check_outcome(r, o == Operation::read ? cases[i].read : cases[i].change);
       CHECK(r.detail.find("hunter2") == std::string::npos);
     }
+  }
+}
+
+TEST_CASE("scim: an account is gone only where the app still shows its accounts", "[R13]") {
+  Bench b;
+  const auto expect = [&](const Answer& one, const Answer& list, Outcome outcome) {
+    const TestServer s(
+        [&](const ServerRequest& r) { return r.target.find("/Users?") != std::string::npos ? list : one; });
+    const auto c = open(b, config_for(s));
+    std::string detail;
+    for (const auto o : {Operation::disable, Operation::enable, Operation::read}) {
+      const auto r = Bench::call(*c, make_call(o, "42"));
+      check_outcome(r, outcome);
+      detail = r.detail;
+    }
+    return detail;
+  };
+  for (const auto& one : {respond_json(404, error(404, "")), respond(404), respond(410),
+                          respond(404, "404 page not found", {{"Content-Type", "text/plain"}})}) {
+    expect(one, respond_json(200, page({user("1", "a")}, 1)), Outcome::not_found);
+    expect(one, respond_json(200, page({}, 0)), Outcome::not_found);
+    CHECK(expect(one, one, Outcome::protocol).find("base_url") != std::string::npos);
+    expect(one, respond(401), Outcome::auth_failed);
+    expect(one, respond(503), Outcome::unavailable);
+    expect(one, respond_json(200, "{}"), Outcome::protocol);
   }
 }
 
@@ -257,7 +282,10 @@ TEST_CASE("scim: an app that says it has no PATCH is asked by PUT from the first
 
 TEST_CASE("scim: delete") {
   Bench b;
-  const TestServer s([](const ServerRequest& r) { return respond(r.target.back() == '2' ? 204 : 404); });
+  const TestServer s([](const ServerRequest& r) {
+    if (r.target.find("/Users?") != std::string::npos) return respond_json(200, page({}, 0));
+    return respond(r.target.back() == '2' ? 204 : 404);
+  });
   const auto c = open(b, config_for(s));
   auto call = make_call(Operation::remove, "42");
   call.delete_account = true;
