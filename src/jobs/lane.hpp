@@ -117,6 +117,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
   void send(const RunPtr& run);
   void answered(const RunPtr& run, connector::Reply reply);
   void record_outcome(const RunPtr& run, connector::Reply reply, bool by_read_back);
+  void remember_doubt(const RunPtr& run);
   void step_read_back(const RunPtr& run);
   void step_poll(const RunPtr& run);
   void step_verify(const RunPtr& run);

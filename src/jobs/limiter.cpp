@@ -29,6 +29,7 @@ Limiter::Limiter(const policy::Policy& policy, const connector::RateLimits& app)
       per_second_(lower_bound_of(policy.lane.per_second, app.per_second)),
       burst_(std::max(1.0, policy.lane.per_second > 0 ? policy.lane.burst : app.burst)),
       tokens_(burst_),
+      shortest_throttle_(std::min<Duration>(policy.retry.base, std::chrono::seconds(1))),
       breaker_(policy.breaker),
       open_for_(policy.breaker.open) {
   window_ = std::min<double>(policy.lane.start_concurrency, max_window_);
@@ -82,8 +83,10 @@ void Limiter::finished(const connector::Reply& reply, MonoTime now) {
   probing_ = false;
   if (reply.outcome == connector::Outcome::throttled) {
     window_ = std::max(1.0, window_ / 2);
+    // "Later" is never "at once", even where the app says so: it would be asked as fast as it can answer.
+    const auto wait = std::max(reply.retry_after.value_or(std::chrono::seconds(1)), shortest_throttle_);
     if (reply.throttle_scope == connector::ThrottleScope::connection)
-      throttled_until_ = std::max(throttled_until_, now + reply.retry_after.value_or(std::chrono::seconds(1)));
+      throttled_until_ = std::max(throttled_until_, now + wait);
     return;
   }
   if (exchange_failed(reply.outcome)) {

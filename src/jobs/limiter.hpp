@@ -39,6 +39,7 @@ class Limiter {
   MonoTime refilled_{};
   bool refilled_once_ = false;
   MonoTime throttled_until_{};
+  Duration shortest_throttle_;
   policy::Breaker breaker_;
   std::uint32_t failures_ = 0;
   Duration open_for_;

@@ -41,6 +41,8 @@ connector::Match match_of(const port::ResourceRow& row) {
   return match;
 }
 
+constexpr Duration shortest_poll = std::chrono::milliseconds(100);
+
 bool wants_binding(JobKind kind) { return kind == JobKind::bind || kind == JobKind::remove_access; }
 
 }  // namespace
@@ -142,11 +144,13 @@ void Lane::begin(const RunPtr& run) {
             if (seen->access != wanted && run->row.cause != idp::Cause::manual)
               return self->finish(run, JobState::superseded,
                                   wanted ? "the subject has no access any more" : "the subject has access again");
-            if (wanted && run->binding.last_set != port::AccountState::disabled && !run->plan.acted()) {
-              if (!seen->in_doubt) return self->finish(run, JobState::superseded, "nothing had been taken away");
+            if (wanted && !run->plan.acted()) {
+              if (!seen->in_doubt && run->binding.last_set != port::AccountState::disabled)
+                return self->finish(run, JobState::superseded, "nothing had been taken away");
               // As if the enable had been sent: the account is read, and enabled only where it is not (R18).
               for (auto& s : run->plan.steps)
-                if (s.operation == Operation::enable && s.state == StepState::pending) s.state = StepState::sent;
+                if (seen->in_doubt && s.operation == Operation::enable && s.state == StepState::pending)
+                  s.state = StepState::sent;
             }
           }
           // Unbound since it was found: nobody may be addressed by what was known then.
@@ -403,9 +407,11 @@ void Lane::retry_later(const RunPtr& run, std::optional<Duration> server_wait, b
   for (const auto& s : run->plan.steps)
     waiting = waiting || (s.kind == StepKind::call && s.state == StepState::accepted);
   if (costs_attempt) ++run->row.attempts;
-  const auto wait = costs_attempt || !server_wait
-                        ? backoff(policy_.retry, std::max(1U, run->row.attempts), server_wait, ports_.random)
-                        : *server_wait;
+  // An app that says "later" and names no time, or none at all to wait, is not asked again at once.
+  const auto attempt = costs_attempt || !server_wait ? std::max(1U, run->row.attempts) : 1U;
+  const auto wait = waiting && !costs_attempt && server_wait
+                        ? std::max<Duration>(*server_wait, shortest_poll)
+                        : backoff(policy_.retry, attempt, server_wait, ports_.random);
   run->row.state = waiting && !costs_attempt ? JobState::waiting_async : JobState::retrying;
   run->row.due = std::min(now + wait, run->row.deadline + std::chrono::microseconds(1));
   run->row.lease = {};
@@ -444,6 +450,7 @@ void Lane::finish(const RunPtr& run, JobState state, std::string why) {
   const auto now = ports_.clock.wall();
   run->row.state = state;
   run->row.finished = now;
+  remember_doubt(run);
   run->row.lease = {};
   run->row.reason = why.substr(0, 1000);
   json::object detail{{"state", port::to_string(state)}};

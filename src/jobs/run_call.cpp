@@ -149,6 +149,7 @@ void Lane::record_outcome(const RunPtr& run, connector::Reply reply, bool by_rea
     case Outcome::deadline:
     case Outcome::internal:
       // It may have happened: it stays `sent`, so that the next attempt reads back first (R18).
+      remember_doubt(run);
       if (!connector_->describe().of(Operation::read).supported &&
           capability.idempotency == connector::Idempotency::no) {
         return save(run, "step.failed", std::move(detail), [self, run] {
@@ -180,6 +181,18 @@ void Lane::record_outcome(const RunPtr& run, connector::Reply reply, bool by_rea
   }
   if (reply.outcome == Outcome::throttled) return next_step(run);
   save(run, "step.failed", std::move(detail), [self, run] { self->next_step(run); });
+}
+
+// R4: what may be our doing is ours to undo. The job alone would not do to remember it: newer ones take its place.
+void Lane::remember_doubt(const RunPtr& run) {
+  for (const auto& s : run->plan.steps) {
+    if (s.kind != StepKind::call || s.operation != Operation::disable ||
+        (s.state != StepState::sent && s.state != StepState::accepted) || run->binding.account_id.empty() ||
+        run->binding.last_set == port::AccountState::disabled)
+      continue;
+    run->binding.last_set = port::AccountState::disabled;
+    run->binding_changed = true;
+  }
 }
 
 void Lane::step_read_back(const RunPtr& run) {

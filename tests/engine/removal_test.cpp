@@ -302,6 +302,24 @@ TEST_CASE("throttling costs no attempt and waits as long as the app says", "[eng
   CHECK(w.job(c, ann).state == JobState::succeeded_verified);
 }
 
+TEST_CASE("an app that throttles and wants no wait is not asked as fast as it answers", "[engine][R17]") {
+  test::World w;
+  w.app->add("a1", "ext-ann", "ann");
+  const auto c = w.integrate("okta");
+  const auto ann = w.add_user(c, "ann");
+  w.run(1s);
+  connector::Reply throttled;
+  throttled.outcome = Outcome::throttled;
+  throttled.retry_after = 0s;
+  for (int i = 0; i < 100; ++i) w.app->script.push_back({Operation::disable, throttled, false});
+  REQUIRE(w.set_active(c, ann, false));
+  w.run(10s);
+  CHECK(w.app->count("disable a1") <= 11);
+  CHECK(w.job(c, ann).attempts == 0);
+  w.run(300s);
+  CHECK(w.job(c, ann).state == JobState::succeeded_verified);
+}
+
 TEST_CASE("a failed credential pauses the lane until the check succeeds", "[engine][R17]") {
   test::World w;
   w.app->add("a1", "ext-ann", "ann");

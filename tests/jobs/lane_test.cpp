@@ -144,6 +144,33 @@ TEST_CASE("a disable whose outcome is unknown is undone when access comes back",
   CHECK(w.subject(c, ann).access);
 }
 
+TEST_CASE("a disable in doubt is remembered, however many intents come after it", "[jobs][lane][R4][R18]") {
+  test::World w;
+  w.app->add("a1", "ext-ann", "ann");
+  const auto c = w.integrate("okta", R"({"retry":{"base_ms":60000}})");
+  const auto ann = w.add_user(c, "ann");
+  w.run(1s);
+  w.app->answer(Operation::disable, Outcome::unknown_outcome, true);
+  REQUIRE(w.set_active(c, ann, false));
+  w.run(1s);
+  REQUIRE(w.job(c, ann).state == JobState::retrying);
+  set_state(w, c, port::IntegrationState::paused);
+  for (int i = 0; i < 40; ++i) {
+    REQUIRE(w.set_active(c, ann, true));
+    REQUIRE(w.set_active(c, ann, false));
+  }
+  const bool acts_again = GENERATE(false, true);  // and finds the account disabled, by whom it cannot know
+  if (acts_again) {
+    set_state(w, c, port::IntegrationState::active);
+    w.run(300s);
+    CHECK(w.job(c, ann).state == JobState::succeeded_verified);
+  }
+  REQUIRE(w.set_active(c, ann, true));
+  set_state(w, c, port::IntegrationState::active);
+  w.run(300s);
+  CHECK(w.app->accounts["a1"].active == true);
+}
+
 TEST_CASE("access that flaps while a disable is under way ends as it should", "[jobs][lane][R4][R15]") {
   test::World w;
   w.app->add("a1", "ext-ann", "ann");

@@ -59,6 +59,23 @@ TEST_CASE("throttling halves concurrency and waits as told", "[jobs][limiter][R1
   CHECK(l.try_acquire(at(7s)));
 }
 
+TEST_CASE("an app that wants no wait at all is left alone for a moment all the same", "[jobs][limiter][R17]") {
+  auto policy = policy_of(8, 16);
+  Limiter l(policy, {});
+  auto r = reply(connector::Outcome::throttled);
+  r.retry_after = 0s;
+  REQUIRE(l.try_acquire(at(0s)));
+  l.finished(r, at(0s));
+  CHECK_FALSE(l.try_acquire(at(999ms)));
+  CHECK(l.try_acquire(at(1s)));
+  policy.retry.base = 20ms;  // who is impatient with failures is so with this
+  Limiter quick(policy, {});
+  REQUIRE(quick.try_acquire(at(0s)));
+  quick.finished(r, at(0s));
+  CHECK_FALSE(quick.try_acquire(at(19ms)));
+  CHECK(quick.try_acquire(at(20ms)));
+}
+
 TEST_CASE("a throttled account does not stop the others", "[jobs][limiter][R17]") {
   Limiter l(policy_of(8, 16), {});
   REQUIRE(l.try_acquire(at(0s)));
