@@ -329,6 +329,11 @@ class SandboxKind final : public port::ConnectorKind {
  public:
   [[nodiscard]] const Description& describe() const override { return description_; }
 
+  [[nodiscard]] Result<void> validate(const json::object& config) const override {
+    DEPROV_CHECK(parse_sandbox_config(config));
+    return {};
+  }
+
   [[nodiscard]] Result<std::unique_ptr<connector::Connector>> open(const json::object& config,
                                                                    port::ConnectorHost host) const override {
     DEPROV_TRY(parsed, parse_sandbox_config(config));

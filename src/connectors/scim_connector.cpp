@@ -87,6 +87,11 @@ class ScimKind final : public port::ConnectorKind {
  public:
   [[nodiscard]] const Description& describe() const override { return description_; }
 
+  [[nodiscard]] Result<void> validate(const connector::json::object& config) const override {
+    DEPROV_CHECK(parse_scim_config(config));
+    return {};
+  }
+
   [[nodiscard]] Result<std::unique_ptr<connector::Connector>> open(const connector::json::object& config,
                                                                    port::ConnectorHost host) const override {
     DEPROV_TRY(parsed, parse_scim_config(config));

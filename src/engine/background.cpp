@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 #include "engine/decision.hpp"
+#include "engine/management.hpp"
 
 namespace deprov::engine {
 
@@ -63,6 +64,8 @@ LaneStatus lane_status(const jobs::Lane& lane, MonoTime now) {
 }
 
 namespace {
+constexpr Duration open_again_after = std::chrono::seconds(30);
+
 std::string fingerprint_of(const IntegrationContext& context) {
   return context.row.connector + '\n' + context.row.config + '\n' + context.row.secrets + '\n' +
          context.row.policy;
@@ -94,18 +97,8 @@ void Engine::Impl::attach(const Context& context) {
     if (it == self->background.end() || !current || self->closing) return;
     it->second.fingerprint = fingerprint_of(*current);
     auto connector = self->open_connector(current->row);
-    if (!connector) {
-      const auto why = connector.error().message();
-      self->decide(
-          [self, scope, why](port::Reader&) -> Result<port::Transaction> {
-            port::Transaction t;
-            t.id = self->new_id<TxnId>();
-            t.ops.emplace_back(self->activity(scope, "connection.failed", "engine", {{"reason", why}}));
-            return t;
-          },
-          [self, scope](const Result<port::Committed>&) { self->notify(scope); });
-      return;
-    }
+    if (!connector) return self->connection_failed(scope, connector.error().message());
+    const bool recovered = !std::exchange(it->second.failed, {}).empty();
     jobs::LaneOptions lane_options;
     lane_options.node = self->options.node;
     lane_options.lease = self->options.lane_lease;
@@ -114,7 +107,20 @@ void Engine::Impl::attach(const Context& context) {
         jobs::LanePorts{self->ports.executor, self->ports.clock, self->ports.random, self->ports.store},
         lane_options, scope, current->policy, std::move(*connector), *self->host);
     it->second.lane->set_paused(current->row.state == port::IntegrationState::paused);
-    it->second.lane->start();
+    const auto lane = it->second.lane;
+    if (!recovered) return lane->start();
+    self->decide(
+        [self, scope](port::Reader& reader) -> Result<port::Transaction> {
+          port::Transaction t;
+          t.id = self->new_id<TxnId>();
+          DEPROV_CHECK(clear_lane_pause(reader, scope, t));
+          t.ops.emplace_back(self->activity(scope, "connection.made", "engine", {}));
+          return t;
+        },
+        [self, scope, lane](const Result<port::Committed>&) {
+          self->notify(scope);
+          lane->start();
+        });
   };
   if (slot.lane) {
     auto old = std::move(slot.lane);
@@ -132,6 +138,37 @@ void Engine::Impl::attach(const Context& context) {
   } else {
     open();
   }
+}
+
+// What stands in the way may go away by itself (a file that is not there yet), and jobs wait for it.
+void Engine::Impl::connection_failed(const port::Scope& scope, const std::string& why) {
+  auto& slot = background[scope.integration.value];
+  const bool news = slot.failed != why;
+  slot.failed = why;
+  const std::weak_ptr<Impl> weak = weak_from_this();
+  ports.executor.post_at(ports.clock.mono() + open_again_after, [weak, scope] {
+    const auto self = weak.lock();
+    if (!self || self->closing) return;
+    const auto it = self->background.find(scope.integration.value);
+    const auto context = self->directory.find(scope.integration);
+    if (it != self->background.end() && !it->second.lane && context) self->attach(context);
+  });
+  if (!news) return;
+  const auto self = shared_from_this();
+  decide(
+      [self, scope, why](port::Reader& reader) -> Result<port::Transaction> {
+        DEPROV_TRY(row, reader.lane(scope));
+        port::LaneRow lane = row.value_or(port::LaneRow{});
+        port::Transaction t;
+        t.id = self->new_id<TxnId>();
+        t.reads.lanes.push_back({scope, lane.epoch});
+        lane.scope = scope;
+        lane.paused = "the connection cannot be opened: " + why;
+        t.ops.emplace_back(port::op::PutLane{std::move(lane)});
+        t.ops.emplace_back(self->activity(scope, "connection.failed", "engine", {{"reason", why}}));
+        return t;
+      },
+      [self, scope](const Result<port::Committed>&) { self->notify(scope); });
 }
 
 void Engine::Impl::detach(const port::Scope& scope, port::UniqueFunction<void()> done) {

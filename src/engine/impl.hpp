@@ -53,12 +53,15 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   /// Starts or restarts lane and expander of an integration to fit its present context.
   void attach(const Context& context);
   void detach(const port::Scope& scope, port::UniqueFunction<void()> done);
+  /// Says so, and tries again later.
+  void connection_failed(const port::Scope& scope, const std::string& why);
   /// New jobs, dues or work may be there.
   void poke(const port::Scope& scope);
   struct Background {
     std::shared_ptr<jobs::Lane> lane;
     std::shared_ptr<Expander> expander;
     std::string fingerprint;  ///< of what the lane was made of
+    std::string failed;       ///< why no connection could be opened the last time; empty: it could
     /// While the former lane finishes its calls; whoever takes the integration away leaves here what comes then.
     struct Replacing {
       port::UniqueFunction<void()> instead;

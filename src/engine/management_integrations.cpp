@@ -68,6 +68,7 @@ Result<void> check_documents(const Engine::Impl& impl, const port::IntegrationRo
   };
   if (auto ok = validate_json(kind->second->describe().config_schema, config); !ok)
     return in("config", ok.error());
+  if (auto ok = kind->second->validate(config); !ok) return in("config", ok.error());
   if (auto ok = policy::parse_policy(policy); !ok) return in("policy", ok.error());
   if (auto ok = validate_json(settings_schema(), settings); !ok) return in("settings", ok.error());
   return {};

@@ -108,6 +108,56 @@ TEST_CASE("another workspace's things are not there", "[R21]") {
             .code() == Errc::forbidden);
 }
 
+TEST_CASE("a config that the kind refuses is refused without asking the app, too") {
+  EngineWorld w;
+  REQUIRE(w.start());
+  engine::CreateIntegration what;
+  what.name = "app";
+  what.idp = "okta";
+  what.connector = "fake";
+  what.config = {{"url", "bad:"}};
+  what.check = false;
+  const auto made = w.wait<engine::CreatedIntegration>(
+      [&](auto d) { w.engine->create_integration(w.local, what, std::move(d)); });
+  REQUIRE_FALSE(made);
+  CHECK(made.error().code() == Errc::invalid_argument);
+  CHECK(made.error().where() == "config/url");
+  const auto good = w.integrate(w.local);
+  REQUIRE(good);
+  const auto changed = w.wait<port::IntegrationRow>([&](auto d) {
+    w.engine->update_integration(w.local, good->row.scope.integration,
+                                 {{"config", {{"url", "bad:"}}}, {"check", false}}, std::move(d));
+  });
+  REQUIRE_FALSE(changed);
+  CHECK(changed.error().where() == "config/url");
+}
+
+TEST_CASE("a connection that cannot be opened is said so, and opened as soon as it can be") {
+  EngineWorld w;
+  w.app->add("a1", "ann");
+  w.app->closed = true;
+  REQUIRE(w.start());
+  const auto made = w.integrate(w.local, "app", false);
+  REQUIRE(made);
+  const auto scope = made->row.scope;
+  const auto ann = w.provision(scope, "ann");
+  const auto paused = [&] {
+    const auto row = w.look<port::LaneRow>([&](port::Reader& r) { return r.lane(scope); });
+    return row ? row->paused : std::string("no lane");
+  };
+  CHECK(paused().find("there is no such app yet") != std::string::npos);
+  w.executor.run_for(std::chrono::minutes(10));
+  std::size_t said = 0;
+  for (const auto& a : w.activity(scope)) said += a.event == "connection.failed" ? 1 : 0;
+  CHECK(said == 1);
+  w.app->closed = false;
+  w.executor.run_for(std::chrono::minutes(10));
+  CHECK(paused().empty());
+  const auto binding = w.look<port::BindingRow>([&](port::Reader& r) { return r.binding(scope, ann); });
+  REQUIRE(binding);
+  CHECK(binding->account_id == "a1");
+}
+
 TEST_CASE("secrets are sealed, bound to their place, and never on the activity") {
   EngineWorld w;
   REQUIRE(w.start());

@@ -21,6 +21,7 @@ struct FakeApp {
   std::optional<connector::Outcome> outcome;           ///< answered to everything, when set
   std::vector<std::string> calls;                      ///< "disable a1"
   boost::json::object opened_with;                     ///< config of the last connection, in clear
+  bool closed = false;                                 ///< no connection can be opened
 
   void add(std::string id, std::string user_name) {
     const std::lock_guard lock(mutex);
@@ -109,10 +110,15 @@ class FakeKind final : public port::ConnectorKind {
     }
   }
   [[nodiscard]] const connector::Description& describe() const override { return d_; }
+  [[nodiscard]] Result<void> validate(const connector::json::object& config) const override {
+    if (config.at("url").as_string() != "bad:") return {};
+    return Error(Errc::invalid_argument, "has to be another", "/url");
+  }
   [[nodiscard]] Result<std::unique_ptr<connector::Connector>> open(const connector::json::object& config,
                                                                    port::ConnectorHost) const override {
     {
       const std::lock_guard lock(app_->mutex);
+      if (app_->closed) return Error(Errc::not_found, "there is no such app yet", "url");
       app_->opened_with = config;
     }
     return std::unique_ptr<connector::Connector>(std::make_unique<FakeConnector>(d_, app_));

@@ -26,6 +26,12 @@ class ConnectorKind {
  public:
   virtual ~ConnectorKind() = default;
   [[nodiscard]] virtual const connector::Description& describe() const = 0;
+  /// What the schema cannot say about a config that fits it; touches nothing outside.
+  /// Errors: `invalid_argument` naming the member.
+  [[nodiscard]] virtual Result<void> validate(const connector::json::object& config) const {
+    (void)config;
+    return {};
+  }
   /// `config` has been validated against the schema; secrets are in it, in clear.
   /// Errors: `invalid_argument` naming the member.
   [[nodiscard]] virtual Result<std::unique_ptr<connector::Connector>> open(const connector::json::object& config,
