@@ -1,4 +1,6 @@
 // Workspaces and principals: who may act at all.
+#include <algorithm>
+#include <tuple>
 #include "engine/management.hpp"
 
 namespace deprov::engine {
@@ -27,6 +29,14 @@ Error only_owners(std::string_view what) {
   return {Errc::forbidden, "only an owner may " + std::string(what) + " owner", "role", "ask an owner to do it"};
 }
 
+/// A server in use cannot be asked locally, so that somebody has to be able to from afar.
+Error only_for_the_installation() {
+  return {Errc::forbidden,
+          "only an owner of the installation's first workspace may create workspaces",
+          {},
+          "ask one of them, or run `deprov workspace create --data DIR` while no server uses the directory"};
+}
+
 }  // namespace
 
 void Engine::authenticate(std::string token, Done<Principal> done) {
@@ -51,12 +61,8 @@ void Engine::authenticate(std::string token, Done<Principal> done) {
 void Engine::create_workspace(Principal by, std::string name, std::string owner_name,
                               Done<CreatedPrincipal> done) {
   const auto impl = impl_;
-  if (!by.id.is_nil()) {
-    return finish<CreatedPrincipal>(
-        impl, std::move(done),
-        Error(Errc::forbidden, "only the local administrator of the data directory may create workspaces", {},
-              "run `deprov workspace create --data DIR` on the server's machine"));
-  }
+  if (!by.id.is_nil() && by.role != port::Role::owner)
+    return finish<CreatedPrincipal>(impl, std::move(done), only_for_the_installation());
   if (auto ok = check_name(name, "name"); !ok) return finish<CreatedPrincipal>(impl, std::move(done), ok.error());
   if (auto ok = check_name(owner_name, "owner"); !ok)
     return finish<CreatedPrincipal>(impl, std::move(done), ok.error());
@@ -67,6 +73,12 @@ void Engine::create_workspace(Principal by, std::string name, std::string owner_
   impl->decide(
       [impl, by, workspace, owner, chain](port::Reader& reader) -> Result<port::Transaction> {
         DEPROV_TRY(present, reader.workspaces());
+        if (!by.id.is_nil()) {
+          const auto first = std::min_element(present.begin(), present.end(), [](const auto& a, const auto& b) {
+            return std::tie(a.created, a.id) < std::tie(b.created, b.id);
+          });
+          if (first == present.end() || first->id != by.workspace) return only_for_the_installation();
+        }
         for (const auto& w : present) {
           if (w.name == workspace.name) {
             return Error(Errc::conflict, "there is a workspace \"" + workspace.name + "\" already", "name",

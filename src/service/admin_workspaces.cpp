@@ -132,7 +132,7 @@ void add_workspace_routes(std::vector<AdminRoute>& routes) {
                     "/workspaces",
                     "createWorkspace",
                     "workspaces",
-                    "A new workspace with its first owner; only for the local administrator",
+                    "A new workspace with its first owner; only for an owner of the first workspace",
                     Needs::principal,
                     {},
                     "WorkspaceCreate",
