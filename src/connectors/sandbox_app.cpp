@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <algorithm>
+#include <array>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -191,6 +192,14 @@ Result<void> SandboxApp::open_log() {
   struct stat info {};
   if (::fstat(log_, &info) != 0) return io_error(log_path_, "the log of effects cannot be examined");
   // Half a line at the end was never answered (the machine went down within the write): it did not happen.
+  // Anything else is somebody's file, and stays as it is.
+  constexpr std::string_view begins = R"({"seq":)";
+  std::array<char, begins.size()> rest{};
+  const auto n = ::pread(log_, rest.data(), rest.size(), static_cast<off_t>(log_offset_));
+  if (n < 0) return io_error(log_path_, "the log of effects cannot be read");
+  const auto have = static_cast<std::size_t>(n);
+  if (std::string_view(rest.data(), have) != begins.substr(0, have))
+    return Error(Errc::invalid_argument, "is not a log of effects", log_path_, "name another file");
   if (static_cast<std::uint64_t>(info.st_size) > log_offset_ &&
       ::ftruncate(log_, static_cast<off_t>(log_offset_)) != 0)
     return io_error(log_path_, "the log of effects cannot be repaired");

@@ -192,6 +192,19 @@ TEST_CASE("sandbox: half a line at the end of the log did not happen; a broken o
   CHECK(refused(d, three) == d.log() + ":3");
 }
 
+TEST_CASE("sandbox: somebody's file that was named as the log stays as it is") {
+  const Directory d;
+  d.write(three);
+  for (const std::string& content :
+       {std::string("\x01\x02\x03\x04 a key of 32 bytes, no line"), std::string("{\"se")}) {
+    std::ofstream(d.log(), std::ios::binary | std::ios::trunc) << content;
+    const bool ours = content.front() == '{';
+    CHECK((refused(d, three) == "good") == ours);
+    std::ifstream in(d.log(), std::ios::binary);
+    CHECK(std::string(std::istreambuf_iterator<char>(in), {}) == (ours ? "" : content));
+  }
+}
+
 TEST_CASE("sandbox: a bad file or configuration is refused with file and line, or the member") {
   const Directory d;
   CHECK(refused(d, "{\"id\":\"1\"}\n{\"id\":1}\n") == d.file() + ":2");
