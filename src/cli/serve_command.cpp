@@ -20,20 +20,23 @@ struct ServeOptions {
 
 std::string server_metrics(const server::ServerCounters& c) {
   std::string out;
-  const auto add = [&](std::string_view name, std::string_view type, std::uint64_t value) {
+  const auto add = [&](std::string_view name, std::string_view type, std::uint64_t value, std::string_view help) {
+    out.append("# HELP ").append(name).append(" ").append(help).append("\n");
     out.append("# TYPE ").append(name).append(" ").append(type).append("\n").append(name).append(" ");
     out.append(std::to_string(value)).append("\n");
   };
-  add("deprov_server_connections", "gauge", c.connections_now);
-  add("deprov_server_connections_total", "counter", c.connections_total);
-  add("deprov_server_connections_rejected_total", "counter", c.connections_rejected);
-  add("deprov_server_requests_in_flight", "gauge", c.requests_now);
-  add("deprov_server_requests_refused_total", "counter", c.requests_refused);
-  add("deprov_server_streams", "gauge", c.streams_now);
-  add("deprov_server_timeouts_total", "counter", c.timeouts);
-  add("deprov_server_tls_failures_total", "counter", c.tls_failures);
-  add("deprov_server_received_bytes_total", "counter", c.bytes_received);
-  add("deprov_server_sent_bytes_total", "counter", c.bytes_sent);
+  add("deprov_server_connections", "gauge", c.connections_now, "Connections that are open.");
+  add("deprov_server_connections_total", "counter", c.connections_total, "Connections since the start.");
+  add("deprov_server_connections_rejected_total", "counter", c.connections_rejected,
+      "Connections over the bound, answered 503.");
+  add("deprov_server_requests_in_flight", "gauge", c.requests_now, "Requests that are being worked on.");
+  add("deprov_server_requests_refused_total", "counter", c.requests_refused,
+      "Requests that the server itself answered 4xx or 5xx.");
+  add("deprov_server_streams", "gauge", c.streams_now, "Event streams that are open.");
+  add("deprov_server_timeouts_total", "counter", c.timeouts, "Connections cut off for being slow.");
+  add("deprov_server_tls_failures_total", "counter", c.tls_failures, "TLS handshakes that failed.");
+  add("deprov_server_received_bytes_total", "counter", c.bytes_received, "Bytes received, without TLS.");
+  add("deprov_server_sent_bytes_total", "counter", c.bytes_sent, "Bytes sent, without TLS.");
   return out;
 }
 

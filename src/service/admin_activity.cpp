@@ -158,6 +158,14 @@ Result<std::uint64_t> start_of(const AdminCall& call) {
   return number_of(call, "after", 0);
 }
 
+/// The chain of a deleted integration stays to be read: it says what was abandoned, and by whom.
+Result<void> chain_of(port::Reader& reader, const AdminCall& call, const port::Scope& scope) {
+  if (scope.integration.is_nil()) return {};
+  DEPROV_TRY(row, reader.integration(scope));
+  if (!row) return integration_of(reader, call).error();
+  return {};
+}
+
 void activity(const CallPtr& call, const port::Scope& scope) {
   const auto after = start_of(*call);
   if (!after) return fail(call, after.error());
@@ -166,7 +174,7 @@ void activity(const CallPtr& call, const port::Scope& scope) {
   const auto it = call->query.find("follow");
   const bool follow = it != call->query.end() && it->second != "false";
   auto body = [call, scope, after = *after, limit = *limit](port::Reader& reader) -> Result<json::value> {
-    if (!scope.integration.is_nil()) DEPROV_CHECK(integration_of(reader, *call));
+    DEPROV_CHECK(chain_of(reader, *call, scope));
     DEPROV_TRY(page, reader.activity(scope, after, limit));
     DEPROV_TRY(head, reader.activity_head(scope));
     json::array items;
@@ -203,8 +211,8 @@ std::shared_ptr<BodyStream> follow_activity(engine::Engine& engine, const engine
 
 void add_activity_routes(std::vector<AdminRoute>& routes) {
   const std::vector<AdminParameter> query{
-      {"after", "integer", "The seq of the last record that was seen."},
-      {"limit", "integer", "1 to 1000, default 100."},
+      {"after", "seq", "The seq of the last record that was seen."},
+      {"limit", "limit", "1 to 1000, default 100."},
       {"follow", "boolean",
        "A stream of server-sent events that goes on; `id` is the seq, Last-Event-ID resumes."}};
   routes.push_back({"GET", "/activity", "listWorkspaceActivity", "activity",

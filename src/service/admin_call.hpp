@@ -45,7 +45,7 @@ enum class Needs { nobody, principal, integrations, principals };
 
 struct AdminParameter {
   std::string_view name;
-  std::string_view type;  ///< "integer", "boolean", "uuid", "string"
+  std::string_view type;  ///< "limit", "seq", "job_state", "boolean", "uuid", "string"
   std::string_view text;
 };
 

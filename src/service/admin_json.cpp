@@ -135,13 +135,23 @@ Result<json::object> job_json(port::Reader& reader, const port::JobRow& row, boo
   o["kind"] = port::to_string(row.kind);
   o["state"] = port::to_string(row.state);
   o["cause"] = idp::to_string(row.cause);
-  o["via_group"] = id_json(row.via_group);
+  auto via = row.via_group;
+  auto inferred = row.via_inferred;
+  if (via.is_nil() && row.kind == port::JobKind::remove_access) {
+    // What showed after the job was over refined the intent that it was made of (R2).
+    DEPROV_TRY(subject, reader.subject(row.scope, row.subject));
+    if (subject && subject->job == row.id) {
+      via = subject->via_group;
+      inferred = subject->via_inferred;
+    }
+  }
+  o["via_group"] = id_json(via);
   o["via_group_name"] = nullptr;
-  if (!row.via_group.is_nil()) {
-    DEPROV_TRY(group, reader.resource(row.scope, row.via_group));
+  if (!via.is_nil()) {
+    DEPROV_TRY(group, reader.resource(row.scope, via));
     if (group) o["via_group_name"] = display_name_of(*group);
   }
-  o["via_inferred"] = row.via_inferred;
+  o["via_inferred"] = inferred;
   o["generation"] = row.generation;
   o["priority"] = row.priority;
   o["attempts"] = row.attempts;
@@ -151,7 +161,10 @@ Result<json::object> job_json(port::Reader& reader, const port::JobRow& row, boo
   o["evidence_at"] = time_json(row.evidence_at);
   o["finished"] = time_json(row.finished);
   o["time_to_deprovision_ms"] = nullptr;
-  if (row.kind == port::JobKind::remove_access && row.finished.micros != 0 && row.evidence_at.micros != 0)
+  const bool removed = row.state == port::JobState::succeeded_verified ||
+                       row.state == port::JobState::succeeded_unverified ||
+                       row.state == port::JobState::succeeded_no_account;
+  if (row.kind == port::JobKind::remove_access && removed && row.evidence_at.micros != 0)
     o["time_to_deprovision_ms"] = static_cast<double>((row.finished - row.evidence_at).count()) / 1000.0;
   o["reason"] = row.reason;
   if (!with_steps) return o;

@@ -19,6 +19,9 @@ json::object content(std::string_view type, json::value schema) {
 
 json::value type_schema(std::string_view type) {
   if (type == "uuid") return ref("Id");
+  if (type == "job_state") return ref("JobState");
+  if (type == "seq") return json::object{{"type", "integer"}, {"minimum", 0}};
+  if (type == "limit") return json::object{{"type", "integer"}, {"minimum", 1}, {"maximum", 1000}};
   return json::object{{"type", type}};
 }
 
@@ -58,7 +61,10 @@ json::object operation(const AdminRoute& route) {
   json::object good{{"description", status_text(route.status)}};
   if (!route.response.empty()) {
     auto types = content("application/json", ref(route.response));
-    if (route.tag == "activity") types["text/event-stream"] = json::object{{"schema", {{"type", "string"}}}};
+    if (route.tag == "activity") {
+      types["text/event-stream"] =
+          json::object{{"schema", {{"description", "Events named `activity`; `data` is an Activity as JSON."}}}};
+    }
     good["content"] = std::move(types);
   }
   json::object responses{{std::to_string(route.status), std::move(good)}};

@@ -132,7 +132,7 @@ void add_subject_routes(std::vector<AdminRoute>& routes) {
        {{"user_name", "string", "Only who has this userName, in any case."},
         {"external_id", "string", "Only who has this externalId."},
         {"after", "uuid", "Where the page before ended."},
-        {"limit", "integer", "1 to 1000, default 100."}},
+        {"limit", "limit", "1 to 1000, default 100."}},
        "",
        200,
        "SubjectList",

@@ -1,15 +1,17 @@
+#include <array>
 #include <boost/json/serialize.hpp>
-#include <cstdio>
+#include <charconv>
 #include <deprov/service/ops_service.hpp>
 
 namespace deprov::service {
 
 namespace {
 
+/// In full: a sum that is rounded to a few digits would stand still while it grows.
 std::string number(double v) {
-  char buffer[32];
-  std::snprintf(buffer, sizeof buffer, "%g", v);
-  return buffer;
+  std::array<char, 32> buffer{};
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), v).ptr;
+  return {buffer.data(), end};
 }
 
 class Text {
