@@ -27,6 +27,33 @@ struct Instance::Parts {
   bool closed = false;
 };
 
+namespace {
+Result<bool> in_use(port::Store& store) {
+  bool any = false;
+  const auto finished = std::make_shared<std::promise<Result<void>>>();
+  auto waiting = finished->get_future();
+  store.view(
+      [&any](port::Reader& reader) -> Result<void> {
+        DEPROV_TRY(rows, reader.workspaces());
+        any = !rows.empty();
+        return {};
+      },
+      [finished](Result<void> read) { finished->set_value(std::move(read)); });
+  DEPROV_CHECK(waiting.get());
+  return any;
+}
+
+/// Makes one for a store that is new; another than its own would open nothing that was sealed before.
+Result<crypto::Key> key_of(port::Store& store, const std::string& file, port::Random& random) {
+  auto loaded = crypto::load_key_file(file);
+  if (loaded || loaded.error().code() != Errc::not_found) return loaded;
+  DEPROV_TRY(used, in_use(store));
+  if (!used) return crypto::load_or_create_key_file(file, random);
+  return Error(Errc::invalid_argument, "the master key of this store is not there", file,
+               "restore the file that belongs to this data, or name it where it is (DEPROV_MASTER_KEY_FILE)");
+}
+}  // namespace
+
 Instance::Instance(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 Result<std::unique_ptr<Instance>> Instance::open(InstanceOptions options) {
@@ -37,7 +64,7 @@ Result<std::unique_ptr<Instance>> Instance::open(InstanceOptions options) {
   DEPROV_TRY(store, store::open_sqlite_store(*parts->crypto, so));
   parts->store = std::move(store);
   const auto key_file = options.key_file.empty() ? options.directory + "/master.key" : options.key_file;
-  DEPROV_TRY(key, crypto::load_or_create_key_file(key_file, *parts->random));
+  DEPROV_TRY(key, key_of(*parts->store, key_file, *parts->random));
 
   engine::Options eo;
   eo.connectors = builtin_connectors();
