@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <deprov/runtime/event_thread.hpp>
 #include <iostream>
+#include <optional>
 #include "cli/activity.hpp"
 #include "cli/commands.hpp"
 
@@ -11,23 +12,42 @@ namespace {
 constexpr Duration poll_interval = std::chrono::milliseconds(300);
 
 struct ActivityOptions {
-  std::uint64_t after = 0;
+  std::optional<std::uint64_t> after;
   std::size_t limit = 100;
   bool follow = false;
 };
 
-Result<std::vector<Chain>> chains_of(Api& api, const Session& session, std::uint64_t after) {
-  std::vector<Chain> chains;
+Result<std::vector<std::string>> paths_of(Api& api, const Session& session) {
+  std::vector<std::string> paths;
   if (!session.integration.empty()) {
     DEPROV_TRY(id, find_integration(api, session.integration));
-    chains.push_back({"/integrations/" + id + "/activity", after});
-    return chains;
+    paths.push_back("/integrations/" + id + "/activity");
+    return paths;
   }
-  chains.push_back({"/activity", after});
+  paths.emplace_back("/activity");
   DEPROV_TRY(found, api.call("GET", "/integrations"));
   for (const auto& i : found.at("items").as_array())
-    chains.push_back({"/integrations/" + cell(i, "id") + "/activity", after});
-  return chains;
+    paths.push_back("/integrations/" + cell(i, "id") + "/activity");
+  return paths;
+}
+
+/// Where reading begins: after what was named, else so that the newest `limit` records are shown.
+Result<std::uint64_t> start_of(Api& api, const std::string& path, const ActivityOptions& o) {
+  if (o.after) return *o.after;
+  DEPROV_TRY(page, api.call("GET", path + "?limit=1"));
+  const auto head = page.at("head").to_number<std::uint64_t>();
+  return head > o.limit ? head - o.limit : 0;
+}
+
+/// Chains that came into being since are read from their beginning.
+Result<void> add_new_chains(Api& api, const Session& session, std::vector<Chain>& chains) {
+  if (!session.integration.empty()) return {};
+  DEPROV_TRY(paths, paths_of(api, session));
+  for (auto& path : paths) {
+    const bool known = std::any_of(chains.begin(), chains.end(), [&](const Chain& c) { return c.path == path; });
+    if (!known) chains.push_back({std::move(path), 0});
+  }
+  return {};
 }
 
 Result<int> show(const Session& session, const ActivityOptions& o) {
@@ -36,7 +56,12 @@ Result<int> show(const Session& session, const ActivityOptions& o) {
     return Error(Errc::invalid_argument, "nothing can happen in a data directory that no server uses", "--follow",
                  "follow a running server with --server URL --token TOKEN");
   }
-  DEPROV_TRY(chains, chains_of(*api, session, o.after));
+  DEPROV_TRY(paths, paths_of(*api, session));
+  std::vector<Chain> chains;
+  for (auto& path : paths) {
+    DEPROV_TRY(after, start_of(*api, path, o));
+    chains.push_back({std::move(path), after});
+  }
   for (;;) {
     DEPROV_TRY(records, read_chains(*api, chains, o.follow ? 1000 : o.limit));
     for (const auto& r : records) {
@@ -50,6 +75,7 @@ Result<int> show(const Session& session, const ActivityOptions& o) {
     // A reader that went away ends it.
     if (!o.follow || !std::cout) return exit_ok;
     (void)runtime::Event().wait_for(poll_interval);
+    DEPROV_CHECK(add_new_chains(*api, session, chains));
   }
 }
 
@@ -88,7 +114,7 @@ void add_activity_command(CLI::App& program, Session& session) {
                               [&session, options] { return show(session, *options); });
   command->add_option("--integration", session.integration, "Only this one, by id or name");
   command->add_flag("--follow", options->follow, "Go on as things happen");
-  command->add_option("--after", options->after, "Only records with a higher seq")->capture_default_str();
+  command->add_option("--after", options->after, "Only records with a higher seq; left out: the newest");
   command->add_option("--limit", options->limit, "Of each chain, 1 to 1000")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();

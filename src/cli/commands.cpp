@@ -1,6 +1,7 @@
 #include "cli/commands.hpp"
 #include <boost/json/parse.hpp>
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -26,19 +27,33 @@ Exit codes:
   4  refused: not allowed, or the present state forbids it
   5  the data directory is in use by another process)";
 
+std::string typed_or_environment(const std::string& typed, const char* variable) {
+  if (!typed.empty()) return typed;
+  const char* value = std::getenv(variable);
+  return value != nullptr ? value : "";
+}
+
 }  // namespace
 
+// The environment is asked here and not by the parser: that one would ask it for every command that has the
+// option, and what was typed for the chosen one would be overwritten.
 Result<std::unique_ptr<Api>> Session::open(bool any_workspace) const {
+  if (!data.empty() && !server.empty()) {
+    return Error(Errc::invalid_argument, "a data directory and a server are named", "--data, --server",
+                 "give one of them");
+  }
   if (!data.empty()) return open_local(data, workspace, any_workspace);
-  if (server.empty()) {
+  const auto url = typed_or_environment(server, "DEPROV_SERVER");
+  if (url.empty()) {
     return Error(Errc::invalid_argument, "neither a data directory nor a server is named", "--data, --server",
                  "give --data DIR, or --server URL --token TOKEN");
   }
-  if (token.empty()) {
+  const auto secret = typed_or_environment(token, "DEPROV_TOKEN");
+  if (secret.empty()) {
     return Error(Errc::invalid_argument, "the server wants the token of a principal", "--token",
                  "give --token, or set DEPROV_TOKEN");
   }
-  return open_remote(server, token, ca_file);
+  return open_remote(url, secret, ca_file);
 }
 
 CLI::App* add_plain_command(CLI::App& group, Session& session, const std::string& name, const std::string& text,
@@ -53,8 +68,8 @@ CLI::App* add_command(CLI::App& group, Session& session, const std::string& name
                       std::function<Result<int>()> action) {
   auto* command = add_plain_command(group, session, name, text, std::move(action));
   command->add_option("--data", session.data, "Data directory, not in use by a server");
-  command->add_option("--server", session.server, "URL of a running server")->envname("DEPROV_SERVER");
-  command->add_option("--token", session.token, "Token of a principal on that server")->envname("DEPROV_TOKEN");
+  command->add_option("--server", session.server, "URL of a running server (or DEPROV_SERVER in the environment)");
+  command->add_option("--token", session.token, "Token of a principal there (or DEPROV_TOKEN in the environment)");
   command->add_option("--ca-file", session.ca_file, "PEM file to trust the server by, in place of the system's");
   command->add_option("--workspace", session.workspace, "Id or name, where --data has several");
   return command;
@@ -134,7 +149,14 @@ int run(int argc, char** argv) {
                    "--server", "check the URL, and that both are of one version");
     }
   }();
-  if (result) return *result;
+  if (result) {
+    // A token that is shown once, for one, is lost where it cannot be printed.
+    if (std::cout.flush() || reader_left()) return *result;
+    print_error(Error(Errc::io, "the output cannot be written", "standard output",
+                      "what was to be done is done; repeat with an output that takes it"),
+                session.as_json);
+    return *result == exit_ok ? exit_failure : *result;
+  }
   const auto& e = result.error();
   print_error(e, session.as_json);
   if (e.code() == Errc::invalid_argument && e.where().rfind("--", 0) == 0) return exit_usage;

@@ -1,4 +1,5 @@
 #include "cli/output.hpp"
+#include <poll.h>
 #include <unistd.h>
 #include <algorithm>
 #include <boost/json/serialize.hpp>
@@ -101,6 +102,11 @@ std::string duration_text(const json::value& milliseconds) {
     std::snprintf(buffer, sizeof buffer, "%.0f min", ms / 60'000);
   }
   return buffer;
+}
+
+bool reader_left() noexcept {
+  pollfd out{STDOUT_FILENO, 0, 0};
+  return ::poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
 }
 
 bool on_terminal() noexcept { return ::isatty(STDOUT_FILENO) == 1; }

@@ -37,5 +37,7 @@ void print_error(const Error& error, bool as_json);
 /// "1.24 s", "350 ms", "-" for null.
 [[nodiscard]] std::string duration_text(const json::value& milliseconds);
 [[nodiscard]] bool on_terminal() noexcept;
+/// Whoever reads standard output through a pipe (`| head`) has seen enough, which is no failure.
+[[nodiscard]] bool reader_left() noexcept;
 
 }  // namespace deprov::cli

@@ -45,6 +45,19 @@ TEST_CASE("init makes a directory that only its owner can read, once") {
   CHECK(run(home, "init --data /proc/nowhere").code == 1);
 }
 
+TEST_CASE("a store whose master key is gone gets no other one") {
+  const Home home;
+  std::filesystem::rename(home.data + "/master.key", home.path + "/elsewhere.key");
+  for (const std::string command : {"integration list", "serve --listen 127.0.0.1:0"}) {
+    const auto ran = run(home, command + home.local());
+    CHECK(ran.code == 1);
+    CHECK(ran.err.find("master.key") != std::string::npos);
+  }
+  CHECK_FALSE(std::filesystem::exists(home.data + "/master.key"));
+  CHECK(run(home, "integration list" + home.local(), "DEPROV_MASTER_KEY_FILE='" + home.path + "/elsewhere.key'")
+            .code == 0);
+}
+
 TEST_CASE("wrong usage is exit code 2, and help and version are 0") {
   const Scratch s;
   CHECK(run(s, "").code == 2);
@@ -64,6 +77,14 @@ TEST_CASE("wrong usage is exit code 2, and help and version are 0") {
   CHECK(known.at("idps").as_array()[2].at("patch_answer") == "no_content");
   CHECK(known.at("rules").as_array().size() >= 21);
   CHECK(run(s, "dialects").out.find("JumpCloud") != std::string::npos);
+}
+
+TEST_CASE("what cannot be printed is no success") {
+  const Scratch s;
+  const auto command = "'" + deprov::test::program() + "' init --data '" + s.path + "/d' >/dev/full 2>/dev/null";
+  const int status = std::system(command.c_str());
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 1);
 }
 
 TEST_CASE("a directory without a store is not found, and nothing is made in it") {
@@ -106,7 +127,15 @@ TEST_CASE("integrations by hand, on a data directory") {
   CHECK(activity.out.find("integration.created") != std::string::npos);
   CHECK(activity.out.find("\"actor\":\"local\"") != std::string::npos);
   CHECK(run(home, "activity --follow" + home.local()).code == 2);
+  const auto head = run(home, "activity --limit 1 --json --integration sales" + home.local());
+  CHECK(json::parse(head.out).at("event") == "integration.updated");  // the newest, not the oldest
+  const auto first = run(home, "activity --limit 1 --after 0 --json --integration sales" + home.local());
+  CHECK(json::parse(first.out).at("seq") == 1);
   CHECK(run(home, "integration delete sales" + home.local()).code == 0);
+  // What happened stays to be read, by the id.
+  const auto evidence = run(home, "activity --json --integration " + made.text("id") + home.local());
+  CHECK(evidence.code == 0);
+  CHECK(evidence.out.find("integration.deleted") != std::string::npos);
   CHECK(run(home, "integration show sales" + home.local()).code == 3);
 }
 
@@ -195,7 +224,21 @@ TEST_CASE("a running server: in use, remote commands, SCIM, roles, restart") {
     const auto environment = "DEPROV_SERVER=" + server.url + " DEPROV_TOKEN=" + home.token;
     CHECK(run(home, "integration list --json", environment).json().at("items").as_array().size() == 1);
     CHECK(run(home, "integration list --server " + server.url + " --token wrong").code == 4);
-    CHECK(run(home, "workspace create other" + remote).code == 4);
+    const auto elsewhere = " --server http://127.0.0.1:1 --token t";
+    for (const std::string command : {"integration list", "subjects list", "jobs list", "activity",
+                                      "principal list", "workspace list", "subjects offboard ann --reason x"}) {
+      // What is typed counts, whatever the environment says: another server would be acted on.
+      CHECK(run(home, command + elsewhere, environment).err.find("127.0.0.1:1:") != std::string::npos);
+    }
+    CHECK(run(home, "integration list --token wrong", environment).code == 4);
+    CHECK(run(home, "integration list --server " + server.url + home.local()).code == 2);
+    const auto other = run(home, "workspace create other" + remote);
+    CHECK(other.code == 0);
+    CHECK(run(home, "workspace create third --server " + server.url + " --token " + other.text("owner_token"))
+              .code == 4);
+    const auto super = run(home, "principal add s --role super_admin" + remote).text("token");
+    CHECK(run(home, "workspace create third --server " + server.url + " --token " + super).code == 4);
+    CHECK(run(home, "workspace list --json" + remote).json().at("items").as_array().size() == 1);
     const auto member = run(home, "principal add m --role member" + remote).text("token");
     CHECK(run(home, "integration list --server " + server.url + " --token " + member).code == 4);
     CHECK(run(home, "workspace list --server " + server.url + " --token " + member).code == 0);
@@ -238,7 +281,7 @@ TEST_CASE("a running server: in use, remote commands, SCIM, roles, restart") {
     CHECK(refused.code == 1);
     CHECK(refused.err.find("does not answer") != std::string::npos);
   }
-  CHECK(run(home, "integration list" + home.local()).code == 0);
+  CHECK(run(home, "integration list --workspace default" + home.local()).code == 0);
 }
 
 TEST_CASE("TLS: a certificate that does not fit is refused, and one alone is wrong usage") {
