@@ -476,6 +476,44 @@ class Commit {
     return {};
   }
 
+  Result<void> apply(const op::DeleteDetails& o) {
+    std::uint64_t deleted = 0;
+    const auto it = s_.chains.find(o.scope);
+    const auto size = it == s_.chains.end() ? std::uint64_t{0} : std::uint64_t{it->second.size()};
+    for (auto i = o.after; i < std::min(o.upto, size); ++i) {
+      const auto& row = it->second[i];
+      if (row.at >= o.before || (!row.salt && !row.detail)) continue;
+      undo_.edit(it->second, i, [](ActivityRow& r) {
+        r.salt.reset();
+        r.detail.reset();
+      });
+      ++deleted;
+    }
+    out_.details_deleted.push_back(deleted);
+    return {};
+  }
+
+  Result<void> apply(const op::PutChore& o) {
+    undo_.put(s_.chores, std::tuple(o.row.scope, o.row.name), o.row);
+    return {};
+  }
+
+  Result<void> apply(const op::PutFinding& o) {
+    undo_.put(s_.findings, std::tuple(o.row.scope, o.row.run, o.row.n), o.row);
+    return {};
+  }
+
+  Result<void> apply(const op::RemoveFindings& o) {
+    std::vector<std::tuple<Scope, WorkId, std::uint64_t>> others;
+    each_from(s_.findings, {o.scope, WorkId{}, std::uint64_t{0}}, [&](const auto& key, const auto&) {
+      if (std::get<0>(key) != o.scope || others.size() == o.limit) return false;
+      if (std::get<1>(key) != o.keep) others.push_back(key);
+      return true;
+    });
+    for (const auto& key : others) undo_.erase(s_.findings, key);
+    return {};
+  }
+
   MemoryState& s_;
   const Crypto& crypto_;
   Undo undo_;

@@ -58,6 +58,15 @@ class MemoryReader final : public Reader {
     });
     return rows;
   }
+  Result<std::vector<IntegrationRow>> integrations_ever(WorkspaceId workspace) override {
+    std::vector<IntegrationRow> rows;
+    for (const auto& [scope, row] : s_.integrations)
+      if (scope.workspace == workspace) rows.push_back(row);
+    std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
+      return std::tie(a.created, a.scope.integration) < std::tie(b.created, b.scope.integration);
+    });
+    return rows;
+  }
   Result<std::optional<GatewayTokenRow>> gateway_token(const Sha256& hash) override {
     return copy_of(s_.tokens, hash);
   }
@@ -497,6 +506,33 @@ class MemoryReader final : public Reader {
   Result<std::uint64_t> activity_head(const Scope& scope) override {
     const auto it = s_.chains.find(scope);
     return it == s_.chains.end() ? std::uint64_t{0} : it->second.size();
+  }
+  Result<std::optional<SeqSpan>> activity_span(const Scope& scope, std::uint64_t after, std::uint64_t upto,
+                                               WallTime from, WallTime to) override {
+    std::optional<SeqSpan> span;
+    const auto it = s_.chains.find(scope);
+    if (it == s_.chains.end()) return span;
+    for (auto i = after; i < std::min<std::uint64_t>(upto, it->second.size()); ++i) {
+      const auto& row = it->second[i];
+      if (row.at < from || row.at >= to) continue;
+      if (!span) span = SeqSpan{row.seq, row.seq};
+      span->last = row.seq;
+    }
+    return span;
+  }
+
+  Result<std::optional<ChoreRow>> chore(const Scope& scope, std::string_view name) override {
+    return copy_of(s_.chores, std::tuple(scope, std::string(name)));
+  }
+  Result<Page<FindingRow>> findings(const Scope& scope, WorkId run, std::uint64_t after,
+                                    std::size_t limit) override {
+    Page<FindingRow> page;
+    each_from(s_.findings, {scope, run, after}, [&](const auto& k, const auto& row) {
+      if (std::get<0>(k) != scope || std::get<1>(k) != run) return false;
+      if (std::get<2>(k) == after) return true;
+      return take(page, row, limit);
+    });
+    return page;
   }
 
  private:

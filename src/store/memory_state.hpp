@@ -67,6 +67,9 @@ struct MemoryState {
   std::map<Scope, HoldId> open_holds;
   std::map<Key<Scope, HoldId, std::uint64_t>, port::HoldItemRow> hold_items;
   Index<Scope, ResourceId, HoldId, std::uint64_t> hold_items_of;
+
+  std::map<Key<Scope, std::string>, port::ChoreRow> chores;
+  std::map<Key<Scope, WorkId, std::uint64_t>, port::FindingRow> findings;
 };
 
 /// Changes maps, and takes the changes back in reverse order.
@@ -107,6 +110,12 @@ class Undo {
   void append(Vector& vector, V value) {
     vector.push_back(std::move(value));
     steps_.emplace_back([&vector] { vector.pop_back(); });
+  }
+  /// Changes an element; `change` must not alter the vector's size.
+  template <class Vector, class F>
+  void edit(Vector& vector, std::size_t at, F&& change) {
+    steps_.emplace_back([&vector, at, old = vector[at]]() mutable { vector[at] = std::move(old); });
+    change(vector[at]);
   }
   void roll_back() {
     for (auto it = steps_.rbegin(); it != steps_.rend(); ++it) (*it)();

@@ -54,6 +54,19 @@ std::string_view to_string(IntegrationState s) noexcept {
   return name_of(names, s);
 }
 
+namespace {
+constexpr Names<FindingKind, 5> finding_kinds{{{FindingKind::leftover, "leftover"},
+                                               {FindingKind::drift, "drift"},
+                                               {FindingKind::orphan, "orphan"},
+                                               {FindingKind::missing_account, "missing_account"},
+                                               {FindingKind::ambiguous, "ambiguous"}}};
+}  // namespace
+
+std::string_view to_string(FindingKind k) noexcept { return name_of(finding_kinds, k); }
+std::optional<FindingKind> parse_finding_kind(std::string_view text) noexcept {
+  return value_of(finding_kinds, text);
+}
+
 std::string_view to_string(Desired d) noexcept {
   static constexpr Names<Desired, 3> names{
       {{Desired::undecided, "undecided"}, {Desired::access, "access"}, {Desired::no_access, "no_access"}}};

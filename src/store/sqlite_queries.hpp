@@ -278,6 +278,24 @@ namespace deprov::store {
   X(activity_page_nobody, "SELECT " DEPROV_ACTIVITY_COLUMNS                                                       \
                           " FROM activity WHERE key > ? AND key <= ? AND length(subject) = 0 "                    \
                           "ORDER BY key LIMIT ?")                                                                 \
+  X(integration_ever, "SELECT " DEPROV_INTEGRATION_COLUMNS                                                        \
+                      " FROM scope s JOIN integration i ON s.id = i.scope "                                       \
+                      "WHERE s.workspace = ? ORDER BY i.created, s.integration")                                  \
+  X(activity_span, "SELECT min(key), max(key) FROM activity WHERE key > ? AND key <= ? AND at >= ? AND at < ?")   \
+  X(details_delete,                                                                                               \
+    "UPDATE activity SET salt = NULL, detail = NULL WHERE key > ? AND key <= ? AND at < ? "                       \
+    "AND (salt IS NOT NULL OR detail IS NOT NULL)")                                                               \
+  X(chore_get, "SELECT due, state FROM chore WHERE scope = ? AND name = ?")                                       \
+  X(chore_put, "INSERT OR REPLACE INTO chore(scope, name, due, state) VALUES(?, ?, ?, ?)")                        \
+  X(finding_put,                                                                                                  \
+    "INSERT OR REPLACE INTO finding(scope, run, n, kind, subject, account_id, account_login, note, job) "         \
+    "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)")                                                                          \
+  X(finding_page,                                                                                                 \
+    "SELECT n, kind, subject, account_id, account_login, note, job FROM finding "                                 \
+    "WHERE scope = ? AND run = ? AND n > ? ORDER BY n LIMIT ?")                                                   \
+  X(finding_remove,                                                                                               \
+    "DELETE FROM finding WHERE (scope, run, n) IN (SELECT scope, run, n FROM finding "                            \
+    "WHERE scope = ? AND run <> ? ORDER BY run, n LIMIT ?)")                                                      \
   X(counter_all, "SELECT minute, n FROM guard_counter WHERE scope = ? AND counter = ?")                           \
   X(counter_add,                                                                                                  \
     "INSERT INTO guard_counter(scope, counter, minute, n) VALUES(?, ?, ?, ?) "                                    \

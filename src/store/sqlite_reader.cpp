@@ -80,6 +80,10 @@ class SqliteReader final : public Reader {
     Use use(c_, Q::integration_of_workspace, workspace->value.bytes);
     return all<IntegrationRow>(use, [&] { return read_integration(use); });
   }
+  Result<std::vector<IntegrationRow>> integrations_ever(WorkspaceId workspace) override {
+    Use use(c_, Q::integration_ever, workspace.value.bytes);
+    return all<IntegrationRow>(use, [&] { return read_integration(use); });
+  }
   Result<std::optional<GatewayTokenRow>> gateway_token(const Sha256& hash) override {
     Use use(c_, Q::token_get, hash);
     return one<GatewayTokenRow>(use, [&] { return read_token(use); });
@@ -456,6 +460,45 @@ class SqliteReader final : public Reader {
     const auto seq = use.row() ? activity_seq(use.integer()) : 0;
     DEPROV_CHECK(c_.check());
     return seq;
+  }
+  Result<std::optional<SeqSpan>> activity_span(const Scope& scope, std::uint64_t after, std::uint64_t upto,
+                                               WallTime from, WallTime to) override {
+    const auto s = scopes_.find(scope);
+    DEPROV_CHECK(c_.check());
+    std::optional<SeqSpan> span;
+    constexpr auto last = (std::uint64_t{1} << activity_seq_bits) - 1;
+    upto = std::min(upto, last);
+    if (s == no_scope || after >= upto) return span;
+    Use use(c_, Q::activity_span, activity_key(s, after), activity_key(s, upto), from, to);
+    if (use.row() && !use.null()) {
+      span.emplace();
+      span->first = activity_seq(use.integer());
+      span->last = activity_seq(use.integer());
+    }
+    DEPROV_CHECK(c_.check());
+    return span;
+  }
+
+  Result<std::optional<ChoreRow>> chore(const Scope& scope, std::string_view name) override {
+    Use use(c_, Q::chore_get, scopes_.find(scope), name);
+    return one<ChoreRow>(use, [&] {
+      ChoreRow row;
+      row.scope = scope;
+      row.name = name;
+      use.read_all(row.due, row.state);
+      return row;
+    });
+  }
+  Result<Page<FindingRow>> findings(const Scope& scope, WorkId run, std::uint64_t after,
+                                    std::size_t limit) override {
+    Use use(c_, Q::finding_page, scopes_.find(scope), run, after, sql_limit(limit) + 1);
+    return page<FindingRow>(use, limit, [&] {
+      FindingRow row;
+      row.scope = scope;
+      row.run = run;
+      use.read_all(row.n, row.kind, row.subject, row.account_id, row.account_login, row.note, row.job);
+      return row;
+    });
   }
 
  private:

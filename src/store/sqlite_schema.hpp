@@ -137,6 +137,15 @@ CREATE INDEX hold_item_listing ON hold_item(scope, hold, listing);
     R"sql(
 CREATE INDEX resource_modified ON resource(scope, type, modified, id) WHERE deleted = 0;
 )sql",
+    R"sql(
+CREATE TABLE chore(
+  scope INTEGER NOT NULL, name TEXT NOT NULL, due INTEGER NOT NULL, state TEXT NOT NULL,
+  PRIMARY KEY(scope, name)) WITHOUT ROWID;
+CREATE TABLE finding(
+  scope INTEGER NOT NULL, run BLOB NOT NULL, n INTEGER NOT NULL, kind INTEGER NOT NULL, subject BLOB NOT NULL,
+  account_id TEXT NOT NULL, account_login TEXT NOT NULL, note TEXT NOT NULL, job BLOB NOT NULL,
+  PRIMARY KEY(scope, run, n)) WITHOUT ROWID;
+)sql",
 };
 
 /// Makes the tables, or brings those of an older version up to `known`. Errors: `store_version`,

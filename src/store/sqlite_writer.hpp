@@ -98,6 +98,10 @@ class SqliteWriter {
   Result<void> apply(const port::op::Population& o);
   Result<void> apply(const port::op::OpenHold& o);
   Result<void> apply(const port::op::PutHoldItem& o);
+  Result<void> apply(const port::op::DeleteDetails& o);
+  Result<void> apply(const port::op::PutChore& o);
+  Result<void> apply(const port::op::PutFinding& o);
+  Result<void> apply(const port::op::RemoveFindings& o);
 
   /// Its number; a scope that is new gets one, which is a write.
   Result<std::int64_t> scope_for_writing(const port::Scope& scope);

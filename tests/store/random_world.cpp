@@ -147,7 +147,7 @@ Op RandomWorld::admin_op(Reader& reader) {
 Op RandomWorld::any_op(Reader& reader) {
   const auto s = any_scope();
   const auto at = [this] { return WallTime{static_cast<std::int64_t>(below(60))}; };
-  switch (below(19)) {
+  switch (below(20)) {
     case 0:
     case 1:
     case 2: return resource_op(reader);
@@ -237,6 +237,26 @@ Op RandomWorld::any_op(Reader& reader) {
       o.detail = "{\"n\":" + std::to_string(next_++) + "}";
       random_.fill(o.salt);
       return o;
+    }
+    case 16: {
+      const auto head = value(reader.activity_head(s));
+      return op::DeleteDetails{s, below(3) == 0 ? 0 : below(head + 2), below(head + 3), at()};
+    }
+    case 17: {
+      if (chance(30)) return op::PutChore{{s, chance(50) ? "reconcile" : "retention", at(), text(9)}};
+      const auto run = id<WorkId>(1 + below(3), 10);
+      if (chance(20)) return op::RemoveFindings{s, run, below(4)};
+      FindingRow row;
+      row.scope = s;
+      row.run = run;
+      row.n = 1 + below(6);
+      row.kind = static_cast<FindingKind>(1 + below(5));
+      row.subject = chance(50) ? ResourceId{} : user(below(users));
+      row.account_id = text(5);
+      row.account_login = text(5);
+      row.note = text(9);
+      row.job = chance(50) ? JobId{} : job_id(below(jobs));
+      return op::PutFinding{row};
     }
     default: return guard_op(reader);
   }
@@ -359,6 +379,7 @@ std::vector<std::string> RandomWorld::dump(Reader& r) {
     one(value(r.workspace(id<WorkspaceId>(w))));
     all(value(r.principals(id<WorkspaceId>(w))));
     all(value(r.integrations(id<WorkspaceId>(w))));
+    all(value(r.integrations_ever(id<WorkspaceId>(w))));
   }
   what = "integrations";
   all(value(r.integrations(std::nullopt)));
@@ -498,6 +519,20 @@ std::vector<std::string> RandomWorld::dump(Reader& r) {
     line(std::to_string(head));
     page(value(r.activity(s, head > 4 ? head - 4 : 0, 3)));
     page(value(r.activity(s, 0, 2)));
+    page(value(r.activity(s, 0, 100'000)));
+    for (const std::int64_t from : {0, 7, 31}) {
+      for (const std::uint64_t after : {std::uint64_t{0}, std::uint64_t{3}, head / 2}) {
+        const auto span = value(r.activity_span(s, after, head + 1, {from}, {from + 11}));
+        line(span ? std::to_string(span->first) + " to " + std::to_string(span->last) : "none");
+      }
+    }
+    name("chores and findings");
+    one(value(r.chore(s, "reconcile")));
+    one(value(r.chore(s, "retention")));
+    for (std::uint64_t run = 1; run <= 3; ++run) {
+      page(value(r.findings(s, id<WorkId>(run, 10), 0, 3)));
+      page(value(r.findings(s, id<WorkId>(run, 10), 2, 30)));
+    }
   }
   return out;
 }

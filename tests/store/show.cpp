@@ -115,7 +115,13 @@ std::string show(const ActivityRow& r) {
       .str();
 }
 std::string show(const Committed& c) {
-  return (Text() << c.resource_versions << c.activity_seqs << c.members_changed).str();
+  return (Text() << c.resource_versions << c.activity_seqs << c.members_changed << c.details_deleted).str();
+}
+std::string show(const ChoreRow& r) { return (Text() << r.scope << r.name << r.due << r.state).str(); }
+std::string show(const FindingRow& r) {
+  return (Text() << r.scope << r.run << r.n << r.kind << r.subject << r.account_id << r.account_login << r.note
+                 << r.job)
+      .str();
 }
 
 }  // namespace deprov::test

@@ -72,6 +72,37 @@ TEST_CASE("what answered is there after the next start", "[store][sqlite]") {
   CHECK(next->activity_seqs.at(0) == 2);  // the chain is taken up where it ended
 }
 
+TEST_CASE("a store of the first version is brought up to the present one", "[store][sqlite]") {
+  const TempDir dir;
+  execute(dir, store::migrations.at(0));
+  execute(dir, ("PRAGMA application_id=" + std::to_string(store::application_id)).c_str());
+  execute(dir, "PRAGMA user_version=1");
+  const auto store = open_sqlite(dir.path());
+  REQUIRE(commit(*store, {put_user(1), activity(), op::PutChore{{here, "reconcile", {7}, "{}"}}}));
+  const auto chore = read(*store, [](Reader& r) { return r.chore(here, "reconcile"); });
+  REQUIRE(chore);
+  CHECK(chore->due.micros == 7);
+}
+
+TEST_CASE("deleted details are gone from the file, and the chain holds", "[store][sqlite][R20]") {
+  const TempDir dir;
+  const auto store = open_sqlite(dir.path());
+  std::vector<Op> ops;
+  for (int i = 0; i < 10; ++i) {
+    auto o = activity();
+    o.at = {i};
+    o.detail = "{\"n\":" + std::to_string(i) + "}";
+    ops.emplace_back(o);
+  }
+  REQUIRE(commit(*store, ops));
+  const auto done = commit(*store, {op::DeleteDetails{here, 2, 8, {6}}});
+  REQUIRE(done);
+  CHECK(done->details_deleted == std::vector<std::uint64_t>{4});  // seq 3 to 6; 7 and 8 are younger
+  const auto rows = read(*store, [](Reader& r) { return r.activity(here, 0, 100); }).rows;
+  for (const auto& row : rows) CHECK(row.detail.has_value() == (row.seq < 3 || row.seq > 6));
+  CHECK(verify_chain(crypto(), here, {}, rows));
+}
+
 TEST_CASE("a directory in use names the process", "[store][sqlite]") {
   const TempDir dir;
   const auto store = open_sqlite(dir.path());

@@ -159,5 +159,7 @@ std::string show(const PopulationRow& r);
 std::string show(const WorkRow& r);
 std::string show(const ActivityRow& r);
 std::string show(const Committed& c);
+std::string show(const ChoreRow& r);
+std::string show(const FindingRow& r);
 
 }  // namespace deprov::test

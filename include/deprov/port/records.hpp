@@ -309,4 +309,42 @@ struct ActivityRow {
   std::optional<std::string> detail;                 ///< JSON object
 };
 
+/// A recurring duty of one integration: when it is next, and where it stands.
+struct ChoreRow {
+  Scope scope;
+  std::string name;  ///< "reconcile", "retention"
+  WallTime due;
+  std::string state;  ///< JSON object
+};
+
+/// What a reconciliation found. Values are stored; append only.
+enum class FindingKind : std::uint8_t {
+  leftover = 1,         ///< the account is active, its subject has no access
+  drift = 2,            ///< the same after our own disable: somebody re-enabled it
+  orphan = 3,           ///< an account that no subject matches
+  missing_account = 4,  ///< the subject has access, its account is not there
+  ambiguous = 5,        ///< more than one subject matches the account
+};
+[[nodiscard]] std::string_view to_string(FindingKind k) noexcept;
+[[nodiscard]] std::optional<FindingKind> parse_finding_kind(std::string_view text) noexcept;
+
+struct FindingRow {
+  Scope scope;
+  WorkId run;           ///< the reconciliation
+  std::uint64_t n = 0;  ///< from 1 on
+  FindingKind kind = FindingKind::orphan;
+  ResourceId subject;  ///< nil: nobody
+  std::string account_id;
+  std::string account_login;
+  std::string note;  ///< for people
+  JobId job;         ///< what was queued for it; nil: nothing
+};
+
+/// The first and the last of some records of a chain.
+struct SeqSpan {
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+  friend bool operator==(const SeqSpan&, const SeqSpan&) = default;
+};
+
 }  // namespace deprov::port

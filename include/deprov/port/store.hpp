@@ -208,6 +208,28 @@ struct OpenHold {
 struct PutHoldItem {
   HoldItemRow row;
 };
+/// Deletes detail and salt of the records with seq in (after, upto] that are older than `before`; their hashes
+/// stay, and so the chain holds (R20).
+struct DeleteDetails {
+  Scope scope;
+  std::uint64_t after = 0;
+  std::uint64_t upto = 0;
+  WallTime before;
+};
+/// Unconditional.
+struct PutChore {
+  ChoreRow row;
+};
+/// Unconditional; the one before of the same run and number is replaced.
+struct PutFinding {
+  FindingRow row;
+};
+/// Removes findings of other runs than `keep`, by run and number, at most `limit`.
+struct RemoveFindings {
+  Scope scope;
+  WorkId keep;
+  std::size_t limit = 1000;
+};
 }  // namespace op
 
 using Op =
@@ -215,7 +237,8 @@ using Op =
                  op::ExpireGatewayTokens, op::PutResource, op::TouchResource, op::AddMember, op::RemoveMember,
                  op::PutSubject, op::PutBinding, op::AppendChange, op::PutJob, op::PutLane, op::PutDue,
                  op::RemoveDue, op::PutWork, op::AdvanceWork, op::RemoveWork, op::AppendActivity, op::Reserve,
-                 op::Unreserve, op::Population, op::OpenHold, op::PutHoldItem>;
+                 op::Unreserve, op::Population, op::OpenHold, op::PutHoldItem, op::DeleteDetails, op::PutChore,
+                 op::PutFinding, op::RemoveFindings>;
 
 /// All of it, or nothing. Ops are applied in order.
 struct Transaction {
@@ -232,6 +255,8 @@ struct Committed {
   std::vector<std::uint64_t> activity_seqs;
   /// For each AddMember and RemoveMember, in their order, whether it changed anything.
   std::vector<bool> members_changed;
+  /// For each DeleteDetails, in their order, how many details it deleted.
+  std::vector<std::uint64_t> details_deleted;
 };
 
 /// A page of something that is read in order. `after` empty: from the start.
@@ -282,6 +307,8 @@ class Reader {
   virtual Result<std::optional<IntegrationRow>> integration(Scope scope) = 0;
   /// In order of creation; all workspaces where `workspace` is nothing. Deleted ones are left out.
   virtual Result<std::vector<IntegrationRow>> integrations(std::optional<WorkspaceId> workspace) = 0;
+  /// Those of one workspace with the deleted ones, whose evidence stays.
+  virtual Result<std::vector<IntegrationRow>> integrations_ever(WorkspaceId workspace) = 0;
   /// The token's row, expired or not.
   virtual Result<std::optional<GatewayTokenRow>> gateway_token(const Sha256& hash) = 0;
   /// Those of one integration, expired ones included.
@@ -368,6 +395,14 @@ class Reader {
   virtual Result<Page<ActivityRow>> activity_of(const Scope& scope, ResourceId subject, std::uint64_t after,
                                                 std::size_t limit) = 0;
   virtual Result<std::uint64_t> activity_head(const Scope& scope) = 0;
+  /// The first and the last record of [from, to) among those with seq in (after, upto]; details are not read.
+  virtual Result<std::optional<SeqSpan>> activity_span(const Scope& scope, std::uint64_t after, std::uint64_t upto,
+                                                       WallTime from, WallTime to) = 0;
+
+  virtual Result<std::optional<ChoreRow>> chore(const Scope& scope, std::string_view name) = 0;
+  /// Findings of one reconciliation with `n` greater than `after`, in order.
+  virtual Result<Page<FindingRow>> findings(const Scope& scope, WorkId run, std::uint64_t after,
+                                            std::size_t limit) = 0;
 };
 
 using ViewBody = UniqueFunction<Result<void>(Reader&)>;
