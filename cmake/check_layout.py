@@ -23,9 +23,11 @@ MAY_INCLUDE = {
     "policy": {"base", "scim", "connector", "idp"},
     "core": _PURE,
     "port": _PURE,
+    # Checking an export needs records and digests, and nothing else: no store, no engine.
+    "evidence": _PORTS,
     "jobs": _PORTS,
     "engine": _PORTS | {"jobs"},
-    "service": _PORTS | {"jobs", "engine"},
+    "service": _PORTS | {"jobs", "engine", "evidence"},
     "runtime": _PORTS,
     "crypto": _PORTS,
     "store": _PORTS | {"runtime"},
@@ -35,8 +37,8 @@ MAY_INCLUDE = {
     "server": _PORTS | {"jobs", "engine", "service", "runtime"},
     # The composition root: it alone names the adapters, for the program and for whoever embeds.
     "instance": _PORTS | {"engine", "service"} | set(ADAPTERS),
-    "cli": _PORTS | {"jobs", "engine", "service", "server", "instance"} | set(ADAPTERS),
-    "capi": _PORTS | {"jobs", "engine", "service", "instance"} | set(ADAPTERS),
+    "cli": _PORTS | {"jobs", "engine", "evidence", "service", "server", "instance"} | set(ADAPTERS),
+    "capi": _PORTS | {"jobs", "engine", "evidence", "service", "instance"} | set(ADAPTERS),
 }
 
 # Single headers that a room may include beyond its row, and why.
