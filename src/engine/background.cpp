@@ -1,6 +1,7 @@
 #include "engine/background.hpp"
 #include <algorithm>
 #include <utility>
+#include "engine/chores.hpp"
 #include "engine/decision.hpp"
 #include "engine/management.hpp"
 
@@ -75,6 +76,7 @@ std::string fingerprint_of(const IntegrationContext& context) {
 void Engine::Impl::attach(const Context& context) {
   if (!started || closing || !options.background) return;
   const auto scope = context->row.scope;
+  chores->watch(context);
   auto& slot = background[scope.integration.value];
   if (!slot.expander) {
     slot.expander = std::make_shared<Expander>(
@@ -172,6 +174,7 @@ void Engine::Impl::connection_failed(const port::Scope& scope, const std::string
 }
 
 void Engine::Impl::detach(const port::Scope& scope, port::UniqueFunction<void()> done) {
+  chores->forget(scope.integration);
   const auto it = background.find(scope.integration.value);
   if (it == background.end()) return done();
   auto slot = std::move(it->second);

@@ -2,6 +2,7 @@
 #include <boost/json/serialize.hpp>
 #include <utility>
 #include "engine/background.hpp"
+#include "engine/chores.hpp"
 #include "engine/decision.hpp"
 #include "engine/impl.hpp"
 
@@ -19,6 +20,7 @@ Engine::Impl::Impl(Ports p, Options o) : ports(p), options(std::move(o)) {
   counters.ttd_bounds = ttd_bounds();
   counters.ttd_counts.assign(counters.ttd_bounds.size() + 1, 0);
   host = std::make_unique<BackgroundHost>(*this);
+  chores = std::make_shared<Chores>(*this);
 }
 
 Engine::Impl::~Impl() {
@@ -120,6 +122,8 @@ void Engine::close(Duration deadline, Done<void> done) {
     });
     std::vector<port::Scope> scopes;
     for (const auto& context : self->directory.all()) scopes.push_back(context->row.scope);
+    self->chores->stop();
+    self->reconciliations.clear();  // each ends at its next step
     closing->left += scopes.size();
     for (const auto& scope : scopes) self->detach(scope, one);
     one();

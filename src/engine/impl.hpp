@@ -19,7 +19,9 @@ class Lane;
 namespace deprov::engine {
 
 class BackgroundHost;
+class Chores;
 class Expander;
+class Reconciliation;
 
 /// State touched on the executor only, except where it says otherwise.
 struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
@@ -70,6 +72,10 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   };
   std::unique_ptr<BackgroundHost> host;             ///< before the lanes, which refer to it
   std::unordered_map<Uuid, Background> background;  ///< by integration
+
+  // ---- recurring duties (engine/chores.cpp), and what of them runs now. On the executor.
+  std::shared_ptr<Chores> chores;
+  std::unordered_map<Uuid, std::shared_ptr<Reconciliation>> reconciliations;  ///< by integration
 
   // ---- helpers for whoever writes transactions
   [[nodiscard]] WallTime now() const { return ports.clock.wall(); }

@@ -22,7 +22,15 @@ const json::value& settings_schema() {
         "description": "Whether the IdP never gives an externalId to another person (default: the IdP's)."},
       "base_url": {"type": "string", "format": "uri", "maxLength": 1024,
         "description": "What stands before /scim/v2 in the URLs that are given out (default: by the Host header)."},
-      "patch_answer": {"enum": ["resource", "no_content"], "description": "How a PATCH is answered (default: the IdP's)."}
+      "patch_answer": {"enum": ["resource", "no_content"], "description": "How a PATCH is answered (default: the IdP's)."},
+      "retention_days": {"type": "integer", "minimum": 1, "maximum": 36500,
+        "description": "After how many days the details of activity records are deleted (default: never)."},
+      "reconcile": {"type": "object", "additionalProperties": false,
+        "description": "How the accounts that are really in the app are compared with who has access.",
+        "properties": {
+          "mode": {"enum": ["off", "propose", "queue"], "description": "What is done with leftover access (default: propose)."},
+          "every_hours": {"type": "integer", "minimum": 1, "maximum": 8784, "description": "Default 24."}
+        }}
     }
   })json");
   return schema;

@@ -62,6 +62,12 @@ connector::Reply FakeApp::carry_out(const connector::Call& call) {
     if (r.accounts.empty()) r.outcome = Outcome::not_found;
     return r;
   }
+  if (call.operation == Operation::list) {
+    auto at = call.cursor.empty() ? accounts.begin() : accounts.lower_bound(call.cursor);
+    for (; at != accounts.end() && r.accounts.size() < call.page_size; ++at) r.accounts.push_back(at->second);
+    if (at != accounts.end()) r.next_cursor = at->first;
+    return r;
+  }
   const auto it = accounts.find(call.account_id);
   if (it == accounts.end()) {
     r.outcome = Outcome::not_found;

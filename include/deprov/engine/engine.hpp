@@ -162,6 +162,21 @@ class Engine {
   void retry_job(Principal by, IntegrationId id, JobId job, Done<JobId> done);
   void cancel_job(Principal by, IntegrationId id, JobId job, std::string reason, Done<void> done);
 
+  // ---- reconciliation
+  /// Compares who has access with the accounts that are in the app (R6), and proposes, or queues what the policy
+  /// says. Every integration is reconciled daily by itself, proposing, where its settings say nothing else.
+  /// `started` gets the run's id, or `conflict` where a run is under way; then `ended` its report, or
+  /// `unsupported` where the app cannot list its accounts, or `closed`.
+  void reconcile(Principal by, IntegrationId id, bool queue, Done<WorkId> started, Done<json::object> ended);
+  /// The report of the run under way, or of the last one. Its `state` is running, done or never.
+  void reconciliation(Principal by, IntegrationId id, Done<json::object> done);
+
+  // ---- evidence
+  /// Deletes what the records before `before` say in detail, in pieces; their hashes stay, and so the chain holds
+  /// (R20). The act is on the activity before anything is deleted, and its count after it. A nil integration: the
+  /// chain of the workspace. Owner, Super Admin. Answers how many details were deleted.
+  void delete_details(Principal by, IntegrationId id, WallTime before, Done<std::uint64_t> done);
+
   // ---- watching
   /// Calls `on_append` on the executor whenever a chain has grown, until the subscription is destroyed.
   class Subscription {

@@ -1,0 +1,563 @@
+#include "engine/reconciliation.hpp"
+#include <algorithm>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <deprov/policy/plan.hpp>
+#include <deprov/scim/fold.hpp>
+#include <functional>
+#include "engine/chores.hpp"
+#include "engine/management.hpp"
+
+namespace deprov::engine {
+
+namespace {
+
+constexpr std::uint32_t accounts_a_page = 100;
+constexpr std::size_t subjects_a_page = 250;
+constexpr std::uint32_t max_failures = 5;       // in a row
+constexpr std::uint32_t max_waits = 10'000;     // for an app that throttles
+constexpr std::size_t max_reads = 1000;         // to see with one's own eyes that an account is not there
+constexpr std::size_t findings_removed = 1000;  // of the runs before, with each transaction
+constexpr Duration longest_wait = std::chrono::minutes(5);
+constexpr std::uint8_t bind_priority = 9;
+
+std::size_t hash_of(std::string_view text) { return std::hash<std::string_view>{}(text); }
+
+}  // namespace
+
+Reconciliation::Reconciliation(std::shared_ptr<Engine::Impl> impl, ReconcileTask task, Done<json::object> done)
+    : impl_(std::move(impl)),
+      task_(std::move(task)),
+      done_(std::move(done)),
+      run_(impl_->new_id<WorkId>()),
+      started_(impl_->now()) {
+  evidence_.actor = task_.actor;
+  evidence_.source = "reconciliation";
+  evidence_.request = run_.str();
+  evidence_.at = started_;
+}
+
+json::object Reconciliation::report() const {
+  json::object findings;
+  for (const auto kind : {port::FindingKind::leftover, port::FindingKind::drift, port::FindingKind::orphan,
+                          port::FindingKind::missing_account, port::FindingKind::ambiguous}) {
+    const auto it = counts_.findings.find(kind);
+    findings[port::to_string(kind)] = it == counts_.findings.end() ? 0 : it->second;
+  }
+  return {{"run", run_.str()},
+          {"state", !failed_.empty() ? "failed"
+                    : over_          ? "done"
+                                     : "running"},
+          {"mode", task_.queue ? "queue" : "propose"},
+          {"by", task_.actor},
+          {"started", to_rfc3339(started_)},
+          {"finished", over_ ? json::value(to_rfc3339(finished_)) : json::value(nullptr)},
+          {"complete", over_ && incomplete_.empty()},
+          {"why_incomplete", incomplete_.empty() ? json::value(nullptr) : json::value(incomplete_)},
+          {"accounts", accounts_},
+          {"pages", pages_},
+          {"subjects", subjects_},
+          {"findings", std::move(findings)},
+          {"in_progress", counts_.in_progress},
+          {"queued", counts_.queued},
+          {"looked_up", counts_.looked_up}};
+}
+
+bool Reconciliation::stopped() {
+  if (!impl_->closing) return false;
+  fail(Error(Errc::closed, "the engine is shutting down", {}, "it is reconciled again at the next start"));
+  return true;
+}
+
+void Reconciliation::fail(Error error) {
+  over_ = true;
+  finished_ = impl_->now();
+  incomplete_ = failed_ = error.message();
+  auto done = std::make_shared<Done<json::object>>(std::move(done_));
+  done_ = {};
+  if (error.code() == Errc::closed || error.code() == Errc::not_found) return (*done)(std::move(error));
+  auto self = shared_from_this();
+  impl_->decide(
+      [self](port::Reader&) -> Result<port::Transaction> {
+        port::Transaction txn;
+        txn.id = self->impl_->new_id<TxnId>();
+        self->record_end(txn, "reconciliation.failed");
+        return txn;
+      },
+      [self, done, error = std::move(error)](const Result<port::Committed>&) {
+        self->impl_->notify(self->task_.scope);
+        (*done)(error);
+      });
+}
+
+void Reconciliation::record_end(port::Transaction& txn, std::string event) const {
+  const auto end = report();
+  port::ChoreRow row;
+  row.scope = task_.scope;
+  row.name = reconcile_chore;
+  row.due = task_.next;
+  row.state = json::serialize(end);
+  txn.ops.emplace_back(port::op::PutChore{std::move(row)});
+  txn.ops.emplace_back(port::op::RemoveFindings{task_.scope, run_, findings_removed});
+  txn.ops.emplace_back(impl_->activity(task_.scope, std::move(event), task_.actor, end));
+}
+
+void Reconciliation::start() {
+  auto self = shared_from_this();
+  auto row = std::make_shared<std::optional<port::IntegrationRow>>();
+  impl_->ports.store.view(
+      [self, row](port::Reader& reader) -> Result<void> {
+        DEPROV_TRY(found, reader.integration(self->task_.scope));
+        if (!found || found->state == port::IntegrationState::deleted)
+          return Error(Errc::not_found, "there is no such integration",
+                       "integration " + self->task_.scope.integration.str());
+        *row = std::move(found);
+        return {};
+      },
+      [self, row](Result<void> read) {
+        self->impl_->ports.executor.post([self, row, read = std::move(read)] {
+          if (!read) return self->fail(read.error());
+          auto context = make_context(**row, self->impl_->options.connectors);
+          if (!context) return self->fail(context.error());
+          self->context_ = std::move(*context);
+          auto app = self->impl_->open_connector(**row);
+          if (!app) return self->fail(app.error());
+          self->app_ = std::move(*app);
+          if (!self->app_->describe().of(connector::Operation::list).supported) {
+            return self->fail(Error(Errc::unsupported, "this app cannot list its accounts",
+                                    "connector " + self->context_->row.connector,
+                                    "compare by hand, or use a connector that offers list"));
+          }
+          self->impl_->decide(
+              [self](port::Reader&) -> Result<port::Transaction> {
+                port::Transaction txn;
+                txn.id = self->impl_->new_id<TxnId>();
+                txn.ops.emplace_back(self->impl_->activity(
+                    self->task_.scope, "reconciliation.started", self->task_.actor,
+                    {{"run", self->run_.str()}, {"mode", self->task_.queue ? "queue" : "propose"}}));
+                return txn;
+              },
+              [self](Result<port::Committed> committed) {
+                if (!committed) return self->fail(committed.error());
+                self->impl_->notify(self->task_.scope);
+                self->list_page();
+              });
+        });
+      });
+}
+
+void Reconciliation::again(Duration wait) {
+  auto self = shared_from_this();
+  impl_->ports.executor.post_at(impl_->ports.clock.mono() + std::min(wait, longest_wait),
+                                [self] { self->list_page(); });
+}
+
+// ---- the accounts of the app
+
+void Reconciliation::list_page() {
+  if (stopped()) return;
+  connector::Call call;
+  call.operation = connector::Operation::list;
+  call.cursor = cursor_;
+  call.page_size = accounts_a_page;
+  auto self = shared_from_this();
+  app_->start(std::move(call), [self](connector::Reply reply) {
+    self->impl_->ports.executor.post(
+        [self, reply = std::move(reply)]() mutable { self->listed(std::move(reply)); });
+  });
+}
+
+// R6: a page that failed, came twice, or did not end leaves a listing that proves nobody's absence.
+void Reconciliation::listed(connector::Reply reply) {
+  if (stopped()) return;
+  const auto why =
+      std::string(connector::to_string(reply.outcome)) + (reply.detail.empty() ? "" : ": " + reply.detail);
+  if (reply.outcome == connector::Outcome::throttled && ++waits_ <= max_waits)
+    return again(reply.retry_after.value_or(std::chrono::seconds(1)));
+  if (reply.outcome != connector::Outcome::ok) {
+    const auto disposition = connector::disposition(reply.outcome);
+    const bool passes =
+        disposition == connector::Disposition::retry || disposition == connector::Disposition::read_back;
+    if (passes && ++failures_ < max_failures) return again(std::chrono::seconds(std::int64_t{1} << failures_));
+    incomplete_ = "page " + std::to_string(pages_ + 1) + " failed: " + why;
+    return end_of_listing();
+  }
+  failures_ = 0;
+  ++pages_;
+  accounts_ += reply.accounts.size();
+  for (const auto& a : reply.accounts) seen_.push_back(hash_of(a.id));
+  empty_pages_ = reply.accounts.empty() ? empty_pages_ + 1 : 0;
+  if (accounts_ > max_accounts) {
+    incomplete_ = "the app has more than " + std::to_string(max_accounts) + " accounts";
+  } else if (!reply.next_cursor.empty() && !cursors_.insert(hash_of(reply.next_cursor)).second) {
+    incomplete_ = "page " + std::to_string(pages_) + " leads back to one before it";
+  } else if (!reply.next_cursor.empty() && empty_pages_ > 3) {
+    incomplete_ = "the app answers empty pages without an end";
+  }
+  auto next = incomplete_.empty() ? std::move(reply.next_cursor) : std::string{};
+  compare(std::make_shared<const std::vector<connector::Account>>(std::move(reply.accounts)), std::move(next));
+}
+
+void Reconciliation::compare(std::shared_ptr<const std::vector<connector::Account>> accounts, std::string next) {
+  auto self = shared_from_this();
+  impl_->decide(
+      [self, accounts](port::Reader& reader) -> Result<port::Transaction> {
+        // A policy that changed meanwhile counts from the next page on.
+        if (auto current = self->impl_->directory.find(self->task_.scope.integration)) self->context_ = current;
+        self->page_ = self->counts_;
+        Decision decision(reader, *self->context_, self->evidence_, self->impl_->ports.random, self->impl_->now());
+        for (const auto& account : *accounts) DEPROV_CHECK(self->look_at(decision, reader, account));
+        return decision.take();
+      },
+      [self, next = std::move(next)](Result<port::Committed> committed) mutable {
+        if (!committed) return self->fail(committed.error());
+        const bool jobs =
+            self->page_.queued != self->counts_.queued || self->page_.looked_up != self->counts_.looked_up;
+        self->counts_ = self->page_;
+        if (!committed->activity_seqs.empty()) self->impl_->notify(self->task_.scope);
+        if (jobs && self->impl_->started) self->impl_->poke(self->task_.scope);
+        if (next.empty()) return self->end_of_listing();
+        self->cursor_ = std::move(next);
+        self->list_page();
+      });
+}
+
+Result<std::vector<port::ResourceRow>> Reconciliation::match(port::Reader& reader,
+                                                             const connector::Account& account) const {
+  using Attribute = port::ResourceKey::Attribute;
+  const auto& scope = task_.scope;
+  std::vector<port::ResourceRow> rows;
+  if (!account.external_id.empty()) {
+    DEPROV_TRY(live, reader.resources_by_key(scope, "User", {Attribute::external_id, account.external_id}, 2));
+    if (!live.empty()) return std::move(live);
+    DEPROV_TRY(gone, reader.tombstones_by_external_id(scope, "User", account.external_id));
+    if (!gone.empty()) {
+      rows.push_back(std::move(gone.front()));  // the newest
+      return rows;
+    }
+  }
+  if (!account.user_name.empty()) {
+    DEPROV_TRY(live,
+               reader.resources_by_key(scope, "User", {Attribute::user_name, scim::fold(account.user_name)}, 2));
+    if (!live.empty()) return std::move(live);
+  }
+  for (const auto& email : account.emails) {
+    if (email.empty()) continue;
+    DEPROV_TRY(live, reader.resources_by_key(scope, "User", {Attribute::email, scim::fold(email)}, 2));
+    for (auto& row : live) {
+      const bool known = std::any_of(rows.begin(), rows.end(), [&](const auto& r) { return r.id == row.id; });
+      if (!known) rows.push_back(std::move(row));
+    }
+  }
+  return rows;
+}
+
+void Reconciliation::found(Decision& decision, port::FindingKind kind, ResourceId subject,
+                           const connector::Account& account, std::string note, JobId job) {
+  ++page_.findings[kind];
+  port::FindingRow row;
+  row.scope = task_.scope;
+  row.run = run_;
+  row.n = ++page_.number;
+  row.kind = kind;
+  row.subject = subject;
+  row.account_id = account.id.substr(0, 1024);
+  row.account_login = account.user_name.substr(0, 1024);
+  row.note = std::move(note);
+  row.job = job;
+  decision.transaction().ops.emplace_back(port::op::PutFinding{std::move(row)});
+}
+
+Result<void> Reconciliation::look_at(Decision& decision, port::Reader& reader, const connector::Account& account) {
+  const bool active = account.active.value_or(true);
+  DEPROV_TRY(binding, reader.binding_by_account(task_.scope, account.id));
+  ResourceId subject;
+  if (binding) {
+    subject = binding->subject;
+  } else {
+    DEPROV_TRY(rows, match(reader, account));
+    if (rows.size() > 1) {
+      if (active)
+        found(decision, port::FindingKind::ambiguous, {}, account,
+              "matches subjects " + rows[0].id.str() + " and " + rows[1].id.str());
+      return {};
+    }
+    if (!rows.empty()) {
+      DEPROV_TRY(own, reader.binding(task_.scope, rows.front().id));
+      if (own && own->state == port::BindingState::bound && own->account_id != account.id) {
+        if (active)
+          found(decision, port::FindingKind::orphan, {}, account,
+                "matches subject " + rows.front().id.str() + ", who is bound to account " + own->account_id);
+        return {};
+      }
+      binding = std::move(own);
+      subject = rows.front().id;
+    }
+  }
+  if (subject.is_nil()) {
+    if (active) found(decision, port::FindingKind::orphan, {}, account, "no subject matches it");
+    return {};
+  }
+  DEPROV_TRY(state, decision.load(subject));
+  DEPROV_TRY(access, decision.has_access(state));
+  if (access) {
+    // R13: what was not found when it was looked up is looked up again.
+    const bool unbound =
+        !binding || binding->state == port::BindingState::unknown || binding->state == port::BindingState::absent;
+    return unbound ? look_up_again(decision, reader, subject) : Result<void>();
+  }
+  if (!active) return {};
+  return without_access(decision, reader, state, account, binding);
+}
+
+Result<void> Reconciliation::look_up_again(Decision& decision, port::Reader& reader, ResourceId subject) {
+  if (!context_->connector || !context_->connector->of(connector::Operation::find).supported) return {};
+  port::JobFilter filter;
+  filter.subject = subject;
+  filter.finished = false;
+  DEPROV_TRY(jobs, reader.jobs(task_.scope, filter, std::nullopt, 100));
+  for (const auto& j : jobs.rows)
+    if (j.kind == port::JobKind::bind) return {};
+  port::JobRow job;
+  job.scope = task_.scope;
+  job.id = decision.new_id<JobId>();
+  job.subject = subject;
+  job.kind = port::JobKind::bind;
+  job.priority = bind_priority;
+  job.created = job.due = job.evidence_at = impl_->now();
+  job.deadline = job.created + context_->policy.deadline;
+  job.cause = idp::Cause::provisioned;
+  job.plan = policy::to_text(policy::plan_bind());
+  decision.transaction().ops.emplace_back(port::op::PutJob{std::move(job), std::nullopt});
+  ++page_.looked_up;
+  return {};
+}
+
+Result<void> Reconciliation::without_access(Decision& decision, port::Reader& reader, SubjectState& state,
+                                            const connector::Account& account,
+                                            const std::optional<port::BindingRow>& binding) {
+  auto& s = state.subject;
+  const bool ours = binding && binding->last_set == port::AccountState::disabled;
+  if (!account.active && ours) return {};  // the app does not say, and we know no better
+  if (!s.job.is_nil()) {
+    DEPROV_TRY(job, reader.job(task_.scope, s.job));
+    if (job && job->kind == port::JobKind::remove_access) {
+      // What is under way, held or waiting is in hand already; what was done a moment ago may not be shown yet.
+      const auto lag = app_->describe().of(connector::Operation::disable).verification_lag;
+      if (!port::is_finished(job->state) || job->finished + lag > started_) {
+        ++page_.in_progress;
+        return {};
+      }
+    }
+  }
+  const auto kind = ours ? port::FindingKind::drift : port::FindingKind::leftover;
+  std::string note = ours ? "it was re-enabled after our disable" : "its subject has no access";
+  if (!account.active) note += "; the app does not say whether it is active";
+  JobId job;
+  if (task_.queue) {
+    Decision::End end;
+    end.cause = s.desired == port::Desired::no_access ? s.cause : idp::Cause::none;
+    if (end.cause == idp::Cause::none || end.cause == idp::Cause::restored) {
+      DEPROV_TRY(resource, reader.resource(task_.scope, s.id));
+      end.cause = !resource || resource->deleted ? idp::Cause::hard_deleted
+                  : !resource->active            ? idp::Cause::deactivated
+                                                 : idp::Cause::lost_entitling_group;
+    }
+    end.via = s.via_group;
+    end.inferred = s.via_inferred;
+    end.evidence_at = impl_->now();
+    end.reason = "reconciliation: " + note;
+    // The same decision as for a push, so that whatever guards those guards this.
+    DEPROV_CHECK(decision.end_access(state, end));
+    job = state.subject.job;
+    ++page_.queued;
+  }
+  found(decision, kind, s.id, account, std::move(note), job);
+  return {};
+}
+
+// ---- subjects whose account is not there
+
+void Reconciliation::end_of_listing() {
+  std::sort(seen_.begin(), seen_.end());
+  if (incomplete_.empty() && std::adjacent_find(seen_.begin(), seen_.end()) != seen_.end())
+    incomplete_ = "an account came twice, so the listing moved while it was read";
+  if (incomplete_.empty() && accounts_ == 0)
+    incomplete_ = "the app shows no account at all; see what the credential may read";
+  if (!incomplete_.empty()) return finish();
+  subjects_page();
+}
+
+void Reconciliation::subjects_page() {
+  if (stopped()) return;
+  auto self = shared_from_this();
+  struct Found {
+    std::optional<ResourceId> last;
+    bool more = false;
+    std::uint64_t subjects = 0;
+    std::vector<Candidate> candidates;
+  };
+  auto out = std::make_shared<Found>();
+  impl_->ports.store.view(
+      [self, out](port::Reader& reader) -> Result<void> {
+        const auto& scope = self->task_.scope;
+        *out = {};
+        Decision decision(reader, *self->context_, self->evidence_, self->impl_->ports.random, self->impl_->now());
+        DEPROV_TRY(page, reader.resources(scope, "User", self->after_, subjects_a_page));
+        out->more = page.more && !page.rows.empty();
+        for (auto& row : page.rows) {
+          out->last = row.id;
+          ++out->subjects;
+          if (!row.active) continue;
+          DEPROV_TRY(binding, reader.binding(scope, row.id));
+          // Whose account was found while the app was listed may have come after its page.
+          if (!binding || binding->state != port::BindingState::bound || binding->checked_at >= self->started_)
+            continue;
+          if (std::binary_search(self->seen_.begin(), self->seen_.end(), hash_of(binding->account_id))) continue;
+          SubjectState state;
+          state.subject.scope = scope;
+          state.subject.id = row.id;
+          state.resource = std::move(row);
+          DEPROV_TRY(access, decision.has_access(state));
+          if (access) out->candidates.push_back({state.subject.id, binding->account_id, binding->account_login});
+        }
+        return {};
+      },
+      [self, out](Result<void> read) {
+        self->impl_->ports.executor.post([self, out, read = std::move(read)] {
+          if (!read) return self->fail(read.error());
+          if (out->last) self->after_ = out->last;
+          self->subjects_over_ = !out->more;
+          self->subjects_ += out->subjects;
+          self->candidates_ = std::move(out->candidates);
+          self->confirm();
+        });
+      });
+}
+
+// The app is asked for the account itself where it can be: a listing that moved must not make anybody missing.
+void Reconciliation::confirm() {
+  if (stopped()) return;
+  if (candidates_.empty()) return subjects_over_ ? finish() : subjects_page();
+  if (!app_->describe().of(connector::Operation::read).supported || reads_ >= max_reads)
+    return confirmed(true, "not in the listing; not asked for one by one");
+  ++reads_;
+  connector::Call call;
+  call.operation = connector::Operation::read;
+  call.account_id = candidates_.back().account;
+  auto self = shared_from_this();
+  app_->start(std::move(call), [self](connector::Reply reply) {
+    self->impl_->ports.executor.post([self, outcome = reply.outcome] {
+      if (outcome == connector::Outcome::not_found)
+        return self->confirmed(true, "neither in the listing nor by its id");
+      self->confirmed(false, {});
+    });
+  });
+}
+
+void Reconciliation::confirmed(bool missing, std::string note) {
+  auto candidate = std::make_shared<const Candidate>(std::move(candidates_.back()));
+  candidates_.pop_back();
+  if (!missing) return confirm();
+  auto self = shared_from_this();
+  impl_->decide(
+      [self, candidate, note](port::Reader& reader) -> Result<port::Transaction> {
+        self->page_ = self->counts_;
+        Decision decision(reader, *self->context_, self->evidence_, self->impl_->ports.random, self->impl_->now());
+        connector::Account account;
+        account.id = candidate->account;
+        account.user_name = candidate->login;
+        self->found(decision, port::FindingKind::missing_account, candidate->subject, account, note);
+        return decision.take();
+      },
+      [self](Result<port::Committed> committed) {
+        if (!committed) return self->fail(committed.error());
+        self->counts_ = self->page_;
+        self->confirm();
+      });
+}
+
+void Reconciliation::finish() {
+  over_ = true;
+  finished_ = impl_->now();
+  auto self = shared_from_this();
+  impl_->decide(
+      [self](port::Reader&) -> Result<port::Transaction> {
+        port::Transaction txn;
+        txn.id = self->impl_->new_id<TxnId>();
+        self->record_end(txn, "reconciliation.done");
+        return txn;
+      },
+      [self](Result<port::Committed> committed) {
+        if (!committed) return self->fail(committed.error());
+        self->impl_->notify(self->task_.scope);
+        auto done = std::move(self->done_);
+        self->done_ = {};
+        done(self->report());
+      });
+}
+
+// ---- who may, and what came of it
+
+Result<WorkId> start_reconciliation(const std::shared_ptr<Engine::Impl>& impl, ReconcileTask task,
+                                    Done<json::object> ended) {
+  const auto key = task.scope.integration.value;
+  if (const auto it = impl->reconciliations.find(key); it != impl->reconciliations.end()) {
+    return Error(Errc::conflict, "run " + it->second->run().str() + " is under way",
+                 "integration " + task.scope.integration.str(), "wait for its end");
+  }
+  auto run = std::make_shared<Reconciliation>(
+      impl, std::move(task), [impl, key, ended = std::move(ended)](Result<json::object> report) mutable {
+        impl->reconciliations.erase(key);
+        ended(std::move(report));
+      });
+  impl->reconciliations.emplace(key, run);
+  run->start();
+  return run->run();
+}
+
+void Engine::reconcile(Principal by, IntegrationId id, bool queue, Done<WorkId> started,
+                       Done<json::object> ended) {
+  const auto impl = impl_;
+  if (auto ok = require_integrations(by); !ok) return finish<WorkId>(impl, std::move(started), ok.error());
+  const port::Scope scope{by.workspace, id};
+  view(
+      [by, id](port::Reader& reader) -> Result<void> {
+        DEPROV_CHECK(load_integration(reader, by, id));
+        return {};
+      },
+      [impl, by, scope, queue, started = std::move(started), ended = std::move(ended)](Result<void> read) mutable {
+        if (!read) return started(read.error());
+        const auto context = impl->directory.find(scope.integration);
+        const auto next = impl->now() + reconcile_interval(context);
+        auto run = start_reconciliation(impl, {scope, by.actor(), queue, next}, std::move(ended));
+        started(std::move(run));
+      });
+}
+
+void Engine::reconciliation(Principal by, IntegrationId id, Done<json::object> done) {
+  const auto impl = impl_;
+  if (auto ok = require_integrations(by); !ok) return finish<json::object>(impl, std::move(done), ok.error());
+  auto last = std::make_shared<std::optional<port::ChoreRow>>();
+  const port::Scope scope{by.workspace, id};
+  view(
+      [by, id, scope, last](port::Reader& reader) -> Result<void> {
+        DEPROV_CHECK(load_integration(reader, by, id));
+        DEPROV_TRY(chore, reader.chore(scope, reconcile_chore));
+        *last = std::move(chore);
+        return {};
+      },
+      [impl, scope, last, done = std::move(done)](Result<void> read) mutable {
+        if (!read) return done(read.error());
+        if (const auto it = impl->reconciliations.find(scope.integration.value); it != impl->reconciliations.end())
+          return done(it->second->report());
+        boost::system::error_code ec;
+        if (*last) {
+          auto state = json::parse((*last)->state, ec);
+          if (!ec && state.is_object()) return done(std::move(state.get_object()));
+        }
+        done(json::object{{"state", "never"}});
+      });
+}
+
+}  // namespace deprov::engine
