@@ -25,7 +25,8 @@ Exit codes:
   2  wrong usage
   3  not found
   4  refused: not allowed, or the present state forbids it
-  5  the data directory is in use by another process)";
+  5  the data directory is in use by another process
+  6  evidence does not hold)";
 
 std::string typed_or_environment(const std::string& typed, const char* variable) {
   if (!typed.empty()) return typed;
@@ -130,6 +131,9 @@ int run(int argc, char** argv) {
   add_subject_commands(program, session);
   add_job_commands(program, session);
   add_activity_command(program, session);
+  add_evidence_commands(program, session);
+  add_reconcile_command(program, session);
+  add_person_commands(program, session);
   add_demo_command(program, session);
   add_about_commands(program, session);
   try {

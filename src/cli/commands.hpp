@@ -49,6 +49,9 @@ void add_principal_commands(CLI::App& program, Session& session);
 void add_subject_commands(CLI::App& program, Session& session);
 void add_job_commands(CLI::App& program, Session& session);
 void add_activity_command(CLI::App& program, Session& session);
+void add_evidence_commands(CLI::App& program, Session& session);
+void add_reconcile_command(CLI::App& program, Session& session);
+void add_person_commands(CLI::App& program, Session& session);
 void add_demo_command(CLI::App& program, Session& session);
 
 /// The whole program.

@@ -1,6 +1,7 @@
 #include <deprov/idp/dialect.hpp>
 #include <iostream>
 #include "cli/commands.hpp"
+#include "cli/evidence.hpp"
 
 namespace deprov::cli {
 
@@ -11,6 +12,7 @@ struct IntegrationOptions {
   bool no_check = false;
   bool abandon = false;
   std::int64_t overlap = 0;
+  std::string from, to;
 };
 
 Result<void> add_file(json::object& body, const char* member, const std::string& path) {
@@ -105,6 +107,44 @@ Result<int> act(const Session& session, std::string_view method, const std::stri
   return exit_ok;
 }
 
+void print_figures(const json::value& f) {
+  const auto range = "time to deprovision, evidence from " + cell(f, "from") + " to " + cell(f, "to");
+  std::cout << "\n" << safe(range) << "\n";
+  print_table({"P50", "P95", "P99", "WITHIN OBJECTIVE", "OBJECTIVE", "COUNTED", "MISSED", "OVERDUE", "FAILED"},
+              {{duration_text(f.at("p50_ms")), duration_text(f.at("p95_ms")), duration_text(f.at("p99_ms")),
+                share_text(f.at("share_within_objective")), duration_text(f.at("objective_ms")),
+                cell(f, "counted"), cell(f, "missed"), cell(f, "overdue"), cell(f, "failed")}});
+  std::cout << "not counted:";
+  for (const auto* name : {"pending", "in_grace", "unverified", "no_account", "cancelled", "superseded"})
+    std::cout << " " << name << " " << cell(f, name);
+  std::cout << "; waiting for a person: " << cell(f, "held") << "\n";
+}
+
+/// One integration with its figures.
+Result<int> show(const Session& session, const IntegrationOptions& o) {
+  DEPROV_TRY(api, session.open());
+  DEPROV_TRY(id, find_integration(*api, session.integration));
+  DEPROV_TRY(row, api->call("GET", "/integrations/" + id));
+  std::string query;
+  if (!o.from.empty()) {
+    DEPROV_TRY(from, moment(o.from, "--from"));
+    query = "?from=" + url_encoded(from);
+  }
+  if (!o.to.empty()) {
+    DEPROV_TRY(to, moment(o.to, "--to"));
+    query += (query.empty() ? "?to=" : "&to=") + url_encoded(to);
+  }
+  DEPROV_TRY(figures, api->call("GET", "/integrations/" + id + "/report" + query));
+  if (session.as_json) {
+    row.as_object()["time_to_deprovision"] = std::move(figures);
+    print_json(row);
+    return exit_ok;
+  }
+  print_members(row);
+  print_figures(figures);
+  return exit_ok;
+}
+
 Result<int> check(const Session& session) {
   DEPROV_TRY(api, session.open());
   DEPROV_TRY(id, find_integration(*api, session.integration));
@@ -159,7 +199,10 @@ void add_integration_commands(CLI::App& program, Session& session) {
   make->add_option("--connector", options->connector, "Kind of connector: scim, sandbox")->required();
   files(make);
   add_command(*group, session, "list", "All of them with their status", [&session] { return list(session); });
-  add("show", "One with its status", [&session] { return act(session, "GET", ""); });
+  auto* one = add("show", "One with its status and its time to deprovision",
+                  [&session, options] { return show(session, *options); });
+  one->add_option("--from", options->from, "Figures from removals of this time or later (default: 30 days ago)");
+  one->add_option("--to", options->to, "And before this one");
   auto* change = add("update", "Change name, config, policy or settings",
                      [&session, options] { return update(session, *options); });
   change->add_option("--name", options->name, "The new name");

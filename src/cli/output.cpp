@@ -109,6 +109,13 @@ bool reader_left() noexcept {
   return ::poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
 }
 
+std::string share_text(const json::value& share) {
+  if (!share.is_number()) return "-";
+  char buffer[32];
+  std::snprintf(buffer, sizeof buffer, "%.2f %%", share.to_number<double>() * 100);
+  return buffer;
+}
+
 bool on_terminal() noexcept { return ::isatty(STDOUT_FILENO) == 1; }
 
 }  // namespace deprov::cli

@@ -18,7 +18,8 @@ enum ExitCode : int {
   exit_usage = 2,
   exit_not_found = 3,
   exit_refused = 4,
-  exit_in_use = 5
+  exit_in_use = 5,
+  exit_broken = 6
 };
 [[nodiscard]] int exit_code(Errc code) noexcept;
 
@@ -36,6 +37,8 @@ void print_error(const Error& error, bool as_json);
 [[nodiscard]] std::string safe(std::string_view text);
 /// "1.24 s", "350 ms", "-" for null.
 [[nodiscard]] std::string duration_text(const json::value& milliseconds);
+/// "98.25 %", "-" for null.
+[[nodiscard]] std::string share_text(const json::value& share);
 [[nodiscard]] bool on_terminal() noexcept;
 /// Whoever reads standard output through a pipe (`| head`) has seen enough, which is no failure.
 [[nodiscard]] bool reader_left() noexcept;

@@ -5,6 +5,7 @@
 #include "engine/chores.hpp"
 #include "engine/decision.hpp"
 #include "engine/impl.hpp"
+#include "engine/reconciliation.hpp"
 
 namespace deprov::engine {
 
@@ -123,9 +124,11 @@ void Engine::close(Duration deadline, Done<void> done) {
     std::vector<port::Scope> scopes;
     for (const auto& context : self->directory.all()) scopes.push_back(context->row.scope);
     self->chores->stop();
-    self->reconciliations.clear();  // each ends at its next step
     closing->left += scopes.size();
     for (const auto& scope : scopes) self->detach(scope, one);
+    const auto runs = self->reconciliations;
+    closing->left += runs.size();
+    for (const auto& [id, run] : runs) run->stop(one);
     one();
   });
 }

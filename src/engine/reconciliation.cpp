@@ -73,10 +73,9 @@ void Reconciliation::fail(Error error) {
   over_ = true;
   finished_ = impl_->now();
   incomplete_ = failed_ = error.message();
-  auto done = std::make_shared<Done<json::object>>(std::move(done_));
-  done_ = {};
-  if (error.code() == Errc::closed || error.code() == Errc::not_found) return (*done)(std::move(error));
   auto self = shared_from_this();
+  const bool quietly = error.code() == Errc::closed || error.code() == Errc::not_found;
+  if (quietly) return answer(std::move(error));
   impl_->decide(
       [self](port::Reader&) -> Result<port::Transaction> {
         port::Transaction txn;
@@ -84,10 +83,42 @@ void Reconciliation::fail(Error error) {
         self->record_end(txn, "reconciliation.failed");
         return txn;
       },
-      [self, done, error = std::move(error)](const Result<port::Committed>&) {
+      [self, error = std::move(error)](const Result<port::Committed>&) {
         self->impl_->notify(self->task_.scope);
-        (*done)(error);
+        self->answer(error);
       });
+}
+
+void Reconciliation::answer(Result<json::object> result) {
+  auto done = std::move(done_);
+  done_ = {};
+  if (done) done(std::move(result));
+  auto stopped = std::move(stopped_);
+  stopped_ = {};
+  if (stopped) stopped();
+}
+
+void Reconciliation::stop(port::UniqueFunction<void()> ended) {
+  if (!done_) return ended();
+  stopped_ = std::move(ended);
+  if (call_) return app_->cancel(*call_);
+  if (timer_ == 0) return;  // the store's answer comes
+  impl_->ports.executor.cancel(timer_);
+  timer_ = 0;
+  (void)stopped();
+}
+
+/// One call at a time; what comes back is handled on the executor.
+void Reconciliation::call(connector::Call call, port::UniqueFunction<void(connector::Reply)> then) {
+  auto self = shared_from_this();
+  auto shared = std::make_shared<port::UniqueFunction<void(connector::Reply)>>(std::move(then));
+  const auto id = app_->start(std::move(call), [self, shared](connector::Reply reply) {
+    self->impl_->ports.executor.post([self, shared, reply = std::move(reply)]() mutable {
+      self->call_.reset();
+      (*shared)(std::move(reply));
+    });
+  });
+  call_ = id;
 }
 
 void Reconciliation::record_end(port::Transaction& txn, std::string event) const {
@@ -117,10 +148,11 @@ void Reconciliation::start() {
       [self, row](Result<void> read) {
         self->impl_->ports.executor.post([self, row, read = std::move(read)] {
           if (!read) return self->fail(read.error());
+          if (!*row) return self->fail(Error(Errc::internal, "no integration was read"));
           auto context = make_context(**row, self->impl_->options.connectors);
           if (!context) return self->fail(context.error());
           self->context_ = std::move(*context);
-          auto app = self->impl_->open_connector(**row);
+          auto app = self->impl_->open_connector(self->context_->row);
           if (!app) return self->fail(app.error());
           self->app_ = std::move(*app);
           if (!self->app_->describe().of(connector::Operation::list).supported) {
@@ -148,23 +180,21 @@ void Reconciliation::start() {
 
 void Reconciliation::again(Duration wait) {
   auto self = shared_from_this();
-  impl_->ports.executor.post_at(impl_->ports.clock.mono() + std::min(wait, longest_wait),
-                                [self] { self->list_page(); });
+  timer_ = impl_->ports.executor.post_at(impl_->ports.clock.mono() + std::min(wait, longest_wait), [self] {
+    self->timer_ = 0;
+    self->list_page();
+  });
 }
 
 // ---- the accounts of the app
 
 void Reconciliation::list_page() {
   if (stopped()) return;
-  connector::Call call;
-  call.operation = connector::Operation::list;
-  call.cursor = cursor_;
-  call.page_size = accounts_a_page;
-  auto self = shared_from_this();
-  app_->start(std::move(call), [self](connector::Reply reply) {
-    self->impl_->ports.executor.post(
-        [self, reply = std::move(reply)]() mutable { self->listed(std::move(reply)); });
-  });
+  connector::Call page;
+  page.operation = connector::Operation::list;
+  page.cursor = cursor_;
+  page.page_size = accounts_a_page;
+  call(std::move(page), [self = shared_from_this()](connector::Reply reply) { self->listed(std::move(reply)); });
 }
 
 // R6: a page that failed, came twice, or did not end leaves a listing that proves nobody's absence.
@@ -201,10 +231,11 @@ void Reconciliation::listed(connector::Reply reply) {
 void Reconciliation::compare(std::shared_ptr<const std::vector<connector::Account>> accounts, std::string next) {
   auto self = shared_from_this();
   impl_->decide(
-      [self, accounts](port::Reader& reader) -> Result<port::Transaction> {
+      [self, accounts = std::move(accounts)](port::Reader& reader) -> Result<port::Transaction> {
         // A policy that changed meanwhile counts from the next page on.
         if (auto current = self->impl_->directory.find(self->task_.scope.integration)) self->context_ = current;
         self->page_ = self->counts_;
+        self->page_subjects_.clear();
         Decision decision(reader, *self->context_, self->evidence_, self->impl_->ports.random, self->impl_->now());
         for (const auto& account : *accounts) DEPROV_CHECK(self->look_at(decision, reader, account));
         return decision.take();
@@ -350,6 +381,10 @@ Result<void> Reconciliation::without_access(Decision& decision, port::Reader& re
       }
     }
   }
+  if (!page_subjects_.insert(s.id).second) {  // which of the two is meant is for a person to say (R12)
+    found(decision, port::FindingKind::ambiguous, s.id, account, "a second account that matches this subject");
+    return {};
+  }
   const auto kind = ours ? port::FindingKind::drift : port::FindingKind::leftover;
   std::string note = ours ? "it was re-enabled after our disable" : "its subject has no access";
   if (!account.active) note += "; the app does not say whether it is active";
@@ -442,16 +477,14 @@ void Reconciliation::confirm() {
   if (!app_->describe().of(connector::Operation::read).supported || reads_ >= max_reads)
     return confirmed(true, "not in the listing; not asked for one by one");
   ++reads_;
-  connector::Call call;
-  call.operation = connector::Operation::read;
-  call.account_id = candidates_.back().account;
-  auto self = shared_from_this();
-  app_->start(std::move(call), [self](connector::Reply reply) {
-    self->impl_->ports.executor.post([self, outcome = reply.outcome] {
-      if (outcome == connector::Outcome::not_found)
-        return self->confirmed(true, "neither in the listing nor by its id");
-      self->confirmed(false, {});
-    });
+  connector::Call one;
+  one.operation = connector::Operation::read;
+  one.account_id = candidates_.back().account;
+  call(std::move(one), [self = shared_from_this()](const connector::Reply& reply) {
+    if (self->stopped()) return;
+    if (reply.outcome == connector::Outcome::not_found)
+      return self->confirmed(true, "neither in the listing nor by its id");
+    self->confirmed(false, {});
   });
 }
 
@@ -461,7 +494,7 @@ void Reconciliation::confirmed(bool missing, std::string note) {
   if (!missing) return confirm();
   auto self = shared_from_this();
   impl_->decide(
-      [self, candidate, note](port::Reader& reader) -> Result<port::Transaction> {
+      [self, candidate, note = std::move(note)](port::Reader& reader) -> Result<port::Transaction> {
         self->page_ = self->counts_;
         Decision decision(reader, *self->context_, self->evidence_, self->impl_->ports.random, self->impl_->now());
         connector::Account account;
@@ -491,9 +524,7 @@ void Reconciliation::finish() {
       [self](Result<port::Committed> committed) {
         if (!committed) return self->fail(committed.error());
         self->impl_->notify(self->task_.scope);
-        auto done = std::move(self->done_);
-        self->done_ = {};
-        done(self->report());
+        self->answer(self->report());
       });
 }
 

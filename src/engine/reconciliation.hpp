@@ -33,6 +33,8 @@ class Reconciliation : public std::enable_shared_from_this<Reconciliation> {
   /// `done` gets the report, of an incomplete run, too. Errors: `not_found`, `unsupported` (the app cannot list
   /// its accounts), those of opening the connection and of the store.
   void start();
+  /// Ends soon; `ended` comes after `done` was called, with `closed` where it had not come to its end.
+  void stop(port::UniqueFunction<void()> ended);
   [[nodiscard]] WorkId run() const noexcept { return run_; }
   /// How far it is, or what it found.
   [[nodiscard]] json::object report() const;
@@ -59,6 +61,8 @@ class Reconciliation : public std::enable_shared_from_this<Reconciliation> {
   void confirmed(bool missing, std::string note);
   void finish();
   void again(Duration wait);
+  void call(connector::Call call, port::UniqueFunction<void(connector::Reply)> then);
+  void answer(Result<json::object> result);
   [[nodiscard]] bool stopped();
   void fail(Error error);
   void record_end(port::Transaction& txn, std::string event) const;
@@ -70,6 +74,9 @@ class Reconciliation : public std::enable_shared_from_this<Reconciliation> {
   WallTime started_, finished_;
   Context context_;
   std::unique_ptr<connector::Connector> app_;
+  std::optional<connector::CallId> call_;  ///< under way
+  port::TimerId timer_ = 0;
+  port::UniqueFunction<void()> stopped_;
   Evidence evidence_;
 
   std::string cursor_;
@@ -91,6 +98,7 @@ class Reconciliation : public std::enable_shared_from_this<Reconciliation> {
     std::uint64_t in_progress = 0, queued = 0, looked_up = 0, number = 0;
   };
   Counts counts_, page_;
+  std::unordered_set<ResourceId> page_subjects_;  ///< without access, of the page at hand
   std::uint64_t accounts_ = 0, pages_ = 0, subjects_ = 0;
   bool over_ = false;
 };

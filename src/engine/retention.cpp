@@ -97,7 +97,7 @@ class Retention : public std::enable_shared_from_this<Retention> {
             port::ChoreRow row;
             row.scope = task.scope;
             row.name = retention_chore;
-            row.due = task.next.micros != 0 ? task.next : *self->due_;
+            row.due = task.next.micros != 0 ? task.next : self->due_.value_or(WallTime{});
             row.state = json::serialize(json::object{{"after", self->clean_}});
             txn.ops.emplace_back(port::op::PutChore{std::move(row)});
           }
@@ -137,7 +137,7 @@ void Engine::delete_details(Principal by, IntegrationId id, WallTime before, Don
   }
   const port::Scope scope{by.workspace, id};
   view(
-      [by, id, scope](port::Reader& reader) -> Result<void> {
+      [id, scope](port::Reader& reader) -> Result<void> {
         if (id.is_nil()) return {};
         DEPROV_TRY(row, reader.integration(scope));  // a deleted one has details, too
         if (!row) return Error(Errc::not_found, "there is no such integration", "integration " + id.str());

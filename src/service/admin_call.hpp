@@ -61,6 +61,7 @@ struct AdminRoute {
   int status = 200;
   std::string_view response;  ///< component schema of the answer; empty: no body; "*": an event stream, too
   void (*run)(const CallPtr& call) = nullptr;
+  std::string_view media = "application/json";  ///< of the answer
 };
 
 [[nodiscard]] const std::vector<AdminRoute>& admin_routes();
@@ -70,7 +71,13 @@ void add_integration_routes(std::vector<AdminRoute>& routes);
 void add_subject_routes(std::vector<AdminRoute>& routes);
 void add_job_routes(std::vector<AdminRoute>& routes);
 void add_activity_routes(std::vector<AdminRoute>& routes);
+void add_evidence_routes(std::vector<AdminRoute>& routes);
+void add_reconcile_routes(std::vector<AdminRoute>& routes);
+void add_report_routes(std::vector<AdminRoute>& routes);
+void add_person_routes(std::vector<AdminRoute>& routes);
 
+/// Those of evidence, reconciliation and reports, as JSON text.
+[[nodiscard]] std::string_view evidence_schemas_text();
 /// Component schemas as published, with `$ref` between them.
 [[nodiscard]] const json::object& admin_schemas();
 /// One of them with every `$ref` put in place, for validation.

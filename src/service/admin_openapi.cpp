@@ -60,7 +60,7 @@ json::object operation(const AdminRoute& route) {
   }
   json::object good{{"description", status_text(route.status)}};
   if (!route.response.empty()) {
-    auto types = content("application/json", ref(route.response));
+    auto types = content(route.media, ref(route.response));
     if (route.tag == "activity") {
       types["text/event-stream"] =
           json::object{{"schema", {{"description", "Events named `activity`; `data` is an Activity as JSON."}}}};

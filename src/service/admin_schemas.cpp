@@ -1,5 +1,6 @@
 // The component schemas of the admin API.
 #include <boost/json/parse.hpp>
+#include <deprov/evidence/record.hpp>
 #include <deprov/policy/policy.hpp>
 #include <stdexcept>
 #include "service/admin_call.hpp"
@@ -242,6 +243,9 @@ json::value resolved(const json::value& schema, int depth) {
 const json::object& admin_schemas() {
   static const json::object schemas = [] {
     auto parsed = json::parse(schemas_text).get_object();
+    parsed["EvidenceRecord"] = evidence::record_schema();
+    const auto more = json::parse(evidence_schemas_text());
+    for (const auto& [name, schema] : more.get_object()) parsed[name] = schema;
     parsed["Policy"] = policy::policy_schema();
     parsed["Settings"] = engine::settings_schema();
     return parsed;

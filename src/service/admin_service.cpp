@@ -200,6 +200,9 @@ const std::vector<AdminRoute>& admin_routes() {
     add_subject_routes(all);
     add_job_routes(all);
     add_activity_routes(all);
+    add_evidence_routes(all);
+    add_reconcile_routes(all);
+    add_report_routes(all);
     return all;
   }();
   return routes;

@@ -1,5 +1,6 @@
 // What is really in the app, against who has access: found, proposed, queued; and what an incomplete listing
 // proves.
+#include <boost/json/parse.hpp>
 #include <set>
 #include "catch.hpp"
 #include "support/fake_app.hpp"

@@ -13,7 +13,7 @@
 
 namespace deprov::test::evidence {
 
-inline const port::Crypto& crypto() {
+inline const port::Crypto& digests() {
   static const auto instance = crypto::make_crypto();
   return *instance;
 }
@@ -40,12 +40,12 @@ inline std::vector<port::ActivityRow> chain(const port::Scope& where, std::uint6
     if (seq % 4 == 0) r.job.value.bytes[1] = 7;
     r.salt.emplace().fill(static_cast<std::uint8_t>(seq));
     r.detail = "{\"cause\":\"deactivated\",\"text\":\"a, \\\"b\\\"\\n\",\"n\":" + std::to_string(seq) + "}";
-    r.detail_hash = port::activity_detail_hash(crypto(), *r.salt, *r.detail);
+    r.detail_hash = port::activity_detail_hash(digests(), *r.salt, *r.detail);
     if (seq % 5 == 0) {
       r.salt.reset();
       r.detail.reset();
     }
-    r.hash = port::activity_hash(crypto(), previous, r);
+    r.hash = port::activity_hash(digests(), previous, r);
     previous = r.hash;
     if (seq >= first) rows.push_back(r);
   }
@@ -67,7 +67,7 @@ struct Export {
     deprov::evidence::Manifest head;
     head.workspace = scope(0).workspace;
     head.created = {1'700'000'100'000'000};
-    deprov::evidence::Exporter out(crypto(), head);
+    deprov::evidence::Exporter out(digests(), head);
     lines.push_back(out.header_line());
     for (const auto& rows : chains) {
       const auto& where = rows.front().scope;
@@ -86,7 +86,7 @@ struct Export {
 };
 
 inline deprov::evidence::Report verify(const std::vector<std::string>& lines) {
-  deprov::evidence::Verifier v(crypto());
+  deprov::evidence::Verifier v(digests());
   for (const auto& l : lines) v.line(l);
   return v.finish();
 }

@@ -22,8 +22,8 @@ long resident() {
 TEST_CASE("a million records are verified in the memory of a few", "[.][million][R20]") {
   deprov::evidence::Manifest head;
   head.workspace = scope(0).workspace;
-  deprov::evidence::Exporter out(crypto(), head);
-  deprov::evidence::Verifier v(crypto());
+  deprov::evidence::Exporter out(digests(), head);
+  deprov::evidence::Verifier v(digests());
   v.line(out.header_line());
   v.line(out.chain_line(scope(1), "chain", {}));
   port::Sha256 previous{};
@@ -38,8 +38,8 @@ TEST_CASE("a million records are verified in the memory of a few", "[.][million]
     r.subject.value.bytes[0] = 1;
     r.salt.emplace().fill(7);
     r.detail = R"({"state":"succeeded_verified","time_to_deprovision_ms":350,"cause":"deactivated"})";
-    r.detail_hash = port::activity_detail_hash(crypto(), *r.salt, *r.detail);
-    r.hash = previous = port::activity_hash(crypto(), previous, r);
+    r.detail_hash = port::activity_detail_hash(digests(), *r.salt, *r.detail);
+    r.hash = previous = port::activity_hash(digests(), previous, r);
     v.line(deprov::evidence::Exporter::record_line(out.add(std::move(r))));
     if (seq == 10'000) after_some = resident();
   }

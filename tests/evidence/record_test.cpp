@@ -59,7 +59,7 @@ TEST_CASE("the canonical bytes can be made from a line by what the schema says",
     return number(t.size()) + t;
   };
   const auto sha = [](const std::string& bytes) {
-    const auto h = crypto().sha256(port::bytes_of(bytes));
+    const auto h = digests().sha256(port::bytes_of(bytes));
     return deprov::evidence::to_hex({h.data(), h.size()});
   };
   const std::string detail(o.at("detail").as_string());
@@ -99,7 +99,7 @@ TEST_CASE("a row of CSV without an end is refused at its bound", "[evidence]") {
 TEST_CASE("records through CSV are verified like lines", "[evidence][R20]") {
   const Export e({chain(scope(1), 1, 9), chain(scope(2), 4, 6)});
   const auto check = [&](std::vector<std::string> lines) {
-    deprov::evidence::Verifier v(crypto());
+    deprov::evidence::Verifier v(digests());
     v.expect(e.manifest);
     CsvReader reader;
     std::vector<std::vector<std::string>> rows;

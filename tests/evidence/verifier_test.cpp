@@ -16,7 +16,7 @@ std::string rehashed(const std::string& line, const std::string& from, const std
   const auto at = event.find(from);
   REQUIRE(at != std::string::npos);
   event.replace(at, from.size(), to);
-  record.row.hash = port::activity_hash(crypto(), record.previous, record.row);
+  record.row.hash = port::activity_hash(digests(), record.previous, record.row);
   return deprov::evidence::Exporter::record_line(record);
 }
 
@@ -37,7 +37,7 @@ TEST_CASE("an export as it was written holds, and tells what is gone by retentio
   CHECK(report.records == 24);
   CHECK(report.details_deleted == 4);  // 5; 5 and 10; 5
   CHECK(report.details == 20);
-  CHECK(report.manifest_sha256 == manifest_hash(e.manifest, crypto()));
+  CHECK(report.manifest_sha256 == manifest_hash(e.manifest, digests()));
 }
 
 TEST_CASE("an edited record is found, whatever was edited", "[evidence][R20]") {
@@ -158,14 +158,14 @@ TEST_CASE("a manifest that was edited, and another one than was noted, are found
   SECTION("made anew, for a shorter chain") {
     const Export shorter({chain(scope(1), 1, 6)});
     CHECK(verify(shorter.lines).holds());
-    Verifier v(crypto());
-    v.expect_manifest(manifest_hash(e.manifest, crypto()));
+    Verifier v(digests());
+    v.expect_manifest(manifest_hash(e.manifest, digests()));
     for (const auto& l : shorter.lines) v.line(l);
     CHECK(problems(v.finish()) == Found{"manifest"});
   }
   SECTION("against the heads of an earlier one") {
     const auto check = [&](const Export& now) {
-      Verifier v(crypto());
+      Verifier v(digests());
       v.expect_heads(e.manifest);
       for (const auto& l : now.lines) v.line(l);
       return problems(v.finish());
@@ -176,7 +176,7 @@ TEST_CASE("a manifest that was edited, and another one than was noted, are found
     port::Sha256 previous{};
     for (auto& row : other) {  // a whole chain made anew
       row.actor = "idp:entra";
-      row.hash = port::activity_hash(crypto(), previous, row);
+      row.hash = port::activity_hash(digests(), previous, row);
       previous = row.hash;
     }
     CHECK(check(Export({other})) == Found{"edited 9"});

@@ -1,0 +1,354 @@
+// Evidence, reconciliation and reports through the admin API.
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <deprov/evidence/verifier.hpp>
+#include <deprov/service/admin_service.hpp>
+#include "catch.hpp"
+#include "support/managed_world.hpp"
+
+using namespace deprov;
+using namespace std::chrono_literals;
+using deprov::test::managed::EngineWorld;
+namespace json = boost::json;
+
+namespace {
+
+struct Api : EngineWorld {
+  service::AdminService admin{*engine};
+  Api() {
+    app->add("a1", "ann");
+    app->add("a2", "bob");
+    REQUIRE(start());
+  }
+
+  service::Response send(const std::string& method, const std::string& path, const std::string& body = {},
+                         const std::string& token = "owner") {
+    service::Request r;
+    r.method = method;
+    r.target = "/api/v1" + path;
+    r.body = body;
+    r.headers.push_back({"Authorization", "Bearer " + (token == "owner" ? owner_token : token)});
+    std::optional<service::Response> got;
+    admin.handle(std::move(r), [&](service::Response x) { got = std::move(x); });
+    for (int i = 0; i < 1000 && !got; ++i)
+      if (executor.run_until_idle() == 0 && !got) (void)executor.advance_to_next_timer();
+    REQUIRE(got);
+    return std::move(*got);
+  }
+  json::value call(const std::string& method, const std::string& path, const std::string& body = {}) {
+    const auto r = send(method, path, body);
+    INFO(method << " " << path << " " << r.body);
+    REQUIRE(r.status / 100 == 2);
+    return r.body.empty() ? json::value() : json::parse(r.body);
+  }
+  std::vector<std::string> stream(const std::string& path, std::size_t* pieces = nullptr) {
+    auto r = send("GET", path);
+    INFO(r.body);
+    REQUIRE(r.status == 200);
+    REQUIRE(r.stream);
+    CHECK(*r.header("Content-Type") == "application/x-ndjson");
+    std::string all;
+    for (bool more = true; more;) {
+      bool came = false;
+      r.stream->next([&](std::optional<std::string> piece) {
+        came = true;
+        more = piece.has_value();
+        if (piece) {
+          all += *piece;
+          if (pieces != nullptr) ++*pieces;
+        }
+      });
+      executor.run_until_idle();
+      REQUIRE(came);
+    }
+    std::vector<std::string> lines;
+    for (std::size_t at = 0; at < all.size();) {
+      const auto end = all.find('\n', at);
+      REQUIRE(end != std::string::npos);
+      lines.push_back(all.substr(at, end - at));
+      at = end + 1;
+    }
+    return lines;
+  }
+  evidence::Report verify(const std::vector<std::string>& lines) const {
+    evidence::Verifier v(*crypto);
+    for (const auto& l : lines) v.line(l);
+    return v.finish();
+  }
+  IntegrationId make(const std::string& name) {
+    const auto made = integrate(local, name, false);
+    REQUIRE(made);
+    return made->row.scope.integration;
+  }
+  ResourceId user(IntegrationId id, const std::string& name, const std::string& external_id,
+                  const std::string& email = {}) {
+    const auto subject = provision({home, id}, name);
+    change({home, id}, subject, [&](port::ResourceRow& row) {
+      row.external_id = external_id;
+      if (!email.empty()) row.email_keys = {email};
+    });
+    return subject;
+  }
+  void change(const port::Scope& scope, ResourceId id, const std::function<void(port::ResourceRow&)>& body) {
+    REQUIRE(wait<engine::Applied>([&](auto done) {
+      engine->apply(
+          engine->integration(scope.integration), {"idp:okta", "scim", "r2", "PATCH", {}, clock.wall()},
+          [=](port::Reader& reader, const engine::IntegrationContext&) -> Result<engine::Effect> {
+            DEPROV_TRY(row, reader.resource(scope, id));
+            engine::Effect e;
+            e.before = row;
+            e.after = row;
+            body(*e.after);
+            return e;
+          },
+          std::move(done));
+    }));
+    executor.run_for(5s);
+  }
+};
+
+std::string text(const json::value& v, const char* name) { return std::string(v.at(name).as_string()); }
+
+}  // namespace
+
+TEST_CASE("an export through the API is whole, in pieces, and of a range of time", "[service][R20]") {
+  Api w;
+  const auto crm = w.make("crm");
+  const auto wiki = w.make("wiki");
+  w.clock.advance(24h);
+  std::size_t users = 0;
+  for (; users < 300; ++users) w.provision({w.home, crm}, "user" + std::to_string(users));
+  w.clock.advance(24h);
+  const auto from = to_rfc3339(w.clock.wall());
+  w.provision({w.home, crm}, "later");
+  w.clock.advance(1h);
+  const auto to = to_rfc3339(w.clock.wall());
+  w.provision({w.home, crm}, "last");
+  std::size_t pieces = 0;
+  const auto all = w.stream("/evidence", &pieces);
+  auto report = w.verify(all);
+  CHECK(report.holds());
+  CHECK(report.chains == 3);
+  CHECK(report.records ==
+        w.activity({w.home, {}}).size() + w.activity({w.home, crm}).size() + w.activity({w.home, wiki}).size());
+  CHECK(report.records > 500);
+  CHECK(pieces > 2);
+
+  const auto part = w.stream("/evidence?from=" + from + "&to=" + to + "&integration=" + crm.str());
+  report = w.verify(part);
+  CHECK(report.holds());
+  CHECK(report.chains == 1);
+  CHECK(report.records > 0);
+  CHECK(report.records < 10);
+  for (const auto& line : part) {
+    const auto v = json::parse(line);
+    if (v.at("type") != "record") continue;
+    CHECK(text(v, "at") >= from);
+    CHECK(text(v, "at") < to);
+  }
+  // Nothing of a time: the chain is there, with nothing in it.
+  report = w.verify(w.stream("/evidence?from=2030-01-01T00:00:00Z&integration=" + wiki.str()));
+  CHECK(report.holds());
+  CHECK(report.records == 0);
+  // One that was deleted leaves its evidence.
+  REQUIRE(w.wait<void>([&](auto d) { w.engine->delete_integration(w.local, wiki, true, std::move(d)); }));
+  CHECK(w.verify(w.stream("/evidence?integration=" + wiki.str())).records >= 2);
+}
+
+TEST_CASE("chains and records page by page are what the stream has", "[service][R20]") {
+  Api w;
+  const auto crm = w.make("crm");
+  for (int i = 0; i < 5; ++i) w.provision({w.home, crm}, "user" + std::to_string(i));
+  const auto chains = w.call("GET", "/evidence/chains");
+  REQUIRE(chains.at("items").as_array().size() == 2);
+  const auto& chain = chains.at("items").at(1);
+  CHECK(text(chain, "name") == "crm");
+  std::vector<std::string> records;
+  json::value next = 0;
+  while (!next.is_null()) {
+    const auto page =
+        w.call("GET", "/evidence/records?integration=" + crm.str() + "&limit=3&after=" + json::serialize(next));
+    CHECK(page.at("items").as_array().size() <= 3);
+    for (const auto& r : page.at("items").as_array()) records.push_back(json::serialize(r));
+    next = page.at("next");
+  }
+  CHECK(records.size() == chain.at("head_seq").to_number<std::size_t>());
+  std::vector<std::string> streamed;
+  for (const auto& line : w.stream("/evidence?integration=" + crm.str()))
+    if (line.rfind("{\"type\":\"record\"", 0) == 0) streamed.push_back(line);
+  CHECK(records == streamed);
+  const auto upto = w.call("GET", "/evidence/records?upto=1&limit=10");
+  CHECK(upto.at("items").as_array().size() == 1);
+  CHECK(upto.at("next").is_null());
+}
+
+TEST_CASE("evidence of another workspace is not there", "[service][R21]") {
+  Api w;
+  const auto crm = w.make("crm");
+  const auto other = w.wait<engine::CreatedPrincipal>(
+      [&](auto d) { w.engine->create_workspace(w.local, "b", "o", std::move(d)); });
+  REQUIRE(other);
+  const auto& token = other->token;
+  for (const auto* path :
+       {"/evidence?integration=", "/evidence/chains?integration=", "/evidence/records?integration="})
+    CHECK(w.send("GET", path + crm.str(), "", token).status == 404);
+  for (const auto* path : {"/report", "/reconciliation", "/findings"})
+    CHECK(w.send("GET", "/integrations/" + crm.str() + path, "", token).status == 404);
+  CHECK(w.send("POST", "/integrations/" + crm.str() + "/reconcile", "{}", token).status == 404);
+  CHECK(w.send("POST", "/evidence/retain",
+               R"({"before":"2020-01-01T00:00:00Z","integration":")" + crm.str() + "\"}", token)
+            .status == 404);
+  const auto ann = w.user(crm, "ann", "x-1");
+  CHECK(w.call("GET", "/person-report?key=" + ann.str()).at("apps").as_array().size() == 1);
+  const auto report = json::parse(w.send("GET", "/person-report?key=" + ann.str(), "", token).body);
+  CHECK(report.at("apps").as_array().empty());
+  CHECK(report.at("candidates").as_array().empty());
+}
+
+TEST_CASE("a person is joined by declared ids, and logins are candidates only", "[service][R12][R20]") {
+  Api w;
+  const auto crm = w.make("crm");
+  const auto wiki = w.make("wiki");
+  const auto hr = w.make("hr");  // its IdP gives externalIds again
+  REQUIRE(w.wait<port::IntegrationRow>([&](auto d) {
+    w.engine->update_integration(w.local, hr,
+                                 {{"settings", json::object{{"external_id_immutable", false}}}, {"check", false}},
+                                 std::move(d));
+  }));
+  const auto ann = w.user(crm, "ann", "00u1", "ann@example.com");
+  const auto ann2 = w.user(wiki, "ann.smith", "00u1");
+  const auto ann3 = w.user(hr, "a.smith", "00u1");
+  const auto namesake = w.user(wiki, "ann", "00u2");
+  w.change({w.home, crm}, ann, [](port::ResourceRow& row) { row.active = false; });
+
+  const auto report = w.call("GET", "/person-report?key=" + ann.str());
+  const auto& apps = report.at("apps").as_array();
+  REQUIRE(apps.size() == 2);
+  CHECK(text(apps[0], "matched_by") == "subject_id");
+  CHECK(text(apps[0].at("subject"), "id") == ann.str());
+  CHECK(text(apps[1], "matched_by") == "joined_external_id");
+  CHECK(text(apps[1].at("subject"), "id") == ann2.str());
+  std::map<std::string, std::string> candidates;
+  for (const auto& c : report.at("candidates").as_array())
+    candidates[text(c.at("subject"), "id")] = text(c, "matched_by");
+  CHECK(candidates == std::map<std::string, std::string>{{namesake.str(), "user_name"},
+                                                         {ann3.str(), "external_id_not_declared"}});
+
+  // Who decided, and what proves it.
+  const auto& removal = apps[0].at("removals").at(0);
+  CHECK(text(removal, "state") == "succeeded_verified");
+  CHECK(text(removal, "decided_by") == "idp:okta");
+  CHECK_FALSE(removal.at("verified_at").is_null());
+  CHECK_FALSE(apps[0].at("lost_access_at").is_null());
+  CHECK(apps[1].at("lost_access_at").is_null());
+  const auto chain = w.activity({w.home, crm});
+  const auto& proof = removal.at("proof").as_array();
+  REQUIRE(proof.size() >= 3);
+  for (const auto& p : proof) {
+    const auto& row = chain.at(p.at("seq").to_number<std::size_t>() - 1);
+    CHECK(text(p, "hash") == evidence::to_hex({row.hash.data(), row.hash.size()}));
+    CHECK(text(p, "event") == row.event);
+  }
+  // The same person by the externalId; by a login nobody is sure.
+  CHECK(w.call("GET", "/person-report?key=00u1").at("apps").as_array().size() == 2);
+  for (const auto* key : {"ANN", "ann%40example.com"}) {
+    const auto by_login = w.call("GET", std::string("/person-report?key=") + key);
+    CHECK(by_login.at("apps").as_array().empty());
+    CHECK_FALSE(by_login.at("candidates").as_array().empty());
+  }
+  CHECK(w.send("GET", "/person-report").status == 400);
+  // A deleted subject is still that person.
+  w.change({w.home, crm}, ann, [](port::ResourceRow& row) { row.deleted = true; });
+  CHECK(w.call("GET", "/person-report?key=00u1").at("apps").as_array().size() == 2);
+}
+
+TEST_CASE("time to deprovision in figures: what is overdue or failed is a miss", "[service][R20]") {
+  Api w;
+  const auto crm = w.make("crm");
+  const auto scope = port::Scope{w.home, crm};
+  const auto figures = [&](const std::string& query = {}) {
+    return w.call("GET", "/integrations/" + crm.str() + "/report" + query);
+  };
+  auto f = figures();
+  CHECK(f.at("counted") == 0);
+  CHECK(f.at("p50_ms").is_null());
+  CHECK(f.at("share_within_objective").is_null());
+
+  const auto ann = w.user(crm, "ann", "1");
+  const auto bob = w.user(crm, "bob", "2");
+  const auto leave = [&](ResourceId id) {
+    w.change(scope, id, [](port::ResourceRow& row) { row.active = false; });
+  };
+  leave(ann);
+  f = figures();
+  CHECK(f.at("verified") == 1);
+  CHECK(f.at("counted") == 1);
+  CHECK(f.at("share_within_objective") == 1.0);
+  // Paused: nothing happens, and the clock runs.
+  REQUIRE(w.wait<port::IntegrationRow>([&](auto d) {
+    w.engine->set_integration_state(w.local, crm, port::IntegrationState::paused, std::move(d));
+  }));
+  leave(bob);
+  w.executor.run_for(1h);
+  f = figures();
+  CHECK(f.at("pending") == 1);
+  CHECK(f.at("overdue") == 0);
+  CHECK(f.at("missed") == 0);
+  w.executor.run_for(24h);
+  f = figures();
+  CHECK(f.at("overdue") == 1);
+  CHECK(f.at("missed") == 1);
+  CHECK(f.at("share_within_objective") == 0.5);
+  CHECK(f.at("p99_ms").to_number<double>() >= 25.0 * 3600 * 1000);
+  // Done, too late: still a miss.
+  REQUIRE(w.wait<port::IntegrationRow>([&](auto d) {
+    w.engine->set_integration_state(w.local, crm, port::IntegrationState::active, std::move(d));
+  }));
+  w.executor.run_for(1min);
+  f = figures();
+  CHECK(f.at("verified") == 2);
+  CHECK(f.at("within_objective") == 1);
+  CHECK(f.at("missed") == 1);
+  CHECK(f.at("overdue") == 0);
+  // A failure is one until it was made good by a retry.
+  const auto again = w.user(crm, "bob2", "4");
+  (void)again;
+  w.app->add("a3", "bob2");
+  w.executor.run_for(1min);
+  w.app->outcome = connector::Outcome::invalid_request;
+  leave(again);
+  w.executor.run_for(1min);
+  f = figures();
+  CHECK(f.at("failed") == 1);
+  CHECK(f.at("missed") == 2);
+  w.app->outcome.reset();
+  const auto jobs = w.call("GET", "/jobs?state=failed");
+  w.call("POST", "/jobs/" + text(jobs.at("items").at(0), "id") + "/retry");
+  w.executor.run_for(1min);
+  f = figures();
+  CHECK(f.at("failed") == 0);
+  CHECK(f.at("missed") == 1);
+  // Out of the range of time.
+  w.clock.advance(24h * 31);
+  CHECK(figures().at("counted") == 0);
+  CHECK(figures("?from=2000-01-01T00:00:00Z").at("missed") == 1);
+}
+
+TEST_CASE("a reconciliation is started, watched and read", "[service][R6]") {
+  Api w;
+  const auto crm = w.make("crm");
+  const auto at = "/integrations/" + crm.str();
+  CHECK(text(w.call("GET", at + "/reconciliation"), "state") == "never");
+  CHECK(w.call("GET", at + "/findings").at("items").as_array().empty());
+  w.user(crm, "ann", "1");
+  const auto run = text(w.call("POST", at + "/reconcile", R"({"mode":"propose"})"), "run");
+  w.executor.run_for(1min);
+  const auto report = w.call("GET", at + "/reconciliation");
+  CHECK(text(report, "run") == run);
+  CHECK(text(report, "state") == "done");
+  CHECK(report.at("findings").at("orphan") == 1);
+  const auto found = w.call("GET", at + "/findings");
+  REQUIRE(found.at("items").as_array().size() == 1);
+  CHECK(text(found.at("items").at(0), "account") == "a2");
+  CHECK(w.send("POST", at + "/reconcile", R"({"mode":"everything"})").status == 400);
+}
