@@ -127,6 +127,7 @@ int run(int argc, char** argv) {
   add_init_command(program, session);
   add_serve_command(program, session);
   add_integration_commands(program, session);
+  add_policy_commands(program, session);
   add_principal_commands(program, session);
   add_subject_commands(program, session);
   add_job_commands(program, session);

@@ -45,6 +45,7 @@ void add_about_commands(CLI::App& program, Session& session);
 void add_init_command(CLI::App& program, Session& session);
 void add_serve_command(CLI::App& program, Session& session);
 void add_integration_commands(CLI::App& program, Session& session);
+void add_policy_commands(CLI::App& program, Session& session);
 void add_principal_commands(CLI::App& program, Session& session);
 void add_subject_commands(CLI::App& program, Session& session);
 void add_job_commands(CLI::App& program, Session& session);

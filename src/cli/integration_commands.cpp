@@ -8,7 +8,7 @@ namespace deprov::cli {
 namespace {
 
 struct IntegrationOptions {
-  std::string name, idp, connector, config, policy, settings, patch_answer;
+  std::string name, idp, connector, config, policy, settings, patch_answer, reason;
   bool no_check = false;
   bool abandon = false;
   std::int64_t overlap = 0;
@@ -85,7 +85,10 @@ Result<int> list(const Session& session) {
   }
   std::vector<std::vector<std::string>> rows;
   for (const auto& i : found.at("items").as_array()) {
-    rows.push_back({cell(i, "id"), cell(i, "name"), cell(i, "idp"), cell(i, "connector"), cell(i, "state"),
+    auto state = cell(i, "state");
+    if (cell(i.at("status"), "workspace_stopped") != "-") state += ", workspace stopped";
+    if (cell(i.at("policy"), "mode") == "observe") state += ", observing";
+    rows.push_back({cell(i, "id"), cell(i, "name"), cell(i, "idp"), cell(i, "connector"), state,
                     cell(i.at("status"), "status")});
   }
   print_table({"ID", "NAME", "IDP", "CONNECTOR", "STATE", "STATUS"}, rows);
@@ -93,10 +96,11 @@ Result<int> list(const Session& session) {
 }
 
 /// One integration by a request of its own; prints what comes back.
-Result<int> act(const Session& session, std::string_view method, const std::string& below) {
+Result<int> act(const Session& session, std::string_view method, const std::string& below,
+                const json::value& body = {}) {
   DEPROV_TRY(api, session.open());
   DEPROV_TRY(id, find_integration(*api, session.integration));
-  DEPROV_TRY(row, api->call(method, "/integrations/" + id + below));
+  DEPROV_TRY(row, api->call(method, "/integrations/" + id + below, body));
   if (session.as_json) {
     print_json(row.is_null() ? json::value(json::object{{"id", id}}) : row);
   } else if (row.is_object()) {
@@ -210,7 +214,13 @@ void add_integration_commands(CLI::App& program, Session& session) {
   add("check", "Ask the app whether the connection works", [&session] { return check(session); });
   add("pause", "Stop all effects; SCIM goes on being accepted",
       [&session] { return act(session, "POST", "/pause"); });
-  add("resume", "Let its jobs run again", [&session] { return act(session, "POST", "/resume"); });
+  auto* stop =
+      add("stop", "The kill switch: send nothing more to the app, over restarts too", [&session, options] {
+        return act(session, "POST", "/stop", json::object{{"reason", options->reason}});
+      });
+  stop->add_option("--reason", options->reason, "Why; it goes on the activity")->required();
+  add("resume", "Let its jobs run again after a pause or a stop",
+      [&session] { return act(session, "POST", "/resume"); });
   auto* token = add("rotate-token", "A new SCIM token, shown this once",
                     [&session, options] { return rotate(session, *options); });
   token->add_option("--overlap", options->overlap, "Seconds for which the old tokens stay good")

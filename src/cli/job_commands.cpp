@@ -6,7 +6,7 @@ namespace deprov::cli {
 namespace {
 
 struct JobOptions {
-  std::string job, state, subject, before, reason;
+  std::string job, state, subject, before, reason, reference;
   std::size_t limit = 100;
   bool unfinished = false;
 };
@@ -50,11 +50,13 @@ Result<int> show(const Session& session, const JobOptions& o) {
   print_members(job);
   std::vector<std::vector<std::string>> rows;
   for (const auto& s : steps.as_array()) {
-    rows.push_back(
-        {cell(s, "operation"), cell(s, "state"), cell(s, "attempts"), cell(s, "outcome"), cell(s, "detail")});
+    const auto deletes = s.as_object().if_contains("delete_account");
+    rows.push_back({deletes != nullptr && deletes->as_bool() ? "delete" : cell(s, "operation"), cell(s, "state"),
+                    cell(s, "not_before"), cell(s, "approval"), cell(s, "attempts"), cell(s, "outcome"),
+                    cell(s, "detail")});
   }
   std::cout << "\n";
-  print_table({"STEP", "STATE", "ATTEMPTS", "OUTCOME", "DETAIL"}, rows);
+  print_table({"STEP", "STATE", "NOT BEFORE", "APPROVAL", "ATTEMPTS", "OUTCOME", "DETAIL"}, rows);
   rows.clear();
   for (const auto& a : found.at("activity").as_array())
     rows.push_back({cell(a, "seq"), cell(a, "at"), cell(a, "event"), cell(a, "actor"), cell(a, "detail")});
@@ -96,8 +98,18 @@ void add_job_commands(CLI::App& program, Session& session) {
   listing->add_option("--before", options->before, "Where the page before ended");
   listing->add_option("--limit", options->limit, "1 to 1000")->check(CLI::Range(1, 1000))->capture_default_str();
   add("show", "One with its steps and attempts", [&session, options] { return show(session, *options); });
-  add("retry", "A new job for what failed, died or is held",
+  add("retry", "A new job for what failed, died, is held or was only observed",
       [&session, options] { return act(session, *options, "retry", {}); });
+  auto* approve = add("approve", "Let the step be taken that a job waits with", [&session, options] {
+    return act(session, *options, "approve", json::object{{"reason", options->reason}});
+  });
+  approve->add_option("--reason", options->reason, "Why; it goes on the activity")->required();
+  auto* attest = add("attest", "Say that it was done by hand; never called verified", [&session, options] {
+    return act(session, *options, "attest",
+               json::object{{"reason", options->reason}, {"reference", options->reference}});
+  });
+  attest->add_option("--reason", options->reason, "What was done, by whom; it goes on the activity")->required();
+  attest->add_option("--reference", options->reference, "Where it can be looked up: a ticket, say");
   auto* cancel = add("cancel", "End an unfinished job", [&session, options] {
     return act(session, *options, "cancel", json::object{{"reason", options->reason}});
   });

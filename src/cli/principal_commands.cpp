@@ -7,7 +7,7 @@ namespace deprov::cli {
 namespace {
 
 struct PrincipalOptions {
-  std::string name, role, owner = "owner", id;
+  std::string name, role, owner = "owner", id, reason;
 };
 
 Result<int> create_workspace(const Session& session, const PrincipalOptions& o) {
@@ -36,6 +36,18 @@ Result<int> list(const Session& session, const std::string& path, bool any_works
     for (const auto& member : members) rows.back().push_back(cell(item, member));
   }
   print_table(heading, rows);
+  return exit_ok;
+}
+
+Result<int> workspace_act(const Session& session, std::string_view method, const std::string& path,
+                          const json::value& body = {}) {
+  DEPROV_TRY(api, session.open());
+  DEPROV_TRY(row, api->call(method, path, body));
+  if (session.as_json) {
+    print_json(row);
+  } else {
+    print_members(row);
+  }
   return exit_ok;
 }
 
@@ -70,6 +82,18 @@ void add_principal_commands(CLI::App& program, Session& session) {
   add_command(*workspaces, session, "list", "The workspaces that you see", [&session] {
     return list(session, "/workspaces", true, {"id", "name", "created"});
   });
+
+  add_command(*workspaces, session, "show", "Yours, and whether it is stopped",
+              [&session] { return workspace_act(session, "GET", "/workspace"); });
+  auto* stop = add_command(
+      *workspaces, session, "stop", "The kill switch: send nothing more to any app", [&session, options] {
+        return workspace_act(session, "POST", "/workspace/stop", json::object{{"reason", options->reason}});
+      });
+  stop->add_option("--reason", options->reason, "Why; it goes on the activity")->required();
+  auto* resume = add_command(*workspaces, session, "resume", "End the stop of the workspace", [&session, options] {
+    return workspace_act(session, "POST", "/workspace/resume", json::object{{"reason", options->reason}});
+  });
+  resume->add_option("--reason", options->reason, "Why; it goes on the activity")->required();
 
   auto* principals = program.add_subcommand("principal", "Principals: who may manage this workspace");
   principals->require_subcommand(1);

@@ -18,6 +18,15 @@ Result<bool> BackgroundHost::has_access(port::Reader& reader, const port::Scope&
   return decision.has_access(state);
 }
 
+Result<std::optional<policy::RoleRule>> BackgroundHost::wanted_role(port::Reader& reader, const port::Scope& scope,
+                                                                    ResourceId subject) {
+  const auto context = engine_.directory.find(scope.integration);
+  if (!context) return Error(Errc::not_found, "the integration is gone", scope.integration.str());
+  const Evidence nobody;
+  Decision decision(reader, *context, nobody, engine_.ports.random, engine_.now());
+  return decision.wanted_role(subject);
+}
+
 void BackgroundHost::activity_appended(const port::Scope& scope) { engine_.notify(scope); }
 
 void BackgroundHost::count_attempt(connector::Operation operation, connector::Outcome outcome) {
@@ -27,15 +36,25 @@ void BackgroundHost::count_attempt(connector::Operation operation, connector::Ou
   ++engine_.counters.attempts[key];
 }
 
+namespace {
+void count_time(Metrics& m, Duration time_to_deprovision) {
+  const double seconds = static_cast<double>(time_to_deprovision.count()) / 1e6;
+  const auto bound = std::lower_bound(m.ttd_bounds.begin(), m.ttd_bounds.end(), seconds);
+  ++m.ttd_counts[static_cast<std::size_t>(bound - m.ttd_bounds.begin())];
+  m.ttd_sum += seconds;
+}
+}  // namespace
+
 void BackgroundHost::count_finished(port::JobState state, std::optional<Duration> time_to_deprovision) {
   const std::lock_guard lock(engine_.metrics_mutex);
   auto& c = engine_.counters;
   ++c.finished[std::string(port::to_string(state))];
-  if (!time_to_deprovision) return;
-  const double seconds = static_cast<double>(time_to_deprovision->count()) / 1e6;
-  const auto bound = std::lower_bound(c.ttd_bounds.begin(), c.ttd_bounds.end(), seconds);
-  ++c.ttd_counts[static_cast<std::size_t>(bound - c.ttd_bounds.begin())];
-  c.ttd_sum += seconds;
+  if (time_to_deprovision) count_time(c, *time_to_deprovision);
+}
+
+void BackgroundHost::count_secured(Duration time_to_deprovision) {
+  const std::lock_guard lock(engine_.metrics_mutex);
+  count_time(engine_.counters, time_to_deprovision);
 }
 
 void BackgroundHost::expander_decide(Decide body, port::UniqueFunction<void(Result<port::Committed>)> done) {
@@ -73,6 +92,12 @@ std::string fingerprint_of(const IntegrationContext& context) {
 }
 }  // namespace
 
+bool Engine::Impl::stands_still(const IntegrationContext& context) const {
+  const auto& scope = context.row.scope;
+  return context.row.state != port::IntegrationState::active || stopped_workspaces.contains(scope.workspace) ||
+         stopping.contains(scope.integration.value);
+}
+
 void Engine::Impl::attach(const Context& context) {
   if (!started || closing || !options.background) return;
   const auto scope = context->row.scope;
@@ -83,7 +108,7 @@ void Engine::Impl::attach(const Context& context) {
         ExpanderPorts{ports.executor, ports.clock, ports.random, ports.store}, *host, scope, options.piece);
     slot.expander->poke();
   }
-  const bool paused = context->row.state == port::IntegrationState::paused;
+  const bool paused = stands_still(*context);
   // A pause alone leaves the connection as it is; anything else that changed wants a new one.
   const auto fingerprint = fingerprint_of(*context);
   if (slot.lane && slot.fingerprint == fingerprint) {
@@ -108,7 +133,7 @@ void Engine::Impl::attach(const Context& context) {
     it->second.lane = std::make_shared<jobs::Lane>(
         jobs::LanePorts{self->ports.executor, self->ports.clock, self->ports.random, self->ports.store},
         lane_options, scope, current->policy, std::move(*connector), *self->host);
-    it->second.lane->set_paused(current->row.state == port::IntegrationState::paused);
+    it->second.lane->set_paused(self->stands_still(*current));
     const auto lane = it->second.lane;
     if (!recovered) return lane->start();
     self->decide(

@@ -12,9 +12,12 @@ class BackgroundHost final : public jobs::LaneHost, public ExpanderHost {
   explicit BackgroundHost(Engine::Impl& engine) : engine_(engine) {}
 
   Result<bool> has_access(port::Reader& reader, const port::Scope& scope, ResourceId subject) override;
+  Result<std::optional<policy::RoleRule>> wanted_role(port::Reader& reader, const port::Scope& scope,
+                                                      ResourceId subject) override;
   void activity_appended(const port::Scope& scope) override;
   void count_attempt(connector::Operation operation, connector::Outcome outcome) override;
   void count_finished(port::JobState state, std::optional<Duration> time_to_deprovision) override;
+  void count_secured(Duration time_to_deprovision) override;
   void expander_decide(Decide body, port::UniqueFunction<void(Result<port::Committed>)> done) override;
   Context expander_context(const port::Scope& scope) override;
   void expander_committed(const port::Scope& scope) override;

@@ -108,20 +108,34 @@ Result<SubjectState> Decision::load(ResourceId id) {
   return state;
 }
 
+Result<std::vector<ResourceId>> Decision::resolve(const policy::GroupRef& ref) {
+  std::vector<ResourceId> ids;
+  if (!ref.id.empty()) {
+    if (const auto id = ResourceId::parse(ref.id)) ids.push_back(*id);
+    return ids;
+  }
+  port::ResourceKey key;
+  key.attribute = ref.external_id.empty() ? port::ResourceKey::Attribute::display_name
+                                          : port::ResourceKey::Attribute::external_id;
+  key.value = ref.external_id.empty() ? scim::fold(ref.display_name) : ref.external_id;
+  DEPROV_TRY(groups, reader_.resources_by_key(scope(), "Group", key, 100));
+  for (const auto& g : groups) ids.push_back(g.id);
+  return ids;
+}
+
+bool Decision::names(const policy::GroupRef& ref, const port::ResourceRow& group) {
+  if (group.deleted) return false;
+  if (!ref.id.empty()) return group.id.str() == scim::fold(ref.id);
+  if (!ref.external_id.empty()) return group.external_id == ref.external_id;
+  return group.display_name_key == scim::fold(ref.display_name);
+}
+
 Result<const std::vector<ResourceId>*> Decision::entitling() {
   if (!entitling_) {
     std::vector<ResourceId> ids;
     for (const auto& ref : context_.policy.entitling_groups) {
-      if (!ref.id.empty()) {
-        if (const auto id = ResourceId::parse(ref.id)) ids.push_back(*id);
-        continue;
-      }
-      port::ResourceKey key;
-      key.attribute = ref.external_id.empty() ? port::ResourceKey::Attribute::display_name
-                                              : port::ResourceKey::Attribute::external_id;
-      key.value = ref.external_id.empty() ? scim::fold(ref.display_name) : ref.external_id;
-      DEPROV_TRY(groups, reader_.resources_by_key(scope(), "Group", key, 100));
-      for (const auto& g : groups) ids.push_back(g.id);
+      DEPROV_TRY(found, resolve(ref));
+      ids.insert(ids.end(), found.begin(), found.end());
     }
     if (group_) {  // the store does not know yet what this effect makes of it
       std::erase(ids, group_->id);
@@ -134,13 +148,8 @@ Result<const std::vector<ResourceId>*> Decision::entitling() {
 }
 
 bool Decision::entitles_by(const port::ResourceRow& group) const {
-  if (group.deleted) return false;
   return std::any_of(context_.policy.entitling_groups.begin(), context_.policy.entitling_groups.end(),
-                     [&](const policy::GroupRef& ref) {
-                       if (!ref.id.empty()) return group.id.str() == scim::fold(ref.id);
-                       if (!ref.external_id.empty()) return group.external_id == ref.external_id;
-                       return group.display_name_key == scim::fold(ref.display_name);
-                     });
+                     [&](const policy::GroupRef& ref) { return names(ref, group); });
 }
 
 // R1: one entitling group, directly or through groups that contain each other, is enough.
@@ -265,6 +274,7 @@ Result<void> Decision::end_access(SubjectState& state, const End& end) {
     for (auto& step : plan.steps) step.ask = step.kind == policy::StepKind::find;
     DEPROV_CHECK(supersede_lookup(s.id));
   }
+  plan.secured = end.secured;
   auto job = new_job(s, port::JobKind::remove_access, policy::to_text(plan));
   s.job = job.id;
   put(state);
@@ -279,6 +289,36 @@ Result<void> Decision::end_access(SubjectState& state, const End& end) {
   record("removal.requested", detail, s.id, job.id);
   txn_.ops.emplace_back(port::op::PutJob{std::move(job), std::nullopt});
   return {};
+}
+
+Result<void> Decision::deleted_after_all(SubjectState& state) {
+  auto& s = state.subject;
+  const auto& app = context_.connector != nullptr ? *context_.connector : unknown_app();
+  if (s.desired != port::Desired::no_access ||
+      !policy::plan_removal(context_.policy, idp::Cause::hard_deleted, app).is_final())
+    return {};
+  End end;
+  end.cause = idp::Cause::hard_deleted;
+  end.via = s.via_group;
+  end.inferred = s.via_inferred;
+  end.evidence_at = evidence_.at;
+  if (!s.job.is_nil()) {
+    DEPROV_TRY(job, reader_.job(scope(), s.job));
+    if (job && job->state == port::JobState::succeeded_no_account) return {};
+    if (job) {
+      DEPROV_TRY(plan, policy::parse_plan(job->plan));
+      end.secured = plan.secured;
+      using port::JobState;
+      if (job->state == JobState::succeeded_verified || job->state == JobState::succeeded_unverified ||
+          job->state == JobState::attested) {
+        if (plan.is_final()) return {};  // all of it was done already
+        end.secured = job->finished;
+      } else if (!port::is_finished(job->state) && plan.secured.micros == 0) {
+        end.evidence_at = std::min(end.evidence_at, s.evidence_at);  // the clock has been running since then
+      }
+    }
+  }
+  return end_access(state, end);
 }
 
 Result<void> Decision::regain_access(SubjectState& state) {
@@ -317,6 +357,8 @@ Result<void> Decision::regain_access(SubjectState& state) {
   }
   put(state);
   record("access.restored", detail, s.id, job_id);
+  // Its groups may be others by now.
+  if (last != port::AccountState::removed) DEPROV_CHECK(role_changed(state, {}, true));
   return {};
 }
 
@@ -394,6 +436,11 @@ Result<void> Decision::user_effect(const Effect& effect) {
       return end_access(state, end);
     }
     record(after.deleted ? "user.deleted" : "user.deactivated", detail, after.id);
+    if (after.deleted) {
+      const auto generation = s.generation;
+      DEPROV_CHECK(deleted_after_all(state));
+      if (s.generation != generation) return {};
+    }
     put(state);
     return {};
   }
@@ -444,13 +491,15 @@ Result<void> Decision::group_effect(const Effect& effect) {
     detail["members"] = count;
     record("group.deleted", detail);
     // Who joins at the same moment was decided by the group as it was, so that an empty one is looked at too.
-    if (count != 0 || !context_.policy.entitling_groups.empty())
-      return reevaluate_later(after.id, idp::Cause::group_deleted, count);
+    if (count != 0 || groups_matter()) return reevaluate_later(after.id, idp::Cause::group_deleted, count);
     return {};
   }
   change(effect.renamed ? idp::ChangeKind::group_renamed : idp::ChangeKind::group_updated, {}, after.id);
   record(effect.renamed ? "group.renamed" : "group.updated", detail);
-  if (entitles_by(*effect.before) != entitles_by(after)) {
+  const bool role = std::any_of(
+      context_.policy.roles.begin(), context_.policy.roles.end(),
+      [&](const policy::RoleRule& r) { return names(r.group, *effect.before) != names(r.group, after); });
+  if (role || entitles_by(*effect.before) != entitles_by(after)) {
     DEPROV_TRY(count, reader_.member_count(scope(), after.id));
     return reevaluate_later(after.id, idp::Cause::lost_entitling_group, count);
   }

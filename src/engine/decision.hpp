@@ -6,6 +6,7 @@
 #include <deprov/port/clock.hpp>
 #include <deprov/port/random.hpp>
 #include <deprov/port/store.hpp>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -45,6 +46,10 @@ class Decision {
   /// Whether R1 gives the subject access, memberships read now.
   Result<bool> has_access(const SubjectState& state, const MembershipOverlay& overlay = {});
   Result<SubjectState> load(ResourceId id);
+  /// The highest role that the subject's groups give it, memberships read now.
+  Result<std::optional<policy::RoleRule>> wanted_role(ResourceId subject, const MembershipOverlay& overlay = {});
+  /// The groups of a subject with access changed: its role is worked out again when it has settled.
+  Result<void> role_changed(const SubjectState& state, ResourceId group, bool lost);
 
   /// One member of `group` was added or removed (the row itself is changed by this too). Only users.
   Result<void> member_changed(const port::MemberRow& member, bool added);
@@ -68,6 +73,7 @@ class Decision {
     WallTime evidence_at;
     std::string reason;
     bool probe = false;  ///< perhaps the user of the IdP's own connection test: what is found is asked about
+    WallTime secured;    ///< when it had ended in the app before, by an earlier cause; 0: not yet
   };
   /// Access ended: intent, job, activity. Supersedes unfinished work that is not running.
   Result<void> end_access(SubjectState& state, const End& end);
@@ -95,7 +101,17 @@ class Decision {
   Result<void> reevaluate_later(ResourceId group, idp::Cause cause, std::uint64_t count,
                                 const std::vector<ResourceId>& above = {});
   Result<const std::vector<ResourceId>*> entitling();
+  /// The groups that a policy means, by what the store shows.
+  Result<std::vector<ResourceId>> resolve(const policy::GroupRef& ref);
+  [[nodiscard]] static bool names(const policy::GroupRef& ref, const port::ResourceRow& group);
+  Result<const std::map<ResourceId, const policy::RoleRule*>*> role_groups();
+  /// Whether memberships matter at all.
+  [[nodiscard]] bool groups_matter() const {
+    return !context_.policy.entitling_groups.empty() || !context_.policy.roles.empty();
+  }
   Result<bool> entitled(ResourceId subject, const MembershipOverlay& overlay);
+  /// Access had ended before, and the subject was deleted now: more may follow from that.
+  Result<void> deleted_after_all(SubjectState& state);
   Result<void> supersede(port::SubjectRow& subject, std::string_view why, bool& acted, bool& running);
   [[nodiscard]] port::JobRow new_job(const port::SubjectRow& subject, port::JobKind kind, std::string plan);
   [[nodiscard]] boost::json::object evidence_json() const;
@@ -110,6 +126,8 @@ class Decision {
   WallTime now_;
   port::Transaction txn_;
   std::optional<std::vector<ResourceId>> entitling_;
+  std::optional<std::map<ResourceId, const policy::RoleRule*>> role_groups_;
+  std::vector<ResourceId> role_jobs_;       ///< whose role this transaction has worked out anew
   std::optional<port::ResourceRow> group_;  ///< as the effect leaves it
   const Effect* effect_ = nullptr;          ///< that is being worked out
 };

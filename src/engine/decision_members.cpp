@@ -19,7 +19,8 @@ Result<void> Decision::member_changed(const port::MemberRow& member, bool added)
   }
   const bool entitling_matters = !context_.policy.entitling_groups.empty();
   if (member.member_is_group) return nested_changed(member.member, idp::Cause::lost_entitling_group);
-  if (added && !entitling_matters) return {};
+  const bool roles_matter = !context_.policy.roles.empty();
+  if (added && !entitling_matters && !roles_matter) return {};
   DEPROV_TRY(state, load(member.member));
   if (!state.stored) return {};
   auto& s = state.subject;
@@ -27,8 +28,13 @@ Result<void> Decision::member_changed(const port::MemberRow& member, bool added)
   if (added) {
     if (s.access) {
       // A grant within the settle window makes the loss good (R14); the evaluation then finds nothing to do.
-      return {};
+      if (!roles_matter) return {};
+      DEPROV_TRY(before, wanted_role(member.member));
+      DEPROV_TRY(after, wanted_role(member.member, overlay));
+      if (!after || (before && before->rank >= after->rank)) return {};
+      return role_changed(state, member.group, false);
     }
+    if (!entitling_matters) return {};
     DEPROV_TRY(access, has_access(state, overlay));
     if (access && s.cause == idp::Cause::manual && s.desired == port::Desired::no_access) {
       // A person ended it although the IdP grants it: only a grant that was not there before is a new one.
@@ -43,7 +49,7 @@ Result<void> Decision::member_changed(const port::MemberRow& member, bool added)
 }
 
 Result<void> Decision::nested_changed(ResourceId group, idp::Cause cause, const std::vector<ResourceId>& above) {
-  if (context_.policy.entitling_groups.empty()) return {};
+  if (!groups_matter()) return {};
   if (above.size() >= max_group_depth || std::find(above.begin(), above.end(), group) != above.end()) return {};
   DEPROV_TRY(count, reader_.member_count(scope(), group));
   return reevaluate_later(group, cause, count, above);
@@ -87,6 +93,15 @@ Result<void> Decision::lost_group(SubjectState& state, ResourceId group, idp::Ca
       detail["cause"] = idp::to_string(cause);
       detail["decided_at"] = to_rfc3339(evidence_.at + context_.policy.settle);
       record("removal.settling", detail, s.id);
+    } else if (!context_.policy.roles.empty()) {
+      DEPROV_TRY(before, wanted_role(s.id));
+      DEPROV_TRY(after, wanted_role(s.id, overlay));
+      const auto rank = [](const std::optional<policy::RoleRule>& r) {
+        return r ? static_cast<std::int64_t>(r->rank) : -1;
+      };
+      // What a group that is gone gave can no longer be told from what remains.
+      if (cause == idp::Cause::group_deleted || rank(before) > rank(after))
+        DEPROV_CHECK(role_changed(state, group, true));
     }
   } else if (s.desired == port::Desired::no_access && s.via_group.is_nil() && s.last_deactivated.micros != 0 &&
              evidence_.at - s.last_deactivated <= context_.policy.settle) {
@@ -118,6 +133,7 @@ Result<void> Decision::evaluate(ResourceId subject, idp::Cause cause, ResourceId
         state.subject.cause == idp::Cause::manual && state.subject.desired == port::Desired::no_access;
     return by_hand ? Result<void>() : regain_access(state);
   }
+  if (access) DEPROV_CHECK(role_changed(state, via, true));
   if (settled && access) record("removal.settled", {{"kept", true}, {"via_group", via.str()}}, subject);
   return {};
 }

@@ -67,6 +67,7 @@ void Engine::start(Done<void> done) {
   struct Loaded {
     std::vector<port::IntegrationRow> rows;
     std::vector<port::GatewayTokenRow> tokens;
+    std::map<WorkspaceId, std::string> stopped;
   };
   auto loaded = std::make_shared<Loaded>();
   auto self = impl_;
@@ -78,6 +79,11 @@ void Engine::start(Done<void> done) {
           loaded->tokens.insert(loaded->tokens.end(), tokens.begin(), tokens.end());
         }
         loaded->rows = std::move(rows);
+        DEPROV_TRY(workspaces, reader.workspaces());
+        for (const auto& workspace : workspaces) {
+          DEPROV_TRY(lane, reader.lane({workspace.id, {}}));
+          if (lane && !lane->paused.empty()) loaded->stopped.emplace(workspace.id, lane->paused);
+        }
         return {};
       },
       [self, loaded, done = std::move(done)](Result<void> read) mutable {
@@ -89,6 +95,7 @@ void Engine::start(Done<void> done) {
             self->directory.put(std::move(*context));
           }
           for (const auto& token : loaded->tokens) self->directory.put_token(token);
+          self->stopped_workspaces = std::move(loaded->stopped);
           self->started = true;
           for (const auto& context : self->directory.all()) self->attach(context);
           done({});
@@ -374,7 +381,10 @@ void Engine::metrics(Done<Metrics> done) {
     for (const auto& context : self->directory.all()) {
       const auto it = self->background.find(context->row.scope.integration.value);
       if (it == self->background.end() || !it->second.lane) continue;
-      m.lanes[context->row.scope] = lane_status(*it->second.lane, self->ports.clock.mono());
+      auto& lane = m.lanes[context->row.scope] = lane_status(*it->second.lane, self->ports.clock.mono());
+      lane.stopped = context->row.state == port::IntegrationState::stopped ||
+                     self->stopped_workspaces.contains(context->row.scope.workspace);
+      if (lane.stopped) lane.paused = "stopped by a person";
     }
     done(std::move(m));
   });

@@ -5,9 +5,11 @@
 #include <deprov/engine/engine.hpp>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 #include "engine/directory.hpp"
@@ -70,6 +72,10 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
     };
     std::shared_ptr<Replacing> replacing;
   };
+  /// Workspaces under the kill switch, with what was said of it; and integrations whose stop is being stored.
+  std::map<WorkspaceId, std::string> stopped_workspaces;
+  std::unordered_set<Uuid> stopping;
+  [[nodiscard]] bool stands_still(const IntegrationContext& context) const;
   std::unique_ptr<BackgroundHost> host;             ///< before the lanes, which refer to it
   std::unordered_map<Uuid, Background> background;  ///< by integration
 

@@ -38,6 +38,16 @@ Result<void> check_name(std::string_view name, std::string_view where) {
   return {};
 }
 
+Result<void> check_reason(std::string_view reason) {
+  if (reason.empty())
+    return Error(Errc::invalid_argument, "a reason is needed", "reason", "say in a few words why");
+  if (reason.size() > 1000) {
+    return Error(Errc::invalid_argument, "the reason is " + std::to_string(reason.size()) + " bytes long",
+                 "reason", "give at most 1000 bytes");
+  }
+  return {};
+}
+
 Result<port::IntegrationRow> load_integration(port::Reader& reader, const Principal& by, IntegrationId id) {
   DEPROV_TRY(row, reader.integration({by.workspace, id}));
   if (!row || row->state == port::IntegrationState::deleted) {
@@ -125,6 +135,11 @@ void make_current(const std::shared_ptr<Engine::Impl>& impl, port::Scope scope,
     }
     done();
   });
+}
+
+void announce(const std::shared_ptr<Engine::Impl>& impl, const port::Scope& scope) {
+  impl->notify(scope);
+  if (impl->started) impl->poke(scope);
 }
 
 Result<void> clear_lane_pause(port::Reader& reader, const port::Scope& scope, port::Transaction& txn) {

@@ -17,6 +17,11 @@ namespace deprov::engine {
 /// A name for people: 1 to 256 bytes, no control characters. Errors: `invalid_argument`.
 [[nodiscard]] Result<void> check_name(std::string_view name, std::string_view where);
 
+/// Why somebody does something: 1 to 1000 bytes. Errors: `invalid_argument`.
+[[nodiscard]] Result<void> check_reason(std::string_view reason);
+/// After the commit of an act on one integration: followers are told, and lanes look for what there is to do.
+void announce(const std::shared_ptr<Engine::Impl>& impl, const port::Scope& scope);
+
 /// The row of a live integration in the principal's workspace. Errors: `not_found` (R21: also where it is
 /// another workspace's).
 [[nodiscard]] Result<port::IntegrationRow> load_integration(port::Reader& reader, const Principal& by,

@@ -3,6 +3,7 @@
 #include <boost/json/serialize.hpp>
 #include <deprov/json_schema.hpp>
 #include "engine/management.hpp"
+#include "engine/preview.hpp"
 
 namespace deprov::engine {
 
@@ -157,6 +158,7 @@ struct Update {
   port::IntegrationRow after;
   bool config_changed = false;
   bool check = true;
+  std::string plan_hash;
 };
 
 Result<Update> plan_update(Engine::Impl& impl, port::IntegrationRow before, const json::object& changes) {
@@ -186,6 +188,9 @@ Result<Update> plan_update(Engine::Impl& impl, port::IntegrationRow before, cons
     } else if (name == "settings") {
       if (!value.is_object()) return wrong("an object");
       settings = value;
+    } else if (name == "plan_hash") {
+      if (!value.is_string()) return wrong("a string");
+      update.plan_hash = std::string(value.get_string());
     } else if (name == "check") {
       if (!value.is_bool()) return wrong("true or false");
       update.check = value.get_bool();
@@ -203,6 +208,17 @@ Result<Update> plan_update(Engine::Impl& impl, port::IntegrationRow before, cons
   return update;
 }
 
+/// Whether the plan that a person saw is still what would follow. Errors: `conflict`.
+Result<void> check_plan(Engine::Impl& impl, port::Reader& reader, const Update& update) {
+  DEPROV_TRY(context, make_context(update.after, impl.options.connectors));
+  if (context->connector == nullptr) return Error(Errc::conflict, "the connector is not known", "plan_hash");
+  DEPROV_TRY(state, read_state(reader, update.after.scope));
+  const auto document = preview_document(impl.ports.crypto, context->policy, state, *context->connector);
+  if (document.at("hash").get_string() == update.plan_hash) return {};
+  return Error(Errc::conflict, "the plan is another one by now", "plan_hash",
+               "look at it again with `deprov plan`, and approve what it shows");
+}
+
 void commit_update(const std::shared_ptr<Engine::Impl>& impl, const Principal& by, const Update& update,
                    const std::optional<json::object>& checked, Done<port::IntegrationRow> done) {
   const auto& row = update.after;
@@ -214,6 +230,7 @@ void commit_update(const std::shared_ptr<Engine::Impl>& impl, const Principal& b
   }
   detail["secrets_changed"] = update.config_changed && update.before.secrets != row.secrets;
   detail["policy_version"] = row.policy_version;
+  if (!update.plan_hash.empty()) detail["plan_hash"] = update.plan_hash;
   impl->decide(
       [impl, by, row, detail, checked,
        config_changed = update.config_changed](port::Reader& reader) -> Result<port::Transaction> {
@@ -273,6 +290,7 @@ void Engine::update_integration(Principal by, IntegrationId id, json::object cha
       [impl, by, id, changes = std::move(changes), update](port::Reader& reader) -> Result<void> {
         DEPROV_TRY(row, load_integration(reader, by, id));
         DEPROV_TRY(planned, plan_update(*impl, std::move(row), changes));
+        if (!planned.plan_hash.empty()) DEPROV_CHECK(check_plan(*impl, reader, planned));
         *update = std::move(planned);
         return {};
       },
@@ -294,14 +312,19 @@ void Engine::set_integration_state(Principal by, IntegrationId id, port::Integra
   const auto impl = impl_;
   if (auto ok = require_integrations(by); !ok)
     return finish<port::IntegrationRow>(impl, std::move(done), ok.error());
-  if (state == port::IntegrationState::deleted) {
+  if (state == port::IntegrationState::deleted || state == port::IntegrationState::stopped) {
     return finish<port::IntegrationRow>(
-        impl, std::move(done), Error(Errc::invalid_argument, "an integration is deleted by `delete`", "state"));
+        impl, std::move(done),
+        Error(Errc::invalid_argument, "an integration is deleted by `delete`, and stopped by `stop`", "state"));
   }
   auto result = std::make_shared<port::IntegrationRow>();
   impl->decide(
       [impl, by, id, state, result](port::Reader& reader) -> Result<port::Transaction> {
         DEPROV_TRY(row, load_integration(reader, by, id));
+        if (state == port::IntegrationState::paused && row.state == port::IntegrationState::stopped) {
+          return Error(Errc::conflict, "the integration is stopped, which is more than paused",
+                       "integration " + id.str(), "resume it first");
+        }
         port::Transaction txn;
         txn.id = impl->new_id<TxnId>();
         if (state == port::IntegrationState::active) DEPROV_CHECK(clear_lane_pause(reader, row.scope, txn));

@@ -11,16 +11,6 @@ namespace {
 constexpr std::uint8_t access_priority = 1;
 constexpr std::uint8_t bind_priority = 9;
 
-Result<void> check_reason(std::string_view reason) {
-  if (reason.empty())
-    return Error(Errc::invalid_argument, "a reason is needed", "reason", "say in a few words why");
-  if (reason.size() > 1000) {
-    return Error(Errc::invalid_argument, "the reason is " + std::to_string(reason.size()) + " bytes long",
-                 "reason", "give at most 1000 bytes");
-  }
-  return {};
-}
-
 struct Found {
   port::IntegrationRow integration;
   port::ResourceRow resource;
@@ -63,12 +53,6 @@ port::JobRow bind_job(Engine::Impl& impl, const port::IntegrationRow& row, const
   return job;
 }
 
-/// After the commit of an act on one integration.
-void announce(const std::shared_ptr<Engine::Impl>& impl, const port::Scope& scope) {
-  impl->notify(scope);
-  if (impl->started) impl->poke(scope);
-}
-
 void commit_bound(const std::shared_ptr<Engine::Impl>& impl, const Principal& by, IntegrationId id,
                   ResourceId subject, const std::string& account_id, const std::string& login, Done<void> done) {
   impl->decide(
@@ -83,7 +67,8 @@ void commit_bound(const std::shared_ptr<Engine::Impl>& impl, const Principal& by
         DEPROV_TRY(binding, present_binding(reader, scope, subject));
         json::object detail{{"account", account_id}};
         if (!binding.account_id.empty()) detail["account_before"] = binding.account_id;
-        if (binding.account_id != account_id) binding.last_set = port::AccountState::untouched;
+        if (binding.account_id != account_id || binding.last_set == port::AccountState::removed)
+          binding.last_set = port::AccountState::untouched;
         binding.state = port::BindingState::bound;
         binding.account_id = account_id;
         binding.account_login = login;
@@ -129,12 +114,15 @@ void look_up_anew(const std::shared_ptr<Engine::Impl>& impl, const Principal& by
 
 Result<policy::Plan> plan_again(const port::JobRow& job, const IntegrationContext& context) {
   if (job.kind == port::JobKind::bind) return policy::plan_bind();
+  if (job.kind == port::JobKind::change_role) return policy::plan_role_change();
   if (context.connector == nullptr) {
     return Error(Errc::conflict, "this program knows no connector \"" + context.row.connector + "\"",
                  "integration " + context.row.scope.integration.str(), "use a build or plugin that has it");
   }
   if (job.kind == port::JobKind::restore_access) return policy::plan_restore(*context.connector);
-  return policy::plan_removal(context.policy, job.cause, *context.connector);
+  auto plan = policy::plan_removal(context.policy, job.cause, *context.connector);
+  if (const auto before = policy::parse_plan(job.plan)) plan.secured = before->secured;
+  return plan;
 }
 
 /// The transaction of `jobs retry`; the new job's id goes to `made`.
@@ -145,9 +133,10 @@ Result<port::Transaction> retry(Engine::Impl& impl, port::Reader& reader, const 
   DEPROV_TRY(old, reader.job(scope, job_id));
   if (!old) return Error(Errc::not_found, "there is no such job in this integration", "job " + job_id.str());
   using port::JobState;
-  if (old->state != JobState::failed && old->state != JobState::dead && old->state != JobState::held) {
+  if (old->state != JobState::failed && old->state != JobState::dead && old->state != JobState::held &&
+      old->state != JobState::observed) {
     return Error(Errc::conflict, "the job is " + std::string(port::to_string(old->state)), "job " + job_id.str(),
-                 "only what failed, died or is held can be retried");
+                 "only what failed, died, is held or was only observed can be retried");
   }
   DEPROV_TRY(context, make_context(integration, impl.options.connectors));
   DEPROV_TRY(plan, plan_again(*old, *context));
@@ -156,7 +145,8 @@ Result<port::Transaction> retry(Engine::Impl& impl, port::Reader& reader, const 
   made = job.id = impl.new_id<JobId>();
   if (job.kind != port::JobKind::bind) {
     DEPROV_TRY(subject, reader.subject(scope, job.subject));
-    if (!subject || subject->job != job_id) {
+    const bool role = job.kind == port::JobKind::change_role;
+    if (!subject || (!role && subject->job != job_id)) {
       return Error(Errc::conflict, "a newer job of this subject took its place", "job " + job_id.str(),
                    "look at the subject's jobs");
     }
@@ -167,7 +157,7 @@ Result<port::Transaction> retry(Engine::Impl& impl, port::Reader& reader, const 
     }
     txn.reads.subjects.push_back({scope, job.subject, subject->grants_version});
     job.generation = subject->generation;
-    subject->job = job.id;
+    if (!role) subject->job = job.id;
     txn.ops.emplace_back(port::op::PutSubject{std::move(*subject)});
   }
   if (!port::is_finished(old->state)) {

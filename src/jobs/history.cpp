@@ -1,5 +1,6 @@
 #include "jobs/history.hpp"
 #include <deprov/policy/plan.hpp>
+#include <set>
 
 namespace deprov::jobs {
 
@@ -21,6 +22,26 @@ Result<bool> disable_in_doubt(port::Reader& reader, const port::Scope& scope, Re
     }
   }
   return false;
+}
+
+Result<Entitlements> entitlements_of(port::Reader& reader, const port::Scope& scope, ResourceId subject) {
+  port::JobFilter filter;
+  filter.subject = subject;
+  DEPROV_TRY(jobs, reader.jobs(scope, filter, std::nullopt, 50));
+  Entitlements out;
+  std::set<std::string> seen;
+  for (const auto& job : jobs.rows) {  // newest first
+    if (job.kind != port::JobKind::change_role) continue;
+    const auto plan = policy::parse_plan(job.plan);
+    if (!plan) continue;
+    for (auto s = plan->steps.rbegin(); s != plan->steps.rend(); ++s) {
+      if (s->kind != policy::StepKind::call || s->state != policy::StepState::done || s->entitlement.empty())
+        continue;
+      if (!seen.insert(s->entitlement).second) continue;
+      (s->operation == connector::Operation::grant_entitlement ? out.given : out.taken).push_back(s->entitlement);
+    }
+  }
+  return out;
 }
 
 }  // namespace deprov::jobs

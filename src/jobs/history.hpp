@@ -3,11 +3,22 @@
 
 #include <deprov/error.hpp>
 #include <deprov/port/store.hpp>
+#include <string>
+#include <vector>
 
 namespace deprov::jobs {
 
 /// Whether a disable of the subject's account was sent, by a job that is over or not, and nobody knows what came
 /// of it; a restore that succeeded since then settles it. Looks at the newest 50 jobs.
 [[nodiscard]] Result<bool> disable_in_doubt(port::Reader& reader, const port::Scope& scope, ResourceId subject);
+
+/// What deprov itself did to the entitlements of a subject's account last.
+struct Entitlements {
+  std::vector<std::string> taken;
+  std::vector<std::string> given;
+};
+/// Looks at the newest 50 jobs.
+[[nodiscard]] Result<Entitlements> entitlements_of(port::Reader& reader, const port::Scope& scope,
+                                                   ResourceId subject);
 
 }  // namespace deprov::jobs

@@ -377,6 +377,7 @@ void Lane::probe() {
     if (!lane) return;
     lane->probe_timer_ = 0;
     if (lane->stopping_ || lane->own_pause_.empty()) return;
+    if (lane->paused_) return lane->probe();
     ++lane->outstanding_;
     lane->connector_->start({}, [lane](connector::Reply reply) {
       lane->ports_.executor.post([lane, reply = std::move(reply)] {

@@ -29,9 +29,21 @@ class LaneHost {
   virtual ~LaneHost() = default;
   /// R1 and R5: whether the subject has access by what the reader shows.
   virtual Result<bool> has_access(port::Reader& reader, const port::Scope& scope, ResourceId subject) = 0;
+  /// The highest role of the policy that the subject's groups give it, by what the reader shows.
+  virtual Result<std::optional<policy::RoleRule>> wanted_role(port::Reader& reader, const port::Scope& scope,
+                                                              ResourceId subject) = 0;
   virtual void activity_appended(const port::Scope& scope) = 0;
   virtual void count_attempt(connector::Operation operation, connector::Outcome outcome) = 0;
   virtual void count_finished(port::JobState state, std::optional<Duration> time_to_deprovision) = 0;
+  /// Access ended in the app, and the job goes on: what cannot be undone is still to come.
+  virtual void count_secured(Duration time_to_deprovision) = 0;
+  /// Asked inside the writer right before something is sent that cannot be undone: why it must not be, or nothing.
+  /// May add to `txn`, such as what the guard reserves; where that is refused the job is held with the reason.
+  virtual Result<std::optional<std::string>> refuses_removal(port::Reader& reader, const port::JobRow& job,
+                                                             const policy::Step& step, port::Transaction& txn) {
+    (void)reader, (void)job, (void)step, (void)txn;
+    return std::optional<std::string>{};
+  }
 };
 
 struct LanePorts {
@@ -123,6 +135,25 @@ class Lane : public std::enable_shared_from_this<Lane> {
   void step_verify(const RunPtr& run);
   void verified(const RunPtr& run, connector::Reply reply);
   void next_step(const RunPtr& run);
+  /// Once `sent` is durable: the call, unless everything was stopped meanwhile.
+  void call_app(const RunPtr& run);
+
+  // run_final.cpp: what cannot be undone, what waits before it, what is only observed
+  /// Whether the step has to wait for its grace or for a person; the job is put aside then.
+  bool waits(const RunPtr& run);
+  void park(const RunPtr& run, port::JobState state, WallTime until);
+  void step_final(const RunPtr& run);
+  void send_final(const RunPtr& run, const std::shared_ptr<connector::Account>& account);
+  /// Another subject with access that the account matches too (R12).
+  Result<std::optional<ResourceId>> other_with_access(port::Reader& reader, const connector::Account& account,
+                                                      ResourceId subject);
+  void step_verify_gone(const RunPtr& run);
+  void finish_observed(const RunPtr& run);
+
+  // run_role.cpp
+  void step_look_at_roles(const RunPtr& run);
+  void plan_role(const RunPtr& run, const std::vector<std::string>& present);
+  void step_verify_role(const RunPtr& run);
   void no_slot(const RunPtr& run);
   /// What follows where an exchange did not answer the question that was asked.
   void failed_exchange(const RunPtr& run, const connector::Reply& reply);
@@ -178,6 +209,10 @@ struct Run {
   policy::Plan plan;
   port::BindingRow binding;
   connector::Match match;
+  struct Roles {
+    std::optional<policy::RoleRule> wanted;
+    std::vector<std::string> taken, given;  ///< by deprov, as its jobs say
+  } roles;
   std::size_t at = 0;                  ///< the step of this pass
   bool again = false;                  ///< a step has to be repeated after this pass (R3: the others still run)
   std::optional<MonoTime> not_before;  ///< the app wants to be left alone until then

@@ -43,7 +43,7 @@ connector::Match match_of(const port::ResourceRow& row) {
 
 constexpr Duration shortest_poll = std::chrono::milliseconds(100);
 
-bool wants_binding(JobKind kind) { return kind == JobKind::bind || kind == JobKind::remove_access; }
+bool wants_binding(JobKind kind) { return kind != JobKind::restore_access; }
 
 }  // namespace
 
@@ -79,6 +79,7 @@ void Lane::begin(const RunPtr& run) {
     bool access = false;
     bool in_doubt = false;
     connector::Match match;
+    Run::Roles roles;
   };
   auto seen = std::make_shared<Seen>();
   auto self = shared_from_this();
@@ -95,6 +96,11 @@ void Lane::begin(const RunPtr& run) {
         if (run->row.kind == JobKind::restore_access) {
           DEPROV_TRY(in_doubt, disable_in_doubt(reader, self->scope_, run->row.subject));
           seen->in_doubt = in_doubt;
+        }
+        if (run->row.kind == JobKind::change_role) {
+          DEPROV_TRY(wanted_role, self->host_.wanted_role(reader, self->scope_, run->row.subject));
+          DEPROV_TRY(before, entitlements_of(reader, self->scope_, run->row.subject));
+          seen->roles = {std::move(wanted_role), std::move(before.taken), std::move(before.given)};
         }
         const bool bound = binding && binding->state == port::BindingState::bound;
         if (!bound && wants_binding(run->row.kind)) {
@@ -115,7 +121,8 @@ void Lane::begin(const RunPtr& run) {
           }
           // It may look running in the store, where nobody would find it again: so it is not dropped.
           if (!read) return self->after(std::chrono::seconds(1), [self, run] { self->begin(run); });
-          if (!seen->job || port::is_finished(seen->job->state) || seen->job->state == JobState::held) {
+          if (!seen->job || port::is_finished(seen->job->state) || seen->job->state == JobState::held ||
+              (seen->job->state == JobState::awaiting_approval && seen->job->due > self->ports_.clock.wall())) {
             self->drop(run);
             return;
           }
@@ -124,6 +131,7 @@ void Lane::begin(const RunPtr& run) {
           if (!plan) return self->hold(run, plan.error().message());
           run->plan = std::move(*plan);
           run->match = std::move(seen->match);
+          run->roles = std::move(seen->roles);
           run->binding = seen->binding.value_or(port::BindingRow{});
           run->binding.scope = self->scope_;
           run->binding.subject = run->row.subject;
@@ -138,13 +146,29 @@ void Lane::begin(const RunPtr& run) {
             // R5: the state decides, not the job.
             if (!seen->subject || seen->subject->generation != run->row.generation)
               return self->finish(run, JobState::superseded, "a newer intent took its place");
-            run->row.via_group = seen->subject->via_group;
-            run->row.via_inferred = seen->subject->via_inferred;
-            const bool wanted = run->row.kind == JobKind::restore_access;
+            const bool role = run->row.kind == JobKind::change_role;
+            if (!role) {
+              run->row.via_group = seen->subject->via_group;
+              run->row.via_inferred = seen->subject->via_inferred;
+            }
+            const bool wanted = run->row.kind != JobKind::remove_access;
+            const bool restore = run->row.kind == JobKind::restore_access;
             if (seen->access != wanted && run->row.cause != idp::Cause::manual)
               return self->finish(run, JobState::superseded,
                                   wanted ? "the subject has no access any more" : "the subject has access again");
-            if (wanted && !run->plan.acted()) {
+            if (role && run->plan.acted()) {
+              const auto& now_wanted = run->roles.wanted;
+              if (run->plan.role != (now_wanted ? now_wanted->entitlement : std::string{}))
+                return self->finish(run, JobState::superseded, "the role was worked out otherwise by now");
+            } else if (role) {
+              run->plan = policy::plan_role_change();
+            }
+            if (restore && run->binding.last_set == port::AccountState::removed) {
+              const std::string why = "the account was removed: access without account";
+              return self->save(run, "access.without_account", {{"reason", why}},
+                                [self, run, why] { self->finish(run, JobState::failed, why); });
+            }
+            if (restore && !run->plan.acted()) {
               if (!seen->in_doubt && run->binding.last_set != port::AccountState::disabled)
                 return self->finish(run, JobState::superseded, "nothing had been taken away");
               // As if the enable had been sent: the account is read, and enabled only where it is not (R18).
@@ -153,6 +177,8 @@ void Lane::begin(const RunPtr& run) {
                   s.state = StepState::sent;
             }
           }
+          if (run->row.state == JobState::awaiting_approval)
+            return self->finish(run, JobState::failed, "nobody approved it by " + to_rfc3339(run->row.due));
           // Unbound since it was found: nobody may be addressed by what was known then.
           if (run->binding.state != port::BindingState::bound &&
               run->binding.state != port::BindingState::removed) {
@@ -176,12 +202,19 @@ void Lane::next_step(const RunPtr& run) {
 
 void Lane::advance(const RunPtr& run) {
   auto& steps = run->plan.steps;
+  bool failed = false;
+  bool observed = false;
+  for (const auto& s : steps) {
+    failed = failed || s.state == StepState::failed;
+    observed = observed || s.state == StepState::observed;
+  }
   for (; run->at < steps.size(); ++run->at) {
     auto& step = steps[run->at];
     if (step.state != StepState::pending && step.state != StepState::sent && step.state != StepState::accepted)
       continue;
     switch (step.kind) {
       case StepKind::find:
+        if (step.operation == Operation::list_entitlements) return step_look_at_roles(run);
         if (run->binding.state == port::BindingState::bound) {
           step.state = StepState::already;
           if (step.ask) return ask(run);
@@ -196,10 +229,28 @@ void Lane::advance(const RunPtr& run) {
         }
         if (step.state == StepState::sent) return step_read_back(run);
         if (step.state == StepState::accepted) return step_poll(run);
-        return step_call(run);
+        if (policy_.observe) {
+          step.state = StepState::observed;
+          observed = true;
+          continue;
+        }
+        // What cannot be undone is not done on top of what went wrong.
+        if (policy::is_irreversible(step.operation) && (run->again || failed)) {
+          run->at = steps.size() - 1;
+          continue;
+        }
+        // What failed is tried again before anybody is asked about the next step.
+        if (run->again && !step.approval.empty() && step.approved_until <= ports_.clock.wall()) continue;
+        if (waits(run)) return;
+        return policy::is_irreversible(step.operation) ? step_final(run) : step_call(run);
       case StepKind::verify:
         if (run->again) continue;
-        return step_verify(run);
+        if (observed) {
+          step.state = StepState::skipped;
+          continue;
+        }
+        if (step.operation == Operation::revoke_entitlement) return step_verify_role(run);
+        return step.operation == Operation::remove ? step_verify_gone(run) : step_verify(run);
     }
   }
   if (run->again) {
@@ -209,8 +260,10 @@ void Lane::advance(const RunPtr& run) {
   }
   for (const auto& s : steps)
     if (s.state == StepState::failed) return finish(run, JobState::failed, s.detail);
-  const bool read =
-      !steps.empty() && steps.back().kind == StepKind::verify && steps.back().state == StepState::done;
+  if (observed) return finish_observed(run);
+  bool read = false;
+  for (const auto& s : steps)
+    if (s.kind == StepKind::verify) read = s.state == StepState::done;
   const bool looked_up = run->row.kind == JobKind::bind;
   finish(run, read || looked_up ? JobState::succeeded_verified : JobState::succeeded_unverified,
          read || looked_up ? "" : "the app cannot be read");
@@ -280,6 +333,7 @@ void Lane::bind_found(const RunPtr& run, connector::Reply reply) {
           txn.ops.emplace_back(self->activity(*run, "account.contested", detail));
           DEPROV_CHECK(self->suspend(reader, txn, taken->subject, run->row.subject));
         } else {
+          if (binding.account_id != account->id) binding.last_set = port::AccountState::untouched;
           binding.state = port::BindingState::bound;
           binding.account_id = account->id;
           binding.account_login = account->user_name;
@@ -455,17 +509,24 @@ void Lane::finish(const RunPtr& run, JobState state, std::string why) {
   run->row.reason = why.substr(0, 1000);
   json::object detail{{"state", port::to_string(state)}};
   if (!why.empty()) detail["reason"] = run->row.reason;
+  const bool secured = run->plan.secured.micros != 0;
   std::optional<Duration> ttd;
   std::string event = std::string(event_prefix(run->row.kind));
   switch (state) {
-    case JobState::succeeded_verified: event += run->row.kind == JobKind::bind ? ".found" : ".verified"; break;
-    case JobState::succeeded_unverified: event += ".unverified"; break;
+    case JobState::succeeded_verified:
+    case JobState::succeeded_unverified:
+      event += run->row.kind == JobKind::bind          ? ".found"
+               : secured                               ? ".completed"
+               : state == JobState::succeeded_verified ? ".verified"
+                                                       : ".unverified";
+      break;
+    case JobState::observed: event += ".observed"; break;
     case JobState::succeeded_no_account: event += ".no_account"; break;
     case JobState::failed:
     case JobState::dead: event += ".failed"; break;
     default: event = "job.superseded"; break;
   }
-  if (run->row.kind == JobKind::remove_access &&
+  if (run->row.kind == JobKind::remove_access && !secured &&
       (state == JobState::succeeded_verified || state == JobState::succeeded_unverified ||
        state == JobState::succeeded_no_account)) {
     ttd = now - run->row.evidence_at;
@@ -481,99 +542,6 @@ void Lane::finish(const RunPtr& run, JobState state, std::string why) {
     self->host_.count_finished(state, ttd);
     self->drop(run);
   });
-}
-
-void Lane::save(const RunPtr& run, std::string event, json::object detail, std::function<void()> next) {
-  auto self = shared_from_this();
-  auto text = std::make_shared<std::string>(policy::to_text(run->plan));
-  commit(
-      [self, run, event, detail, text] {
-        auto txn = self->transaction();
-        if (run->binding_changed) txn.ops.emplace_back(port::op::PutBinding{run->binding});
-        auto row = run->row;
-        row.plan = *text;
-        txn.ops.emplace_back(port::op::PutJob{std::move(row), std::nullopt});
-        if (!event.empty()) txn.ops.emplace_back(self->activity(*run, event, detail));
-        return txn;
-      },
-      [self, run, event, detail, text, next = std::move(next)](const Result<port::Committed>& done) mutable {
-        if (done) {
-          ++run->row.version;
-          if (run->binding_changed) ++run->binding.version;
-          run->binding_changed = false;
-          if (!event.empty()) self->host_.activity_appended(self->scope_);
-          return next();
-        }
-        if (done.error().code() != Errc::stale_read && done.error().code() != Errc::conflict)
-          return self->drop(run);
-        self->save_late(run, event, detail, std::move(next));
-      });
-}
-
-// Somebody changed the job meanwhile (cancelled, or bound by hand): what happened in the app is recorded all the
-// same. Where that fails for now it is tried again, since a job that looks running is found by nobody else.
-void Lane::save_late(const RunPtr& run, std::string event, json::object detail, std::function<void()> next) {
-  struct Late {
-    std::optional<std::uint64_t> version;
-    bool rebound = false;
-  };
-  auto late = std::make_shared<Late>();
-  auto self = shared_from_this();
-  ++outstanding_;
-  ports_.store.transact(
-      [self, run, event, detail, late](port::Reader& reader) -> Result<port::Transaction> {
-        *late = {};
-        auto txn = self->transaction();
-        DEPROV_TRY(binding, reader.binding(self->scope_, run->row.subject));
-        const auto account = binding ? binding->account_id : std::string{};
-        late->rebound = account != run->binding.account_id;
-        // What was done to one account says nothing of another.
-        if (run->binding_changed && binding && !late->rebound) {
-          auto fresh = *binding;
-          fresh.last_set = run->binding.last_set;
-          txn.ops.emplace_back(port::op::PutBinding{std::move(fresh)});
-        }
-        DEPROV_TRY(job, reader.job(self->scope_, run->row.id));
-        if (job && !port::is_finished(job->state)) {
-          auto row = run->row;
-          row.plan = policy::to_text(run->plan);
-          row.version = job->version;
-          late->version = job->version + 1;
-          if (job->state == JobState::held &&
-              !port::is_finished(row.state)) {  // for a person to decide: it stays so
-            row.state = JobState::held;
-            row.reason = job->reason;
-            row.lease = {};
-            late->version.reset();
-          }
-          txn.ops.emplace_back(port::op::PutJob{std::move(row), std::nullopt});
-        }
-        if (!event.empty()) txn.ops.emplace_back(self->activity(*run, event, detail));
-        return txn;
-      },
-      [self, run, event, detail, late, next = std::move(next)](Result<port::Committed> done) {
-        self->ports_.executor.post([self, run, event, detail, late, next, done = std::move(done)] {
-          --self->outstanding_;
-          if (!done) {
-            if (done.error().code() == Errc::fenced) {
-              self->drop(run);
-              return self->lost(done.error());
-            }
-            if (self->stopping_) return self->drop(run);
-            return self->after(std::chrono::milliseconds(200), [self, run, event, detail, next] {
-              if (self->stopping_) return self->drop(run);
-              self->save_late(run, event, detail, next);
-            });
-          }
-          self->host_.activity_appended(self->scope_);
-          if (!late->version) return self->drop(run);
-          run->row.version = *late->version;
-          ++run->binding.version;
-          run->binding_changed = false;
-          if (late->rebound && run->row.state == JobState::running) return self->begin(run);
-          next();
-        });
-      });
 }
 
 }  // namespace deprov::jobs

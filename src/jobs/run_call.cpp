@@ -52,7 +52,8 @@ void Lane::send(const RunPtr& run) {
         row.plan = text;
         txn.ops.emplace_back(port::op::PutJob{std::move(row), std::nullopt});
         const auto& s = run->plan.steps[run->at];
-        json::object detail{{"operation", connector::to_string(s.operation)}, {"attempt", s.attempts}};
+        json::object detail{{"operation", step_name(s)}, {"attempt", s.attempts}};
+        if (!s.entitlement.empty()) detail["entitlement"] = s.entitlement;
         txn.ops.emplace_back(self->activity(
             *run, first ? std::string(event_prefix(run->row.kind)) + ".in_progress" : "step.sent", detail));
         return txn;
@@ -69,14 +70,29 @@ void Lane::send(const RunPtr& run) {
         }
         ++run->row.version;
         self->host_.activity_appended(self->scope_);
-        connector::Call call;
-        const auto& s = run->plan.steps[run->at];
-        call.operation = s.operation;
-        call.account_id = run->binding.account_id;
-        call.idempotency_key = run->row.id.str() + ":" + std::to_string(run->at);
-        self->call(std::move(call),
-                   [self, run](connector::Reply reply) { self->record_outcome(run, std::move(reply), false); });
+        self->call_app(run);
       });
+}
+
+void Lane::call_app(const RunPtr& run) {
+  auto& s = run->plan.steps[run->at];
+  if (!may_begin()) {
+    // Stopped between the record and the request: nothing has left, and nothing will.
+    s.state = StepState::pending;
+    --s.attempts;
+    limiter_.release();
+    put_back(run, "the lane stands still");
+    return admit();
+  }
+  connector::Call call;
+  call.operation = s.operation;
+  call.account_id = run->binding.account_id;
+  call.delete_account = s.delete_account;
+  call.entitlement = s.entitlement;
+  call.idempotency_key = run->row.id.str() + ":" + std::to_string(run->at);
+  auto self = shared_from_this();
+  this->call(std::move(call),
+             [self, run](connector::Reply reply) { self->record_outcome(run, std::move(reply), false); });
 }
 
 void Lane::record_outcome(const RunPtr& run, connector::Reply reply, bool by_read_back) {
@@ -91,7 +107,12 @@ void Lane::record_outcome(const RunPtr& run, connector::Reply reply, bool by_rea
     step.detail.clear();
     if (step.operation == Operation::disable) run->binding.last_set = port::AccountState::disabled;
     if (step.operation == Operation::enable) run->binding.last_set = port::AccountState::enabled;
-    run->binding_changed = step.operation == Operation::disable || step.operation == Operation::enable;
+    if (step.operation == Operation::remove) {
+      run->binding.last_set = port::AccountState::removed;
+      if (step.delete_account) run->binding.state = port::BindingState::removed;
+    }
+    run->binding_changed = step.operation == Operation::disable || step.operation == Operation::enable ||
+                           step.operation == Operation::remove;
   };
   const auto repeat = [&](StepState state, bool costs) {
     step.state = state;
@@ -104,8 +125,8 @@ void Lane::record_outcome(const RunPtr& run, connector::Reply reply, bool by_rea
       run->not_before = std::max(run->not_before.value_or(until), until);
     }
   };
-  json::object detail{{"operation", connector::to_string(step.operation)},
-                      {"outcome", connector::to_string(reply.outcome)}};
+  json::object detail{{"operation", step_name(step)}, {"outcome", connector::to_string(reply.outcome)}};
+  if (!step.entitlement.empty()) detail["entitlement"] = step.entitlement;
   if (by_read_back) detail["by_read_back"] = true;
   if (!reply.detail.empty()) detail["detail"] = reply.detail;
 
@@ -135,6 +156,11 @@ void Lane::record_outcome(const RunPtr& run, connector::Reply reply, bool by_rea
         return save(run, "access.without_account", std::move(detail), [self, run] { self->next_step(run); });
       }
       step.state = StepState::already;
+      if (step.operation == Operation::remove) {
+        run->binding.state = port::BindingState::removed;
+        run->binding.last_set = port::AccountState::removed;
+        run->binding_changed = true;
+      }
       step.detail = "the account is gone";
       return save(run, "step.done", std::move(detail), [self, run] { self->next_step(run); });
     case Outcome::throttled:
@@ -198,9 +224,11 @@ void Lane::remember_doubt(const RunPtr& run) {
 void Lane::step_read_back(const RunPtr& run) {
   const auto& app = connector_->describe();
   auto& step = run->plan.steps[run->at];
-  const bool shows = step.operation == Operation::disable || step.operation == Operation::enable;
+  const bool removal = step.operation == Operation::remove;
+  const bool shows = removal || step.operation == Operation::disable || step.operation == Operation::enable;
   if (!app.of(Operation::read).supported || !shows) {
-    if (app.of(step.operation).idempotency == connector::Idempotency::no)
+    if (policy::is_irreversible(step.operation) ||
+        app.of(step.operation).idempotency == connector::Idempotency::no)
       return hold(run, "whether it happened is unknown, it cannot be read back, and repeating it is not safe");
     step.state = StepState::pending;
     return step_call(run);
@@ -216,6 +244,10 @@ void Lane::step_read_back(const RunPtr& run) {
       auto& s = run->plan.steps[run->at];
       if (reply.outcome == Outcome::not_found) return self->record_outcome(run, std::move(reply), true);
       if (reply.outcome != Outcome::ok || reply.accounts.empty()) return self->failed_exchange(run, reply);
+      if (s.operation == Operation::remove) {  // the account is there: what is left of it is removed
+        s.state = StepState::pending;
+        return self->step_final(run);
+      }
       const bool wanted = s.operation == Operation::enable;
       const auto active = reply.accounts.front().active;
       if (active && *active == wanted) {

@@ -68,6 +68,7 @@ struct AdminRoute {
 // The parts of the table, by what they are about.
 void add_workspace_routes(std::vector<AdminRoute>& routes);
 void add_integration_routes(std::vector<AdminRoute>& routes);
+void add_plan_routes(std::vector<AdminRoute>& routes);
 void add_subject_routes(std::vector<AdminRoute>& routes);
 void add_job_routes(std::vector<AdminRoute>& routes);
 void add_activity_routes(std::vector<AdminRoute>& routes);

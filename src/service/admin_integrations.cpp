@@ -72,6 +72,10 @@ void pause(const CallPtr& call) {
                                      then_show(call));
 }
 
+void stop(const CallPtr& call) {
+  call->engine.stop_integration(call->by, call->id<IntegrationId>(0), call->text("reason"), then_show(call));
+}
+
 void resume(const CallPtr& call) {
   call->engine.set_integration_state(call->by, call->id<IntegrationId>(0), port::IntegrationState::active,
                                      then_show(call));
@@ -191,6 +195,17 @@ void add_integration_routes(std::vector<AdminRoute>& routes) {
        200,
        "Integration",
        pause});
+  add({"POST",
+       "/integrations/{integration}/stop",
+       "stopIntegration",
+       tag,
+       "The kill switch: nothing more is sent to the app, over restarts too; SCIM goes on being accepted",
+       needs,
+       {},
+       "Reason",
+       200,
+       "Integration",
+       stop});
   add({"POST",
        "/integrations/{integration}/resume",
        "resumeIntegration",

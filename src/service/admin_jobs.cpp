@@ -115,6 +115,26 @@ void retry(const CallPtr& call) {
   });
 }
 
+void approve(const CallPtr& call) {
+  with_job(call, [call](const port::JobRow& row) {
+    call->engine.approve_job(call->by, row.scope.integration, row.id, call->text("reason"),
+                             [call](Result<void> done) {
+                               if (!done) return fail(call, done.error());
+                               answer_nothing(call);
+                             });
+  });
+}
+
+void attest(const CallPtr& call) {
+  with_job(call, [call](const port::JobRow& row) {
+    call->engine.attest_job(call->by, row.scope.integration, row.id,
+                            {call->text("reason"), call->text("reference")}, [call](Result<JobId> job) {
+                              if (!job) return fail(call, job.error());
+                              answer(call, 200, json::object{{"job", job->str()}});
+                            });
+  });
+}
+
 void cancel(const CallPtr& call) {
   with_job(call, [call](const port::JobRow& row) {
     call->engine.cancel_job(call->by, row.scope.integration, row.id, call->text("reason"),
@@ -162,13 +182,35 @@ void add_job_routes(std::vector<AdminRoute>& routes) {
        "/jobs/{job}/retry",
        "retryJob",
        tag,
-       "A new job for what failed, died or is held",
+       "A new job for what failed, died, is held or was only observed",
        needs,
        {},
        "",
        202,
        "JobCreated",
        retry});
+  add({"POST",
+       "/jobs/{job}/approve",
+       "approveJob",
+       tag,
+       "Lets the step that the job waits with be taken; by the role that the policy names",
+       needs,
+       {},
+       "Reason",
+       204,
+       "",
+       approve});
+  add({"POST",
+       "/jobs/{job}/attest",
+       "attestJob",
+       tag,
+       "Somebody did by hand what the job was to do; it is never called verified",
+       needs,
+       {},
+       "Attestation",
+       200,
+       "JobCreated",
+       attest});
   add({"POST",
        "/jobs/{job}/cancel",
        "cancelJob",

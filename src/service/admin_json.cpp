@@ -1,4 +1,5 @@
 #include "service/admin_json.hpp"
+#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <deprov/policy/plan.hpp>
 
@@ -72,6 +73,17 @@ Result<bool> still_stands(port::Reader& reader, const port::Scope& scope, port::
 }
 
 }  // namespace
+
+WallTime access_ended(const port::JobRow& row) {
+  if (row.plan.find("\"secured\"") != std::string::npos) {
+    const auto plan = policy::parse_plan(row.plan);
+    if (plan && plan->secured.micros != 0) return std::max(plan->secured, row.evidence_at);
+  }
+  const bool removed = row.state == port::JobState::succeeded_verified ||
+                       row.state == port::JobState::succeeded_unverified ||
+                       row.state == port::JobState::succeeded_no_account;
+  return removed ? row.finished : WallTime{};
+}
 
 json::value time_json(WallTime t) {
   if (t.micros == 0) return nullptr;
@@ -161,11 +173,11 @@ Result<json::object> job_json(port::Reader& reader, const port::JobRow& row, boo
   o["evidence_at"] = time_json(row.evidence_at);
   o["finished"] = time_json(row.finished);
   o["time_to_deprovision_ms"] = nullptr;
-  const bool removed = row.state == port::JobState::succeeded_verified ||
-                       row.state == port::JobState::succeeded_unverified ||
-                       row.state == port::JobState::succeeded_no_account;
-  if (row.kind == port::JobKind::remove_access && removed && row.evidence_at.micros != 0)
-    o["time_to_deprovision_ms"] = static_cast<double>((row.finished - row.evidence_at).count()) / 1000.0;
+  if (row.kind == port::JobKind::remove_access && row.evidence_at.micros != 0) {
+    const auto ended = access_ended(row);
+    if (ended.micros != 0)
+      o["time_to_deprovision_ms"] = static_cast<double>((ended - row.evidence_at).count()) / 1000.0;
+  }
   o["reason"] = row.reason;
   if (!with_steps) return o;
   const auto plan = parsed(row.plan);
@@ -189,13 +201,14 @@ Result<json::object> subject_json(port::Reader& reader, const port::ResourceRow&
   DEPROV_TRY(subject, reader.subject(row.scope, row.id));
   const auto s = subject.value_or(port::SubjectRow{});
   o["access"] = s.access;
+  DEPROV_TRY(binding, reader.binding(row.scope, row.id));
+  const auto b = binding.value_or(port::BindingRow{});
+  o["access_without_account"] = s.access && b.last_set == port::AccountState::removed;
   o["intent"] = {{"generation", s.generation},        {"desired", port::to_string(s.desired)},
                  {"cause", idp::to_string(s.cause)},  {"via_group", id_json(s.via_group)},
                  {"via_inferred", s.via_inferred},    {"evidence_at", time_json(s.evidence_at)},
                  {"policy_version", s.policy_version}};
 
-  DEPROV_TRY(binding, reader.binding(row.scope, row.id));
-  const auto b = binding.value_or(port::BindingRow{});
   o["binding"] = {{"state", port::to_string(b.state)},
                   {"account", b.account_id.empty() ? json::value(nullptr) : json::value(b.account_id)},
                   {"login", b.account_login.empty() ? json::value(nullptr) : json::value(b.account_login)},
@@ -231,6 +244,8 @@ Result<json::object> status_json(port::Reader& reader, const port::Scope& scope)
         case JobState::running:
         case JobState::waiting_async: running = true; break;
         case JobState::ready: (begun(job) ? started : queued) = true; break;
+        // In grace is completed once access has ended; where the app has no way to end it, it is not.
+        case JobState::in_grace: started = started || access_ended(job).micros == 0; break;
         default: break;
       }
     }
@@ -251,9 +266,12 @@ Result<json::object> status_json(port::Reader& reader, const port::Scope& scope)
                      : queued   ? "queued"
                                 : "completed";
   DEPROV_TRY(lane, reader.lane(scope));
-  return json::object{{"status", word},
-                      {"jobs", std::move(by_state)},
-                      {"lane_paused", lane && !lane->paused.empty() ? json::value(lane->paused) : json::value()}};
+  DEPROV_TRY(all, reader.lane({scope.workspace, {}}));
+  return json::object{
+      {"status", word},
+      {"jobs", std::move(by_state)},
+      {"workspace_stopped", all && !all->paused.empty() ? json::value(all->paused) : json::value()},
+      {"lane_paused", lane && !lane->paused.empty() ? json::value(lane->paused) : json::value()}};
 }
 
 }  // namespace deprov::service

@@ -29,6 +29,9 @@ template <class IdType>
 /// Access, intent, binding and newest job of one user.
 [[nodiscard]] Result<json::object> subject_json(port::Reader& reader, const port::ResourceRow& row);
 
+/// When access had ended in the app: what cannot be undone may follow long after that. 0: not yet.
+[[nodiscard]] WallTime access_ended(const port::JobRow& row);
+
 /// The roll-up of DESIGN section 4, and the jobs by state.
 [[nodiscard]] Result<json::object> status_json(port::Reader& reader, const port::Scope& scope);
 

@@ -162,7 +162,7 @@ Result<json::object> removal_json(port::Reader& reader, const port::JobRow& job,
   o["decided_at"] = nullptr;
   o["decided_seq"] = nullptr;
   o["verified_at"] =
-      job.state == port::JobState::succeeded_verified ? time_json(job.finished) : json::value(nullptr);
+      job.state == port::JobState::succeeded_verified ? time_json(access_ended(job)) : json::value(nullptr);
   json::array proof;
   for (const auto& r : records) {
     if (r.job != job.id) continue;

@@ -74,7 +74,7 @@ class Figures : public std::enable_shared_from_this<Figures> {
     const auto age = now_ - job.evidence_at;
     switch (job.state) {
       case JobState::succeeded_verified: {
-        const auto took = job.finished - job.evidence_at;
+        const auto took = access_ended(job) - job.evidence_at;
         ++verified_;
         if (took <= objective_) ++within_;
         durations_.add(took);

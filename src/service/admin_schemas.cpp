@@ -44,6 +44,11 @@ constexpr std::string_view schemas_text = R"json({
   "type": "object", "additionalProperties": false, "required": ["id", "name", "role", "created"],
   "properties": {"id": {"$ref": "#/components/schemas/Id"}, "name": {"$ref": "#/components/schemas/Name"},
     "role": {"$ref": "#/components/schemas/Role"}, "created": {"$ref": "#/components/schemas/TimeOrNull"}}},
+"WorkspaceState": {
+  "type": "object", "additionalProperties": false, "required": ["id", "name", "created", "stopped"],
+  "properties": {"id": {"$ref": "#/components/schemas/Id"}, "name": {"$ref": "#/components/schemas/Name"},
+    "created": {"$ref": "#/components/schemas/TimeOrNull"},
+    "stopped": {"type": ["string", "null"], "description": "By whom and why everything was stopped."}}},
 "PrincipalList": {
   "type": "object", "additionalProperties": false, "required": ["items"],
   "properties": {"items": {"type": "array", "items": {"$ref": "#/components/schemas/Principal"}}}},
@@ -61,19 +66,20 @@ constexpr std::string_view schemas_text = R"json({
     "policy", "policy_version", "settings", "created", "modified", "version", "status"],
   "properties": {"id": {"$ref": "#/components/schemas/Id"}, "workspace": {"$ref": "#/components/schemas/Id"},
     "name": {"$ref": "#/components/schemas/Name"}, "idp": {"type": "string"}, "connector": {"type": "string"},
-    "state": {"enum": ["active", "paused"]}, "scim_base_path": {"type": "string"},
+    "state": {"enum": ["active", "paused", "stopped"]}, "scim_base_path": {"type": "string"},
     "config": {"type": "object", "description": "Without its secrets."},
     "secrets": {"type": "array", "items": {"type": "string"}, "description": "Names of the secrets that are set."},
     "policy": {"type": "object"}, "policy_version": {"type": "integer"}, "settings": {"$ref": "#/components/schemas/Settings"},
     "created": {"$ref": "#/components/schemas/Time"}, "modified": {"$ref": "#/components/schemas/Time"},
     "version": {"type": "integer"}, "status": {"$ref": "#/components/schemas/Status"}}},
 "Status": {
-  "type": "object", "additionalProperties": false, "required": ["status", "jobs", "lane_paused"],
+  "type": "object", "additionalProperties": false, "required": ["status", "jobs", "lane_paused", "workspace_stopped"],
   "description": "The roll-up of the removals, worst first.",
   "properties": {
     "status": {"enum": ["not_completed", "retrying", "running", "started", "queued", "completed"]},
     "jobs": {"type": "object", "additionalProperties": {"type": "integer"}, "description": "Jobs by state."},
-    "lane_paused": {"type": ["string", "null"], "description": "Why the lane stands still by itself."}}},
+    "lane_paused": {"type": ["string", "null"], "description": "Why the lane stands still by itself."},
+    "workspace_stopped": {"type": ["string", "null"], "description": "By whom and why everything was stopped."}}},
 "IntegrationList": {
   "type": "object", "additionalProperties": false, "required": ["items"],
   "properties": {"items": {"type": "array", "items": {"$ref": "#/components/schemas/Integration"}}}},
@@ -94,8 +100,27 @@ constexpr std::string_view schemas_text = R"json({
   "properties": {"name": {"$ref": "#/components/schemas/Name"},
     "config": {"type": "object", "description": "Merged into the present one (RFC 7396): null takes a member away; secrets that are not named stay."},
     "policy": {"$ref": "#/components/schemas/Policy"}, "settings": {"$ref": "#/components/schemas/Settings"},
+    "plan_hash": {"type": "string", "minLength": 64, "maxLength": 64,
+      "description": "Take the policy only where its plan has this hash now."},
     "check": {"type": "boolean"}}},
-
+"PlanRequest": {
+  "type": "object", "additionalProperties": false,
+  "properties": {"policy": {"$ref": "#/components/schemas/Policy", "description": "Absent: the present one."},
+    "state": {"type": "object", "description": "As /state answers it; absent: the present one."}}},
+"Plan": {
+  "type": "object", "additionalProperties": false, "required": ["policy", "counts", "changes", "hash"],
+  "properties": {"policy": {"type": "object"}, "counts": {"type": "object", "additionalProperties": {"type": "integer"}},
+    "changes": {"type": "array", "items": {"$ref": "#/components/schemas/PlanChange"}},
+    "hash": {"type": "string", "description": "SHA-256; give it as `plan_hash` when the policy is set."}}},
+"PlanChange": {
+  "type": "object", "additionalProperties": false, "required": ["subject", "user_name", "change", "cause", "steps"],
+  "properties": {"subject": {"type": "string"}, "user_name": {"type": "string"},
+    "change": {"enum": ["remove", "restore", "grant"]}, "cause": {"type": "string"},
+    "steps": {"type": "array", "items": {"type": "object"}}}},
+"State": {
+  "type": "object", "additionalProperties": false, "required": ["users", "groups"],
+  "properties": {"users": {"type": "array", "items": {"type": "object"}},
+    "groups": {"type": "array", "items": {"type": "object"}}}},
 "TokenRotate": {
   "type": "object", "additionalProperties": false,
   "properties": {"overlap_seconds": {"type": "integer", "minimum": 0, "maximum": 2592000,
@@ -110,10 +135,12 @@ constexpr std::string_view schemas_text = R"json({
 "Subject": {
   "type": "object", "additionalProperties": false,
   "required": ["id", "integration", "user_name", "external_id", "display_name", "active", "deleted", "access",
-    "intent", "binding", "job", "created", "modified"],
+    "access_without_account", "intent", "binding", "job", "created", "modified"],
   "properties": {"id": {"$ref": "#/components/schemas/Id"}, "integration": {"$ref": "#/components/schemas/Id"},
     "user_name": {"type": "string"}, "external_id": {"type": ["string", "null"]}, "display_name": {"type": "string"},
     "active": {"type": "boolean"}, "deleted": {"type": "boolean"}, "access": {"type": "boolean"},
+    "access_without_account": {"type": "boolean",
+      "description": "Access came back after what cannot be undone: the account has to be made anew, and bound."},
     "intent": {"$ref": "#/components/schemas/Intent"}, "binding": {"$ref": "#/components/schemas/Binding"},
     "job": {"anyOf": [{"type": "null"}, {"$ref": "#/components/schemas/JobMark"}]},
     "created": {"$ref": "#/components/schemas/TimeOrNull"}, "modified": {"$ref": "#/components/schemas/TimeOrNull"}}},
@@ -159,11 +186,16 @@ constexpr std::string_view schemas_text = R"json({
 "Reason": {
   "type": "object", "additionalProperties": false, "required": ["reason"],
   "properties": {"reason": {"type": "string", "minLength": 1, "maxLength": 1000}}},
+"Attestation": {
+  "type": "object", "additionalProperties": false, "required": ["reason"],
+  "properties": {"reason": {"type": "string", "minLength": 1, "maxLength": 1000},
+    "reference": {"type": "string", "maxLength": 1000, "description": "Where it can be looked up: a ticket, say."}}},
 "JobCreated": {
   "type": "object", "additionalProperties": false, "required": ["job"],
   "properties": {"job": {"$ref": "#/components/schemas/Id"}}},
 "JobState": {"enum": ["held", "awaiting_approval", "in_grace", "ready", "running", "waiting_async", "retrying",
-  "succeeded_verified", "succeeded_unverified", "succeeded_no_account", "failed", "dead", "cancelled", "superseded"]},
+  "succeeded_verified", "succeeded_unverified", "succeeded_no_account", "failed", "dead", "cancelled", "superseded", "attested",
+  "observed"]},
 "Job": {
   "type": "object", "additionalProperties": false,
   "required": ["id", "integration", "subject", "user_name", "kind", "state", "cause", "via_group", "via_group_name",
@@ -183,7 +215,11 @@ constexpr std::string_view schemas_text = R"json({
 "Step": {
   "type": "object", "required": ["kind", "operation", "state"],
   "properties": {"kind": {"enum": ["find", "call", "verify"]}, "operation": {"type": "string"},
-    "state": {"enum": ["pending", "sent", "accepted", "done", "already", "skipped", "failed"]},
+    "state": {"enum": ["pending", "sent", "accepted", "done", "already", "skipped", "failed", "observed"]},
+    "not_before": {"$ref": "#/components/schemas/Time", "description": "When its grace ends."},
+    "approval": {"type": "string", "description": "The role that has to approve it."},
+    "approved_until": {"$ref": "#/components/schemas/Time"},
+    "delete_account": {"type": "boolean"}, "entitlement": {"type": "string"},
     "attempts": {"type": "integer"}, "outcome": {"type": "string"}, "detail": {"type": "string"}}},
 "JobList": {
   "type": "object", "additionalProperties": false, "required": ["items", "next"],

@@ -197,6 +197,7 @@ const std::vector<AdminRoute>& admin_routes() {
     std::vector<AdminRoute> all;
     add_workspace_routes(all);
     add_integration_routes(all);
+    add_plan_routes(all);
     add_subject_routes(all);
     add_job_routes(all);
     add_activity_routes(all);

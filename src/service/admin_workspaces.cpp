@@ -31,6 +31,32 @@ void create_workspace(const CallPtr& call) {
   });
 }
 
+void show_workspace(const CallPtr& call) {
+  read(call, [call](port::Reader& reader) -> Result<json::value> {
+    DEPROV_TRY(row, reader.workspace(call->by.workspace));
+    if (!row) return Error(Errc::not_found, "there is no such workspace", call->by.workspace.str());
+    DEPROV_TRY(lane, reader.lane({row->id, {}}));
+    auto o = to_json(*row);
+    o["stopped"] = lane && !lane->paused.empty() ? json::value(lane->paused) : json::value();
+    return json::value(std::move(o));
+  });
+}
+
+engine::Done<void> then_show_workspace(const CallPtr& call) {
+  return [call](Result<void> done) {
+    if (!done) return fail(call, done.error());
+    show_workspace(call);
+  };
+}
+
+void stop_workspace(const CallPtr& call) {
+  call->engine.stop_workspace(call->by, call->text("reason"), then_show_workspace(call));
+}
+
+void resume_workspace(const CallPtr& call) {
+  call->engine.resume_workspace(call->by, call->text("reason"), then_show_workspace(call));
+}
+
 void list_principals(const CallPtr& call) {
   call->engine.list_principals(call->by, [call](Result<std::vector<port::PrincipalRow>> rows) {
     if (!rows) return fail(call, rows.error());
@@ -139,6 +165,39 @@ void add_workspace_routes(std::vector<AdminRoute>& routes) {
                     201,
                     "WorkspaceCreated",
                     create_workspace});
+  routes.push_back({"GET",
+                    "/workspace",
+                    "getWorkspace",
+                    "workspaces",
+                    "The caller's workspace, and whether it is stopped",
+                    Needs::integrations,
+                    {},
+                    "",
+                    200,
+                    "WorkspaceState",
+                    show_workspace});
+  routes.push_back({"POST",
+                    "/workspace/stop",
+                    "stopWorkspace",
+                    "workspaces",
+                    "The kill switch: nothing more is sent to any app, over restarts too",
+                    Needs::integrations,
+                    {},
+                    "Reason",
+                    200,
+                    "WorkspaceState",
+                    stop_workspace});
+  routes.push_back({"POST",
+                    "/workspace/resume",
+                    "resumeWorkspace",
+                    "workspaces",
+                    "Ends the stop of the workspace; integrations that were stopped themselves stay so",
+                    Needs::principals,
+                    {},
+                    "Reason",
+                    200,
+                    "WorkspaceState",
+                    resume_workspace});
   routes.push_back({"GET",
                     "/principals",
                     "listPrincipals",

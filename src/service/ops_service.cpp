@@ -103,6 +103,8 @@ void write_lanes(Text& t, const engine::Metrics& m) {
        [](const LaneStatus& l) { return l.breaker_open ? 1U : 0U; });
   each("deprov_lane_paused", "1 while the lane stands still.",
        [](const LaneStatus& l) { return l.paused.empty() ? 0U : 1U; });
+  each("deprov_lane_stopped", "1 while the kill switch is on.",
+       [](const LaneStatus& l) { return l.stopped ? 1U : 0U; });
 }
 
 void write_store(Text& t, const port::StoreStats& s) {

@@ -320,7 +320,7 @@ class MemoryReader final : public Reader {
               });
   }
   static constexpr std::array timed{JobState::ready, JobState::retrying, JobState::in_grace,
-                                    JobState::waiting_async};
+                                    JobState::awaiting_approval, JobState::waiting_async};
 
   Result<std::vector<JobRow>> due_jobs(const Scope& scope, WallTime now, std::uint64_t epoch,
                                        std::size_t limit) override {

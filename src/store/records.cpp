@@ -27,7 +27,7 @@ constexpr Names<Role, 4> roles{{{Role::owner, "owner"},
                                 {Role::admin, "admin"},
                                 {Role::member, "member"}}};
 
-constexpr Names<JobState, 14> job_states{{{JobState::held, "held"},
+constexpr Names<JobState, 16> job_states{{{JobState::held, "held"},
                                           {JobState::awaiting_approval, "awaiting_approval"},
                                           {JobState::in_grace, "in_grace"},
                                           {JobState::ready, "ready"},
@@ -40,7 +40,9 @@ constexpr Names<JobState, 14> job_states{{{JobState::held, "held"},
                                           {JobState::failed, "failed"},
                                           {JobState::dead, "dead"},
                                           {JobState::cancelled, "cancelled"},
-                                          {JobState::superseded, "superseded"}}};
+                                          {JobState::superseded, "superseded"},
+                                          {JobState::attested, "attested"},
+                                          {JobState::observed, "observed"}}};
 
 }  // namespace
 
@@ -48,9 +50,10 @@ std::string_view to_string(Role r) noexcept { return name_of(roles, r); }
 std::optional<Role> parse_role(std::string_view text) noexcept { return value_of(roles, text); }
 
 std::string_view to_string(IntegrationState s) noexcept {
-  static constexpr Names<IntegrationState, 3> names{{{IntegrationState::active, "active"},
+  static constexpr Names<IntegrationState, 4> names{{{IntegrationState::active, "active"},
                                                      {IntegrationState::paused, "paused"},
-                                                     {IntegrationState::deleted, "deleted"}}};
+                                                     {IntegrationState::deleted, "deleted"},
+                                                     {IntegrationState::stopped, "stopped"}}};
   return name_of(names, s);
 }
 

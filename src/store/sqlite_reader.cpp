@@ -556,12 +556,12 @@ class SqliteReader final : public Reader {
   }
 
   static constexpr std::array timed{JobState::ready, JobState::retrying, JobState::in_grace,
-                                    JobState::waiting_async};
+                                    JobState::awaiting_approval, JobState::waiting_async};
 
   /// The next priority that any job that could run has.
   Result<std::optional<int>> next_priority(std::int64_t scope, int after) {
     std::optional<int> next;
-    for (const auto state : {timed[0], timed[1], timed[2], timed[3], JobState::running}) {
+    for (const auto state : {timed[0], timed[1], timed[2], timed[3], timed[4], JobState::running}) {
       Use use(c_, Q::job_next_priority, scope, state, after);
       if (!use.row()) continue;
       const auto priority = static_cast<int>(use.integer());

@@ -161,6 +161,53 @@ TEST_CASE("how a PATCH is answered is set by a flag, beside the other settings")
   CHECK(refused.err.find("patch_answer") != std::string::npos);
 }
 
+TEST_CASE("policies are looked at without a store, set, shown, and planned before", "[R22]") {
+  const Home home;
+  const auto good = home.write("good.json", R"({"entitling_groups":[{"display_name":"Users"}],
+    "causes":{"hard_deleted":["disable",{"step":"delete","after_ms":86400000}]}})");
+  const auto bad = home.write("bad.json", R"({"causes":{"deactivated":["disable",{"step":"fly"}]}})");
+  CHECK(run(home, "policy validate " + good).code == 0);
+  const auto refused = run(home, "policy validate --json " + bad);
+  CHECK(refused.code == 1);
+  CHECK(refused.err.find("/causes/deactivated/1/step") != std::string::npos);
+  CHECK(run(home, "policy schema --json").json().at("$id") == "urn:deprov:schema:policy:1");
+
+  REQUIRE(run(home, "integration create --name crm --idp okta --connector null" + home.local()).code == 0);
+  CHECK(run(home, "policy show --json" + home.local()).json().at("policy").at("mode") == "enforce");
+  const auto state = home.path + "/state.json";
+  CHECK(run(home, "plan record --out " + state + home.local()).code == 0);
+  const auto one = home.path + "/one.json";
+  const auto two = home.path + "/two.json";
+  CHECK(run(home, "plan --out " + one + home.local()).code == 0);
+  const auto planned =
+      run(home, "plan --json --policy " + good + " --state " + state + " --out " + two + home.local());
+  INFO(planned.err);
+  REQUIRE(planned.code == 0);
+  CHECK(run(home, "plan diff " + one + " " + two).out == "the same\n");
+  const auto set = "policy set --file " + good + home.local();
+  CHECK(run(home, set + "--plan-hash " + std::string(64, '0')).code == 4);
+  const auto done = run(home, set + "--json --plan-hash " + planned.text("hash"));
+  INFO(done.err);
+  REQUIRE(done.code == 0);
+  CHECK(done.json().at("policy_version") == 2);
+  CHECK(run(home, "activity --json" + home.local()).out.find("plan_hash") != std::string::npos);
+}
+
+TEST_CASE("the kill switch by hand", "[stop]") {
+  const Home home;
+  REQUIRE(run(home, "integration create --name crm --idp okta --connector null" + home.local()).code == 0);
+  CHECK(run(home, "integration stop crm" + home.local()).code == 2);  // a reason is needed
+  CHECK(run(home, "integration stop crm --reason 'odd feed' --json" + home.local()).text("state") == "stopped");
+  CHECK(run(home, "integration list" + home.local()).out.find("stopped") != std::string::npos);
+  CHECK(run(home, "integration pause crm" + home.local()).code == 4);
+  CHECK(run(home, "integration resume crm --json" + home.local()).text("state") == "active");
+  CHECK(run(home, "workspace stop --reason 'odd feed'" + home.local()).code == 0);
+  CHECK(run(home, "integration list" + home.local()).out.find("workspace stopped") != std::string::npos);
+  CHECK(run(home, "workspace show --json" + home.local()).text("stopped").find("odd feed") != std::string::npos);
+  CHECK(run(home, "workspace resume --reason looked" + home.local()).code == 0);
+  CHECK(run(home, "workspace show --json" + home.local()).json().at("stopped").is_null());
+}
+
 TEST_CASE("bad files are refused by name, and make nothing") {
   const Home home;
   const auto create = "integration create --name x --idp okta --connector scim" + home.local();

@@ -17,10 +17,20 @@ TEST_CASE("an empty document is the default policy", "[policy][R2]") {
   CHECK(p->retry.base == Duration(2s));
   CHECK(p->retry.ceiling == Duration(6h));
   CHECK(p->lane.start_concurrency == 2);
-  const std::vector<Operation> both{Operation::disable, Operation::revoke_sessions};
-  CHECK(p->steps_for(idp::Cause::deactivated) == both);
-  CHECK(p->steps_for(idp::Cause::hard_deleted) == both);
-  CHECK(p->steps_for(idp::Cause::suspended) == std::vector<Operation>{Operation::revoke_sessions});
+  using Steps = std::vector<policy::StepRule>;
+  const Steps both{Operation::disable, Operation::revoke_sessions};
+  for (const auto cause : {idp::Cause::deactivated, idp::Cause::unassigned, idp::Cause::soft_deleted,
+                           idp::Cause::lost_entitling_group, idp::Cause::group_deleted, idp::Cause::manual})
+    CHECK(p->steps_for(cause) == both);
+  auto deleted = both;
+  deleted.push_back({Operation::remove, std::chrono::hours(24 * 30)});
+  CHECK(p->steps_for(idp::Cause::hard_deleted) == deleted);
+  for (const auto cause : {idp::Cause::suspended, idp::Cause::sessions_revoked})
+    CHECK(p->steps_for(cause) == Steps{Operation::revoke_sessions});
+  for (const auto& [cause, steps] : policy::default_steps())  // deleting is always opt-in
+    for (const auto& s : steps) CHECK_FALSE(s.delete_account);
+  CHECK(p->approvals.empty());
+  CHECK_FALSE(p->observe);
   CHECK(p->steps_for(idp::Cause::restored).empty());
 }
 
@@ -34,7 +44,22 @@ TEST_CASE("a policy says where it is wrong", "[policy]") {
   CHECK(where("[]").empty());
   CHECK(where(R"({"settle_ms":"60"})") == "/settle_ms");
   CHECK(where(R"({"settle_ms":-1})") == "/settle_ms");
-  CHECK(where(R"({"causes":{"deactivated":["delete"]}})") == "/causes/deactivated/0");
+  CHECK(where(R"({"causes":{"deactivated":["fly"]}})") == "/causes/deactivated/0");
+  CHECK(where(R"({"causes":{"deactivated":["disable",{"step":"fly"}]}})") == "/causes/deactivated/1/step");
+  CHECK(where(R"({"causes":{"deactivated":["disable","disable"]}})") == "/causes/deactivated/1");
+  CHECK(where(R"({"causes":{"deactivated":["remove","disable"]}})") == "/causes/deactivated/1");
+  CHECK(where(R"({"causes":{"deactivated":["delete","transfer"]}})") == "/causes/deactivated/1");
+  CHECK(where(R"({"causes":{"deactivated":[{"step":"disable","after_ms":1}]}})") ==
+        "/causes/deactivated/0/after_ms");
+  CHECK(where(R"({"causes":{"nonsense":[]}})") == "/causes/nonsense");
+  CHECK(where(R"({"approvals":[{"role":"member"}]})") == "/approvals/0/role");
+  CHECK(where(R"({"approvals":[{"causes":["bored"]}]})") == "/approvals/0/causes/0");
+  CHECK(where(R"({"mode":"wish"})") == "/mode");
+  CHECK(where(R"({"roles":[{"group":{"display_name":"A"},"entitlement":"a"}]})") == "/roles/0");
+  CHECK(where(R"({"roles":[{"group":{"display_name":"A"},"entitlement":"a","rank":1},
+    {"group":{"display_name":"B"},"entitlement":"b","rank":1}]})") == "/roles/1/rank");
+  CHECK(where(R"({"roles":[{"group":{"display_name":"A"},"entitlement":"a","rank":1},
+    {"group":{"display_name":"B"},"entitlement":"a","rank":2}]})") == "/roles/1/rank");
   CHECK(where(R"({"retry":{"base_ms":5000,"ceiling_ms":10}})") == "/retry/ceiling_ms");
   CHECK(where(R"({"entitling_groups":[{"id":"not-a-uuid-not-a-uuid-not-a-uuid-xxxx"}]})") ==
         "/entitling_groups/0/id");
@@ -44,7 +69,10 @@ TEST_CASE("a policy says where it is wrong", "[policy]") {
 
 TEST_CASE("what is printed is what was parsed", "[policy]") {
   const auto text = R"({"entitling_groups":[{"display_name":"App Users"},{"external_id":"g-1"}],"settle_ms":1500,
-    "causes":{"deactivated":["revoke_sessions"]},"deadline_ms":60000,"objective_ms":5000,
+    "causes":{"deactivated":["revoke_sessions"],"hard_deleted":["disable",{"step":"delete","after_ms":5000}]},
+    "approvals":[{"causes":["manual"],"steps":["delete","remove"],"role":"owner","expires_ms":60000}],"mode":"observe",
+    "roles":[{"group":{"display_name":"Admins"},"entitlement":"app-admin","rank":20},
+      {"group":{"external_id":"e"},"entitlement":"app-editor","rank":10}],"deadline_ms":60000,"objective_ms":5000,
     "retry":{"base_ms":10,"ceiling_ms":100},"breaker":{"failures":3,"open_ms":50,"open_max_ms":500},
     "lane":{"start_concurrency":4,"max_concurrency":8,"per_second":2.5,"burst":3}})";
   const auto p = policy::parse_policy(boost::json::parse(text));
@@ -54,7 +82,17 @@ TEST_CASE("what is printed is what was parsed", "[policy]") {
   REQUIRE(again);
   CHECK(boost::json::serialize(policy::to_json(*again)) == boost::json::serialize(printed));
   CHECK(again->settle == Duration(1500ms));
-  CHECK(again->steps_for(idp::Cause::deactivated) == std::vector<Operation>{Operation::revoke_sessions});
+  using Steps = std::vector<policy::StepRule>;
+  CHECK(again->steps_for(idp::Cause::deactivated) == Steps{Operation::revoke_sessions});
+  CHECK(again->steps_for(idp::Cause::hard_deleted) == Steps{Operation::disable, {Operation::remove, 5s, true}});
+  CHECK(again->observe);
+  REQUIRE(again->roles.size() == 2);
+  CHECK(again->roles[0].rank == 20);
+  CHECK(again->roles[1].group.external_id == "e");
+  REQUIRE(again->approvals.size() == 1);
+  CHECK(policy::approval_for(again->approvals, idp::Cause::manual, "delete") == again->approvals.data());
+  CHECK(policy::approval_for(again->approvals, idp::Cause::manual, "disable") == nullptr);
+  CHECK(policy::approval_for(again->approvals, idp::Cause::deactivated, "delete") == nullptr);
   CHECK(again->entitling_groups.size() == 2);
   CHECK(again->lane.per_second == 2.5);
 }

@@ -146,6 +146,49 @@ TEST_CASE("every documented route answers as the document says") {
   CHECK_FALSE(w.app->active("a1"));
   w.call(200, "GET", subject, person);
 
+  // A step that wants an approval, and one that was done by hand.
+  w.call(200, "PATCH", one, at, R"({"policy":{"approvals":[{"steps":["disable"],"role":"owner"}]}})");
+  const auto offboard = [&] {
+    const auto made_job =
+        text(w.call(202, "POST", subject + "/offboard", person + "/offboard", R"({"reason":"again"})"), "job");
+    w.executor.run_for(std::chrono::minutes(1));
+    CHECK(w.call(200, "GET", "/jobs/{job}", "/jobs/" + made_job).at("job").at("state") == "awaiting_approval");
+    return "/jobs/" + made_job;
+  };
+  const auto third = offboard();
+  CHECK(text(w.call(200, "GET", one, at).at("status"), "status") == "not_completed");
+  w.call(403, "POST", "/jobs/{job}/approve", third + "/approve", R"({"reason":"fine"})", text(admin, "token"));
+  w.call(400, "POST", "/jobs/{job}/approve", third + "/approve", R"({"reason":""})");
+  w.call(204, "POST", "/jobs/{job}/approve", third + "/approve", R"({"reason":"fine"})");
+  w.executor.run_for(std::chrono::minutes(1));
+  CHECK(w.call(200, "GET", "/jobs/{job}", third).at("job").at("state") == "succeeded_verified");
+  const auto fourth = offboard();
+  w.call(200, "POST", "/jobs/{job}/attest", fourth + "/attest", R"({"reason":"by hand","reference":"T-1"})");
+  CHECK(w.call(200, "GET", "/jobs/{job}", fourth).at("job").at("state") == "attested");
+  CHECK(text(w.call(200, "GET", one, at).at("status"), "status") == "completed");
+
+  // The kill switch, of one and of all.
+  CHECK(text(w.call(200, "POST", one + "/stop", at + "/stop", R"({"reason":"wait"})"), "state") == "stopped");
+  w.call(409, "POST", one + "/pause", at + "/pause");
+  CHECK(text(w.call(200, "POST", one + "/resume", at + "/resume"), "state") == "active");
+  w.call(200, "POST", "/workspace/stop", "/workspace/stop", R"({"reason":"bad feed"})", text(admin, "token"));
+  CHECK(w.call(200, "GET", one, at).at("status").at("workspace_stopped").is_string());
+  CHECK(w.call(200, "GET", "/workspace", "/workspace").at("stopped").is_string());
+  w.call(403, "POST", "/workspace/resume", "/workspace/resume", R"({"reason":"ok"})", text(admin, "token"));
+  CHECK(
+      w.call(200, "POST", "/workspace/resume", "/workspace/resume", R"({"reason":"ok"})").at("stopped").is_null());
+
+  // What another policy would do, approved by its hash.
+  const std::string next = R"({"entitling_groups":[{"display_name":"nobody is in it"}]})";
+  const auto planned = w.call(200, "POST", one + "/plan", at + "/plan", R"({"policy":)" + next + "}");
+  const auto state = w.call(200, "GET", one + "/state", at + "/state");
+  const auto same = w.call(200, "POST", one + "/plan", at + "/plan",
+                           R"({"policy":)" + next + R"(,"state":)" + json::serialize(state) + "}");
+  CHECK(text(same, "hash") == text(planned, "hash"));
+  w.call(400, "POST", one + "/plan", at + "/plan", R"({"policy":{"settle_ms":-1}})");
+  w.call(409, "PATCH", one, at, R"({"policy":)" + next + R"(,"plan_hash":")" + std::string(64, '0') + "\"}");
+  w.call(200, "PATCH", one, at, R"({"policy":)" + next + R"(,"plan_hash":")" + text(planned, "hash") + "\"}");
+
   w.call(200, "GET", "/activity", "/activity");
   const auto page = w.call(200, "GET", one + "/activity", at + "/activity?limit=3");
   CHECK(page.at("items").as_array().size() == 3);

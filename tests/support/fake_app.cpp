@@ -1,4 +1,5 @@
 #include "support/fake_app.hpp"
+#include <algorithm>
 #include <deprov/scim/fold.hpp>
 #include <stdexcept>
 #include <utility>
@@ -32,6 +33,15 @@ connector::Account& FakeApp::add(const std::string& id, const std::string& exter
   a.user_name = user_name;
   a.active = true;
   return a;
+}
+
+void FakeApp::offer(std::initializer_list<Operation> operations) {
+  for (const auto op : operations) {
+    auto& c = description.of(op);
+    c.supported = true;
+    c.idempotency = connector::Idempotency::naturally;
+    c.verification = connector::Verification::read;
+  }
 }
 
 void FakeApp::answer(Operation operation, Outcome outcome, bool effect_happens) {
@@ -75,6 +85,7 @@ connector::Reply FakeApp::carry_out(const connector::Call& call) {
   }
   auto& a = it->second;
   switch (call.operation) {
+    case Operation::list_entitlements:
     case Operation::read: r.accounts.push_back(a); break;
     case Operation::disable:
       r.effect = a.active == true ? Effect::done : Effect::already;
@@ -84,6 +95,23 @@ connector::Reply FakeApp::carry_out(const connector::Call& call) {
       r.effect = a.active == true ? Effect::already : Effect::done;
       a.active = true;
       break;
+    case Operation::remove:
+      r.effect = Effect::done;
+      if (call.delete_account) {
+        accounts.erase(it);
+      } else {
+        a.groups.clear();
+      }
+      break;
+    case Operation::revoke_entitlement:
+      r.effect = std::erase(a.groups, call.entitlement) != 0 ? Effect::done : Effect::already;
+      break;
+    case Operation::grant_entitlement: {
+      const bool has = std::find(a.groups.begin(), a.groups.end(), call.entitlement) != a.groups.end();
+      r.effect = has ? Effect::already : Effect::done;
+      if (!has) a.groups.push_back(call.entitlement);
+      break;
+    }
     default: r.effect = Effect::done; break;
   }
   return r;

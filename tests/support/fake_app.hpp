@@ -33,6 +33,8 @@ struct FakeApp {
 
   FakeApp();
   connector::Account& add(const std::string& id, const std::string& external_id, const std::string& user_name);
+  /// Operations that it has besides the usual ones.
+  void offer(std::initializer_list<connector::Operation> operations);
   void answer(connector::Operation operation, connector::Outcome outcome, bool effect_happens = false);
   [[nodiscard]] std::size_t count(const std::string& entry) const;
   connector::Reply carry_out(const connector::Call& call);

@@ -78,13 +78,20 @@ struct CreatedPrincipal {
   std::string token;  ///< shown this once
 };
 
+/// What a person did in the app by hand.
+struct Attestation {
+  std::string reason{};
+  std::string reference{};  ///< where it can be looked up: a ticket, a screenshot; at most 1000 bytes
+};
+
 /// Numbers of one lane, now.
 struct LaneStatus {
   std::uint32_t in_flight = 0;    ///< jobs in memory
   std::uint32_t calls = 0;        ///< connector calls under way
   std::uint32_t concurrency = 0;  ///< what AIMD allows now
   bool breaker_open = false;
-  std::string paused;  ///< why; empty: it runs
+  bool stopped = false;  ///< by the kill switch, of the integration or of its workspace
+  std::string paused;    ///< why; empty: it runs
 };
 
 /// Everything `/metrics` shows.
@@ -141,16 +148,32 @@ class Engine {
 
   // ---- integrations (Owner, Super Admin, Admin; others `forbidden`)
   void create_integration(Principal by, CreateIntegration what, Done<CreatedIntegration> done);
-  /// Changes the members that are present: name, config, policy, settings.
+  /// Changes the members that are present: name, config, policy, settings. With `plan_hash` the policy is taken
+  /// only where `preview` of it has that hash now. Errors: `conflict` where it has not.
   void update_integration(Principal by, IntegrationId id, json::object changes, Done<port::IntegrationRow> done);
   void set_integration_state(Principal by, IntegrationId id, port::IntegrationState state,
                              Done<port::IntegrationRow> done);
+  /// The kill switch: from now on nothing is sent to the app, over restarts too, until the integration is resumed;
+  /// calls under way end as they do. SCIM goes on being accepted.
+  void stop_integration(Principal by, IntegrationId id, std::string reason, Done<port::IntegrationRow> done);
+  /// The same for every integration of the workspace, those made later included. Resuming takes owner or
+  /// super_admin, and leaves integrations that were stopped or paused themselves as they are.
+  void stop_workspace(Principal by, std::string reason, Done<void> done);
+  void resume_workspace(Principal by, std::string reason, Done<void> done);
   /// Errors: `conflict` while removals are unfinished, unless `abandon` (R8): then they are named on the activity.
   void delete_integration(Principal by, IntegrationId id, bool abandon, Done<void> done);
   /// A new gateway token; the old ones stay good for `overlap`.
   void rotate_token(Principal by, IntegrationId id, Duration overlap, Done<std::string> done);
   /// Asks the app now; the answer is on the activity too.
   void check_integration(Principal by, IntegrationId id, Done<connector::Reply> done);
+
+  // ---- what a policy would do (R22)
+  /// What `policy` (nothing: the present one) would do to `recorded` (nothing: the present state), and the hash by
+  /// which that can be approved: see `plan_hash` in update_integration. Nothing is done.
+  void preview(Principal by, IntegrationId id, std::optional<json::object> policy,
+               std::optional<json::object> recorded, Done<json::object> done);
+  /// The present state, as `preview` takes it.
+  void record_state(Principal by, IntegrationId id, Done<json::object> done);
 
   // ---- subjects and jobs
   /// Binds a subject to an account that a person names, or (empty account) looks it up anew.
@@ -160,6 +183,12 @@ class Engine {
   void offboard(Principal by, IntegrationId id, ResourceId subject, std::string reason, Done<JobId> done);
   /// A new job for what failed, died or was held. Errors: `conflict` in other states.
   void retry_job(Principal by, IntegrationId id, JobId job, Done<JobId> done);
+  /// Lets the step that a job waits with be taken, within the time that the policy gives. By the role that the
+  /// policy names, or a higher one. Errors: `forbidden`, `conflict`.
+  void approve_job(Principal by, IntegrationId id, JobId job, std::string reason, Done<void> done);
+  /// Somebody did by hand what the job was to do; it ends as `attested`, which is not `verified`. What had ended
+  /// already keeps its record, and gets a new job. Errors: `conflict` while a request is under way.
+  void attest_job(Principal by, IntegrationId id, JobId job, Attestation what, Done<JobId> done);
   void cancel_job(Principal by, IntegrationId id, JobId job, std::string reason, Done<void> done);
 
   // ---- reconciliation

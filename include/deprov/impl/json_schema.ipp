@@ -123,6 +123,12 @@ inline bool nearer(const Mismatch& a, const Mismatch& b) {
   return a.error.where().size() > b.error.where().size();
 }
 
+inline bool of_another_type(const json::value& schema, const json::value& v) {
+  const auto* o = schema.if_object();
+  const auto* t = o != nullptr ? o->if_contains("type") : nullptr;
+  return t != nullptr && t->is_string() && !is_type(v, t->get_string());
+}
+
 inline Check alternatives(const json::object& schema, const json::value& v, const std::string& where, int depth) {
   for (const std::string_view keyword : {"anyOf", "oneOf"}) {
     const auto* list = schema.if_contains(keyword);
@@ -131,6 +137,7 @@ inline Check alternatives(const json::object& schema, const json::value& v, cons
     Check nearest;
     for (const auto& alternative : list->get_array()) {
       auto r = validate_any(alternative, v, where, depth);
+      if (r && of_another_type(alternative, v)) r->ruled_out = true;
       if (!r)
         ++fitting;
       else if (!nearest || nearer(*r, *nearest))

@@ -9,6 +9,7 @@
 #include <deprov/idp/change.hpp>
 #include <deprov/policy/guard.hpp>
 #include <deprov/policy/protection.hpp>
+#include <deprov/policy/rules.hpp>
 #include <deprov/time.hpp>
 #include <map>
 #include <string>
@@ -24,6 +25,13 @@ struct GroupRef {
   std::string id;
   std::string external_id;
   std::string display_name;  ///< compared without regard to case
+};
+
+/// A group of the IdP that stands for a role in the app. The highest rank among a subject's groups wins.
+struct RoleRule {
+  GroupRef group;
+  std::string entitlement;  ///< as the app names it
+  std::uint32_t rank = 0;
 };
 
 /// R17. `d = min(ceiling, base * 2^(n-1))`.
@@ -49,8 +57,11 @@ struct Lane {
 
 struct Policy {
   std::vector<GroupRef> entitling_groups;  ///< empty: assignment alone gives access (R1)
-  /// What is done for each cause, in order. Operations of `disable`, `revoke_sessions`.
-  std::map<idp::Cause, std::vector<connector::Operation>> steps;
+  /// What is done for each cause, in order; those that cannot be undone come last.
+  std::map<idp::Cause, std::vector<StepRule>> steps;
+  std::vector<ApprovalRule> approvals;
+  std::vector<RoleRule> roles;                      ///< in the order of the document
+  bool observe = false;                             ///< R22: everything happens but the effects
   Duration settle = std::chrono::seconds(60);       ///< R14
   Duration deadline = std::chrono::hours(24 * 28);  ///< R17: then `dead`
   Duration objective = std::chrono::hours(24);      ///< the time-to-deprovision that is aimed at
@@ -61,7 +72,7 @@ struct Policy {
   Protection protection;  ///< R9, with the exemptions
 
   /// Never null; for a cause that the policy does not name, the default of R2.
-  [[nodiscard]] const std::vector<connector::Operation>& steps_for(idp::Cause cause) const;
+  [[nodiscard]] const std::vector<StepRule>& steps_for(idp::Cause cause) const;
 };
 
 /// The published schema of a policy document.

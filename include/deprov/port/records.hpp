@@ -42,7 +42,8 @@ struct PrincipalRow {
   std::uint64_t version = 0;
 };
 
-enum class IntegrationState : std::uint8_t { active = 1, paused = 2, deleted = 3 };
+/// `stopped` is the kill switch: as `paused`, and only `resume` ends it.
+enum class IntegrationState : std::uint8_t { active = 1, paused = 2, deleted = 3, stopped = 4 };
 [[nodiscard]] std::string_view to_string(IntegrationState s) noexcept;
 
 struct IntegrationRow {
@@ -171,6 +172,8 @@ enum class JobState : std::uint8_t {
   dead = 12,
   cancelled = 13,
   superseded = 14,
+  attested = 15,  ///< a person says that it was done by hand; never called verified
+  observed = 16,  ///< what would have been done (R22)
 };
 [[nodiscard]] std::string_view to_string(JobState s) noexcept;
 [[nodiscard]] std::optional<JobState> parse_job_state(std::string_view text) noexcept;

@@ -9,34 +9,17 @@
 namespace deprov::policy {
 
 namespace detail {
-using connector::Operation;
-
-inline const std::vector<std::pair<idp::Cause, std::vector<Operation>>>& default_steps() {
-  static const std::vector<std::pair<idp::Cause, std::vector<Operation>>> steps{
-      {idp::Cause::deactivated, {Operation::disable, Operation::revoke_sessions}},
-      {idp::Cause::hard_deleted, {Operation::disable, Operation::revoke_sessions}},
-      {idp::Cause::lost_entitling_group, {Operation::disable, Operation::revoke_sessions}},
-      {idp::Cause::group_deleted, {Operation::disable, Operation::revoke_sessions}},
-      {idp::Cause::unassigned, {Operation::disable, Operation::revoke_sessions}},
-      {idp::Cause::soft_deleted, {Operation::disable, Operation::revoke_sessions}},
-      {idp::Cause::suspended, {Operation::revoke_sessions}},
-      {idp::Cause::sessions_revoked, {Operation::revoke_sessions}},
-      {idp::Cause::manual, {Operation::disable, Operation::revoke_sessions}},
-  };
-  return steps;
-}
-
 inline Duration milliseconds_of(const json::value& v) {
   return std::chrono::milliseconds(v.to_number<std::int64_t>());
 }
 inline std::int64_t in_milliseconds(Duration d) { return d.count() / 1000; }
 }  // namespace detail
 
-DEPROV_INLINE const std::vector<connector::Operation>& Policy::steps_for(idp::Cause cause) const {
+DEPROV_INLINE const std::vector<StepRule>& Policy::steps_for(idp::Cause cause) const {
   if (const auto it = steps.find(cause); it != steps.end()) return it->second;
-  for (const auto& [c, ops] : detail::default_steps())
-    if (c == cause) return ops;
-  static const std::vector<connector::Operation> none;
+  for (const auto& [c, rules] : default_steps())
+    if (c == cause) return rules;
+  static const std::vector<StepRule> none;
   return none;
 }
 
@@ -64,18 +47,28 @@ DEPROV_INLINE const json::value& policy_schema() {
       "causes": {
         "description": "What is done for each cause, in order. A cause that is not named has its default.",
         "type": "object", "additionalProperties": false,
-        "properties": {
-          "deactivated": {"$comment": "active=false", "type": "array", "maxItems": 4, "uniqueItems": true, "items": {"enum": ["disable", "revoke_sessions"]}},
-          "hard_deleted": {"type": "array", "maxItems": 4, "uniqueItems": true, "items": {"enum": ["disable", "revoke_sessions"]}},
-          "lost_entitling_group": {"type": "array", "maxItems": 4, "uniqueItems": true, "items": {"enum": ["disable", "revoke_sessions"]}},
-          "group_deleted": {"type": "array", "maxItems": 4, "uniqueItems": true, "items": {"enum": ["disable", "revoke_sessions"]}},
-          "unassigned": {"type": "array", "maxItems": 4, "uniqueItems": true, "items": {"enum": ["disable", "revoke_sessions"]}},
-          "soft_deleted": {"type": "array", "maxItems": 4, "uniqueItems": true, "items": {"enum": ["disable", "revoke_sessions"]}},
-          "suspended": {"type": "array", "maxItems": 4, "uniqueItems": true, "items": {"enum": ["disable", "revoke_sessions"]}},
-          "sessions_revoked": {"type": "array", "maxItems": 4, "uniqueItems": true, "items": {"enum": ["disable", "revoke_sessions"]}},
-          "manual": {"type": "array", "maxItems": 4, "uniqueItems": true, "items": {"enum": ["disable", "revoke_sessions"]}}
+        "properties": {}
+      },
+      "roles": {
+        "description": "Groups that stand for roles in the app. A subject that leaves one keeps the highest that remains; roles are only lowered, and what was taken is given back.",
+        "type": "array", "maxItems": 1000,
+        "items": {
+          "type": "object", "additionalProperties": false, "required": ["group", "entitlement", "rank"],
+          "properties": {
+            "group": {
+              "type": "object", "additionalProperties": false, "minProperties": 1, "maxProperties": 1,
+              "properties": {
+                "id": {"type": "string", "minLength": 36, "maxLength": 36},
+                "external_id": {"type": "string", "minLength": 1, "maxLength": 1024},
+                "display_name": {"type": "string", "minLength": 1, "maxLength": 1024}
+              }
+            },
+            "entitlement": {"type": "string", "minLength": 1, "maxLength": 1024, "description": "What the app calls the role: the id of one of its groups, say."},
+            "rank": {"type": "integer", "minimum": 0, "maximum": 1000000, "description": "Higher wins; equal ranks are for one role."}
+          }
         }
       },
+      "mode": {"enum": ["enforce", "observe"], "description": "observe: everything happens but the effects; jobs say what they would have done."},
       "settle_ms": {"type": "integer", "minimum": 0, "maximum": 86400000, "description": "How long a lost membership may be made good by another (R14)."},
       "deadline_ms": {"type": "integer", "minimum": 1000, "maximum": 31536000000, "description": "A job that is not done by then is dead (R17)."},
       "objective_ms": {"type": "integer", "minimum": 1000, "maximum": 31536000000, "description": "The time to deprovision that is aimed at."},
@@ -109,6 +102,9 @@ DEPROV_INLINE const json::value& policy_schema() {
     properties["guard"] = guard_schema();
     properties["protection"] = protection_schema();
     properties["exemptions"] = exemptions_schema();
+    properties["approvals"] = approvals_schema();
+    auto& causes = properties["causes"].get_object()["properties"].get_object();
+    for (const auto& [cause, ignored] : default_steps()) causes[idp::to_string(cause)] = steps_schema();
     return root;
   }();
   return schema;
@@ -140,11 +136,35 @@ DEPROV_INLINE Result<Policy> parse_policy(const json::value& document) {
   }
   if (const auto* causes = root.if_contains("causes")) {
     for (const auto& [name, list] : causes->get_object()) {
-      const auto cause = idp::parse_cause(name);
-      auto& ops = p.steps[*cause];
-      for (const auto& op : list.get_array()) ops.push_back(*connector::parse_operation(op.get_string()));
+      DEPROV_TRY(steps, parse_steps(list, "/causes/" + std::string(name)));
+      p.steps[*idp::parse_cause(name)] = std::move(steps);
     }
   }
+  if (const auto* approvals = root.if_contains("approvals")) {
+    DEPROV_TRY(rules, parse_approvals(*approvals));
+    p.approvals = std::move(rules);
+  }
+  if (const auto* roles = root.if_contains("roles")) {
+    std::size_t i = 0;
+    for (const auto& v : roles->get_array()) {
+      const auto& o = v.get_object();
+      const auto& g = o.at("group").get_object();
+      RoleRule rule{{text(g, "id"), text(g, "external_id"), text(g, "display_name")},
+                    text(o, "entitlement"),
+                    o.at("rank").to_number<std::uint32_t>()};
+      const auto at = "/roles/" + std::to_string(i++);
+      if (!rule.group.id.empty() && !ResourceId::parse(rule.group.id))
+        return Error(Errc::invalid_argument, "not the id of a group", at + "/group/id",
+                     "use the group's SCIM id, its external_id or its display_name");
+      for (const auto& other : p.roles) {
+        if ((other.rank == rule.rank) != (other.entitlement == rule.entitlement))
+          return Error(Errc::invalid_argument, "two roles of one rank, or one role of two ranks", at + "/rank",
+                       "give each entitlement a rank of its own");
+      }
+      p.roles.push_back(std::move(rule));
+    }
+  }
+  if (const auto* mode = root.if_contains("mode")) p.observe = mode->get_string() == "observe";
   millis(root, "settle_ms", p.settle);
   millis(root, "deadline_ms", p.deadline);
   millis(root, "objective_ms", p.objective);
@@ -187,14 +207,22 @@ DEPROV_INLINE json::object to_json(const Policy& p) {
     groups.emplace_back(std::move(o));
   }
   json::object causes;
-  for (const auto& [cause, ignored] : detail::default_steps()) {
-    json::array ops;
-    for (const auto op : p.steps_for(cause)) ops.emplace_back(connector::to_string(op));
-    causes[idp::to_string(cause)] = std::move(ops);
-  }
+  for (const auto& [cause, ignored] : default_steps())
+    causes[idp::to_string(cause)] = steps_json(p.steps_for(cause));
   json::object out;
   out["entitling_groups"] = std::move(groups);
   out["causes"] = std::move(causes);
+  out["approvals"] = approvals_json(p.approvals);
+  json::array roles;
+  for (const auto& r : p.roles) {
+    json::object g;
+    if (!r.group.id.empty()) g["id"] = r.group.id;
+    if (!r.group.external_id.empty()) g["external_id"] = r.group.external_id;
+    if (!r.group.display_name.empty()) g["display_name"] = r.group.display_name;
+    roles.emplace_back(json::object{{"group", std::move(g)}, {"entitlement", r.entitlement}, {"rank", r.rank}});
+  }
+  out["roles"] = std::move(roles);
+  out["mode"] = p.observe ? "observe" : "enforce";
   out["settle_ms"] = detail::in_milliseconds(p.settle);
   out["deadline_ms"] = detail::in_milliseconds(p.deadline);
   out["objective_ms"] = detail::in_milliseconds(p.objective);

@@ -1,0 +1,94 @@
+// Which role a subject has left when its groups change (R1: the highest remaining one wins).
+#include <algorithm>
+#include <boost/json/serialize.hpp>
+#include <deprov/policy/plan.hpp>
+#include <deprov/scim/fold.hpp>
+#include <unordered_set>
+#include "engine/decision.hpp"
+#include "jobs/history.hpp"
+
+namespace deprov::engine {
+
+Result<const std::map<ResourceId, const policy::RoleRule*>*> Decision::role_groups() {
+  if (!role_groups_) {
+    std::map<ResourceId, const policy::RoleRule*> groups;
+    const auto take = [&](ResourceId id, const policy::RoleRule& rule) {
+      auto& place = groups[id];
+      if (place == nullptr || place->rank < rule.rank) place = &rule;
+    };
+    for (const auto& rule : context_.policy.roles) {
+      DEPROV_TRY(ids, resolve(rule.group));
+      for (const auto& id : ids)
+        if (!group_ || group_->id != id) take(id, rule);
+      if (group_ && names(rule.group, *group_)) take(group_->id, rule);
+    }
+    role_groups_ = std::move(groups);
+  }
+  return &*role_groups_;
+}
+
+Result<std::optional<policy::RoleRule>> Decision::wanted_role(ResourceId subject,
+                                                              const MembershipOverlay& overlay) {
+  std::optional<policy::RoleRule> best;
+  if (context_.policy.roles.empty()) return best;
+  DEPROV_TRY(wanted, role_groups());
+  DEPROV_TRY(level, reader_.groups_of(scope(), subject));
+  if (!overlay.group.is_nil()) {
+    std::erase(level, overlay.group);
+    if (!overlay.removed) level.push_back(overlay.group);
+  }
+  std::unordered_set<ResourceId> seen;
+  for (std::size_t depth = 0; depth < max_group_depth && !level.empty(); ++depth) {
+    std::vector<ResourceId> above;
+    for (const auto& group : level) {
+      if (!seen.insert(group).second) continue;
+      if (const auto it = wanted->find(group); it != wanted->end() && (!best || best->rank < it->second->rank))
+        best = *it->second;
+      DEPROV_TRY(parents, reader_.groups_of(scope(), group));
+      above.insert(above.end(), parents.begin(), parents.end());
+    }
+    level = std::move(above);
+  }
+  return best;
+}
+
+Result<void> Decision::role_changed(const SubjectState& state, ResourceId group, bool lost) {
+  const auto& s = state.subject;
+  if (context_.policy.roles.empty() || !s.access) return {};
+  const auto& app = context_.connector;
+  if (app == nullptr || !app->of(connector::Operation::revoke_entitlement).supported ||
+      !app->of(connector::Operation::list_entitlements).supported) {
+    if (lost) record("role.unsupported", {{"reason", "the app cannot list roles, or not take them away"}}, s.id);
+    return {};
+  }
+  if (!lost) {  // joining a group gives nothing that deprov had not taken itself
+    DEPROV_TRY(before, jobs::entitlements_of(reader_, scope(), s.id));
+    if (before.taken.empty()) return {};
+  }
+  port::JobFilter filter;
+  filter.subject = s.id;
+  filter.finished = false;
+  DEPROV_TRY(open, reader_.jobs(scope(), filter, std::nullopt, 50));
+  for (const auto& j : open.rows) {
+    // The one that waits works the role out when its time comes.
+    if (j.kind == port::JobKind::change_role && j.state == port::JobState::ready && j.due > now_ &&
+        j.generation == s.generation)
+      return {};
+  }
+  if (std::find(role_jobs_.begin(), role_jobs_.end(), s.id) != role_jobs_.end()) return {};
+  role_jobs_.push_back(s.id);
+  auto job = new_job(s, port::JobKind::change_role, policy::to_text(policy::plan_role_change()));
+  job.cause = lost ? idp::Cause::role_lowered : idp::Cause::restored;
+  job.via_group = group;
+  job.via_inferred = false;
+  job.evidence_at = evidence_.at;
+  job.due = now_ + context_.policy.settle;  // R14: the net effect counts
+  json::object detail = evidence_json();
+  if (!group.is_nil()) detail["via_group"] = group.str();
+  detail["decided_at"] = to_rfc3339(job.due);
+  record("role.settling", detail, s.id, job.id);
+  txn_.ops.emplace_back(port::op::PutJob{std::move(job), std::nullopt});
+  return {};
+}
+
+}  // namespace deprov::engine

@@ -1,0 +1,153 @@
+#include "engine/preview.hpp"
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <utility>
+
+namespace deprov::engine {
+
+namespace {
+
+constexpr std::size_t page_size = 1000;
+
+std::string hex(const port::Sha256& hash) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string out;
+  for (const auto b : hash) {
+    out.push_back(digits[b >> 4U]);
+    out.push_back(digits[b & 15U]);
+  }
+  return out;
+}
+
+std::string text_in(const port::ResourceRow& row, std::string_view name) {
+  boost::system::error_code ec;
+  const auto document = json::parse(row.document.empty() ? "{}" : row.document, ec);
+  const auto* o = ec ? nullptr : document.if_object();
+  const auto* v = o != nullptr ? o->if_contains(name) : nullptr;
+  return v != nullptr && v->is_string() ? std::string(v->get_string()) : std::string{};
+}
+
+template <class Take>
+Result<void> each_resource(port::Reader& reader, const port::Scope& scope, std::string_view type, Take take) {
+  std::optional<ResourceId> after;
+  for (bool more = true; more;) {
+    DEPROV_TRY(page, reader.resources(scope, type, after, page_size));
+    for (const auto& row : page.rows) DEPROV_CHECK(take(row));
+    if (!page.rows.empty()) after = page.rows.back().id;
+    more = page.more && !page.rows.empty();
+  }
+  return {};
+}
+
+Error too_many(std::size_t bound, std::string_view what) {
+  return {Errc::limit_exceeded,
+          "the integration has more than " + std::to_string(bound) + " " + std::string(what) +
+              ", which is more than a plan shows",
+          "plan"};
+}
+
+}  // namespace
+
+Result<policy::RecordedState> read_state(port::Reader& reader, const port::Scope& scope) {
+  policy::RecordedState state;
+  const auto take_user = [&](const port::ResourceRow& row) -> Result<void> {
+    if (state.users.size() == policy::max_state_users) return too_many(policy::max_state_users, "users");
+    policy::RecordedState::User u;
+    u.id = row.id.str();
+    u.user_name = text_in(row, "userName");
+    u.active = row.active;
+    DEPROV_TRY(subject, reader.subject(scope, row.id));
+    if (subject) {
+      u.access = subject->access;
+      u.ended = subject->desired == port::Desired::no_access;
+      u.cause = subject->cause;
+      if (u.ended && !subject->job.is_nil()) {
+        DEPROV_TRY(job, reader.job(scope, subject->job));
+        u.observed = job && job->state == port::JobState::observed;
+      }
+    }
+    state.users.push_back(std::move(u));
+    return {};
+  };
+  DEPROV_CHECK(each_resource(reader, scope, "User", take_user));
+  std::size_t members = 0;
+  const auto take_group = [&](const port::ResourceRow& row) -> Result<void> {
+    policy::RecordedState::Group g{row.id.str(), row.external_id, text_in(row, "displayName"), {}};
+    std::optional<ResourceId> after;
+    for (bool more = true; more;) {
+      DEPROV_TRY(page, reader.members(scope, row.id, after, page_size));
+      for (const auto& m : page.rows) g.members.push_back(m.member.str());
+      if (!page.rows.empty()) after = page.rows.back().member;
+      more = page.more && !page.rows.empty();
+      members += page.rows.size();
+      if (members > policy::max_state_members) return too_many(policy::max_state_members, "memberships");
+    }
+    state.groups.push_back(std::move(g));
+    return {};
+  };
+  DEPROV_CHECK(each_resource(reader, scope, "Group", take_group));
+  return state;
+}
+
+json::object preview_document(const port::Crypto& crypto, const policy::Policy& policy,
+                              const policy::RecordedState& state, const connector::Description& app) {
+  auto document = policy::preview(policy, state, app);
+  document["hash"] = hex(crypto.sha256(port::bytes_of(json::serialize(document))));
+  return document;
+}
+
+void Engine::preview(Principal by, IntegrationId id, std::optional<json::object> policy,
+                     std::optional<json::object> recorded, Done<json::object> done) {
+  const auto impl = impl_;
+  if (auto ok = require_integrations(by); !ok) return finish<json::object>(impl, std::move(done), ok.error());
+  auto out = std::make_shared<json::object>();
+  view(
+      [impl, by, id, policy = std::move(policy), recorded = std::move(recorded),
+       out](port::Reader& reader) -> Result<void> {
+        DEPROV_TRY(row, load_integration(reader, by, id));
+        const auto scope = row.scope;
+        DEPROV_TRY(context, make_context(std::move(row), impl->options.connectors));
+        if (context->connector == nullptr) {
+          return Error(Errc::unsupported, "this program knows no connector \"" + context->row.connector + "\"",
+                       "integration " + id.str(), "use a build or plugin that has it");
+        }
+        auto candidate = context->policy;
+        if (policy) {
+          auto parsed = policy::parse_policy(*policy);
+          if (!parsed)
+            return Error(parsed.error().code(), parsed.error().detail(), "policy" + parsed.error().where(),
+                         parsed.error().advice());
+          candidate = std::move(*parsed);
+        }
+        auto state = recorded ? policy::parse_state(*recorded) : read_state(reader, scope);
+        if (!state) {
+          return Error(state.error().code(), state.error().detail(),
+                       recorded ? "state" + state.error().where() : state.error().where(), state.error().advice());
+        }
+        *out = preview_document(impl->ports.crypto, candidate, *state, *context->connector);
+        return {};
+      },
+      [out, done = std::move(done)](Result<void> read) mutable {
+        if (!read) return done(read.error());
+        done(std::move(*out));
+      });
+}
+
+void Engine::record_state(Principal by, IntegrationId id, Done<json::object> done) {
+  const auto impl = impl_;
+  if (auto ok = require_integrations(by); !ok) return finish<json::object>(impl, std::move(done), ok.error());
+  auto out = std::make_shared<json::object>();
+  view(
+      [by, id, out](port::Reader& reader) -> Result<void> {
+        DEPROV_TRY(row, load_integration(reader, by, id));
+        DEPROV_TRY(state, read_state(reader, row.scope));
+        *out = policy::to_json(state);
+        return {};
+      },
+      [out, done = std::move(done)](Result<void> read) mutable {
+        if (!read) return done(read.error());
+        done(std::move(*out));
+      });
+}
+
+}  // namespace deprov::engine

@@ -1,0 +1,158 @@
+// Groups that stand for roles: the highest that remains wins (R1).
+#include <algorithm>
+#include "catch.hpp"
+#include "support/fake_app.hpp"
+
+using namespace deprov;
+using namespace std::chrono_literals;
+using connector::Operation;
+using connector::Outcome;
+using engine::MemberStep;
+using port::JobKind;
+using port::JobState;
+
+namespace {
+
+const std::string ranked = R"({"roles":[
+  {"group":{"display_name":"Admins"},"entitlement":"app-admin","rank":20},
+  {"group":{"display_name":"Editors"},"entitlement":"app-editor","rank":10}]})";
+
+struct Roles {
+  explicit Roles(const std::string& policy = ranked) {
+    w.app->offer({Operation::list_entitlements, Operation::revoke_entitlement, Operation::grant_entitlement});
+    w.app->add("a1", "ext-ann", "ann").groups = {"app-admin", "everybody"};
+    c = w.integrate("entra", policy);
+    ann = w.add_user(c, "ann");
+    admins = w.add_group(c, "Admins", {ann});
+    editors = w.add_group(c, "Editors", {ann});
+    w.run(1s);
+  }
+  void leave(ResourceId group) { REQUIRE(w.members(c, group, MemberStep::Kind::remove, {ann})); }
+  void join(ResourceId group) { REQUIRE(w.members(c, group, MemberStep::Kind::add, {ann})); }
+  [[nodiscard]] std::vector<std::string> has() {
+    auto groups = w.app->accounts["a1"].groups;
+    std::sort(groups.begin(), groups.end());
+    return groups;
+  }
+  using Names = std::vector<std::string>;
+  test::World w;
+  engine::Context c;
+  ResourceId ann, admins, editors;
+};
+
+}  // namespace
+
+TEST_CASE("leaving one of two groups removes nobody, and lowers the role to the highest that remains",
+          "[engine][R1]") {
+  Roles t;
+  t.leave(t.admins);
+  t.w.run(30s);
+  CHECK(t.has() == Roles::Names{"app-admin", "everybody"});  // it may still be made good (R14)
+  t.w.run(60s);
+  CHECK(t.has() == Roles::Names{"app-editor", "everybody"});
+  CHECK(t.w.app->accounts["a1"].active == true);
+  CHECK(t.w.job(t.c, t.ann, JobKind::change_role).state == JobState::succeeded_verified);
+  CHECK(t.w.job(t.c, t.ann, JobKind::change_role).cause == idp::Cause::role_lowered);
+  CHECK(t.w.events(t.c, "role.verified") == 1);
+  CHECK(t.w.subject(t.c, t.ann).access);
+  t.leave(t.editors);
+  t.w.run(90s);
+  CHECK(t.has() == Roles::Names{"everybody"});
+  CHECK(t.w.subject(t.c, t.ann).access);  // groups decide roles only
+}
+
+TEST_CASE("a role that was taken is given back, and what stood in for it goes", "[engine][R1][R4]") {
+  Roles t;
+  t.leave(t.admins);
+  t.w.run(90s);
+  REQUIRE(t.has() == Roles::Names{"app-editor", "everybody"});
+  t.join(t.admins);
+  t.w.run(90s);
+  CHECK(t.has() == Roles::Names{"app-admin", "everybody"});
+}
+
+TEST_CASE("deprov raises nobody: a role that it did not take it does not give", "[engine][R1]") {
+  Roles t;
+  t.w.app->accounts["a1"].groups = {"app-editor"};
+  t.leave(t.admins);
+  t.w.run(90s);
+  t.join(t.admins);
+  t.w.run(90s);
+  CHECK(t.has() == Roles::Names{"app-editor"});
+  CHECK(t.w.app->count("grant_entitlement a1") == 0);
+}
+
+TEST_CASE("who was lowered and gets a higher role than ever is not raised by deprov", "[engine][R1]") {
+  Roles t(R"({"roles":[{"group":{"display_name":"Chiefs"},"entitlement":"app-chief","rank":30},
+    {"group":{"display_name":"Admins"},"entitlement":"app-admin","rank":20},
+    {"group":{"display_name":"Editors"},"entitlement":"app-editor","rank":10}]})");
+  t.leave(t.admins);
+  t.w.run(90s);
+  REQUIRE(t.has() == Roles::Names{"app-editor", "everybody"});
+  (void)t.w.add_group(t.c, "Chiefs", {t.ann});
+  t.w.run(90s);
+  CHECK(t.has() == Roles::Names{"app-editor", "everybody"});
+}
+
+TEST_CASE("a move within the settle window changes no role", "[engine][R14]") {
+  Roles t;
+  t.leave(t.admins);
+  t.w.run(30s);
+  t.join(t.admins);
+  t.w.run(2min);
+  CHECK(t.has() == Roles::Names{"app-admin", "everybody"});
+  CHECK(t.w.app->count("revoke_entitlement a1") == 0);
+}
+
+TEST_CASE("roles come through groups in groups, and go with them", "[engine][R1]") {
+  Roles t;
+  const auto leads = t.w.add_group(t.c, "Leads", {t.ann});
+  REQUIRE(t.w.members(t.c, t.admins, MemberStep::Kind::add, {leads}, true));
+  t.leave(t.admins);
+  t.w.run(90s);
+  CHECK(t.has() == Roles::Names{"app-admin", "everybody"});  // still through Leads
+  REQUIRE(t.w.members(t.c, t.admins, MemberStep::Kind::remove, {leads}, true));
+  t.w.run(90s);
+  CHECK(t.has() == Roles::Names{"app-editor", "everybody"});
+}
+
+TEST_CASE("a group that is deleted takes its role along", "[engine][R1]") {
+  Roles t;
+  REQUIRE(t.w.remove_group(t.c, t.admins));
+  t.w.run(2min);
+  CHECK(t.has() == Roles::Names{"app-editor", "everybody"});
+  CHECK(t.w.app->accounts["a1"].active == true);
+}
+
+TEST_CASE("who leaves altogether is disabled, whatever role was being worked out", "[engine][R1][R5]") {
+  Roles t;
+  t.leave(t.admins);
+  REQUIRE(t.w.set_active(t.c, t.ann, false));
+  t.w.run(2min);
+  CHECK(t.w.app->accounts["a1"].active == false);
+  CHECK(t.w.job(t.c, t.ann, JobKind::change_role).state == JobState::superseded);
+  CHECK(t.w.app->count("revoke_entitlement a1") == 0);
+  // Back again, her groups are looked at anew.
+  REQUIRE(t.w.set_active(t.c, t.ann, true));
+  t.w.run(2min);
+  CHECK(t.w.app->accounts["a1"].active == true);
+  CHECK(t.has() == Roles::Names{"app-editor", "everybody"});
+}
+
+TEST_CASE("a role whose change went wrong is tried again until the app shows it", "[engine][R17][R19]") {
+  Roles t;
+  t.w.app->answer(Operation::list_entitlements, Outcome::unavailable);
+  t.w.app->answer(Operation::revoke_entitlement, Outcome::unknown_outcome);
+  t.leave(t.admins);
+  t.w.run(10min);
+  CHECK(t.has() == Roles::Names{"app-editor", "everybody"});
+  CHECK(t.w.job(t.c, t.ann, JobKind::change_role).state == JobState::succeeded_verified);
+}
+
+TEST_CASE("an app without a way to take a role away says so", "[engine][R1]") {
+  Roles t;
+  t.w.app->description.of(Operation::revoke_entitlement).supported = false;
+  t.leave(t.admins);
+  t.w.run(2min);
+  CHECK(t.w.events(t.c, "role.unsupported") == 1);
+}
