@@ -205,7 +205,7 @@ TEST_CASE("every documented route answers as the document says") {
   w.call(200, "GET", one + "/findings", at + "/findings");
   w.call(200, "GET", one + "/report", at + "/report?to=2030-01-01T00:00:00Z&from=2020-01-01T00:00:00Z");
   const auto person_report = w.call(200, "GET", "/person-report", "/person-report?key=" + to_string(ann));
-  CHECK(person_report.at("apps").at(0).at("removals").as_array().size() == 3);
+  CHECK(person_report.at("apps").at(0).at("removals").as_array().size() == 5);
   w.call(200, "POST", one + "/rotate-token", at + "/rotate-token", R"({"overlap_seconds":60.0})");
   w.call(204, "DELETE", one, at);
   w.call(404, "GET", one, at);
