@@ -102,6 +102,7 @@ void Verifier::line(std::string_view text) {
       ++chain->second.next;
       chain->second.linked = false;
       ++chain->second.records;
+      chain->second.unread = true;
       return;
     }
     return problem(ProblemKind::unreadable, nullptr, 0, 0, record.error().message());
@@ -284,7 +285,7 @@ void Verifier::close(Chains::value_type& entry) {
   } else if (chain.linked && chain.last != part->head.hash) {
     problem(ProblemKind::edited, &entry, last, last, "it is not the last record that the manifest names");
   }
-  if (part->details != chain.details && chain.records == part->records) {
+  if (part->details != chain.details && chain.records == part->records && !chain.unread) {
     problem(ProblemKind::edited, &entry, 0, 0,
             "the manifest counts " + std::to_string(part->details) + " details, there are " +
                 std::to_string(chain.details));

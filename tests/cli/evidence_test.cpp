@@ -125,7 +125,8 @@ TEST_CASE("evidence is exported, verified without the store, and tampering is na
     home.replace_in(out + "/records.jsonl", "removal.verified", "removal.rejected");
     const auto bad = run(home, "evidence verify --json '" + out + "'");
     CHECK(bad.code == 6);
-    const auto& problem = bad.json().at("files").at(0).at("problems").at(0);
+    const auto report = bad.json();
+    const auto& problem = report.at("files").at(0).at("problems").at(0);
     CHECK(problem.at("kind") == "edited");
     CHECK(problem.at("chain") == "Wiki");
     CHECK(problem.at("seq").to_number<int>() > 1);

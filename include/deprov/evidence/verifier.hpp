@@ -81,6 +81,7 @@ class Verifier {
     std::uint64_t records = 0;
     std::uint64_t details = 0;
     std::uint64_t details_deleted = 0;
+    bool unread = false;  ///< a record could not be understood, so that its detail was not counted
     std::map<std::uint64_t, std::uint64_t> gaps;  ///< first to last
     std::map<std::uint64_t, port::Sha256> noted;  ///< seq to hash, of earlier heads
   };
