@@ -2,34 +2,11 @@
 #include <algorithm>
 #include <deprov/scim/fold.hpp>
 #include <utility>
+#include "service/scim_rows.hpp"
 
 namespace deprov::service {
 
 namespace {
-
-/// Of an index whose keys are folded or not as the attribute says, made of the core attribute of that name.
-bool index_fits(const scim::TypeDef& type, scim::IndexedField field) {
-  using F = scim::IndexedField;
-  const auto text = [&](const char* name, bool exact) {
-    const auto* a = type.core().find(name);
-    return a == nullptr || (a->type == scim::AttributeType::string && !a->multi_valued && a->case_exact == exact);
-  };
-  switch (field) {
-    case F::user_name: return text("userName", false);
-    case F::display_name: return text("displayName", false);
-    case F::email: {
-      const auto* a = type.core().find("emails");
-      const auto* value = a != nullptr ? a->find("value") : nullptr;
-      return a == nullptr || (value != nullptr && !value->case_exact);
-    }
-    case F::member: return type.row_attribute() == nullptr || scim::iequals(type.row_attribute()->name, "members");
-    case F::id:
-    case F::external_id:
-    case F::group:
-    case F::last_modified: break;
-  }
-  return true;
-}
 
 Result<void> plan_filter(const ScimCall& call, ListPlan& plan, const scim::Filter& filter, bool all_types) {
   const auto unknown = all_types ? scim::UnknownAttribute::no_value : scim::UnknownAttribute::refuse;
@@ -42,7 +19,7 @@ Result<void> plan_filter(const ScimCall& call, ListPlan& plan, const scim::Filte
     type.needs.groups = scim::mentions(filter, "groups");
     if (const auto* rows = type.def->row_attribute()) type.needs.rows = scim::row_questions(filter, rows->name);
     indexed = indexed && std::all_of(terms.begin(), terms.end(),
-                                     [&](const auto& t) { return index_fits(*type.def, t.field); });
+                                     [&](const auto& t) { return index_answers(*type.def, t.field); });
   }
   if (indexed) {
     plan.access = ListPlan::Access::hits;
@@ -104,7 +81,7 @@ Result<void> plan_sort(const ScimCall& call, ListPlan& plan) {
   const auto& type = plan.types.front();
   const auto* core = type.def->core().find("userName");
   const bool by_user_name = core != nullptr && type.sort->attribute == core && core->required &&
-                            index_fits(*type.def, scim::IndexedField::user_name);
+                            index_answers(*type.def, scim::IndexedField::user_name);
   const bool by_modified = !type.sort->extension && type.sort->attribute->name == "meta" &&
                            type.sort->sub != nullptr && type.sort->sub->name == "lastModified";
   const bool ranged = plan.access == ListPlan::Access::ordered;

@@ -187,6 +187,24 @@ class Commit {
     return {};
   }
 
+  Result<void> apply(const op::ClaimKey& o) {
+    const std::tuple key(o.scope, o.key);
+    const auto* owner = find(s_.claims, key);
+    if (owner == nullptr) {
+      undo_.put(s_.claims, key, o.owner);
+    } else if (*owner != o.owner) {
+      return key_taken(o.attribute);
+    }
+    return {};
+  }
+
+  Result<void> apply(const op::ReleaseKey& o) {
+    const std::tuple key(o.scope, o.key);
+    if (const auto* owner = find(s_.claims, key); owner != nullptr && *owner == o.owner)
+      undo_.erase(s_.claims, key);
+    return {};
+  }
+
   Result<void> apply(const op::TouchResource& o) {
     const std::tuple key(o.scope, o.id);
     const auto* found = find(s_.resources, key);

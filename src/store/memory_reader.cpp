@@ -130,6 +130,10 @@ class MemoryReader final : public Reader {
     return rows;
   }
 
+  Result<std::optional<ResourceId>> key_owner(const Scope& scope, std::string_view key) override {
+    return copy_of(s_.claims, std::tuple(scope, std::string(key)));
+  }
+
   Result<std::vector<ResourceRow>> tombstones_by_external_id(const Scope& scope, std::string_view type,
                                                              std::string_view external_id) override {
     std::vector<ResourceRow> rows;

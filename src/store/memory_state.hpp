@@ -38,6 +38,8 @@ struct MemoryState {
   Index<Scope, std::string, ResourceId> by_display_name;                    // live
   Index<Scope, std::string, ResourceId> by_email;                           // live
 
+  std::map<Key<Scope, std::string>, ResourceId> claims;  // key -> owner
+
   std::map<Key<Scope, ResourceId, ResourceId>, bool> members;  // group, member -> is a group
   Index<Scope, ResourceId, ResourceId> member_of;              // member, group
   std::map<Key<Scope, ResourceId>, std::uint64_t> group_sizes;

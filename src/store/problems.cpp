@@ -29,6 +29,10 @@ Error not_unique(std::string_view what, std::string_view value) {
   return {Errc::uniqueness, "\"" + std::string(value) + "\" is taken", std::string(what)};
 }
 
+Error key_taken(std::string_view attribute) {
+  return {Errc::uniqueness, "the value is taken", std::string(attribute)};
+}
+
 Error no_such(std::string_view what) { return {Errc::not_found, "does not exist", std::string(what)}; }
 
 Error last_owner(WorkspaceId workspace) {

@@ -12,6 +12,7 @@ namespace deprov::store {
 [[nodiscard]] Error stale(std::string_view what, std::uint64_t expected, std::uint64_t present);
 [[nodiscard]] Error fenced_lane(const port::Scope& scope, std::uint64_t expected, std::uint64_t present);
 [[nodiscard]] Error fenced_lease(JobId job);
+[[nodiscard]] Error key_taken(std::string_view attribute);
 [[nodiscard]] Error not_unique(std::string_view what, std::string_view value);
 [[nodiscard]] Error no_such(std::string_view what);
 [[nodiscard]] Error last_owner(WorkspaceId workspace);

@@ -145,6 +145,10 @@ namespace deprov::store {
   X(email_insert, "INSERT OR IGNORE INTO resource_email(scope, email, id) VALUES(?, ?, ?)")                       \
   X(email_remove, "DELETE FROM resource_email WHERE scope = ? AND email = ? AND id = ?")                          \
                                                                                                                   \
+  X(claim_insert, "INSERT OR IGNORE INTO claim(scope, key, owner) VALUES(?, ?, ?)")                               \
+  X(claim_owner, "SELECT owner FROM claim WHERE scope = ? AND key = ?")                                           \
+  X(claim_remove, "DELETE FROM claim WHERE scope = ? AND key = ? AND owner = ?")                                  \
+                                                                                                                  \
   X(member_insert, "INSERT OR IGNORE INTO member(scope, grp, member, is_group) VALUES(?, ?, ?, ?)")               \
   X(member_remove, "DELETE FROM member WHERE scope = ? AND grp = ? AND member = ?")                               \
   X(member_page,                                                                                                  \

@@ -71,6 +71,13 @@ class SqliteReader final : public Reader {
     Use use(c_, Q::resource_get, scopes_.find(scope), id);
     return one<ResourceRow>(use, [&] { return read_resource(use, scope); });
   }
+  Result<std::optional<ResourceId>> key_owner(const Scope& scope, std::string_view key) override {
+    Use use(c_, Q::claim_owner, scopes_.find(scope), key);
+    std::optional<ResourceId> owner;
+    if (use.row()) use.read(owner.emplace());
+    DEPROV_CHECK(c_.check());
+    return owner;
+  }
   Result<std::vector<ResourceRow>> resources_by_key(const Scope& scope, std::string_view type,
                                                     const ResourceKey& key, std::size_t limit) override {
     using A = ResourceKey::Attribute;

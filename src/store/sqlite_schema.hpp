@@ -146,6 +146,11 @@ CREATE TABLE finding(
   account_id TEXT NOT NULL, account_login TEXT NOT NULL, note TEXT NOT NULL, job BLOB NOT NULL,
   PRIMARY KEY(scope, run, n)) WITHOUT ROWID;
 )sql",
+    // Values that one resource has at a time: the unique attributes of custom schemas.
+    R"sql(
+CREATE TABLE claim(
+  scope INTEGER NOT NULL, key TEXT NOT NULL, owner BLOB NOT NULL, PRIMARY KEY(scope, key)) WITHOUT ROWID;
+)sql",
 };
 
 /// Makes the tables, or brings those of an older version up to `known`. Errors: `store_version`,

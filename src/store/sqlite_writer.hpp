@@ -80,6 +80,8 @@ class SqliteWriter {
   Result<void> apply(const port::op::ExpireGatewayTokens& o);
   Result<void> apply(const port::op::PutResource& o);
   Result<void> apply(const port::op::TouchResource& o);
+  Result<void> apply(const port::op::ClaimKey& o);
+  Result<void> apply(const port::op::ReleaseKey& o);
   Result<void> apply(const port::op::AddMember& o);
   Result<void> apply(const port::op::RemoveMember& o);
   Result<void> apply(const port::op::PutSubject& o);

@@ -207,7 +207,9 @@ Op RandomWorld::any_op(Reader& reader) {
       if (chance(30)) return op::PutLane{{s, text(3), below(4), at(), text(2)}};
       if (chance(60))
         return op::PutDue{{s, user(below(users)), chance(50) ? "settle" : "other", at(), at(), text(9)}};
-      return op::RemoveDue{s, user(below(users)), chance(50) ? "settle" : "other"};
+      if (chance(50)) return op::RemoveDue{s, user(below(users)), chance(50) ? "settle" : "other"};
+      if (chance(30)) return op::ReleaseKey{s, "key" + std::to_string(below(4)), user(below(users))};
+      return op::ClaimKey{s, "key" + std::to_string(below(4)), user(below(users)), "tag"};
     }
     case 14: {
       WorkRow row;
@@ -398,6 +400,10 @@ std::vector<std::string> RandomWorld::dump(Reader& r) {
     one(value(r.integration(s)));
     all(value(r.gateway_tokens(s)));
     one(value(r.lane(s)));
+    for (const auto* key : {"key0", "key1", "key2", "key3"}) {
+      const auto owner = value(r.key_owner(s, key));
+      line(owner ? owner->str() : "nobody's");
+    }
     for (const std::string type : {"", "User", "Group", "Device"}) {
       name("type " + type);
       line(std::to_string(value(r.resource_count(s, type))));

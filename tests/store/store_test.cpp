@@ -372,4 +372,29 @@ TEST_CASE("with an executor others come in between a commit and its completion",
   CHECK(order == std::vector<int>{1, 2});
 }
 
+TEST_CASE("a key has one owner at a time") {
+  const auto kind = GENERATE(as<std::string>(), "memory", "sqlite");
+  const auto opened = open(kind);
+  auto& store = *opened->store;
+  const auto apply = [&](std::vector<Op> ops) { return commit(store, std::move(ops)); };
+  const auto owner = [&](Scope s, std::string_view key) {
+    return read(store, [&](Reader& r) { return r.key_owner(s, key); });
+  };
+  const auto one = id<ResourceId>(1);
+  const auto two = id<ResourceId>(2);
+  CHECK(code_of(apply({op::ClaimKey{here, "k", one, "tag"}})) == Errc::ok);
+  CHECK(code_of(apply({op::ClaimKey{here, "k", one, "tag"}})) == Errc::ok);
+  const auto refused = apply({op::PutResource{user(here, 2, "bob")}, op::ClaimKey{here, "k", two, "tag"}});
+  CHECK(code_of(refused) == Errc::uniqueness);
+  CHECK(refused.error().where() == "tag");
+  CHECK(owner(here, "k") == one);
+  CHECK_FALSE(read(store, [&](Reader& r) { return r.resource(here, two); }));
+  CHECK(code_of(apply({op::ClaimKey{scope(1, 2), "k", two, "tag"}})) == Errc::ok);
+  CHECK(code_of(apply({op::ReleaseKey{here, "k", two}})) == Errc::ok);
+  CHECK(owner(here, "k") == one);
+  CHECK(code_of(apply({op::ReleaseKey{here, "k", one}, op::ClaimKey{here, "k", two, "tag"}})) == Errc::ok);
+  CHECK(owner(here, "k") == two);
+  CHECK_FALSE(owner(here, "other"));
+}
+
 }  // namespace deprov::test

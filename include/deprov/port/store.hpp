@@ -91,6 +91,20 @@ struct PutResource {
   ResourceRow row;
   bool keys_changed = true;  ///< false: external id, names and e-mails are as stored, their indexes are left alone
 };
+/// Takes a key that one owner has at a time, such as the value of a unique attribute. Its own a second time: no
+/// effect. Somebody else's: `uniqueness`, naming `attribute`.
+struct ClaimKey {
+  Scope scope;
+  std::string key;
+  ResourceId owner;
+  std::string attribute{};  ///< for the error
+};
+/// Nobody's, or somebody else's: no effect.
+struct ReleaseKey {
+  Scope scope;
+  std::string key;
+  ResourceId owner;
+};
 /// Raises version and `modified` of a resource without a precondition (busy groups do not starve). Nothing
 /// there: `not_found`.
 struct TouchResource {
@@ -238,7 +252,7 @@ using Op =
                  op::PutSubject, op::PutBinding, op::AppendChange, op::PutJob, op::PutLane, op::PutDue,
                  op::RemoveDue, op::PutWork, op::AdvanceWork, op::RemoveWork, op::AppendActivity, op::Reserve,
                  op::Unreserve, op::Population, op::OpenHold, op::PutHoldItem, op::DeleteDetails, op::PutChore,
-                 op::PutFinding, op::RemoveFindings>;
+                 op::PutFinding, op::RemoveFindings, op::ClaimKey, op::ReleaseKey>;
 
 /// All of it, or nothing. Ops are applied in order.
 struct Transaction {
@@ -322,6 +336,8 @@ class Reader {
   /// The same for tombstones, by external id: the newest first (R12).
   virtual Result<std::vector<ResourceRow>> tombstones_by_external_id(const Scope& scope, std::string_view type,
                                                                      std::string_view external_id) = 0;
+  /// Who holds a claimed key.
+  virtual Result<std::optional<ResourceId>> key_owner(const Scope& scope, std::string_view key) = 0;
   /// Live resources by id order, after `after`.
   virtual Result<Page<ResourceRow>> resources(const Scope& scope, std::string_view type,
                                               std::optional<ResourceId> after, std::size_t limit) = 0;
