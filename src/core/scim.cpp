@@ -11,6 +11,7 @@
 #include <deprov/scim/impl/attr_path.ipp>
 #include <deprov/scim/impl/builtin_schemas.ipp>
 #include <deprov/scim/impl/bulk.ipp>
+#include <deprov/scim/impl/custom_schemas.ipp>
 #include <deprov/scim/impl/error.ipp>
 #include <deprov/scim/impl/etag.ipp>
 #include <deprov/scim/impl/filter.ipp>

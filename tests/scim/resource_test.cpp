@@ -220,3 +220,41 @@ TEST_CASE("many values of one attribute are refused by the bound's name") {
   REQUIRE_FALSE(d);
   CHECK(d.error().detail().find("max_values (1000)") != std::string::npos);
 }
+
+TEST_CASE("references are URIs, where one is strict") {
+  const auto body = [](const std::string& url) {
+    return json::parse(
+        R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"a","profileUrl":")" + url +
+        "\"}");
+  };
+  const auto& user = *SchemaRegistry::builtin().type("User");
+  for (const auto* good : {"https://example.com/~a?b=c#d", "../Users/1", "urn:a:b", "", "https://exämple.com"})
+    CHECK(normalize(body(good), user, Leniency::strict));
+  for (const auto* bad : {"https://a b", "<x>", "a\\nb"}) {
+    INFO(bad);
+    const auto r = normalize(body(bad), user, Leniency::strict);
+    REQUIRE_FALSE(r);
+    CHECK(r.error().code() == deprov::Errc::invalid_value);
+    CHECK(r.error().where() == "profileUrl");
+    const auto kept = normalize(body(bad), user, Leniency::tolerant);
+    REQUIRE(kept);
+    CHECK(kept->notes.size() == 1);
+  }
+}
+
+TEST_CASE("what is required and write-only has to be there once, and is not kept") {
+  const auto registry = SchemaRegistry::customized(
+      json::parse(R"({"id":"urn:a:b","attributes":[{"name":"pin","required":true,"mutability":"writeOnly"},
+        {"name":"key","type":"complex","subAttributes":[
+          {"name":"name"},{"name":"secret","required":true,"mutability":"writeOnly"}]}]})"),
+      json::parse(R"({"name":"Thing","endpoint":"/Things","schema":"urn:a:b"})"));
+  REQUIRE(registry);
+  const auto& thing = *registry->type("Thing");
+  const auto body = [](const std::string& rest) { return json::parse(R"({"schemas":["urn:a:b"])" + rest + "}"); };
+  CHECK(normalize(body(""), thing, Leniency::strict).error().where() == "pin");
+  const auto made = normalize(body(R"(,"pin":"1","key":{"name":"n","secret":"s"})"), thing, Leniency::strict);
+  REQUIRE(made);
+  CHECK(json::serialize(made->value) == R"({"schemas":["urn:a:b"],"key":{"name":"n"}})");
+  CHECK(normalize(body(R"(,"pin":5)"), thing, Leniency::strict).error().code() == deprov::Errc::invalid_value);
+  CHECK(replace(made->value, body(R"(,"key":{"name":"m"})"), thing));
+}

@@ -18,6 +18,10 @@ class Projection {
   /// was asked for. `returned: always` stays and `never` goes whatever the lists say.
   Projection(const TypeDef& type, std::span<const std::string> attributes, std::span<const std::string> excluded);
 
+  /// What the client has just written: also what is `returned: request` is then seen, unless others were asked for
+  /// (RFC 7643 section 7). Names as above.
+  void wrote(std::span<const std::string> names);
+
   /// A copy of what may be seen.
   [[nodiscard]] json::object apply(const json::object& resource) const;
   /// Whether the attribute (of the core schema) is returned at all: asks before rows are read.
@@ -42,6 +46,7 @@ class Projection {
   bool only_named_ = false;
   std::vector<Choice> named_;
   std::vector<Choice> excluded_;
+  std::vector<Choice> written_;
 };
 
 }  // namespace deprov::scim

@@ -112,6 +112,9 @@ class TypeDef {
   [[nodiscard]] const Attribute* attribute(std::string_view name) const noexcept;
   /// An extension by URN in any case, or null.
   [[nodiscard]] const Schema* extension(std::string_view urn) const noexcept;
+  /// Attributes and sub-attributes whose values no two resources of the type share (`uniqueness` server or
+  /// global), but for what the service provider gives itself and for what is never stored.
+  [[nodiscard]] std::span<const Resolved> unique() const noexcept { return unique_; }
   /// The attribute stored as rows, or null.
   [[nodiscard]] const Attribute* row_attribute() const noexcept { return row_attribute_; }
   /// Looks a path up: short names in the core schema first, then in the extensions; URNs where they point.
@@ -130,12 +133,14 @@ class TypeDef {
     bool extension = false;
   };
   void index(const Attribute& attribute, const Schema& schema, bool extension);
+  void collect_unique(const Schema& schema, bool extension);
   [[nodiscard]] const Slot* lookup(std::string_view name) const noexcept;
 
   ResourceType type_;
   std::shared_ptr<const Schema> core_;
   std::vector<std::shared_ptr<const Schema>> extensions_;
   std::vector<Slot> slots_;
+  std::vector<Resolved> unique_;
   const Attribute* row_attribute_ = nullptr;
 };
 
@@ -147,6 +152,14 @@ class SchemaRegistry {
 
   /// User, Group and EnterpriseUser, complete as in RFC 7643 section 8.7.1.
   [[nodiscard]] static const SchemaRegistry& builtin();
+
+  /// The built-in one with the schemas and resource types of one service provider: each of the two is one object
+  /// in the RFC's form, an array, or a ListResponse; null: none. A resource type with the name of a built-in one
+  /// says which extensions that has here; it stays what it is otherwise. All members have to be known ones.
+  /// Errors: `invalid_argument` and `limit_exceeded`, the place being a JSON path such as
+  /// `schemas[1].attributes[3].type`.
+  [[nodiscard]] static Result<SchemaRegistry> customized(const json::value& schemas,
+                                                         const json::value& resource_types);
 
   /// Errors: `invalid_argument` for a URN or name that is taken, an extension that is unknown, a malformed name.
   /// On failure nothing was added.
@@ -179,14 +192,21 @@ class SchemaRegistry {
 /// left out when it is empty.
 [[nodiscard]] json::object to_json(const Schema& schema, std::string_view base = {});
 [[nodiscard]] json::object to_json(const ResourceType& type, std::string_view base = {});
-/// Errors: `invalid_syntax` or `invalid_value` with the place. Unknown members are ignored.
-[[nodiscard]] Result<Schema> schema_from_json(const json::value& document);
-[[nodiscard]] Result<ResourceType> resource_type_from_json(const json::value& document);
+/// Errors: `invalid_syntax` or `invalid_value` with the place; `where` stands for the document in it. Unknown
+/// members are ignored.
+[[nodiscard]] Result<Schema> schema_from_json(const json::value& document, std::string_view where = {});
+[[nodiscard]] Result<ResourceType> resource_type_from_json(const json::value& document,
+                                                           std::string_view where = {});
+
+/// Whether resources that are stored under `before` are still good under `after`: no attribute is gone or of
+/// another kind, and the unique ones are the same. Errors: `conflict`, naming the attribute.
+[[nodiscard]] Result<void> still_fits(const TypeDef& before, const TypeDef& after);
 
 }  // namespace deprov::scim
 
 #if defined(DEPROV_HEADER_ONLY)
 #include <deprov/scim/impl/builtin_schemas.ipp>
+#include <deprov/scim/impl/custom_schemas.ipp>
 #include <deprov/scim/impl/provider_schemas.ipp>
 #include <deprov/scim/impl/schema.ipp>
 #include <deprov/scim/impl/schema_json.ipp>

@@ -41,6 +41,10 @@ struct AttributeTable {
     for (auto& s : a.sub_attributes) s.mutability = mutability;
     return a;
   }
+  static Attribute on_request(Attribute a) {
+    a.returned = Returned::request;
+    return a;
+  }
   static Attribute required(Attribute a) {
     a.required = true;
     return a;
@@ -137,12 +141,13 @@ struct AttributeTable {
     Attribute value = required(string("value", "The id of the member"));
     s.attributes = {
         required(string("displayName", "The name of the group, for people")),
-        many(complex("members",
-                     {with(std::move(value), Mutability::immutable),
-                      with(reference("$ref", {"User", "Group"}, "The URI of the member"), Mutability::immutable),
-                      with(type({"User", "Group"}, "What the member is"), Mutability::immutable),
-                      with(string("display", "The name of the member, for people"), Mutability::immutable)},
-                     "The members of the group")),
+        many(complex(
+            "members",
+            {with(std::move(value), Mutability::immutable),
+             with(reference("$ref", {"User", "Group"}, "The URI of the member"), Mutability::immutable),
+             with(type({"User", "Group"}, "What the member is"), Mutability::immutable),
+             on_request(with(string("display", "The name of the member, for people"), Mutability::read_only))},
+            "The members of the group")),
     };
     return s;
   }

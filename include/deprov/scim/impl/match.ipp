@@ -189,6 +189,10 @@ class MatchCompiler {
       n.literal = f.value;
       return n;
     }
+    if (n.attribute != nullptr &&
+        (n.attribute->mutability == Mutability::write_only || n.leaf().mutability == Mutability::write_only))
+      return Error(Errc::invalid_filter, "it is write-only: no filter can ask for it",
+                   "filter, " + to_string(f.attr));
     if (f.kind == Filter::Kind::present) return n;
     DEPROV_CHECK(check(f, n));
     return n;

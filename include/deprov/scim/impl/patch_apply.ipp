@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <deprov/scim/fold.hpp>
 #include <deprov/scim/impl/patch_members.ipp>
 #include <deprov/scim/impl/values.ipp>
 #include <deprov/scim/match.hpp>
@@ -171,6 +172,7 @@ class Patcher {
     if (o == nullptr)
       return Error(Errc::invalid_value, "expected an object, not " + std::string(kind_name(*value)), r.schema->id);
     for (auto& m : *o) {
+      if (names_schema(m.key(), m.value(), *r.schema)) continue;
       const auto* a = r.schema->find(m.key());
       if (a == nullptr && !r.extension) a = type_.attribute(m.key());
       if (a == nullptr) {
@@ -256,7 +258,9 @@ class Patcher {
   /// A single value: set, or merged if it is complex.
   Result<void> set(const Resolved& r, json::value& value) {
     const auto& a = *r.attribute;
-    DEPROV_TRY(keep, store_value(value, a, rules_));
+    auto rules = rules_;
+    rules.partial = a.type == AttributeType::complex && current(r) != nullptr;
+    DEPROV_TRY(keep, store_value(value, a, rules));
     if (a.mutability == Mutability::write_only) {
       rules_.note(a.name + " is not stored");
       return {};
@@ -295,6 +299,7 @@ class Patcher {
     auto* now = current(r);
     if (now == nullptr) {
       json::value fresh = json::object{{r.sub->name, value}};
+      DEPROV_CHECK(check_required_subs(fresh.get_object(), a));
       if (a.multi_valued) fresh = json::array{std::move(fresh)};
       put(r, std::move(fresh));
       return {};
@@ -368,18 +373,22 @@ class Patcher {
     return {};
   }
 
+  static bool same_text(const json::value* x, const json::value* y, const Attribute* a) {
+    if (x == nullptr || y == nullptr) return x == y;
+    if (a == nullptr || a->case_exact || !x->is_string() || !y->is_string()) return *x == *y;
+    return equal_folded(x->get_string(), y->get_string());
+  }
   /// The same `value` and `type`: RFC 7643 section 2.4 wants such a pair once.
-  static bool same_value(const json::value& x, const json::value& y) {
+  static bool same_value(const json::value& x, const json::value& y, const Attribute& attribute) {
     if (x == y) return true;
+    if (attribute.type != AttributeType::complex) return same_text(&x, &y, &attribute);
     const auto* a = x.if_object();
     const auto* b = y.if_object();
     if (a == nullptr || b == nullptr) return false;
     const auto* v = a->if_contains("value");
     const auto* w = b->if_contains("value");
-    if (v == nullptr || w == nullptr || *v != *w) return false;
-    const auto* t = a->if_contains("type");
-    const auto* u = b->if_contains("type");
-    return (t == nullptr && u == nullptr) || (t != nullptr && u != nullptr && *t == *u);
+    if (v == nullptr || w == nullptr || !same_text(v, w, attribute.find("value"))) return false;
+    return same_text(a->if_contains("type"), b->if_contains("type"), attribute.find("type"));
   }
 
   Result<void> add_values(const Resolved& r, json::value& value) {
@@ -397,11 +406,14 @@ class Patcher {
     for (auto& fresh : value.get_array()) {
       const bool is_new_primary = is_primary(fresh);
       const auto at =
-          std::find_if(values.begin(), values.end(), [&](const auto& e) { return same_value(e, fresh); });
+          std::find_if(values.begin(), values.end(), [&](const auto& e) { return same_value(e, fresh, a); });
       const auto index = static_cast<std::size_t>(at - values.begin());
       if (at == values.end()) {
         values.push_back(std::move(fresh));
       } else if (fresh.is_object()) {
+        // What says which value it is is there already, perhaps in another case.
+        fresh.get_object().erase("value");
+        fresh.get_object().erase("type");
         DEPROV_CHECK(merge(a, at->get_object(), fresh.get_object()));
       }
       if (is_new_primary) primary = index;

@@ -14,6 +14,8 @@ DEPROV_INLINE Projection::Projection(const TypeDef& type, std::span<const std::s
   choose(excluded_, type, excluded);
 }
 
+DEPROV_INLINE void Projection::wrote(std::span<const std::string> names) { choose(written_, *type_, names); }
+
 DEPROV_INLINE void Projection::choose(std::vector<Choice>& into, const TypeDef& type,
                                       std::span<const std::string> names) {
   for (const auto& name : names) {
@@ -54,7 +56,8 @@ DEPROV_INLINE bool Projection::wanted(const Schema& schema, const Attribute& att
   if (excluded != nullptr && excluded->subs.empty()) return false;
   const Choice* named = find(named_, schema, attribute);
   if (named != nullptr) return named->attribute != nullptr || attribute.returned == Returned::by_default;
-  return !only_named_ && attribute.returned == Returned::by_default;
+  if (only_named_) return false;
+  return attribute.returned == Returned::by_default || find(written_, schema, attribute) != nullptr;
 }
 
 DEPROV_INLINE bool Projection::includes(std::string_view attribute) const noexcept {
@@ -66,6 +69,7 @@ DEPROV_INLINE json::object Projection::copy_subs(const Schema& schema, const Att
                                                  const json::object& from) const {
   const Choice* named = find(named_, schema, attribute);
   const Choice* excluded = find(excluded_, schema, attribute);
+  const Choice* written = find(written_, schema, attribute);
   const auto has = [](const Choice* c, const Attribute* sub) {
     return c != nullptr && std::find(c->subs.begin(), c->subs.end(), sub) != c->subs.end();
   };
@@ -77,7 +81,7 @@ DEPROV_INLINE json::object Projection::copy_subs(const Schema& schema, const Att
     if (sub->returned != Returned::always) {
       if (named != nullptr && !named->subs.empty() && !has(named, sub)) continue;
       if (has(excluded, sub)) continue;
-      if (sub->returned == Returned::request && !has(named, sub)) continue;
+      if (sub->returned == Returned::request && !has(named, sub) && (only_named_ || written == nullptr)) continue;
     }
     to.emplace(m.key(), m.value());
   }

@@ -43,8 +43,9 @@ inline Result<void> check_schemas(const json::value* schemas, const TypeDef& typ
 
 class Normalizer {
  public:
-  Normalizer(const TypeDef& type, Leniency leniency, const Limits& limits)
-      : type_(type), rules_{leniency == Leniency::strict, limits, out_.notes} {}
+  /// `created`: also what is not stored has to be there where it is required.
+  Normalizer(const TypeDef& type, Leniency leniency, const Limits& limits, bool created)
+      : type_(type), rules_{leniency == Leniency::strict, limits, out_.notes}, created_(created) {}
 
   Result<Document> run(json::value&& body) {
     auto* o = body.if_object();
@@ -56,7 +57,14 @@ class Normalizer {
     out_.value.emplace("schemas", nullptr);
     for (auto& m : *o) {
       if (iequals(m.key(), "schemas")) continue;
-      DEPROV_CHECK(member(m.key(), m.value()));
+      auto* inner = iequals(m.key(), type_.core().id) ? m.value().if_object() : nullptr;
+      if (inner == nullptr) {
+        DEPROV_CHECK(member(m.key(), m.value()));
+        continue;
+      }
+      // The core schema's URN as a key, as if it were an extension.
+      for (auto& a : *inner)
+        if (!names_schema(a.key(), a.value(), type_.core())) DEPROV_CHECK(member(a.key(), a.value()));
     }
     for (const auto& e : type_.extensions()) DEPROV_CHECK(finish_extension(*e));
     DEPROV_CHECK(check_required());
@@ -97,6 +105,7 @@ class Normalizer {
       return {};
     }
     DEPROV_TRY(keep, store_value(v, a, rules_));
+    if (keep && a.mutability == Mutability::write_only) seen_.push_back(&a);
     if (!keep || a.mutability == Mutability::write_only) return {};
     if (!out_.value.emplace(a.name, std::move(v)).second) return twice(a, key);
     return {};
@@ -149,6 +158,10 @@ class Normalizer {
     };
     for (const auto& a : type_.core().attributes) {
       if (!a.required || a.mutability == Mutability::read_only || &a == type_.row_attribute()) continue;
+      if (a.mutability == Mutability::write_only) {
+        if (created_ && std::find(seen_.begin(), seen_.end(), &a) == seen_.end()) return missing(a.name);
+        continue;
+      }
       const auto* v = out_.value.if_contains(a.name);
       if (v == nullptr || (v->is_string() && v->get_string().empty())) return missing(a.name);
     }
@@ -163,6 +176,8 @@ class Normalizer {
   const TypeDef& type_;
   Document out_;
   ValueRules rules_;
+  bool created_;
+  std::vector<const Attribute*> seen_;  ///< write-only ones, which are checked and not kept
 };
 
 /// A value that is there may not change; one that the body leaves out stays.
@@ -200,12 +215,12 @@ inline void keep_read_only(const json::object& before, json::object& after,
 
 DEPROV_INLINE Result<Document> normalize(json::value&& body, const TypeDef& type, Leniency leniency,
                                          const Limits& limits) {
-  return detail::Normalizer(type, leniency, limits).run(std::move(body));
+  return detail::Normalizer(type, leniency, limits, true).run(std::move(body));
 }
 
 DEPROV_INLINE Result<Replacement> replace(const json::object& existing, json::value&& body, const TypeDef& type,
                                           const ReplaceOptions& options, const Limits& limits) {
-  DEPROV_TRY(document, normalize(std::move(body), type, options.leniency, limits));
+  DEPROV_TRY(document, detail::Normalizer(type, options.leniency, limits, false).run(std::move(body)));
   Replacement out;
   out.document = std::move(document);
   auto& after = out.document.value;

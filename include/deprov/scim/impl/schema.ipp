@@ -107,6 +107,20 @@ DEPROV_INLINE TypeDef::TypeDef(ResourceType type, std::shared_ptr<const Schema> 
   for (const auto& e : extensions_)
     for (const auto& a : e->attributes) index(a, *e, true);
   if (!type_.row_attribute.empty()) row_attribute_ = core_->find(type_.row_attribute);
+  collect_unique(*core_, false);
+  for (const auto& e : extensions_) collect_unique(*e, true);
+}
+
+DEPROV_INLINE void TypeDef::collect_unique(const Schema& schema, bool extension) {
+  const auto kept = [](const Attribute& a) {
+    return a.mutability != Mutability::read_only && a.mutability != Mutability::write_only;
+  };
+  for (const auto& a : schema.attributes) {
+    if (!kept(a)) continue;
+    if (a.uniqueness != Uniqueness::none) unique_.push_back({&schema, extension, &a, nullptr});
+    for (const auto& sub : a.sub_attributes)
+      if (kept(sub) && sub.uniqueness != Uniqueness::none) unique_.push_back({&schema, extension, &a, &sub});
+  }
 }
 
 DEPROV_INLINE void TypeDef::index(const Attribute& attribute, const Schema& schema, bool extension) {

@@ -67,6 +67,7 @@ class ObjectReader {
     fail(Errc::invalid_value, "is " + std::string(kind_name(*v)) + " instead of a boolean", name);
     return false;
   }
+  [[nodiscard]] bool has(std::string_view name) { return member(name, false) != nullptr; }
   [[nodiscard]] const json::array* list(std::string_view name) {
     const auto* v = member(name, false);
     if (v == nullptr) return nullptr;
@@ -132,7 +133,9 @@ inline Result<Attribute> attribute_from_json(const json::value& v, const std::st
   a.description = r.text("description");
   a.multi_valued = r.flag("multiValued");
   a.required = r.flag("required");
-  a.case_exact = r.flag("caseExact");
+  // RFC 7643 sections 2.3.6 and 2.3.7: these are case exact where nothing else is said.
+  a.case_exact = a.type == AttributeType::reference || a.type == AttributeType::binary;
+  if (r.has("caseExact")) a.case_exact = r.flag("caseExact");
   using M = Mutability;
   a.mutability =
       r.word("mutability", M::read_write, std::array{M::read_only, M::read_write, M::immutable, M::write_only});
@@ -197,16 +200,16 @@ DEPROV_INLINE json::object to_json(const ResourceType& type, std::string_view ba
   return o;
 }
 
-DEPROV_INLINE Result<Schema> schema_from_json(const json::value& document) {
-  detail::ObjectReader r(document, "Schema");
+DEPROV_INLINE Result<Schema> schema_from_json(const json::value& document, std::string_view where) {
+  detail::ObjectReader r(document, where.empty() ? "Schema" : std::string(where));
   Schema s;
   s.id = r.text("id", true);
   s.name = r.text("name");
   s.description = r.text("description");
   if (const auto* list = r.list("attributes")) {
     for (std::size_t i = 0; i < list->size(); ++i) {
-      DEPROV_TRY(a, detail::attribute_from_json(
-                        (*list)[i], "Schema " + s.id + ".attributes[" + std::to_string(i) + "]", false));
+      const auto of = where.empty() ? "Schema " + s.id : std::string(where);
+      DEPROV_TRY(a, detail::attribute_from_json((*list)[i], of + ".attributes[" + std::to_string(i) + "]", false));
       s.attributes.push_back(std::move(a));
     }
   }
@@ -214,8 +217,9 @@ DEPROV_INLINE Result<Schema> schema_from_json(const json::value& document) {
   return s;
 }
 
-DEPROV_INLINE Result<ResourceType> resource_type_from_json(const json::value& document) {
-  detail::ObjectReader r(document, "ResourceType");
+DEPROV_INLINE Result<ResourceType> resource_type_from_json(const json::value& document, std::string_view where) {
+  const std::string of = where.empty() ? "ResourceType" : std::string(where);
+  detail::ObjectReader r(document, of);
   ResourceType t;
   t.name = r.text("name", true);
   t.id = r.text("id");
@@ -225,7 +229,7 @@ DEPROV_INLINE Result<ResourceType> resource_type_from_json(const json::value& do
   t.schema = r.text("schema", true);
   if (const auto* list = r.list("schemaExtensions")) {
     for (std::size_t i = 0; i < list->size(); ++i) {
-      detail::ObjectReader e((*list)[i], "ResourceType.schemaExtensions[" + std::to_string(i) + "]");
+      detail::ObjectReader e((*list)[i], of + ".schemaExtensions[" + std::to_string(i) + "]");
       SchemaExtension extension{e.text("schema", true), e.flag("required")};
       if (e.failed()) return e.error();
       t.extensions.push_back(std::move(extension));

@@ -14,6 +14,7 @@ struct ValueRules {
   bool strict = true;  ///< what the schema does not know is refused, not ignored
   const Limits& limits;
   std::vector<std::string>& notes;
+  bool partial = false;  ///< a part of a complex value, to be merged: required sub-attributes may be missing
 
   void note(std::string text) const { notes.push_back(std::move(text)); }
 };
@@ -44,6 +45,36 @@ inline Error unknown_attribute(Errc code, std::string_view name, std::string_vie
                "see /Schemas for what there is");
 }
 
+/// RFC 3986, no more than by its characters: what is refused is never a URI.
+inline bool may_be_uri(std::string_view s) noexcept {
+  return std::none_of(s.begin(), s.end(), [](char c) {
+    return static_cast<unsigned char>(c) <= ' ' || c == '"' || c == '<' || c == '>' || c == '\\' || c == '^' ||
+           c == '`' || c == '{' || c == '|' || c == '}' || c == '\x7f';
+  });
+}
+
+/// Each element once; which of two equal ones stays makes no difference.
+inline void drop_repeated(json::array& values) {
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto first = values.begin();
+    if (std::find(first, first + static_cast<std::ptrdiff_t>(kept), values[i]) !=
+        first + static_cast<std::ptrdiff_t>(kept))
+      continue;
+    if (kept != i) values[kept] = std::move(values[i]);
+    ++kept;
+  }
+  values.resize(kept);
+}
+
+inline Result<void> check_required_subs(const json::object& o, const Attribute& a) {
+  for (const auto& sub : a.sub_attributes)
+    if (sub.required && sub.mutability != Mutability::read_only && sub.mutability != Mutability::write_only &&
+        !o.contains(sub.name))
+      return Error(Errc::invalid_value, "it is required and missing", a.name + "." + sub.name);
+  return {};
+}
+
 inline bool is_true(const json::value* v) noexcept { return v != nullptr && v->is_bool() && v->get_bool(); }
 
 inline bool is_primary(const json::value& element) noexcept {
@@ -68,11 +99,11 @@ inline Result<bool> store_complex(json::value& v, const Attribute& a, const Valu
       odd.emplace_back(m.key(), nullptr);
       continue;
     }
-    bool keep = sub->mutability != Mutability::read_only && sub->mutability != Mutability::write_only;
+    bool keep = sub->mutability != Mutability::read_only;
     if (keep) {
       auto stored = store_value(m.value(), *sub, rules);
       if (!stored) return stored.error().within(a.name);
-      keep = *stored;
+      keep = *stored && sub->mutability != Mutability::write_only;
     }
     if (!keep) {
       odd.emplace_back(m.key(), nullptr);
@@ -94,9 +125,7 @@ inline Result<bool> store_complex(json::value& v, const Attribute& a, const Valu
     o->emplace(sub->name, std::move(moved));
   }
   if (o->empty()) return false;
-  for (const auto& sub : a.sub_attributes)
-    if (sub.required && sub.mutability != Mutability::read_only && !o->contains(sub.name))
-      return Error(Errc::invalid_value, "it is required and missing", a.name + "." + sub.name);
+  if (!rules.partial) DEPROV_CHECK(check_required_subs(*o, a));
   return true;
 }
 
@@ -121,8 +150,13 @@ inline Result<bool> store_single(json::value& v, const Attribute& a, const Value
       return true;
     }
     case AttributeType::string:
-    case AttributeType::reference:
       if (!v.is_string()) return wrong_type(a, v, "a string");
+      return true;
+    case AttributeType::reference:
+      if (!v.is_string()) return wrong_type(a, v, "a URI");
+      if (may_be_uri(v.get_string())) return true;
+      if (rules.strict) return Error(Errc::invalid_value, "expected a URI, which has no such characters", a.name);
+      rules.note(a.name + " is no URI and was kept as it is");
       return true;
     case AttributeType::date_time: {
       if (!v.is_string()) return wrong_type(a, v, "a dateTime");
@@ -180,8 +214,18 @@ inline Result<bool> store_value(json::value& v, const Attribute& a, const ValueR
     ++kept;
   }
   values->resize(kept);
+  drop_repeated(*values);
+  kept = values->size();
   DEPROV_CHECK(check_primary(*values, a));
   return kept != 0;
+}
+
+/// `schemas` within an extension, naming nothing but that extension, says nothing new; some clients write it.
+inline bool names_schema(std::string_view key, const json::value& v, const Schema& schema) {
+  const auto* urns = v.if_array();
+  return urns != nullptr && iequals(key, "schemas") &&
+         std::all_of(urns->begin(), urns->end(),
+                     [&](const json::value& e) { return e.is_string() && iequals(e.get_string(), schema.id); });
 }
 
 /// An object whose members are attributes of one schema extension.
@@ -194,7 +238,7 @@ inline Result<bool> store_extension(json::value& v, const Schema& schema, const 
   for (auto& m : *o) {
     const auto* a = schema.find(m.key());
     if (a == nullptr) {
-      if (m.value().is_null()) {
+      if (m.value().is_null() || names_schema(m.key(), m.value(), schema)) {
         odd.emplace_back(m.key(), nullptr);
         continue;
       }
@@ -230,7 +274,8 @@ inline Result<bool> store_extension(json::value& v, const Schema& schema, const 
   }
   if (o->empty()) return false;
   for (const auto& a : schema.attributes)
-    if (a.required && a.mutability != Mutability::read_only && !o->contains(a.name))
+    if (a.required && a.mutability != Mutability::read_only && a.mutability != Mutability::write_only &&
+        !o->contains(a.name))
       return Error(Errc::invalid_value, "it is required and missing", schema.id + ":" + a.name);
   return true;
 }
