@@ -96,7 +96,7 @@ Result<std::string> find_integration(Api& api, const std::string& name_or_id) {
                "list them with `deprov integration list`");
 }
 
-Result<json::value> read_json_file(const std::string& path, std::string_view option) {
+Result<json::value> read_json_file(const std::string& path, std::string_view option, bool list) {
   const auto where = std::string(option) + " " + path;
   std::string text;
   if (path == "-") {
@@ -111,7 +111,9 @@ Result<json::value> read_json_file(const std::string& path, std::string_view opt
   boost::system::error_code ec;
   auto value = json::parse(text, ec);
   if (ec) return Error(Errc::invalid_syntax, "not JSON: " + ec.message(), where);
-  if (!value.is_object()) return Error(Errc::invalid_syntax, "has to be a JSON object", where);
+  if (!value.is_object() && !(list && value.is_array()))
+    return Error(Errc::invalid_syntax, list ? "has to be a JSON object or array" : "has to be a JSON object",
+                 where);
   return value;
 }
 

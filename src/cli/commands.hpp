@@ -39,7 +39,8 @@ void add_integration_option(CLI::App& command, Session& session);
 [[nodiscard]] Result<std::string> find_integration(Api& api, const std::string& name_or_id);
 /// Reads a JSON object from a file, or from standard input for "-". Errors: `invalid_syntax`, `not_found`,
 /// `limit_exceeded`.
-[[nodiscard]] Result<json::value> read_json_file(const std::string& path, std::string_view option);
+[[nodiscard]] Result<json::value> read_json_file(const std::string& path, std::string_view option,
+                                                 bool list = false);
 
 void add_about_commands(CLI::App& program, Session& session);
 void add_init_command(CLI::App& program, Session& session);

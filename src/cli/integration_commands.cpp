@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <deprov/idp/dialect.hpp>
 #include <iostream>
 #include "cli/commands.hpp"
@@ -8,18 +9,28 @@ namespace deprov::cli {
 namespace {
 
 struct IntegrationOptions {
-  std::string name, idp, connector, config, policy, settings, patch_answer, reason;
+  std::string name, idp, connector, config, policy, settings, schemas, resource_types, patch_answer, reason;
   bool no_check = false;
   bool abandon = false;
   std::int64_t overlap = 0;
   std::string from, to;
 };
 
-Result<void> add_file(json::object& body, const char* member, const std::string& path) {
+Result<void> add_file(json::object& body, const char* member, const std::string& path, bool list = false) {
   if (path.empty()) return {};
-  DEPROV_TRY(value, read_json_file(path, std::string("--") + member));
+  std::string option = std::string("--") + member;
+  std::replace(option.begin(), option.end(), '_', '-');
+  DEPROV_TRY(value, read_json_file(path, option, list));
   body[member] = std::move(value);
   return {};
+}
+
+Result<void> add_files(json::object& body, const IntegrationOptions& o) {
+  DEPROV_CHECK(add_file(body, "config", o.config));
+  DEPROV_CHECK(add_file(body, "policy", o.policy));
+  DEPROV_CHECK(add_file(body, "settings", o.settings));
+  DEPROV_CHECK(add_file(body, "schemas", o.schemas, true));
+  return add_file(body, "resource_types", o.resource_types, true);
 }
 
 /// `--patch-answer` as a member of the settings that are to be sent; "idp" takes it out of them.
@@ -38,9 +49,7 @@ Result<void> add_patch_answer(json::object& body, const std::string& word, const
 
 Result<int> create(const Session& session, const IntegrationOptions& o) {
   json::object body{{"name", o.name}, {"idp", o.idp}, {"connector", o.connector}, {"check", !o.no_check}};
-  DEPROV_CHECK(add_file(body, "config", o.config));
-  DEPROV_CHECK(add_file(body, "policy", o.policy));
-  DEPROV_CHECK(add_file(body, "settings", o.settings));
+  DEPROV_CHECK(add_files(body, o));
   DEPROV_CHECK(add_patch_answer(body, o.patch_answer, json::object{}));
   DEPROV_TRY(api, session.open());
   DEPROV_TRY(made, api->call("POST", "/integrations", body));
@@ -53,12 +62,11 @@ Result<int> create(const Session& session, const IntegrationOptions& o) {
 Result<int> update(const Session& session, const IntegrationOptions& o) {
   json::object body;
   if (!o.name.empty()) body["name"] = o.name;
-  DEPROV_CHECK(add_file(body, "config", o.config));
-  DEPROV_CHECK(add_file(body, "policy", o.policy));
-  DEPROV_CHECK(add_file(body, "settings", o.settings));
+  DEPROV_CHECK(add_files(body, o));
   if (body.empty() && o.patch_answer.empty()) {
     return Error(Errc::invalid_argument, "nothing to change is given",
-                 "--name, --config, --policy, --settings, --patch-answer", "give at least one");
+                 "--name, --config, --policy, --settings, --schemas, --resource-types, --patch-answer",
+                 "give at least one");
   }
   if (o.no_check) body["check"] = false;
   DEPROV_TRY(api, session.open());
@@ -185,6 +193,9 @@ void add_integration_commands(CLI::App& program, Session& session) {
         ->add_option("--patch-answer", options->patch_answer,
                      "How a PATCH is answered: resource (200), no_content (204), or as the IdP likes it (idp)")
         ->check(CLI::IsMember({"resource", "no_content", "idp"}));
+    command->add_option("--schemas", options->schemas, "JSON file with SCIM schemas (RFC 7643 section 7)");
+    command->add_option("--resource-types", options->resource_types,
+                        "JSON file with SCIM resource types (RFC 7643 section 6), endpoints of their own");
     command->add_flag("--no-check", options->no_check, "Do not ask the app whether the connection works");
   };
   const auto which = [&](CLI::App* command) {
@@ -207,7 +218,7 @@ void add_integration_commands(CLI::App& program, Session& session) {
                   [&session, options] { return show(session, *options); });
   one->add_option("--from", options->from, "Figures from removals of this time or later (default: 30 days ago)");
   one->add_option("--to", options->to, "And before this one");
-  auto* change = add("update", "Change name, config, policy or settings",
+  auto* change = add("update", "Change name, config, policy, settings, schemas or resource types",
                      [&session, options] { return update(session, *options); });
   change->add_option("--name", options->name, "The new name");
   files(change);

@@ -520,6 +520,12 @@ Result<bool> Decision::effect(const Effect& effect, const Limits& limits) {
       record("resource.changed", evidence_json(), effect.after->id);
     }
   }
+  if (effect.after) {
+    for (const auto& k : effect.released)
+      txn_.ops.emplace_back(port::op::ReleaseKey{scope(), k.key, effect.after->id});
+    for (const auto& k : effect.claimed)
+      txn_.ops.emplace_back(port::op::ClaimKey{scope(), k.key, effect.after->id, k.attribute});
+  }
   if (!effect.members.empty()) {
     DEPROV_TRY(d, members_effect(effect, limits));
     deferred = d;

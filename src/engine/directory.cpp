@@ -4,6 +4,18 @@
 
 namespace deprov::engine {
 
+bool has_own_schemas(const json::object& settings) {
+  return settings.contains("schemas") || settings.contains("resource_types");
+}
+
+Result<scim::SchemaRegistry> registry_of(const json::object& settings) {
+  const auto part = [&](std::string_view name) {
+    const auto* v = settings.if_contains(name);
+    return v != nullptr ? *v : json::value(nullptr);
+  };
+  return scim::SchemaRegistry::customized(part("schemas"), part("resource_types"));
+}
+
 Result<Context> make_context(port::IntegrationRow row, const port::ConnectorKinds& kinds) {
   auto context = std::make_shared<IntegrationContext>();
   const auto corrupt = [&](std::string_view what) {
@@ -22,6 +34,12 @@ Result<Context> make_context(port::IntegrationRow row, const port::ConnectorKind
   context->dialect = idp::find_dialect(row.idp);
   if (context->dialect == nullptr) return corrupt("IdP \"" + row.idp + "\"");
   context->registry = &scim::SchemaRegistry::builtin();
+  if (has_own_schemas(context->settings)) {
+    auto own = registry_of(context->settings);
+    if (!own) return own.error().within("integration " + row.scope.integration.str() + ": settings");
+    context->own_registry = std::make_shared<const scim::SchemaRegistry>(std::move(*own));
+    context->registry = context->own_registry.get();
+  }
   if (const auto kind = kinds.find(row.connector); kind != kinds.end())
     context->connector = &kind->second->describe();
   context->row = std::move(row);

@@ -11,6 +11,10 @@
 
 namespace deprov::engine {
 
+/// The schemas and resource types in the settings of an integration. Errors: as SchemaRegistry::customized.
+[[nodiscard]] Result<scim::SchemaRegistry> registry_of(const json::object& settings);
+[[nodiscard]] bool has_own_schemas(const json::object& settings);
+
 /// Makes a context of a row. Errors: `store_corrupt` where the stored policy no longer parses.
 [[nodiscard]] Result<Context> make_context(port::IntegrationRow row, const port::ConnectorKinds& kinds);
 

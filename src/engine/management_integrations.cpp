@@ -2,6 +2,8 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <deprov/json_schema.hpp>
+#include <deprov/scim/json.hpp>
+#include "engine/directory.hpp"
 #include "engine/management.hpp"
 #include "engine/preview.hpp"
 
@@ -12,6 +14,7 @@ namespace {
 constexpr std::string_view gateway_prefix = "dpg_";
 constexpr Duration longest_overlap = std::chrono::hours(24 * 30);
 constexpr Duration check_timeout = std::chrono::seconds(30);
+constexpr std::size_t max_settings_bytes = std::size_t{512} * 1024;
 
 }  // namespace
 
@@ -31,7 +34,9 @@ const json::value& settings_schema() {
         "properties": {
           "mode": {"enum": ["off", "propose", "queue"], "description": "What is done with leftover access (default: propose)."},
           "every_hours": {"type": "integer", "minimum": 1, "maximum": 8784, "description": "Default 24."}
-        }}
+        }},
+      "schemas": {"type": "array", "description": "SCIM schemas in the form of RFC 7643 section 7."},
+      "resource_types": {"type": "array", "description": "SCIM resource types in the form of RFC 7643 section 6."}
     }
   })json");
   return schema;
@@ -57,6 +62,52 @@ void merge_patch(json::value& target, const json::value& patch) {
   }
 }
 
+/// What a file holds, as an array: one object, an array, or a ListResponse.
+json::value as_list(const json::value& file) {
+  if (file.is_array()) return file;
+  if (const auto* o = file.if_object())
+    if (const auto* resources = scim::find(*o, "Resources")) return *resources;
+  return json::array{file};
+}
+
+/// Schemas and resource types are given beside the settings, and kept in them. Null or an empty list takes them
+/// away.
+void put_list(json::object& settings, std::string_view name, const json::value& file) {
+  auto list = file.is_null() ? json::value(json::array{}) : as_list(file);
+  if (list.is_array() && list.get_array().empty()) {
+    settings.erase(name);
+  } else {
+    settings[name] = std::move(list);
+  }
+}
+
+/// Resources that are there go on being there, and mean what they meant.
+Result<void> check_stored_fit(port::Reader& reader, const port::IntegrationRow& before,
+                              const port::IntegrationRow& after) {
+  if (before.settings == after.settings) return {};
+  const auto registry = [](const port::IntegrationRow& row) -> Result<scim::SchemaRegistry> {
+    boost::system::error_code ec;
+    const auto settings = json::parse(row.settings.empty() ? "{}" : row.settings, ec);
+    if (ec || !settings.is_object()) return scim::SchemaRegistry::builtin();
+    return registry_of(settings.get_object());
+  };
+  DEPROV_TRY(was, registry(before));
+  DEPROV_TRY(is, registry(after));
+  for (const auto& type : was.types()) {
+    DEPROV_TRY(count, reader.resource_count(before.scope, type->name()));
+    if (count == 0) continue;
+    const auto refuse = [&, n = count](const Error& e) {
+      return Error(Errc::conflict, e.detail() + ", and there are " + std::to_string(n) + " resources of the type",
+                   "resource type " + type->name() + (e.where().empty() ? "" : ", " + e.where()),
+                   "delete them first, or keep what they are stored by");
+    };
+    const auto* now = is.type(type->name());
+    if (now == nullptr || now->name() != type->name()) return refuse(Error(Errc::conflict, "the type is gone"));
+    if (auto fits = scim::still_fits(*type, *now); !fits) return refuse(fits.error());
+  }
+  return {};
+}
+
 Result<void> check_documents(const Engine::Impl& impl, const port::IntegrationRow& row, const json::object& config,
                              const json::value& policy, const json::value& settings) {
   DEPROV_CHECK(check_name(row.name, "name"));
@@ -80,6 +131,13 @@ Result<void> check_documents(const Engine::Impl& impl, const port::IntegrationRo
   if (auto ok = kind->second->validate(config); !ok) return in("config", ok.error());
   if (auto ok = policy::parse_policy(policy); !ok) return in("policy", ok.error());
   if (auto ok = validate_json(settings_schema(), settings); !ok) return in("settings", ok.error());
+  if (!has_own_schemas(settings.get_object())) return {};
+  if (const auto size = json::serialize(settings).size(); size > max_settings_bytes)
+    return Error(Errc::limit_exceeded,
+                 "the settings with their schemas have " + std::to_string(size) +
+                     " bytes, more than max_settings_bytes (" + std::to_string(max_settings_bytes) + ")",
+                 "schemas");
+  if (auto ok = registry_of(settings.get_object()); !ok) return ok.error();
   return {};
 }
 
@@ -168,6 +226,7 @@ Result<Update> plan_update(Engine::Impl& impl, port::IntegrationRow before, cons
   boost::system::error_code ec;
   policy = json::parse(before.policy.empty() ? "{}" : before.policy, ec);
   settings = json::parse(before.settings.empty() ? "{}" : before.settings, ec);
+  const auto settings_before = settings;
   DEPROV_TRY(clear, impl.unseal_config(before));
   json::value config = clear;
   for (const auto& [name, value] : changes) {
@@ -191,12 +250,22 @@ Result<Update> plan_update(Engine::Impl& impl, port::IntegrationRow before, cons
     } else if (name == "plan_hash") {
       if (!value.is_string()) return wrong("a string");
       update.plan_hash = std::string(value.get_string());
+    } else if (name == "schemas" || name == "resource_types") {
+      if (!value.is_object() && !value.is_array() && !value.is_null()) return wrong("an object or an array");
     } else if (name == "check") {
       if (!value.is_bool()) return wrong("true or false");
       update.check = value.get_bool();
     } else {
       return Error(Errc::invalid_argument, "no such member of an integration can be changed", std::string(name),
-                   "change name, config, policy or settings");
+                   "change name, config, policy, settings, schemas or resource_types");
+    }
+  }
+  for (const std::string_view name : {"schemas", "resource_types"}) {
+    auto& to = settings.get_object();
+    if (const auto* given = changes.if_contains(name)) {
+      put_list(to, name, *given);
+    } else if (!to.contains(name)) {  // settings without them say nothing about them
+      if (const auto* kept = settings_before.get_object().if_contains(name)) to[name] = *kept;
     }
   }
   DEPROV_CHECK(check_documents(impl, update.after, config.get_object(), policy, settings));
@@ -239,6 +308,7 @@ void commit_update(const std::shared_ptr<Engine::Impl>& impl, const Principal& b
           return Error(Errc::conflict, "somebody else changed the integration in between",
                        "integration " + row.scope.integration.str(), "look at it again, and repeat the change");
         }
+        DEPROV_CHECK(check_stored_fit(reader, present, row));
         port::Transaction txn;
         txn.id = impl->new_id<TxnId>();
         txn.ops.emplace_back(port::op::PutIntegration{row});
@@ -266,6 +336,8 @@ void Engine::create_integration(Principal by, CreateIntegration what, Done<Creat
   row.name = std::move(what.name);
   row.idp = std::move(what.idp);
   row.connector = std::move(what.connector);
+  if (!what.schemas.is_null()) put_list(what.settings, "schemas", what.schemas);
+  if (!what.resource_types.is_null()) put_list(what.settings, "resource_types", what.resource_types);
   row.policy = json::serialize(what.policy);
   row.settings = json::serialize(what.settings);
   row.created = row.modified = impl->now();

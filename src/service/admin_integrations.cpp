@@ -44,6 +44,8 @@ void create(const CallPtr& call) {
   what.config = object("config");
   what.policy = object("policy");
   what.settings = object("settings");
+  if (const auto* v = call->body.if_contains("schemas")) what.schemas = *v;
+  if (const auto* v = call->body.if_contains("resource_types")) what.resource_types = *v;
   what.check = call->flag("check", true);
   call->engine.create_integration(call->by, std::move(what), [call](Result<engine::CreatedIntegration> made) {
     if (!made) return fail(call, made.error());
@@ -155,7 +157,7 @@ void add_integration_routes(std::vector<AdminRoute>& routes) {
        "/integrations/{integration}",
        "changeIntegration",
        tag,
-       "Changes name, config, policy or settings",
+       "Changes name, config, policy, settings, schemas or resource types",
        needs,
        {},
        "IntegrationChange",

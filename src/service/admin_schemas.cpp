@@ -90,6 +90,10 @@ constexpr std::string_view schemas_text = R"json({
     "connector": {"type": "string", "minLength": 1, "maxLength": 64},
     "config": {"type": "object", "description": "By the connector's schema; secrets in clear."},
     "policy": {"$ref": "#/components/schemas/Policy"}, "settings": {"$ref": "#/components/schemas/Settings"},
+    "schemas": {"type": ["array", "object"],
+      "description": "SCIM schemas in the form of RFC 7643 section 7: one, an array, or a ListResponse."},
+    "resource_types": {"type": ["array", "object"],
+      "description": "SCIM resource types in the form of RFC 7643 section 6, likewise; User and Group name their extensions."},
     "check": {"type": "boolean", "description": "Ask the app whether the connection works (default true)."}}},
 "IntegrationCreated": {
   "type": "object", "additionalProperties": false, "required": ["id", "name", "scim_base_path", "scim_token"],
@@ -102,6 +106,9 @@ constexpr std::string_view schemas_text = R"json({
     "policy": {"$ref": "#/components/schemas/Policy"}, "settings": {"$ref": "#/components/schemas/Settings"},
     "plan_hash": {"type": "string", "minLength": 64, "maxLength": 64,
       "description": "Take the policy only where its plan has this hash now."},
+    "schemas": {"type": ["array", "object", "null"],
+      "description": "Replaces all of them; null or [] takes them away. Refused where stored resources would not fit."},
+    "resource_types": {"type": ["array", "object", "null"], "description": "Likewise."},
     "check": {"type": "boolean"}}},
 "PlanRequest": {
   "type": "object", "additionalProperties": false,

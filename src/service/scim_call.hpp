@@ -48,6 +48,8 @@ class ScimCall {
   bool brief = false;                             ///< status, version and location are all that is wanted
   ResourceId new_id;                              ///< what is created must get this id; nil: any
   std::shared_ptr<const PromisedIds> promised{};  ///< null: none
+  /// Attributes and extension URNs that the request has written.
+  std::vector<std::string> wrote;
 
   /// Once; later calls are ignored.
   void answer(Response response);
@@ -90,7 +92,6 @@ void run_operation(const Call& call, const std::vector<std::string>& segments);
 /// `GET` of a resource that was just written, or is just read.
 struct ReadBack {
   int status = 200;
-  bool location = false;
   bool members = true;      ///< false: left out, since they are still being worked off
   bool only_small = false;  ///< 204 instead where the members would have to be streamed
   /// What was written before: answered, without rows, where reading it again fails.

@@ -149,18 +149,11 @@ Result<std::vector<port::ResourceRow>> in_group(const Listing& list, port::Reade
   if (!group) return rows;
   DEPROV_TRY(group_row, reader.resource(scope, *group));
   if (!group_row || group_row->deleted) return rows;
-  std::optional<ResourceId> after;
-  for (bool more = true; more;) {
-    DEPROV_TRY(page, reader.members(scope, *group, after, 1000));
-    for (const auto& m : page.rows) {
-      after = m.member;
-      DEPROV_TRY(row, reader.resource(scope, m.member));
-      if (row && !row->deleted && row->type == type.name()) rows.push_back(std::move(*row));
-    }
-    if (rows.size() > list.call->options.index_hits)
-      return too_many("the group has more than " + std::to_string(list.call->options.index_hits) + " members");
-    more = page.more && !page.rows.empty();
-  }
+  const auto most = list.call->options.index_hits;
+  DEPROV_TRY(found, rows_below(reader, scope, *group, type.name(), most));
+  if (found.size() > most) return too_many("the group has more than " + std::to_string(most) + " members");
+  rows = std::move(found);
+  std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   return rows;
 }
 

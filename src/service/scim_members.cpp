@@ -79,8 +79,9 @@ class Steps {
     Known known;
     if (!row) return known;
     const auto* type = context_.registry->type(row->type);
-    known.live = !row->deleted;
     known.is_group = type != nullptr && type->row_attribute() != nullptr;
+    // Resources of custom types are no members: nothing can be granted to them.
+    known.live = !row->deleted && (known.is_group || (type != nullptr && has_active(*type)));
     return known;
   }
 

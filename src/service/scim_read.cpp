@@ -33,8 +33,7 @@ void answer_resource(const Call& call, ResourceId id, const ReadBack& how) {
           return {};
         }
         auto r = renderer.response(how.status, std::move(body));
-        r.headers.push_back({"ETag", scim::format_etag(row->version)});
-        if (how.location) r.headers.push_back({"Location", renderer.location(*call->type, row->id)});
+        renderer.add_headers(r, *call->type, row->id, row->version);
         call->answer(std::move(r));
         return {};
       },
@@ -47,9 +46,7 @@ void answer_resource(const Call& call, ResourceId id, const ReadBack& how) {
         if (how.only_small || !renderer.append_document(text, *call->type, *how.written, {}))
           return call->no_content(how.written->version);
         auto response = scim_response(how.status, std::move(text));
-        response.headers.push_back({"ETag", scim::format_etag(how.written->version)});
-        if (how.location)
-          response.headers.push_back({"Location", renderer.location(*call->type, how.written->id)});
+        renderer.add_headers(response, *call->type, how.written->id, how.written->version);
         call->answer(std::move(response));
       });
 }

@@ -1,7 +1,10 @@
 #include "service/scim_render.hpp"
 #include <algorithm>
+#include <array>
+#include <boost/json/monotonic_resource.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <deprov/scim/resource.hpp>
 #include <utility>
 #include "service/scim_rows.hpp"
 #include "service/scim_stream.hpp"
@@ -18,10 +21,10 @@ bool plain(const scim::Attribute& a) {
 /// Whether everything that a stored document of the type can hold is returned by default.
 bool all_by_default(const scim::TypeDef& type) {
   const auto attributes = [&](const std::vector<scim::Attribute>& list) {
-    return std::all_of(list.begin(), list.end(), [](const scim::Attribute& a) {
+    return std::all_of(list.begin(), list.end(), [&](const scim::Attribute& a) {
       // What cannot be written is not in a document.
       return a.mutability == scim::Mutability::read_only || a.mutability == scim::Mutability::write_only ||
-             plain(a);
+             &a == type.row_attribute() || plain(a);
     });
   };
   if (!attributes(type.core().attributes)) return false;
@@ -58,6 +61,26 @@ void append_json_string(std::string& out, std::string_view text) {
     out += json::serialize(json::string_view(text));
   }
 }
+
+namespace {
+
+/// The `displayName` of a resource, else its `userName`, as JSON text; empty: it has none.
+std::string shown_name(const port::ResourceRow& row) {
+  std::array<unsigned char, 4096> buffer;  // NOLINT(*-member-init): it is written before it is read
+  json::monotonic_resource memory(buffer.data(), buffer.size());
+  boost::system::error_code ec;
+  json::parse_options options;
+  options.max_depth = 128;
+  const auto document = json::parse(row.document, ec, &memory, options);
+  if (ec || !document.is_object()) return {};
+  const scim::Resource r(document.get_object());
+  const auto name = r.display_name().empty() ? r.user_name() : r.display_name();
+  std::string out;
+  if (!name.empty()) append_json_string(out, name);
+  return out;
+}
+
+}  // namespace
 
 Result<bool> append_members(std::string& out, port::Reader& reader, const engine::IntegrationContext& context,
                             std::string_view base, const MemberShape& shape, ResourceId group,
@@ -99,6 +122,13 @@ Result<bool> append_members(std::string& out, port::Reader& reader, const engine
       out += type->name();
       out.push_back('"');
     }
+    if (shape.display) {
+      const auto name = shown_name(*row);
+      if (!name.empty()) {
+        out += comma ? ",\"display\":" : "\"display\":";
+        out += name;
+      }
+    }
     out.push_back('}');
   }
   return page.more && !page.rows.empty();
@@ -121,11 +151,12 @@ ScimRenderer::View ScimRenderer::make_view(const scim::TypeDef& type) const {
   v.stored_as_is = rows_only && all_by_default(type);
   if (!v.stored_as_is || !q.excluded_attributes.empty())
     v.projection.emplace(type, q.attributes, q.excluded_attributes);
+  if (v.projection) v.projection->wrote(call_->wrote);
   v.groups = groups != nullptr && (!v.projection || v.projection->includes(groups->name));
   v.members = rows != nullptr && (!v.projection || v.projection->includes(rows->name));
   if (v.members && v.projection) {
     // Asked with an example what of each member may be seen.
-    json::object member{{"value", "v"}, {"$ref", "r"}, {"type", "t"}};
+    json::object member{{"value", "v"}, {"$ref", "r"}, {"type", "t"}, {"display", "d"}};
     json::object example;
     example[rows->name] = json::array(1, json::value(std::move(member)));
     const auto seen = v.projection->apply(example);
@@ -134,7 +165,8 @@ ScimRenderer::View ScimRenderer::make_view(const scim::TypeDef& type) const {
                           ? list->get_array().front().if_object()
                           : nullptr;
     v.members = one != nullptr;
-    if (one != nullptr) v.shape = {one->contains("value"), one->contains("$ref"), one->contains("type")};
+    if (one != nullptr)
+      v.shape = {one->contains("value"), one->contains("$ref"), one->contains("type"), one->contains("display")};
   }
   return v;
 }
@@ -160,9 +192,9 @@ Result<std::optional<std::string>> ScimRenderer::groups(port::Reader& reader, co
                                                         ResourceId id) {
   if (!view(type).groups) return std::optional<std::string>();
   const auto& scope = call_->scope();
-  DEPROV_TRY(ids, reader.groups_of(scope, id));
+  DEPROV_TRY(found, group_finder_.of(reader, scope, id));
   std::string out = "[";
-  for (const auto& group : ids) {
+  const auto append = [&](ResourceId group, std::string_view kind) -> Result<void> {
     auto known = group_names_.find(group);
     if (known == group_names_.end()) {
       DEPROV_TRY(row, reader.resource(scope, group));
@@ -186,8 +218,13 @@ Result<std::optional<std::string>> ScimRenderer::groups(port::Reader& reader, co
       out += ",\"display\":";
       out += known->second;
     }
-    out += ",\"type\":\"direct\"}";
-  }
+    out += ",\"type\":\"";
+    out += kind;
+    out += "\"}";
+    return {};
+  };
+  for (const auto& group : found.direct) DEPROV_CHECK(append(group, "direct"));
+  for (const auto& group : found.indirect) DEPROV_CHECK(append(group, "indirect"));
   out.push_back(']');
   return std::optional<std::string>(std::move(out));
 }
@@ -284,6 +321,14 @@ Result<void> ScimRenderer::append(ScimBody& out, port::Reader& reader, const sci
   return {};
 }
 
+void ScimRenderer::add_headers(Response& response, const scim::TypeDef& type, ResourceId id,
+                               std::uint64_t version) const {
+  auto where = location(type, id);
+  response.headers.push_back({"ETag", scim::format_etag(version)});
+  response.headers.push_back({"Location", where});
+  response.headers.push_back({"Content-Location", std::move(where)});
+}
+
 Response ScimRenderer::response(int status, ScimBody&& body) const {
   if (body.whole()) return scim_response(status, std::move(body.text()));
   auto r = scim_response(status, {});
@@ -350,10 +395,16 @@ Result<json::object> document_to_match(port::Reader& reader, const engine::Integ
                                     {"location", std::string(base) + type.type().endpoint + "/" + row.id.str()},
                                     {"version", scim::format_etag(row.version)}};
   if (needs.groups && groups_attribute(type) != nullptr) {
-    DEPROV_TRY(ids, reader.groups_of(scope, row.id));
+    GroupFinder finder;
+    DEPROV_TRY(found, finder.of(reader, scope, row.id));
     json::array list;
+    const auto direct = found.direct.size();
+    auto ids = std::move(found.direct);
+    ids.insert(ids.end(), found.indirect.begin(), found.indirect.end());
     for (const auto& g : ids) {
-      json::object one{{"value", g.str()}, {"type", "direct"}, {"$ref", std::string(base) + "/Groups/" + g.str()}};
+      json::object one{{"value", g.str()},
+                       {"type", list.size() < direct ? "direct" : "indirect"},
+                       {"$ref", std::string(base) + "/Groups/" + g.str()}};
       DEPROV_TRY(group, reader.resource(scope, g));
       if (group) {
         DEPROV_TRY(d, stored_document(*group));

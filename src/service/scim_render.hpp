@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 #include "service/scim_call.hpp"
+#include "service/scim_groups.hpp"
 
 namespace deprov::service {
 
@@ -22,6 +23,7 @@ void append_json_string(std::string& out, std::string_view text);
 /// What the client wants of each member of a group.
 struct MemberShape {
   bool value = true, ref = true, type = true;
+  bool display = false;  ///< the member's own document has to be read for it
 };
 
 /// A text with holes: each piece is followed by the rest of a group's members, which are read when the answer is
@@ -57,7 +59,7 @@ class ScimRenderer {
   /// False: members are left out whatever was asked for.
   bool members = true;
 
-  /// The direct groups of a resource as a JSON array, or nothing where they are not asked for.
+  /// The groups of a resource, direct and indirect, as a JSON array, or nothing where they are not asked for.
   [[nodiscard]] Result<std::optional<std::string>> groups(port::Reader& reader, const scim::TypeDef& type,
                                                           ResourceId id);
   /// The resource without reading anything: `groups` comes from above, and there are no members.
@@ -66,6 +68,8 @@ class ScimRenderer {
   [[nodiscard]] Result<void> append(ScimBody& out, port::Reader& reader, const scim::TypeDef& type,
                                     const port::ResourceRow& row);
   [[nodiscard]] std::string location(const scim::TypeDef& type, ResourceId id) const;
+  /// `ETag`, `Location` and `Content-Location` of an answer that holds the resource (RFC 7643 section 3.1).
+  void add_headers(Response& response, const scim::TypeDef& type, ResourceId id, std::uint64_t version) const;
 
   /// The finished answer: a text, or a stream where members are still to be read.
   [[nodiscard]] Response response(int status, ScimBody&& body) const;
@@ -87,6 +91,7 @@ class ScimRenderer {
 
   Call call_;
   std::vector<std::pair<const scim::TypeDef*, View>> views_;
+  GroupFinder group_finder_;
   std::map<ResourceId, std::string> group_names_;  ///< displayName as JSON text; empty: it has none
 };
 

@@ -4,8 +4,10 @@
 #include <deprov/scim/resource.hpp>
 #include <utility>
 #include "service/scim_members.hpp"
+#include "service/scim_references.hpp"
 #include "service/scim_render.hpp"
 #include "service/scim_rows.hpp"
+#include "service/scim_unique.hpp"
 
 namespace deprov::service {
 
@@ -75,7 +77,6 @@ void answer_written(const Call& call, const SharedOutcome& outcome, const engine
   if (call->type->row_attribute() != nullptr) {
     ReadBack how;
     how.status = status;
-    how.location = status == 201;
     how.members = !applied.deferred;
     how.only_small = call->request.method == "PATCH";
     if (how.only_small && applied.deferred) return call->no_content(row.version);
@@ -89,8 +90,7 @@ void answer_written(const Call& call, const SharedOutcome& outcome, const engine
       !r)
     return call->fail(r.error());
   auto response = scim_response(status, std::move(text));
-  response.headers.push_back({"ETag", scim::format_etag(row.version)});
-  if (status == 201) response.headers.push_back({"Location", renderer.location(*call->type, row.id)});
+  renderer.add_headers(response, *call->type, row.id, row.version);
   call->answer(std::move(response));
 }
 
@@ -117,7 +117,27 @@ std::string_view created_values_rule() {
   return idp::rules()[static_cast<std::size_t>(idp::RuleId::create_absent_values)].name;
 }
 
-/// Direct groups for the answer, where they are asked for.
+/// The effect of a document that differs from what is stored; `existing` is needed where the type has unique keys.
+Result<void> put_change(const ScimCall& call, port::Reader& reader, const port::ResourceRow& before,
+                        const json::object& existing, const json::object& document,
+                        std::vector<std::string>& changes, engine::Effect& effect) {
+  const auto& type = *call.type;
+  DEPROV_CHECK(check_references(*call.context->registry, type, document));
+  auto changed = changed_row(before, document, changes, type, call.arrived);
+  if (changed.row.user_name_key != before.user_name_key) DEPROV_CHECK(check_user_name(call, reader, changed.row));
+  if (has_unique_keys(type)) {
+    DEPROV_TRY(had, unique_keys(type, existing));
+    DEPROV_TRY(has, unique_keys(type, document));
+    DEPROV_CHECK(move_keys(effect, reader, call.scope(), before.id, had, has));
+  }
+  effect.keys_changed = changed.keys_changed;
+  effect.renamed = changed.renamed;
+  effect.changed_attributes = std::move(changes);
+  effect.after = std::move(changed.row);
+  return {};
+}
+
+/// Groups for the answer, where they are asked for.
 Result<void> read_groups(const Call& call, port::Reader& reader, Outcome& outcome) {
   if (call->type->row_attribute() != nullptr || call->brief) return {};
   ScimRenderer renderer(call);
@@ -134,6 +154,7 @@ void handle_create(const Call& call) {
     scim::MemberOps members;
     std::vector<std::string> names;
     std::vector<std::string> ignored;
+    std::vector<engine::UniqueKey> keys;
     bool revive = false;
   };
   auto document =
@@ -153,7 +174,13 @@ void handle_create(const Call& call) {
   row.active = scim::Resource(value).active().value_or(true);
   row.created = row.modified = call->arrived;
   row.document = json::serialize(value);
-  fill_keys(row, value);
+  fill_keys(row, value, *call->type);
+  if (auto good = check_references(*call->context->registry, *call->type, value); !good)
+    return call->fail(good.error());
+  auto keys = unique_keys(*call->type, value);
+  if (!keys) return call->fail(keys.error());
+  input->keys = std::move(*keys);
+  call->wrote = input->names;
   // Who was deleted and comes back under the same externalId is the same person (R12).
   input->revive =
       call->type->row_attribute() == nullptr && !row.external_id.empty() && external_id_immutable(*call->context);
@@ -182,6 +209,7 @@ void handle_create(const Call& call) {
             created.created = effect.before->created;
           }
         }
+        DEPROV_CHECK(move_keys(effect, reader, call->scope(), created.id, {}, input->keys));
         if (!input->members.empty()) {
           DEPROV_TRY(steps,
                      member_steps(reader, context, member_request(*call, created.id, true), input->members));
@@ -218,18 +246,12 @@ void handle_replace(const Call& call) {
         effect.ignored = std::move(next.document.notes);
         outcome->row = before;
         outcome->version = before.version;
+        call->wrote.clear();
+        for (const auto& m : next.document.value) call->wrote.emplace_back(m.key());
         if (next.changed) {
-          auto changed = changed_row(before, next.document.value, next.changes, *call->type, call->arrived);
-          if (!next.changes.empty()) {
-            if (changed.row.user_name_key != before.user_name_key)
-              DEPROV_CHECK(check_user_name(*call, reader, changed.row));
-            effect.keys_changed = changed.keys_changed;
-            effect.renamed = changed.renamed;
-            effect.changed_attributes = std::move(next.changes);
-            outcome->row = changed.row;
-            effect.after = std::move(changed.row);
-            ++outcome->version;
-          }
+          DEPROV_CHECK(put_change(*call, reader, before, existing, next.document.value, next.changes, effect));
+          outcome->row = *effect.after;
+          ++outcome->version;
         }
         if (next.document.members) {
           scim::MemberOps ops;
@@ -259,6 +281,8 @@ void handle_patch(const Call& call) {
         DEPROV_TRY(before, addressed(*call, reader));
         DEPROV_TRY(document, stored_document(before));
         const bool said_active = scim::Resource(document).active().has_value();
+        json::object existing;  // only where it is asked for afterwards
+        if (has_unique_keys(*call->type)) existing = document;
         DEPROV_TRY(result, scim::apply(scim::PatchRequest(*patch), document, *call->type,
                                        call->normal.patch_options, call->options.limits));
         DEPROV_CHECK(check_active_kept(*call->type, before, said_active, document));
@@ -267,18 +291,11 @@ void handle_patch(const Call& call) {
         if (result.created_values) effect.dialect_rules.emplace_back(created_values_rule());
         outcome->row = before;
         outcome->version = before.version;
+        call->wrote = result.changes;
         if (result.changed) {
-          auto changed = changed_row(before, document, result.changes, *call->type, call->arrived);
-          if (!result.changes.empty()) {
-            if (changed.row.user_name_key != before.user_name_key)
-              DEPROV_CHECK(check_user_name(*call, reader, changed.row));
-            effect.keys_changed = changed.keys_changed;
-            effect.renamed = changed.renamed;
-            effect.changed_attributes = std::move(result.changes);
-            if (with_resource) outcome->row = changed.row;
-            effect.after = std::move(changed.row);
-            ++outcome->version;
-          }
+          DEPROV_CHECK(put_change(*call, reader, before, existing, document, result.changes, effect));
+          if (with_resource) outcome->row = *effect.after;
+          ++outcome->version;
         }
         if (!result.members.empty()) {
           DEPROV_TRY(steps,
@@ -303,6 +320,11 @@ void handle_delete(const Call& call) {
       [call](port::Reader& reader, const engine::IntegrationContext&) -> Result<engine::Effect> {
         DEPROV_TRY(before, addressed(*call, reader));
         engine::Effect effect;
+        if (has_unique_keys(*call->type)) {
+          DEPROV_TRY(document, stored_document(before));
+          DEPROV_TRY(keys, unique_keys(*call->type, document));
+          effect.released = std::move(keys);
+        }
         effect.after = before;
         effect.after->deleted = true;
         effect.after->modified = call->arrived;

@@ -233,6 +233,32 @@ TEST_CASE("bad files are refused by name, and make nothing") {
   CHECK(run(home, create + "--no-check --config " + closed).code == 0);
 }
 
+TEST_CASE("schemas and resource types from files") {
+  const Home home;
+  const auto schemas = home.write("schemas.json", R"({"id": "urn:example:Device", "name": "Device",
+    "attributes": [{"name": "serial", "required": true, "uniqueness": "server"}]})");
+  const auto types = home.write("types.json", R"([{"name": "Device", "endpoint": "/Devices",
+    "schema": "urn:example:Device"}])");
+  const auto create = "integration create --idp generic --connector null" + home.local();
+  const auto made = run(home, create + "--name crm --schemas " + schemas + " --resource-types " + types);
+  INFO(made.err);
+  REQUIRE(made.code == 0);
+  const auto shown = run(home, "integration show crm --json" + home.local()).json();
+  CHECK(shown.at("settings").at("schemas").as_array().size() == 1);
+  CHECK(shown.at("settings").at("resource_types").as_array().size() == 1);
+
+  const auto alone = run(home, create + "--name x --resource-types " + types);
+  CHECK(alone.code == 1);
+  CHECK(alone.err.find("resource_types[0].schema") != std::string::npos);
+  const auto wrong =
+      home.write("wrong.json", R"({"id": "urn:example:Device", "attributes": [{"nam": "serial"}]})");
+  const auto named = run(home, create + "--name x --schemas " + wrong);
+  CHECK(named.code == 1);
+  CHECK(named.err.find("schemas[0].attributes[0].name") != std::string::npos);
+  CHECK(run(home, "integration update crm --schemas " + wrong + home.local()).code == 1);
+  CHECK(run(home, "integration list --json" + home.local()).json().at("items").as_array().size() == 1);
+}
+
 TEST_CASE("workspaces and principals", "[R21]") {
   const Home home;
   const auto second = run(home, "workspace create second" + home.local());

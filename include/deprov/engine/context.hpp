@@ -17,8 +17,10 @@ namespace json = boost::json;
 struct IntegrationContext {
   port::IntegrationRow row;
   policy::Policy policy;
-  const idp::Dialect* dialect = nullptr;              ///< never null
-  const scim::SchemaRegistry* registry = nullptr;     ///< never null
+  const idp::Dialect* dialect = nullptr;           ///< never null
+  const scim::SchemaRegistry* registry = nullptr;  ///< never null
+  /// What `registry` points at where the integration has schemas of its own.
+  std::shared_ptr<const scim::SchemaRegistry> own_registry;
   const connector::Description* connector = nullptr;  ///< null where the kind is not known to this program
   json::object settings;
 };

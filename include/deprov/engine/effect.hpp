@@ -16,6 +16,14 @@ struct MemberStep {
   std::vector<port::MemberRow> members;  ///< `group` is that of the effect; for replace the whole new list
 };
 
+/// A value that no two resources share; `key` says type, attribute and value.
+struct UniqueKey {
+  std::string key;
+  std::string attribute;  ///< for the error
+
+  friend bool operator==(const UniqueKey&, const UniqueKey&) = default;
+};
+
 /// The normalised effect of one request on one resource.
 struct Effect {
   /// Before, as read; nothing for a new resource.
@@ -23,8 +31,10 @@ struct Effect {
   /// After. `version` is the one read (0 to create); `deleted` for DELETE. Nothing where the resource itself
   /// stays as it is (members alone, or an idempotent repeat).
   std::optional<port::ResourceRow> after;
-  bool keys_changed = true;  ///< false: external id, names and e-mails are as stored
-  ResourceId group;          ///< whose rows `members` are; nil: none
+  bool keys_changed = true;           ///< false: external id, names and e-mails are as stored
+  std::vector<UniqueKey> released{};  ///< that the resource no longer has
+  std::vector<UniqueKey> claimed{};   ///< that it has now; `uniqueness` where another one has it
+  ResourceId group;                   ///< whose rows `members` are; nil: none
   std::vector<MemberStep> members;
   /// The group must still be at the version of `before` when members change (`If-Match`); replacing all of them
   /// always wants that.

@@ -67,7 +67,9 @@ struct CreateIntegration {
   json::object config{};  ///< secrets in clear
   json::object policy{};
   json::object settings{};
-  bool check = true;  ///< ask the app whether the connection works
+  json::value schemas{};         ///< SCIM schemas in the RFC's form: one, an array or a ListResponse; null: none
+  json::value resource_types{};  ///< SCIM resource types likewise; one named "User" or "Group" says its extensions
+  bool check = true;             ///< ask the app whether the connection works
 };
 struct CreatedIntegration {
   port::IntegrationRow row;
@@ -148,8 +150,9 @@ class Engine {
 
   // ---- integrations (Owner, Super Admin, Admin; others `forbidden`)
   void create_integration(Principal by, CreateIntegration what, Done<CreatedIntegration> done);
-  /// Changes the members that are present: name, config, policy, settings. With `plan_hash` the policy is taken
-  /// only where `preview` of it has that hash now. Errors: `conflict` where it has not.
+  /// Changes the members that are present: name, config, policy, settings, schemas, resource_types. With
+  /// `plan_hash` the policy is taken only where `preview` of it has that hash now. Errors: `conflict` where it has
+  /// not, and where stored resources would no longer fit their schema.
   void update_integration(Principal by, IntegrationId id, json::object changes, Done<port::IntegrationRow> done);
   void set_integration_state(Principal by, IntegrationId id, port::IntegrationState state,
                              Done<port::IntegrationRow> done);
