@@ -32,7 +32,8 @@ void patch_active(benchmark::State& state, bool paused) {
     WorldOptions options;
     options.users = scaled(100'000);
     options.paused = paused;
-    options.policy = R"({"lane":{"start_concurrency":64,"max_concurrency":256}})";
+    options.policy = R"({"lane":{"start_concurrency":64,"max_concurrency":256},
+        "guard":{"percent":100,"absolute":1000000000,"small":{"below":0},"group":{"percent":100}}})";
     EngineWorld world(options);
     const auto begin = world.clock.mono();
     auto rate = world.drive(std::min(count, world.users.size()), 64, [&](std::size_t i) {
@@ -149,7 +150,8 @@ void many_members(benchmark::State& state) {
     const auto members = scaled(static_cast<std::size_t>(state.range(0)));
     options.users = members + 2000;
     options.group_members = members;
-    options.policy = R"({"entitling_groups":[{"display_name":"Everybody"}],"settle_ms":0})";
+    options.policy = R"({"entitling_groups":[{"display_name":"Everybody"}],"settle_ms":0,
+        "guard":{"percent":100,"absolute":1000000000,"small":{"below":0},"group":{"percent":100}}})";
     EngineWorld world(options);
     const auto patch = members_patch("remove", world, 0, members);
     const auto quiet = world.drive(1000, 4, [&](std::size_t i) {

@@ -35,7 +35,9 @@ struct WorldOptions {
   bool paused = true;             ///< the lane
   bool bound = true;              ///< every subject has its account
   std::size_t group_members = 0;  ///< of one group; that many of the users
-  std::string policy = "{}";
+  /// The guard counts, and lets everything pass.
+  std::string policy =
+      R"({"guard":{"percent":100,"absolute":1000000000,"small":{"below":0},"group":{"percent":100}}})";
   bool start_engine = true;
 };
 

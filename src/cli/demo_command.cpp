@@ -194,7 +194,10 @@ Result<void> Demo::play() {
   json::array entitling;
   for (const auto* group : {"Wiki users", "Wiki admins", "Wiki guests"})
     entitling.push_back(json::object{{"display_name", group}});
-  DEPROV_TRY(wiki, connect("wiki", "entra", {{"settle_ms", 300}, {"entitling_groups", std::move(entitling)}},
+  DEPROV_TRY(wiki, connect("wiki", "entra",
+                           {{"settle_ms", 300},
+                            {"entitling_groups", std::move(entitling)},
+                            {"guard", {{"small", {{"least", 12}}}}}},
                            wiki_users));
   wiki_ = wiki;
   okta_ = std::make_unique<Idp>(*http_, Idp::Kind::okta, crm_.gateway);

@@ -28,10 +28,15 @@ Result<int> list(const Session& session, const SubjectOptions& o) {
   }
   std::vector<std::vector<std::string>> rows;
   for (const auto& s : found.at("items").as_array()) {
-    rows.push_back({cell(s, "id"), cell(s, "user_name"), yes_no(s, "active"), yes_no(s, "access"),
-                    cell(s.at("binding"), "state"), s.at("job").is_null() ? "-" : cell(s.at("job"), "state")});
+    rows.push_back(
+        {cell(s, "id"), cell(s, "user_name"), yes_no(s, "active"), yes_no(s, "access"),
+         cell(s.at("binding"), "state"), s.at("job").is_null() ? "-" : cell(s.at("job"), "state"),
+         s.at("retained").is_null()
+             ? "-"
+             : cell(s.at("retained"), "why") + ": " + cell(s.at("retained"), "reason") +
+                   (s.at("retained").at("until").is_null() ? "" : " (" + cell(s.at("retained"), "until") + ")")});
   }
-  print_table({"ID", "USER NAME", "ACTIVE", "ACCESS", "BINDING", "JOB"}, rows);
+  print_table({"ID", "USER NAME", "ACTIVE", "ACCESS", "BINDING", "JOB", "RETAINED"}, rows);
   if (!found.at("next").is_null()) std::cout << "more: --after " << cell(found, "next") << "\n";
   return exit_ok;
 }

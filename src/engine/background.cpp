@@ -1,5 +1,6 @@
 #include "engine/background.hpp"
 #include <algorithm>
+#include <boost/json/parse.hpp>
 #include <utility>
 #include "engine/chores.hpp"
 #include "engine/decision.hpp"
@@ -25,6 +26,21 @@ Result<std::optional<policy::RoleRule>> BackgroundHost::wanted_role(port::Reader
   const Evidence nobody;
   Decision decision(reader, *context, nobody, engine_.ports.random, engine_.now());
   return decision.wanted_role(subject);
+}
+
+Result<std::optional<policy::Retention>> BackgroundHost::retained(port::Reader& reader, const port::Scope& scope,
+                                                                  ResourceId subject) {
+  std::optional<policy::Retention> none;
+  const auto context = engine_.directory.find(scope.integration);
+  if (!context || context->policy.protection.empty()) return none;
+  DEPROV_TRY(row, reader.resource(scope, subject));
+  if (!row) return none;
+  boost::system::error_code ec;
+  const auto document = json::parse(row->document, ec);
+  const json::object empty;
+  const auto* o = document.if_object();
+  return policy::retained(context->policy.protection, {row->id, row->external_id, o != nullptr ? o : &empty},
+                          engine_.now());
 }
 
 void BackgroundHost::activity_appended(const port::Scope& scope) { engine_.notify(scope); }

@@ -38,7 +38,10 @@ Decision::Decision(port::Reader& reader, const IntegrationContext& context, cons
   txn_.reads.integrations.push_back({context.row.scope, context.row.version});
 }
 
-port::Transaction Decision::take() {
+Result<port::Transaction> Decision::take() {
+  if (population_ != 0) txn_.ops.emplace_back(port::op::Population{scope(), population_, now_});
+  population_ = 0;
+  DEPROV_CHECK(add_reservations());
   if (txn_.ops.empty()) txn_.reads = {};
   return std::move(txn_);
 }
@@ -91,7 +94,10 @@ void Decision::change(idp::ChangeKind kind, ResourceId subject, ResourceId group
   txn_.ops.emplace_back(port::op::AppendChange{std::move(row)});
 }
 
-void Decision::put(const SubjectState& state) { txn_.ops.emplace_back(port::op::PutSubject{state.subject}); }
+void Decision::put(const SubjectState& state) {
+  population_ += static_cast<int>(state.subject.access) - static_cast<int>(state.had_access);
+  txn_.ops.emplace_back(port::op::PutSubject{state.subject});
+}
 
 Result<SubjectState> Decision::load(ResourceId id) {
   SubjectState state;
@@ -99,6 +105,7 @@ Result<SubjectState> Decision::load(ResourceId id) {
   if (row) {
     state.subject = std::move(*row);
     state.stored = true;
+    state.had_access = state.subject.access;
     txn_.reads.subjects.push_back({scope(), id, state.subject.grants_version});
   } else {
     state.subject.scope = scope();
@@ -222,6 +229,7 @@ Result<void> Decision::supersede(port::SubjectRow& subject, std::string_view why
     return {};
   }
   port::JobRow row = std::move(*job);
+  if (row.state == port::JobState::held) DEPROV_CHECK(leave_hold(row));
   row.state = port::JobState::superseded;
   row.finished = now_;
   row.reason = std::string(why);
@@ -257,9 +265,12 @@ Result<void> Decision::supersede_lookup(ResourceId subject) {
 
 Result<void> Decision::end_access(SubjectState& state, const End& end) {
   auto& s = state.subject;
+  DEPROV_TRY(retention, retention_of(state));
+  if (retention) return retain(state, end, *retention);
   bool acted = false;
   bool running = false;
   DEPROV_CHECK(supersede(s, "a newer intent ends access", acted, running));
+  DEPROV_TRY(wait, waits(state, end));
   s.access = false;
   ++s.generation;
   s.desired = port::Desired::no_access;
@@ -277,6 +288,10 @@ Result<void> Decision::end_access(SubjectState& state, const End& end) {
   plan.secured = end.secured;
   auto job = new_job(s, port::JobKind::remove_access, policy::to_text(plan));
   s.job = job.id;
+  if (wait) {
+    job.state = port::JobState::held;
+    job.reason = "held by the guard until a person decides";
+  }
   put(state);
   json::object detail = evidence_json();
   detail["cause"] = idp::to_string(end.cause);
@@ -287,6 +302,7 @@ Result<void> Decision::end_access(SubjectState& state, const End& end) {
   if (!end.reason.empty()) detail["reason"] = end.reason;
   detail["generation"] = s.generation;
   record("removal.requested", detail, s.id, job.id);
+  if (wait) DEPROV_CHECK(put_in_hold(s, job));
   txn_.ops.emplace_back(port::op::PutJob{std::move(job), std::nullopt});
   return {};
 }
@@ -338,6 +354,7 @@ Result<void> Decision::regain_access(SubjectState& state) {
   bool acted = false;
   bool running = false;
   DEPROV_CHECK(supersede(s, "access came back", acted, running));
+  txn_.ops.emplace_back(port::op::RemoveDue{scope(), s.id, std::string(retained_kind)});
   s.cause = idp::Cause::restored;
   s.via_group = {};
   s.via_inferred = false;
@@ -422,7 +439,8 @@ Result<void> Decision::user_effect(const Effect& effect) {
       DEPROV_TRY(again, reader_.is_member(scope(), s.last_group_lost, s.id));
       recent_loss = !again;
     }
-    if (s.access) {
+    DEPROV_TRY(was_kept, kept(state));
+    if (s.access || was_kept) {
       End end;
       end.cause = after.deleted ? idp::Cause::hard_deleted : idp::Cause::deactivated;
       end.evidence_at = evidence_.at;
@@ -510,6 +528,7 @@ Result<bool> Decision::effect(const Effect& effect, const Limits& limits) {
   bool deferred = false;
   effect_ = &effect;
   if (effect.after) {
+    if (effect.before) before_ = &*effect.before;
     if (effect.after->type == "User") {
       DEPROV_CHECK(user_effect(effect));
     } else if (effect.after->type == "Group") {

@@ -3,6 +3,7 @@
 
 #include <deprov/engine/context.hpp>
 #include <deprov/engine/effect.hpp>
+#include <deprov/policy/protection.hpp>
 #include <deprov/port/clock.hpp>
 #include <deprov/port/random.hpp>
 #include <deprov/port/store.hpp>
@@ -17,11 +18,18 @@ namespace json = boost::json;
 
 /// How deep groups in groups are followed.
 constexpr std::size_t max_group_depth = 32;
+/// The evaluation that is due when a retention has to be looked at again; its payload is the retention.
+constexpr std::string_view retained_kind = "retained";
+/// The work that brings into a hold what its window planned and did not send yet.
+constexpr std::string_view hold_work = "hold";
+/// The guard's counter of subjects whose access worsens.
+constexpr std::string_view worsened_counter = "worsened";
 
 /// A subject with what was read of it for one decision.
 struct SubjectState {
   port::SubjectRow subject;
   bool stored = false;                        ///< the row exists
+  bool had_access = false;                    ///< as stored
   std::optional<port::ResourceRow> resource;  ///< as it will be after the effect
 };
 
@@ -29,6 +37,13 @@ struct SubjectState {
 struct MembershipOverlay {
   ResourceId group;      ///< nil: none
   bool removed = false;  ///< the subject leaves `group`; otherwise it joins
+};
+
+/// What the guard has to say about those who worsen in a decision (R7).
+enum class Judging : std::uint8_t {
+  reserve,  ///< the counters decide, in the transaction itself
+  hold,     ///< they refused: it waits for a person
+  allowed,  ///< the unit was judged as a whole and reserved before
 };
 
 /// Collects one transaction. Used for one call of a deciding body, on one thread, while its Reader lives.
@@ -40,6 +55,12 @@ class Decision {
   struct Limits {
     std::size_t inline_members = 500;
   };
+  /// How those who worsen from here on are judged; `why` is what the hold says of itself.
+  void judge(Judging how, std::string why = {});
+  /// What follows belongs to one request that touches several, whose group has so many members: it is judged now,
+  /// although its memberships settle first.
+  void as_unit(std::optional<std::uint64_t> members);
+
   /// The whole effect of one request. Answers whether members were deferred.
   Result<bool> effect(const Effect& effect, const Limits& limits);
 
@@ -65,6 +86,14 @@ class Decision {
                           const MembershipOverlay& overlay);
   /// The evaluation that a settle window postponed, or that a change of a group calls for.
   Result<void> evaluate(ResourceId subject, idp::Cause cause, ResourceId via, WallTime evidence_at, bool settled);
+  /// What was judged when its unit was, or has to be judged now; its access is evaluated again.
+  Result<void> settle(const port::DueRow& due, Judging otherwise, const std::string& why);
+  /// Reserves at once for a request whose worsening was counted before.
+  void reserve_unit(ResourceId group, std::uint64_t worsen, std::uint64_t direct, std::uint64_t members);
+  /// The time of a retention is over, or its rule may be: decided anew.
+  Result<void> reconsider(const port::DueRow& due);
+  /// Whether it counts for the guard: all but those of whom it is known that they never had an account (R13).
+  Result<bool> counts(ResourceId subject);
 
   struct End {
     idp::Cause cause = idp::Cause::deactivated;
@@ -74,6 +103,7 @@ class Decision {
     std::string reason;
     bool probe = false;  ///< perhaps the user of the IdP's own connection test: what is found is asked about
     WallTime secured;    ///< when it had ended in the app before, by an earlier cause; 0: not yet
+    std::optional<std::uint64_t> members;  ///< of `via`, before
   };
   /// Access ended: intent, job, activity. Supersedes unfinished work that is not running.
   Result<void> end_access(SubjectState& state, const End& end);
@@ -84,7 +114,7 @@ class Decision {
   void record(std::string event, const boost::json::object& detail, ResourceId subject = {}, JobId job = {});
   void change(idp::ChangeKind kind, ResourceId subject, ResourceId group, std::uint64_t count = 1);
 
-  [[nodiscard]] port::Transaction take();
+  [[nodiscard]] Result<port::Transaction> take();
   [[nodiscard]] port::Transaction& transaction() noexcept { return txn_; }
   template <class IdType>
   [[nodiscard]] IdType new_id() {
@@ -97,6 +127,18 @@ class Decision {
   Result<void> group_effect(const Effect& effect);
   Result<bool> members_effect(const Effect& effect, const Limits& limits);
   Result<bool> repeats(const Effect& effect, std::uint64_t present);
+  /// Whether it has to wait in the hold; where it is judged now, it is reserved.
+  Result<bool> waits(SubjectState& state, const End& end);
+  void reserve(port::SubjectRow& subject, ResourceId via, std::optional<std::uint64_t> members);
+  Result<void> add_reservations();
+  Result<void> put_in_hold(const port::SubjectRow& subject, const port::JobRow& job);
+  Result<std::optional<policy::Retention>> retention_of(const SubjectState& state);
+  /// Puts what is shown of a retained subject, and when to look at it again.
+  json::object remember(ResourceId subject, const End& end, const policy::Retention& retention);
+  Result<void> retain(SubjectState& state, const End& end, const policy::Retention& retention);
+  /// Whether a person decided that its access is kept, until now.
+  Result<bool> kept(const SubjectState& state);
+  Result<void> leave_hold(const port::JobRow& job);
   Result<void> defer_members(const Effect& effect, std::uint64_t count);
   Result<void> reevaluate_later(ResourceId group, idp::Cause cause, std::uint64_t count,
                                 const std::vector<ResourceId>& above = {});
@@ -127,9 +169,27 @@ class Decision {
   port::Transaction txn_;
   std::optional<std::vector<ResourceId>> entitling_;
   std::optional<std::map<ResourceId, const policy::RoleRule*>> role_groups_;
-  std::vector<ResourceId> role_jobs_;       ///< whose role this transaction has worked out anew
-  std::optional<port::ResourceRow> group_;  ///< as the effect leaves it
-  const Effect* effect_ = nullptr;          ///< that is being worked out
+  std::vector<ResourceId> role_jobs_;          ///< whose role this transaction has worked out anew
+  const Effect* effect_ = nullptr;             ///< that is being worked out
+  std::optional<port::ResourceRow> group_;     ///< as the effect leaves it
+  const port::ResourceRow* before_ = nullptr;  ///< the effect's resource, as it was
+  Judging judging_ = Judging::reserve;
+  std::string why_held_;
+  bool unit_ = false;
+  std::optional<std::uint64_t> unit_members_;
+  struct Reservations {
+    std::uint64_t fresh = 0;
+    std::vector<WallTime> counted;  ///< of subjects that count already
+    struct Group {
+      std::uint64_t lost = 0;
+      std::uint64_t members = 0;
+    };
+    std::map<ResourceId, Group> groups;
+  };
+  Reservations reservations_;
+  std::int64_t population_ = 0;
+  bool opened_ = false;     ///< this transaction puts something in the hold
+  std::uint64_t left_ = 0;  ///< who left the hold in this transaction
 };
 
 /// Members of a deferred request, as stored in WorkRow::payload.

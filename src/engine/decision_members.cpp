@@ -70,23 +70,35 @@ Result<void> Decision::lost_group(SubjectState& state, ResourceId group, idp::Ca
   auto& s = state.subject;
   s.last_group_lost = group;
   s.last_group_lost_at = evidence_.at;
-  if (s.access) {
+  DEPROV_TRY(was_kept, kept(state));
+  if (s.access || was_kept) {
     DEPROV_TRY(access, has_access(state, overlay));
     if (!access) {
-      if (context_.policy.settle.count() == 0) {
-        End end;
-        end.cause = cause;
-        end.via = group;
-        end.evidence_at = evidence_.at;
-        return end_access(state, end);
+      auto members = unit_members_;
+      if (!members && context_.policy.guard.enabled) {
+        DEPROV_TRY(count, reader_.member_count(scope(), group));
+        members = count;
       }
+      End end;
+      end.cause = cause;
+      end.via = group;
+      end.evidence_at = evidence_.at;
+      end.members = members;
+      if (context_.policy.settle.count() == 0 || was_kept) return end_access(state, end);
       port::DueRow due;
       due.scope = scope();
       due.subject = s.id;
       due.kind = "settle";
       due.since = evidence_.at;
       due.at = evidence_.at + context_.policy.settle;
-      due.payload = json::serialize(json::object{{"cause", idp::to_string(cause)}, {"via", group.str()}});
+      json::object payload{{"cause", idp::to_string(cause)}, {"via", group.str()}};
+      if (members) payload["members"] = *members;
+      // A unit is judged before any of its effects; who leaves alone is judged when it has settled.
+      if (unit_) {
+        DEPROV_TRY(wait, waits(state, end));
+        payload[wait ? "held" : "reserved"] = true;
+      }
+      due.payload = json::serialize(payload);
       txn_.ops.emplace_back(port::op::PutDue{std::move(due)});
       json::object detail = evidence_json();
       detail["via_group"] = group.str();
@@ -126,6 +138,7 @@ Result<void> Decision::evaluate(ResourceId subject, idp::Cause cause, ResourceId
     end.cause = cause;
     end.via = via;
     end.evidence_at = evidence_at;
+    end.members = unit_members_;
     return end_access(state, end);
   }
   if (!state.subject.access && access) {
@@ -184,6 +197,11 @@ Result<bool> Decision::members_effect(const Effect& effect, const Limits& limits
   }
   std::uint64_t added = 0;
   std::uint64_t removed = 0;
+  const auto leaving = std::count_if(wanted.begin(), wanted.end(), [](const auto& w) { return !w.second.second; });
+  if (leaving > 1 && context_.policy.guard.enabled && !context_.policy.entitling_groups.empty()) {
+    DEPROV_TRY(count, reader_.member_count(scope(), effect.group));
+    as_unit(count);
+  }
   for (const auto& [id, want] : wanted) {
     DEPROV_TRY(is, reader_.is_member(scope(), effect.group, id));
     if (is == want.second) continue;

@@ -243,6 +243,7 @@ struct Applying {
   bool deferred = false;
   bool wakes = false;
   bool background = false;
+  std::string held;  ///< why the guard refused; empty: it did not
 };
 
 void apply_effect(const std::shared_ptr<Engine::Impl>& self, const std::shared_ptr<Applying>& state) {
@@ -253,6 +254,7 @@ void apply_effect(const std::shared_ptr<Engine::Impl>& self, const std::shared_p
         if (auto current = self->directory.find(scope.integration)) state->context = std::move(current);
         DEPROV_TRY(effect, state->body(reader, *state->context));
         Decision decision(reader, *state->context, state->evidence, self->ports.random, self->now());
+        if (!state->held.empty()) decision.judge(Judging::hold, state->held);
         DEPROV_TRY(deferred, decision.effect(effect, {self->options.inline_members}));
         state->deferred = deferred;
         state->wakes = false;
@@ -265,6 +267,11 @@ void apply_effect(const std::shared_ptr<Engine::Impl>& self, const std::shared_p
         return decision.take();
       },
       [self, state, scope](Result<port::Committed> result) {
+        // Only effects are held: the facts are stored and answered all the same (R7).
+        if (!result && result.error().code() == Errc::held_by_guard && state->held.empty()) {
+          state->held = result.error().message();
+          return apply_effect(self, state);
+        }
         // Decided inside the writer only the integration itself can be newer than what is in memory: its change
         // was committed a moment ago. The IdP must not hear of that.
         if (!result && result.error().code() == Errc::stale_read && ++state->renewed <= 3) {
@@ -386,7 +393,22 @@ void Engine::metrics(Done<Metrics> done) {
                      self->stopped_workspaces.contains(context->row.scope.workspace);
       if (lane.stopped) lane.paused = "stopped by a person";
     }
-    done(std::move(m));
+    auto all = std::make_shared<Metrics>(std::move(m));
+    const auto contexts = self->directory.all();
+    self->ports.store.view(
+        [all, contexts](port::Reader& reader) -> Result<void> {
+          for (const auto& context : contexts) {
+            DEPROV_TRY(hold, reader.open_hold(context->row.scope));
+            all->held[context->row.scope] = hold ? hold->held : 0;
+          }
+          return {};
+        },
+        [self, all, done = std::move(done)](Result<void> read) mutable {
+          self->ports.executor.post([all, read = std::move(read), done = std::move(done)]() mutable {
+            if (!read) return done(read.error());
+            done(std::move(*all));
+          });
+        });
   });
 }
 

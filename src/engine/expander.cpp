@@ -64,15 +64,6 @@ std::string text_of(const json::object& o, const char* name) {
 
 }  // namespace
 
-/// One transaction's worth of work.
-struct Expander::Piece {
-  port::WorkRow row;
-  std::shared_ptr<const std::vector<MemberStep>> steps;
-  bool over = false;
-  std::string cursor;
-  std::uint64_t done = 0;
-};
-
 Expander::Expander(ExpanderPorts ports, ExpanderHost& host, port::Scope scope, std::size_t piece)
     : ports_(ports), host_(host), scope_(scope), piece_(std::max<std::size_t>(piece, 1)) {}
 
@@ -184,23 +175,30 @@ void Expander::arm(WallTime at) {
   });
 }
 
-void Expander::settle(std::vector<port::DueRow> dues) {
+void Expander::settle(std::vector<port::DueRow> dues, std::string held) {
   auto self = shared_from_this();
   auto shared = std::make_shared<const std::vector<port::DueRow>>(std::move(dues));
-  host_.expander_decide([self, shared](port::Reader& reader) { return self->decide_dues(reader, *shared); },
-                        [self, shared](Result<port::Committed> done) {
-                          if (done) {
-                            self->host_.expander_committed(self->scope_);
-                            return self->finished(true);
-                          }
-                          if (stays(done.error())) {
-                            if (shared->size() == 1) return self->postpone(shared->front(), done.error());
-                            self->one_by_one_ = true;
-                            return self->finished(true);
-                          }
-                          self->arm(self->ports_.clock.wall() + std::chrono::seconds(1));
-                          self->finished(false);
-                        });
+  host_.expander_decide(
+      [self, shared, held](port::Reader& reader) { return self->decide_dues(reader, *shared, held); },
+      [self, shared, held](Result<port::Committed> done) {
+        // Each is judged for itself: those that still fit go, the first that does not waits.
+        if (!done && done.error().code() == Errc::held_by_guard && held.empty()) {
+          if (shared->size() == 1) return self->settle(*shared, done.error().message());
+          self->one_by_one_ = true;
+          return self->finished(true);
+        }
+        if (done) {
+          self->host_.expander_committed(self->scope_);
+          return self->finished(true);
+        }
+        if (stays(done.error())) {
+          if (shared->size() == 1) return self->postpone(shared->front(), done.error());
+          self->one_by_one_ = true;
+          return self->finished(true);
+        }
+        self->arm(self->ports_.clock.wall() + std::chrono::seconds(1));
+        self->finished(false);
+      });
 }
 
 // An evaluation that cannot be decided is said so, and tried again later; it must not stop those of others.
@@ -256,7 +254,8 @@ void Expander::set_aside(const port::WorkRow& row, const Error& error) {
       });
 }
 
-Result<port::Transaction> Expander::decide_dues(port::Reader& reader, const std::vector<port::DueRow>& dues) {
+Result<port::Transaction> Expander::decide_dues(port::Reader& reader, const std::vector<port::DueRow>& dues,
+                                                const std::string& held) {
   const auto context = host_.expander_context(scope_);
   if (!context) return Error(Errc::not_found, "the integration is gone", scope_.integration.str());
   Evidence evidence;
@@ -264,15 +263,14 @@ Result<port::Transaction> Expander::decide_dues(port::Reader& reader, const std:
   evidence.source = "engine";
   evidence.at = ports_.clock.wall();
   Decision decision(reader, *context, evidence, ports_.random, ports_.clock.wall());
+  auto otherwise = held.empty() ? Judging::reserve : Judging::hold;
+  if (context->policy.guard.enabled && otherwise == Judging::reserve) {
+    DEPROV_TRY(open, reader.open_hold(scope_));
+    if (open) otherwise = Judging::hold;
+  }
   for (const auto& due : dues) {
-    boost::system::error_code ec;
-    const auto payload = json::parse(due.payload, ec);
-    const auto* o = payload.if_object();
-    const auto cause = o != nullptr
-                           ? idp::parse_cause(text_of(*o, "cause")).value_or(idp::Cause::lost_entitling_group)
-                           : idp::Cause::lost_entitling_group;
-    const auto via = o != nullptr ? ResourceId::parse(text_of(*o, "via")).value_or(ResourceId{}) : ResourceId{};
-    DEPROV_CHECK(decision.evaluate(due.subject, cause, via, due.since, true));
+    decision.judge(otherwise, held);
+    DEPROV_CHECK(due.kind == retained_kind ? decision.reconsider(due) : decision.settle(due, otherwise, held));
   }
   return decision.take();
 }
@@ -290,9 +288,15 @@ void Expander::work(port::WorkRow row) {
     piece->steps = steps_;
     row.payload.clear();
   }
+  if (row.cursor.starts_with('!')) {
+    piece->verdict = row.cursor.substr(0, 3);
+    row.cursor.erase(0, 3);
+  }
   piece->row = std::move(row);
+  if (wants_judging(*piece)) return count(*piece);
   host_.expander_decide(
       [self, piece](port::Reader& reader) {
+        if (piece->row.kind == hold_work) return self->decide_hold(reader, *piece);
         return piece->steps ? self->decide_members(reader, *piece) : self->decide_reevaluation(reader, *piece);
       },
       [self, piece](Result<port::Committed> done) {
@@ -309,7 +313,7 @@ void Expander::work(port::WorkRow row) {
         }
         // The next piece of the same work, without reading its payload again; others get their turn in between.
         ++piece->row.version;
-        piece->row.cursor = piece->cursor;
+        piece->row.cursor = piece->cursor;  // with the verdict
         piece->row.done = piece->done;
         self->ports_.executor.post([self, piece] {
           if (self->stopping_) return self->finished(false);
@@ -329,6 +333,7 @@ Result<port::Transaction> Expander::decide_members(port::Reader& reader, Piece& 
   Decision decision(reader, *context, evidence, ports_.random, ports_.clock.wall());
   auto cursor = Cursor::parse(piece.row.cursor);
   const auto& steps = *piece.steps;
+  piece.judge(decision, piece.row.total);
   std::size_t looked_at = 0;
   std::uint64_t done = piece.row.done;
   const auto group = piece.row.group;
@@ -385,7 +390,7 @@ Result<port::Transaction> Expander::decide_members(port::Reader& reader, Piece& 
     }
   }
   piece.over = gone || cursor.step >= steps.size();
-  piece.cursor = cursor.str();
+  piece.cursor = piece.verdict + cursor.str();
   piece.done = done;
   auto& txn = decision.transaction();
   if (piece.over) {
@@ -419,6 +424,7 @@ Result<port::Transaction> Expander::decide_reevaluation(port::Reader& reader, Pi
   const bool deleted = !resource || resource->deleted;
   const auto after = ResourceId::parse(piece.row.cursor);
   DEPROV_TRY(page, reader.members(scope_, group, after, piece_));
+  piece.judge(decision, piece.row.total);
   auto& txn = decision.transaction();
   for (const auto& m : page.rows) {
     if (deleted) {
@@ -429,7 +435,7 @@ Result<port::Transaction> Expander::decide_reevaluation(port::Reader& reader, Pi
     } else {
       DEPROV_CHECK(decision.evaluate(m.member, cause, group, piece.row.created, false));
     }
-    piece.cursor = m.member.str();
+    piece.cursor = piece.verdict + m.member.str();
   }
   piece.done = piece.row.done + page.rows.size();
   piece.over = !page.more;

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <vector>
+#include "engine/decision.hpp"
 
 namespace deprov::engine {
 
@@ -44,16 +45,27 @@ class Expander : public std::enable_shared_from_this<Expander> {
 
  private:
   struct Piece;
+  struct Count;
   void look();
-  void settle(std::vector<port::DueRow> dues);
+  void settle(std::vector<port::DueRow> dues, std::string held = {});
   void postpone(const port::DueRow& due, const Error& error);
   void set_aside(const port::WorkRow& row, const Error& error);
   void work(port::WorkRow row);
   void finished(bool progress);
   void arm(WallTime at);
-  Result<port::Transaction> decide_dues(port::Reader& reader, const std::vector<port::DueRow>& dues);
+  Result<port::Transaction> decide_dues(port::Reader& reader, const std::vector<port::DueRow>& dues,
+                                        const std::string& held);
   Result<port::Transaction> decide_members(port::Reader& reader, Piece& piece);
   Result<port::Transaction> decide_reevaluation(port::Reader& reader, Piece& piece);
+  // expander_guard.cpp: a request of many is judged whole before any of its effects (R7)
+  [[nodiscard]] bool wants_judging(const Piece& piece);
+  void count(const Piece& piece);
+  void count_on(const std::shared_ptr<Count>& counting);
+  Result<void> count_some(port::Reader& reader, Count& count);
+  void judge(const std::shared_ptr<Count>& count, bool hold);
+  /// What the window planned and did not send yet joins the hold; what it sent is listed in it.
+  Result<port::Transaction> decide_hold(port::Reader& reader, Piece& piece);
+  Result<void> join(port::Reader& reader, Decision& decision, const port::HoldRow& hold, port::JobRow job);
 
   ExpanderPorts ports_;
   ExpanderHost& host_;
@@ -72,6 +84,17 @@ class Expander : public std::enable_shared_from_this<Expander> {
   /// The payload of the work at hand, decoded once.
   std::shared_ptr<const std::vector<MemberStep>> steps_;
   WorkId steps_of_;
+};
+
+/// One transaction's worth of work.
+struct Expander::Piece {
+  port::WorkRow row;  ///< its cursor without the verdict
+  std::string verdict;
+  std::shared_ptr<const std::vector<MemberStep>> steps;
+  bool over = false;
+  std::string cursor;  ///< with the verdict
+  std::uint64_t done = 0;
+  void judge(Decision& decision, std::uint64_t members) const;
 };
 
 }  // namespace deprov::engine

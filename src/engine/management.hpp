@@ -58,4 +58,10 @@ void make_current(const std::shared_ptr<Engine::Impl>& impl, port::Scope scope, 
 [[nodiscard]] Result<void> clear_lane_pause(port::Reader& reader, const port::Scope& scope,
                                             port::Transaction& txn);
 
+/// A job that is taken from a hold otherwise than by deciding the hold leaves it.
+[[nodiscard]] Result<void> leave_hold(port::Reader& reader, const port::JobRow& job, WallTime now, std::string by,
+                                      port::Transaction& txn);
+/// After a change of the policy: whoever a rule of it retained is looked at again.
+void reconsider_retained(const std::shared_ptr<Engine::Impl>& impl, const port::Scope& scope);
+
 }  // namespace deprov::engine

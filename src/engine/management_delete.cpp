@@ -1,5 +1,6 @@
 // Deleting an integration (R8): it removes nobody, and leaves no unfinished removal behind unnamed.
 #include <limits>
+#include "engine/decision.hpp"
 #include "engine/management.hpp"
 
 namespace deprov::engine {
@@ -15,7 +16,9 @@ struct Unfinished {
   std::vector<port::WorkRow> works;
   bool more = false;
   [[nodiscard]] std::size_t removals() const {
-    std::size_t n = dues.size() + works.size();
+    // Who is retained waits for nothing.
+    std::size_t n = works.size();
+    for (const auto& due : dues) n += due.kind == retained_kind ? 0U : 1U;
     for (const auto& j : jobs)
       if (j.kind != port::JobKind::bind) ++n;
     return n;
@@ -41,7 +44,8 @@ Result<Unfinished> read_unfinished(port::Reader& reader, const port::Scope& scop
 /// Whether any unfinished job is more than a look-up; all of them are walked, page by page.
 Result<std::uint64_t> count_removals(port::Reader& reader, const port::Scope& scope) {
   DEPROV_TRY(first, read_unfinished(reader, scope));
-  std::uint64_t count = first.dues.size() + first.works.size();
+  std::uint64_t count = first.works.size();
+  for (const auto& due : first.dues) count += due.kind == retained_kind ? 0U : 1U;
   port::JobFilter filter;
   filter.finished = false;
   std::optional<JobId> before;
@@ -96,6 +100,10 @@ Result<port::Transaction> delete_piece(Engine::Impl& impl, port::Reader& reader,
     txn.ops.emplace_back(port::op::PutJob{std::move(job), std::nullopt});
   }
   for (const auto& due : left.dues) {
+    if (due.kind == retained_kind) {
+      txn.ops.emplace_back(port::op::RemoveDue{row.scope, due.subject, due.kind});
+      continue;
+    }
     DEPROV_TRY(detail, name_of(due.subject));
     detail["waited_for"] = due.kind;
     txn.ops.emplace_back(impl.activity(row.scope, "removal.abandoned", by.actor(), detail, due.subject));

@@ -317,11 +317,15 @@ void commit_update(const std::shared_ptr<Engine::Impl>& impl, const Principal& b
         if (checked) txn.ops.emplace_back(impl->activity(row.scope, "connection.checked", by.actor(), *checked));
         return txn;
       },
-      [impl, row = port::IntegrationRow(row), done = std::move(done)](Result<port::Committed> committed) mutable {
+      [impl, row = port::IntegrationRow(row), policy_changed = update.before.policy != row.policy,
+       done = std::move(done)](Result<port::Committed> committed) mutable {
         if (!committed) return done(committed.error());
         impl->notify(row.scope);
         ++row.version;
-        make_current(impl, row.scope, [row, done = std::move(done)]() mutable { done(std::move(row)); });
+        make_current(impl, row.scope, [impl, row, policy_changed, done = std::move(done)]() mutable {
+          if (policy_changed) reconsider_retained(impl, row.scope);
+          done(std::move(row));
+        });
       });
 }
 

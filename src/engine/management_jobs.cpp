@@ -87,6 +87,7 @@ Result<port::Transaction> attest(Engine::Impl& impl, port::Reader& reader, const
                       {"cause", idp::to_string(old->cause)},
                       {"verified", false}};
   auto job = *old;
+  DEPROV_CHECK(leave_hold(reader, *old, now, by.actor(), txn));
   if (port::is_finished(old->state)) {
     DEPROV_TRY(subject, reader.subject(scope, old->subject));
     const bool role = old->kind == port::JobKind::change_role;

@@ -138,6 +138,13 @@ Result<port::Transaction> retry(Engine::Impl& impl, port::Reader& reader, const 
     return Error(Errc::conflict, "the job is " + std::string(port::to_string(old->state)), "job " + job_id.str(),
                  "only what failed, died, is held or was only observed can be retried");
   }
+  if (old->state == JobState::held) {
+    DEPROV_TRY(item, reader.hold_item_of(scope, old->subject));
+    if (item && item->state == port::HoldItemState::held && item->job == old->id) {
+      return Error(Errc::conflict, "the job waits in hold " + item->hold.str(), "job " + job_id.str(),
+                   "decide the hold: `deprov holds allow` or `reject`");
+    }
+  }
   DEPROV_TRY(context, make_context(integration, impl.options.connectors));
   DEPROV_TRY(plan, plan_again(*old, *context));
   auto txn = begin(impl, integration);
@@ -343,6 +350,7 @@ void Engine::cancel_job(Principal by, IntegrationId id, JobId job, std::string r
         txn.id = impl->new_id<TxnId>();
         txn.ops.emplace_back(
             impl->activity(integration.scope, "job.cancelled", by.actor(), detail, row->subject, row->id));
+        DEPROV_CHECK(leave_hold(reader, *row, impl->now(), by.actor(), txn));
         row->state = port::JobState::cancelled;
         row->reason = reason;
         row->finished = impl->now();

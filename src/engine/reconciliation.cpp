@@ -231,22 +231,26 @@ void Reconciliation::listed(connector::Reply reply) {
 void Reconciliation::compare(std::shared_ptr<const std::vector<connector::Account>> accounts, std::string next) {
   auto self = shared_from_this();
   impl_->decide(
-      [self, accounts = std::move(accounts)](port::Reader& reader) -> Result<port::Transaction> {
+      [self, accounts](port::Reader& reader) -> Result<port::Transaction> {
         // A policy that changed meanwhile counts from the next page on.
         if (auto current = self->impl_->directory.find(self->task_.scope.integration)) self->context_ = current;
         self->page_ = self->counts_;
         self->page_subjects_.clear();
         Decision decision(reader, *self->context_, self->evidence_, self->impl_->ports.random, self->impl_->now());
+        if (!self->held_.empty()) decision.judge(Judging::hold, self->held_);
         for (const auto& account : *accounts) DEPROV_CHECK(self->look_at(decision, reader, account));
         return decision.take();
       },
-      [self, next = std::move(next)](Result<port::Committed> committed) mutable {
+      [self, accounts, next = std::move(next)](Result<port::Committed> committed) mutable {
+        if (!committed && committed.error().code() == Errc::held_by_guard && self->held_.empty()) {
+          self->held_ = committed.error().message();
+          return self->compare(accounts, std::move(next));
+        }
+        self->held_.clear();
         if (!committed) return self->fail(committed.error());
-        const bool jobs =
-            self->page_.queued != self->counts_.queued || self->page_.looked_up != self->counts_.looked_up;
         self->counts_ = self->page_;
         if (!committed->activity_seqs.empty()) self->impl_->notify(self->task_.scope);
-        if (jobs && self->impl_->started) self->impl_->poke(self->task_.scope);
+        if (self->impl_->started) self->impl_->poke(self->task_.scope);  // there may be jobs
         if (next.empty()) return self->end_of_listing();
         self->cursor_ = std::move(next);
         self->list_page();
@@ -370,6 +374,8 @@ Result<void> Reconciliation::without_access(Decision& decision, port::Reader& re
   auto& s = state.subject;
   const bool ours = binding && binding->last_set == port::AccountState::disabled;
   if (!account.active && ours) return {};  // the app does not say, and we know no better
+  DEPROV_TRY(retained, reader.due(task_.scope, s.id, retained_kind));
+  if (retained) return {};  // it keeps its account (R9, R7), and is shown so
   if (!s.job.is_nil()) {
     DEPROV_TRY(job, reader.job(task_.scope, s.job));
     if (job && job->kind == port::JobKind::remove_access) {

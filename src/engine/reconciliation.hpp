@@ -79,6 +79,7 @@ class Reconciliation : public std::enable_shared_from_this<Reconciliation> {
   port::UniqueFunction<void()> stopped_;
   Evidence evidence_;
 
+  std::string held_;  ///< why the guard refused the page at hand; empty: it did not
   std::string cursor_;
   std::unordered_set<std::size_t> cursors_;
   std::vector<std::size_t> seen_;  ///< hashes of the accounts' ids; sorted when all are there

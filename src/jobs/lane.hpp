@@ -32,6 +32,9 @@ class LaneHost {
   /// The highest role of the policy that the subject's groups give it, by what the reader shows.
   virtual Result<std::optional<policy::RoleRule>> wanted_role(port::Reader& reader, const port::Scope& scope,
                                                               ResourceId subject) = 0;
+  /// Whether protection or an exemption keeps the account of the subject (R9). Inside views.
+  virtual Result<std::optional<policy::Retention>> retained(port::Reader& reader, const port::Scope& scope,
+                                                            ResourceId subject) = 0;
   virtual void activity_appended(const port::Scope& scope) = 0;
   virtual void count_attempt(connector::Operation operation, connector::Outcome outcome) = 0;
   virtual void count_finished(port::JobState state, std::optional<Duration> time_to_deprovision) = 0;
@@ -57,6 +60,13 @@ struct LaneOptions {
   std::string node;
   Duration lease = std::chrono::seconds(30);
   std::size_t window = 256;
+};
+
+/// What the guard showed of one job when a pass began.
+struct GuardView {
+  HoldId open;             ///< nil: no hold
+  bool released = false;   ///< a person let this job go from a hold
+  policy::GuardBase base;  ///< read where the job removes an account or lowers a role
 };
 
 struct Run;
@@ -127,6 +137,19 @@ class Lane : public std::enable_shared_from_this<Lane> {
   void confirm_absence(const RunPtr& run);
   void step_call(const RunPtr& run);
   void send(const RunPtr& run);
+  // run_guard.cpp: what may keep a job from acting although the state asks for it
+  [[nodiscard]] bool guarded(const port::JobRow& job) const;
+  [[nodiscard]] static bool lowers_role(const port::JobRow& job);
+  /// Whether a hold is open that this job has to wait in; `released`: a person let it go.
+  Result<bool> must_join(port::Reader& reader, const port::JobRow& job, GuardView& seen) const;
+  void join_hold(const RunPtr& run, std::string why);
+  /// Once for each job that removes an account, or lowers a role.
+  [[nodiscard]] port::op::Reserve reserve_removal(const Run& run) const;
+  [[nodiscard]] port::op::Reserve reserve_role(const Run& run) const;
+  void retain(const RunPtr& run, const policy::Retention& retention);
+  /// Whether the account itself is protected; goes on with `next` where it is not.
+  void check_account(const RunPtr& run, std::function<void()> next);
+  void check_owners(const RunPtr& run, std::string cursor, std::function<void()> next);
   void answered(const RunPtr& run, connector::Reply reply);
   void record_outcome(const RunPtr& run, connector::Reply reply, bool by_read_back);
   void remember_doubt(const RunPtr& run);
@@ -219,7 +242,9 @@ struct Run {
   bool costs_attempt = false;
   std::string why;
   bool binding_changed = false;
-  bool started = false;  ///< "in progress" is on the activity
+  bool started = false;          ///< "in progress" is on the activity
+  GuardView guard;               ///< at the beginning of this pass
+  bool account_checked = false;  ///< in this pass
 };
 
 }  // namespace deprov::jobs

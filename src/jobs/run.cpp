@@ -78,6 +78,9 @@ void Lane::begin(const RunPtr& run) {
     std::optional<port::BindingRow> binding;
     bool access = false;
     bool in_doubt = false;
+    GuardView guard;
+    bool joins = false;
+    std::optional<policy::Retention> retention;
     connector::Match match;
     Run::Roles roles;
   };
@@ -92,6 +95,14 @@ void Lane::begin(const RunPtr& run) {
         if (run->row.kind != JobKind::bind) {
           DEPROV_TRY(access, self->host_.has_access(reader, self->scope_, run->row.subject));
           seen->access = access;
+        }
+        if (run->row.kind == JobKind::remove_access || lowers_role(run->row)) {
+          DEPROV_TRY(retention, self->host_.retained(reader, self->scope_, run->row.subject));
+          seen->retention = std::move(retention);
+          if (job) {
+            DEPROV_TRY(joins, self->must_join(reader, *job, seen->guard));
+            seen->joins = joins;
+          }
         }
         if (run->row.kind == JobKind::restore_access) {
           DEPROV_TRY(in_doubt, disable_in_doubt(reader, self->scope_, run->row.subject));
@@ -142,6 +153,8 @@ void Lane::begin(const RunPtr& run) {
           run->not_before.reset();
           run->costs_attempt = false;
           run->started = run->plan.acted();
+          run->guard = seen->guard;
+          run->account_checked = false;
           if (run->row.kind != JobKind::bind) {
             // R5: the state decides, not the job.
             if (!seen->subject || seen->subject->generation != run->row.generation)
@@ -177,6 +190,8 @@ void Lane::begin(const RunPtr& run) {
                   s.state = StepState::sent;
             }
           }
+          if (seen->retention) return self->retain(run, *seen->retention);
+          if (seen->joins) return self->join_hold(run, {});
           if (run->row.state == JobState::awaiting_approval)
             return self->finish(run, JobState::failed, "nobody approved it by " + to_rfc3339(run->row.due));
           // Unbound since it was found: nobody may be addressed by what was known then.
@@ -242,7 +257,8 @@ void Lane::advance(const RunPtr& run) {
         // What failed is tried again before anybody is asked about the next step.
         if (run->again && !step.approval.empty() && step.approved_until <= ports_.clock.wall()) continue;
         if (waits(run)) return;
-        return policy::is_irreversible(step.operation) ? step_final(run) : step_call(run);
+        if (!policy::is_irreversible(step.operation)) return step_call(run);
+        return check_account(run, [self = shared_from_this(), run] { self->step_final(run); });
       case StepKind::verify:
         if (run->again) continue;
         if (observed) {

@@ -24,9 +24,11 @@ void Lane::step_call(const RunPtr& run) {
   }
   if (run->binding.account_id.empty()) return hold(run, "no account is bound to the subject; bind it, and retry");
   auto self = shared_from_this();
-  when_admitted(run, [self, run](bool go) {
-    if (!go) return self->no_slot(run);
-    self->send(run);
+  check_account(run, [self, run] {
+    self->when_admitted(run, [self, run](bool go) {
+      if (!go) return self->no_slot(run);
+      self->send(run);
+    });
   });
 }
 
@@ -35,6 +37,13 @@ void Lane::step_call(const RunPtr& run) {
 void Lane::send(const RunPtr& run) {
   auto self = shared_from_this();
   auto& step = run->plan.steps[run->at];
+  // Nothing of a hold's window leaves once the hold has begun (R7).
+  const bool fenced = guarded(run->row) && !run->guard.released && !run->plan.acted();
+  const bool counts = guarded(run->row) && !run->guard.released && step.attempts == 0;
+  std::optional<port::op::Reserve> reserve;
+  if (counts && step.operation == Operation::remove) reserve = reserve_removal(*run);
+  if (counts && step.operation == Operation::revoke_entitlement && !run->plan.acted())
+    reserve = reserve_role(*run);
   step.state = StepState::sent;
   ++step.attempts;
   run->row.state = JobState::running;
@@ -45,8 +54,10 @@ void Lane::send(const RunPtr& run) {
   const bool first = !run->started;
   run->started = true;
   commit(
-      [self, run, text, first] {
+      [self, run, text, first, fenced, reserve] {
         auto txn = self->transaction();
+        if (fenced) txn.reads.holds.push_back({self->scope_, run->guard.open});
+        if (reserve) txn.ops.emplace_back(*reserve);
         txn.reads.intents.push_back({self->scope_, run->row.subject, run->row.generation});
         auto row = run->row;
         row.plan = text;
@@ -61,7 +72,12 @@ void Lane::send(const RunPtr& run) {
       [self, run](const Result<port::Committed>& done) {
         if (!done) {
           self->limiter_.release();
-          if (done.error().code() == Errc::stale_read || done.error().code() == Errc::conflict) {
+          if (done.error().code() == Errc::held_by_guard) {
+            auto& refused = run->plan.steps[run->at];
+            refused.state = StepState::pending;
+            --refused.attempts;
+            self->join_hold(run, done.error().message());
+          } else if (done.error().code() == Errc::stale_read || done.error().code() == Errc::conflict) {
             self->begin(run);
           } else {
             self->drop(run);

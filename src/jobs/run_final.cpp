@@ -155,6 +155,8 @@ void Lane::send_final(const RunPtr& run, const std::shared_ptr<connector::Accoun
   auto sending = std::make_shared<Sending>();
   auto self = shared_from_this();
   auto& step = run->plan.steps[run->at];
+  // R3, R7: what removes accounts has a guard of its own; each counts once.
+  const bool counts = guarded(run->row) && !run->guard.released && step.attempts == 0;
   step.state = StepState::sent;
   ++step.attempts;
   const auto row_before = run->row;
@@ -165,11 +167,12 @@ void Lane::send_final(const RunPtr& run, const std::shared_ptr<connector::Accoun
   run->started = true;
   ++outstanding_;
   ports_.store.transact(
-      [self, run, account, sending](port::Reader& reader) -> Result<port::Transaction> {
+      [self, run, account, sending, counts](port::Reader& reader) -> Result<port::Transaction> {
         *sending = {};
         const auto& s = run->plan.steps[run->at];
         const auto& row = run->row;
         auto txn = self->transaction();
+        if (counts && s.operation == Operation::remove) txn.ops.emplace_back(self->reserve_removal(*run));
         DEPROV_TRY(access, self->host_.has_access(reader, self->scope_, row.subject));
         if (access && row.cause != idp::Cause::manual) {
           sending->stale = true;
@@ -217,7 +220,7 @@ void Lane::send_final(const RunPtr& run, const std::shared_ptr<connector::Accoun
           } else if (done) {
             self->begin(run);
           } else if (done.error().code() == Errc::held_by_guard) {
-            self->hold(run, done.error().message());
+            self->join_hold(run, done.error().message());
           } else if (done.error().code() == Errc::fenced) {
             self->drop(run);
             self->lost(done.error());

@@ -70,6 +70,7 @@ void add_workspace_routes(std::vector<AdminRoute>& routes);
 void add_integration_routes(std::vector<AdminRoute>& routes);
 void add_plan_routes(std::vector<AdminRoute>& routes);
 void add_subject_routes(std::vector<AdminRoute>& routes);
+void add_hold_routes(std::vector<AdminRoute>& routes);
 void add_job_routes(std::vector<AdminRoute>& routes);
 void add_activity_routes(std::vector<AdminRoute>& routes);
 void add_evidence_routes(std::vector<AdminRoute>& routes);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <boost/json/parse.hpp>
 #include <deprov/policy/plan.hpp>
+#include <deprov/policy/protection.hpp>
 
 namespace deprov::service {
 
@@ -14,16 +15,6 @@ json::value parsed(std::string_view text) {
   boost::system::error_code ec;
   auto v = json::parse(text.empty() ? "{}" : text, ec);
   return ec ? json::value(json::object{}) : v;
-}
-
-std::string hex(const port::Sha256& hash) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string out;
-  for (const auto b : hash) {
-    out.push_back(digits[b >> 4U]);
-    out.push_back(digits[b & 15U]);
-  }
-  return out;
 }
 
 std::string user_name_of(const port::ResourceRow& row) {
@@ -85,6 +76,16 @@ WallTime access_ended(const port::JobRow& row) {
   return removed ? row.finished : WallTime{};
 }
 
+std::string hash_text(const port::Sha256& hash) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string out;
+  for (const auto b : hash) {
+    out.push_back(digits[b >> 4U]);
+    out.push_back(digits[b & 15U]);
+  }
+  return out;
+}
+
 json::value time_json(WallTime t) {
   if (t.micros == 0) return nullptr;
   return json::value(to_rfc3339(t));
@@ -134,7 +135,7 @@ json::object to_json(const port::ActivityRow& row) {
           {"subject", id_json(row.subject)},
           {"job", id_json(row.job)},
           {"detail", row.detail ? parsed(*row.detail) : json::value(nullptr)},
-          {"hash", hex(row.hash)}};
+          {"hash", hash_text(row.hash)}};
 }
 
 Result<json::object> job_json(port::Reader& reader, const port::JobRow& row, bool with_steps) {
@@ -219,6 +220,18 @@ Result<json::object> subject_json(port::Reader& reader, const port::ResourceRow&
     DEPROV_TRY(job, reader.job(row.scope, s.job));
     if (job) o["job"] = {{"id", job->id.str()}, {"state", port::to_string(job->state)}};
   }
+  o["retained"] = nullptr;
+  if (subject && !s.access) {
+    DEPROV_TRY(due, reader.due(row.scope, row.id, "retained"));
+    if (due) {
+      DEPROV_TRY(retention, policy::parse_retention(due->payload));
+      o["retained"] = {{"why", policy::to_string(retention.kind)},
+                       {"reason", retention.reason},
+                       {"rule", retention.rule.empty() ? json::value() : json::value(retention.rule)},
+                       {"until", retention.until ? time_json(*retention.until) : json::value()},
+                       {"by", retention.by.empty() ? json::value() : json::value(retention.by)}};
+    }
+  }
   return o;
 }
 
@@ -265,11 +278,15 @@ Result<json::object> status_json(port::Reader& reader, const port::Scope& scope)
                      : started  ? "started"
                      : queued   ? "queued"
                                 : "completed";
+  DEPROV_TRY(hold, reader.open_hold(scope));
+  json::value held;
+  if (hold) held = {{"hold", hold->id.str()}, {"waiting", hold->held}, {"reason", hold->reason}};
   DEPROV_TRY(lane, reader.lane(scope));
   DEPROV_TRY(all, reader.lane({scope.workspace, {}}));
   return json::object{
       {"status", word},
       {"jobs", std::move(by_state)},
+      {"held", std::move(held)},
       {"workspace_stopped", all && !all->paused.empty() ? json::value(all->paused) : json::value()},
       {"lane_paused", lane && !lane->paused.empty() ? json::value(lane->paused) : json::value()}};
 }

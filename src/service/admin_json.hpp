@@ -18,6 +18,7 @@ template <class IdType>
   if (id.is_nil()) return nullptr;
   return json::value(id.str());
 }
+[[nodiscard]] std::string hash_text(const port::Sha256& hash);
 [[nodiscard]] std::string scim_base_path(IntegrationId id);
 
 [[nodiscard]] json::object to_json(const port::WorkspaceRow& row);

@@ -73,13 +73,58 @@ constexpr std::string_view schemas_text = R"json({
     "created": {"$ref": "#/components/schemas/Time"}, "modified": {"$ref": "#/components/schemas/Time"},
     "version": {"type": "integer"}, "status": {"$ref": "#/components/schemas/Status"}}},
 "Status": {
-  "type": "object", "additionalProperties": false, "required": ["status", "jobs", "lane_paused", "workspace_stopped"],
+  "type": "object", "additionalProperties": false, "required": ["status", "jobs", "held", "lane_paused", "workspace_stopped"],
   "description": "The roll-up of the removals, worst first.",
   "properties": {
     "status": {"enum": ["not_completed", "retrying", "running", "started", "queued", "completed"]},
     "jobs": {"type": "object", "additionalProperties": {"type": "integer"}, "description": "Jobs by state."},
+    "held": {"description": "What the guard made wait for a person.", "anyOf": [{"type": "null"}, {"$ref": "#/components/schemas/HeldMark"}]},
     "lane_paused": {"type": ["string", "null"], "description": "Why the lane stands still by itself."},
     "workspace_stopped": {"type": ["string", "null"], "description": "By whom and why everything was stopped."}}},
+"HeldMark": {
+  "type": "object", "additionalProperties": false, "required": ["hold", "waiting", "reason"],
+  "properties": {"hold": {"$ref": "#/components/schemas/Id"}, "waiting": {"type": "integer"},
+    "reason": {"type": "string"}}},
+"Hold": {
+  "type": "object", "additionalProperties": false,
+  "required": ["id", "integration", "state", "opened", "closed", "window_from", "reason", "waiting", "items", "listing"],
+  "properties": {"id": {"$ref": "#/components/schemas/Id"}, "integration": {"$ref": "#/components/schemas/Id"},
+    "state": {"enum": ["open", "closed"]}, "opened": {"$ref": "#/components/schemas/TimeOrNull"},
+    "closed": {"$ref": "#/components/schemas/TimeOrNull"}, "window_from": {"$ref": "#/components/schemas/TimeOrNull"},
+    "reason": {"type": "string"}, "waiting": {"type": "integer"}, "items": {"type": "integer"},
+    "listing": {"$ref": "#/components/schemas/Listing"}}},
+"Listing": {"type": "string", "minLength": 64, "maxLength": 64,
+  "description": "Hash over the items up to one of them, in hexadecimal: names what a person saw."},
+"HoldItem": {
+  "type": "object", "additionalProperties": false,
+  "required": ["seq", "subject", "user_name", "job", "cause", "via_group", "state", "at", "decided", "by", "listing"],
+  "properties": {"seq": {"type": "integer"}, "subject": {"$ref": "#/components/schemas/Id"},
+    "user_name": {"type": ["string", "null"]}, "job": {"$ref": "#/components/schemas/IdOrNull"},
+    "cause": {"type": "string"}, "via_group": {"$ref": "#/components/schemas/IdOrNull"},
+    "state": {"enum": ["held", "sent", "allowed", "rejected", "left"],
+      "description": "`sent`: it had been sent before the hold began, and is listed only."},
+    "at": {"$ref": "#/components/schemas/TimeOrNull"}, "decided": {"$ref": "#/components/schemas/TimeOrNull"},
+    "by": {"type": ["string", "null"]}, "listing": {"$ref": "#/components/schemas/Listing"}}},
+"HoldList": {
+  "type": "object", "additionalProperties": false, "required": ["items"],
+  "properties": {"items": {"type": "array", "items": {"$ref": "#/components/schemas/Hold"}}}},
+"HoldDetail": {
+  "type": "object", "additionalProperties": false, "required": ["hold", "items", "next"],
+  "properties": {"hold": {"$ref": "#/components/schemas/Hold"},
+    "items": {"type": "array", "items": {"$ref": "#/components/schemas/HoldItem"}},
+    "next": {"type": ["integer", "null"], "description": "Give it as `after` for the next page."}}},
+"HoldAllow": {
+  "type": "object", "additionalProperties": false, "minProperties": 1,
+  "properties": {"listing": {"$ref": "#/components/schemas/Listing"}, "subject": {"$ref": "#/components/schemas/Id"},
+    "reason": {"type": "string", "maxLength": 1000}}},
+"HoldReject": {
+  "type": "object", "additionalProperties": false, "required": ["reason", "until"],
+  "properties": {"listing": {"$ref": "#/components/schemas/Listing"}, "subject": {"$ref": "#/components/schemas/Id"},
+    "reason": {"type": "string", "minLength": 1, "maxLength": 1000},
+    "until": {"type": "string", "minLength": 1, "maxLength": 64, "description": "Date and time, as in 2027-01-31T00:00:00Z."}}},
+"HoldDecided": {
+  "type": "object", "additionalProperties": false, "required": ["decided"],
+  "properties": {"decided": {"type": "integer", "description": "How many subjects that decided."}}},
 "IntegrationList": {
   "type": "object", "additionalProperties": false, "required": ["items"],
   "properties": {"items": {"type": "array", "items": {"$ref": "#/components/schemas/Integration"}}}},
@@ -142,7 +187,7 @@ constexpr std::string_view schemas_text = R"json({
 "Subject": {
   "type": "object", "additionalProperties": false,
   "required": ["id", "integration", "user_name", "external_id", "display_name", "active", "deleted", "access",
-    "access_without_account", "intent", "binding", "job", "created", "modified"],
+    "access_without_account", "intent", "binding", "job", "retained", "created", "modified"],
   "properties": {"id": {"$ref": "#/components/schemas/Id"}, "integration": {"$ref": "#/components/schemas/Id"},
     "user_name": {"type": "string"}, "external_id": {"type": ["string", "null"]}, "display_name": {"type": "string"},
     "active": {"type": "boolean"}, "deleted": {"type": "boolean"}, "access": {"type": "boolean"},
@@ -150,7 +195,14 @@ constexpr std::string_view schemas_text = R"json({
       "description": "Access came back after what cannot be undone: the account has to be made anew, and bound."},
     "intent": {"$ref": "#/components/schemas/Intent"}, "binding": {"$ref": "#/components/schemas/Binding"},
     "job": {"anyOf": [{"type": "null"}, {"$ref": "#/components/schemas/JobMark"}]},
+    "retained": {"description": "Why the account stays although access ended.", "anyOf": [{"type": "null"}, {"$ref": "#/components/schemas/Retained"}]},
     "created": {"$ref": "#/components/schemas/TimeOrNull"}, "modified": {"$ref": "#/components/schemas/TimeOrNull"}}},
+"Retained": {
+  "type": "object", "additionalProperties": false, "required": ["why", "reason", "rule", "until", "by"],
+  "properties": {"why": {"enum": ["protected", "exempt", "kept by decision"]}, "reason": {"type": "string"},
+    "rule": {"type": ["string", "null"], "description": "JSON pointer into the policy."},
+    "until": {"$ref": "#/components/schemas/TimeOrNull", "description": "The review date of a protection, the end of the rest."},
+    "by": {"type": ["string", "null"]}}},
 "Intent": {
   "type": "object", "additionalProperties": false,
   "required": ["generation", "desired", "cause", "via_group", "via_inferred", "evidence_at", "policy_version"],

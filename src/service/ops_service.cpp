@@ -93,6 +93,9 @@ void write_lanes(Text& t, const engine::Metrics& m) {
     for (const auto& [scope, lane] : m.lanes)
       t.sample(name, label("integration", scope.integration.str()), static_cast<std::uint64_t>(value(lane)));
   };
+  t.family("deprov_held", "gauge", "Removals that the guard made wait for a person.");
+  for (const auto& [scope, held] : m.held)
+    t.sample("deprov_held", label("integration", scope.integration.str()), held);
   using engine::LaneStatus;
   each("deprov_lane_jobs_in_flight", "Jobs of the lane in memory.",
        [](const LaneStatus& l) { return l.in_flight; });

@@ -66,9 +66,12 @@ json::value sandbox_config(const TempDir& dir, std::uint64_t seed) {
 
 /// The waits that would otherwise be seconds to hours.
 json::value impatient_policy() {
-  return json::object{{"retry", {{"base_ms", 10}, {"ceiling_ms", 300}}},
-                      {"breaker", {{"failures", 10}, {"open_ms", 20}, {"open_max_ms", 100}}},
-                      {"lane", {{"start_concurrency", 8}, {"max_concurrency", 16}}}};
+  return json::object{
+      {"retry", {{"base_ms", 10}, {"ceiling_ms", 300}}},
+      {"breaker", {{"failures", 10}, {"open_ms", 20}, {"open_max_ms", 100}}},
+      {"lane", {{"start_concurrency", 8}, {"max_concurrency", 16}}},
+      {"guard",
+       {{"percent", 100}, {"absolute", 1000000}, {"small", {{"below", 0}}}, {"group", {{"percent", 100}}}}}};
 }
 
 /// Their SCIM ids.

@@ -36,7 +36,7 @@ test::World::StoreMaker sqlite_in(const std::string& directory) {
 TEST_CASE("a removal costs so many commits and rows, whatever else is there", "[engine][cost]") {
   const Scratch scratch;
   test::World w(1, sqlite_in(scratch.path));
-  const auto c = w.integrate("okta");
+  const auto c = w.integrate("okta", R"({"guard":{}})");  // the guard counts
   std::vector<ResourceId> users;
   const int population = GENERATE(3, 300);
   for (int i = 0; i < population; ++i) {
@@ -52,15 +52,15 @@ TEST_CASE("a removal costs so many commits and rows, whatever else is there", "[
     return std::pair(after.commits - before.commits, after.rows - before.rows);
   };
 
-  // The lane stands still: the request alone. Resource, subject, change, job, activity and its detail, and the
-  // transaction's id.
+  // The lane stands still: the request alone. Resource, subject, change, job, activity and its detail, the guard's
+  // counter and the number of those with access, and the transaction's id.
   const auto request = cost_of([&] { REQUIRE(w.set_active(c, users[0], false)); });
   w.run(5s);
   INFO("request and job: " << request.first << " commits, " << request.second << " rows");
   CHECK(w.job(c, users[0]).state == port::JobState::succeeded_verified);
   // disable and revoke_sessions: requested; sent, outcome; sent, outcome; verified.
   CHECK(request.first == 6);
-  CHECK(request.second == 35);
+  CHECK(request.second == 37);
   const auto again = cost_of([&] { REQUIRE(w.set_active(c, users[1], false)); });
   CHECK(again == request);
   const auto nothing = cost_of([&] { REQUIRE(w.set_active(c, users[0], false)); });

@@ -42,14 +42,27 @@ TEST_CASE("a guard that is off limits nothing", "[policy][R7]") {
   CHECK_FALSE(policy::needs_base(g));
 }
 
+TEST_CASE("100 percent is no limit of its own, whoever had access", "[policy][R7]") {
+  Guard g;
+  g.percent = 100;
+  g.small.below = 0;
+  g.absolute = 7;
+  CHECK_FALSE(policy::needs_base(g));
+  CHECK(policy::guard_limit(g, 0) == 7);
+  g.removal_percent = 100;
+  CHECK(policy::removal_limit(g, 0) == 7);
+  g.group.percent = 100;
+  CHECK(policy::group_limit(g, 3) == policy::no_limit);
+}
+
 TEST_CASE("limits never pass the absolute one, and rise with percent and base", "[policy][R7][property]") {
   runtime::SeededRandom random(5);
   for (int i = 0; i < 20'000; ++i) {
     Guard g;
-    g.percent = static_cast<double>(random.below(101));
+    g.percent = static_cast<double>(random.below(100));
     g.absolute = random.below(2000);
-    g.small = {random.below(300), static_cast<double>(random.below(101)), random.below(20)};
-    g.removal_percent = static_cast<double>(random.below(101));
+    g.small = {random.below(300), static_cast<double>(random.below(100)), random.below(20)};
+    g.removal_percent = static_cast<double>(random.below(100));
     const auto base = random.below(20'000);
     const auto limit = policy::guard_limit(g, base);
     CAPTURE(g.percent, g.absolute, g.small.below, base, limit);
@@ -57,7 +70,7 @@ TEST_CASE("limits never pass the absolute one, and rise with percent and base", 
     REQUIRE(limit <= std::max(base, g.small.least));
     REQUIRE(policy::removal_limit(g, base) <= limit);
     auto wider = g;
-    wider.percent = std::min(100.0, g.percent + 1);
+    wider.percent = g.percent + 1;
     wider.absolute += 1;
     REQUIRE(policy::guard_limit(wider, base) >= limit);
     const bool same_rule = (base < g.small.below) == (base + 1 < g.small.below);
@@ -72,6 +85,7 @@ TEST_CASE("the base is what had access when the window began", "[policy][R7]") {
   const auto b = guard_base({{0, 100}, {4880, 10}, {5000, -40}}, 5000);
   CHECK(b.hour == 110);
   CHECK(b.day == 100);
+  CHECK(b.lasting);
   // Exactly at the edges: a minute belongs to the window for 60 minutes.
   CHECK(guard_base({{0, 100}, {4940, 10}}, 5000).hour == 110);
   CHECK(guard_base({{0, 100}, {4941, 10}}, 5000).hour == 100);
@@ -83,6 +97,11 @@ TEST_CASE("without a past the largest number since stands in", "[policy][R7]") {
   const auto b = policy::guard_base({{4990, 80}, {4995, -30}}, 5000);
   CHECK(b.hour == 80);
   CHECK(b.day == 80);
+  CHECK_FALSE(b.lasting);
+  // Gained and lost in one minute is one step: 20 came and 6 of them left.
+  CHECK(policy::guard_base({{4990, 14}}, 5000, 6, 6).hour == 20);
+  // Where there is a past nothing widens it.
+  CHECK(policy::guard_base({{0, 100}, {4999, -6}}, 5000, 6, 6).day == 100);
 }
 
 TEST_CASE("a base is never more than some number that had access", "[policy][R7][property]") {

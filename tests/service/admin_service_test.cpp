@@ -189,6 +189,43 @@ TEST_CASE("every documented route answers as the document says") {
   w.call(409, "PATCH", one, at, R"({"policy":)" + next + R"(,"plan_hash":")" + std::string(64, '0') + "\"}");
   w.call(200, "PATCH", one, at, R"({"policy":)" + next + R"(,"plan_hash":")" + text(planned, "hash") + "\"}");
 
+  // R7: the guard lets nobody pass, so what the IdP ends waits for a person.
+  w.call(200, "PATCH", one, at, R"({"policy":{"guard":{"absolute":0}}})");
+  w.app->add("b1", "bob");
+  w.app->add("c1", "cid");
+  const auto bob = w.provision(scope, "bob");
+  const auto cid = w.provision(scope, "cid");
+  w.deactivate(scope, bob);
+  w.deactivate(scope, cid);
+  w.executor.run_for(std::chrono::minutes(1));
+  const auto status = w.call(200, "GET", one, at).at("status");
+  CHECK(text(status, "status") == "not_completed");
+  CHECK(status.at("held").at("waiting") == 2);
+  const auto holds = w.call(200, "GET", one + "/holds", at + "/holds").at("items").as_array();
+  REQUIRE(holds.size() == 1);
+  const auto hold = at + "/holds/" + text(holds[0], "id");
+  const auto detail = w.call(200, "GET", one + "/holds/{hold}", hold);
+  REQUIRE(detail.at("items").as_array().size() == 2);
+  CHECK(text(detail.at("items").at(0), "user_name") == "bob");
+  w.call(409, "POST", one + "/holds/{hold}/allow", hold + "/allow",
+         R"({"listing":")" + std::string(64, '0') + "\"}");
+  w.call(400, "POST", one + "/holds/{hold}/allow", hold + "/allow", R"({"reason":"which?"})");
+  CHECK(w.call(200, "POST", one + "/holds/{hold}/allow", hold + "/allow", R"({"subject":")" + bob.str() + "\"}")
+            .at("decided") == 1);
+  CHECK(w.call(200, "POST", one + "/holds/{hold}/reject", hold + "/reject",
+               R"({"listing":")" + text(detail.at("hold"), "listing") + R"(","reason":"on leave","until":")" +
+                   to_rfc3339(w.clock.wall() + std::chrono::hours(24)) + "\"}")
+            .at("decided") == 1);
+  w.executor.run_for(std::chrono::minutes(1));
+  CHECK_FALSE(w.app->active("b1"));
+  CHECK(w.app->active("c1"));
+  CHECK(w.has_event(scope, "removal.released"));
+  CHECK(w.has_event(scope, "removal.kept"));
+  const auto kept = w.call(200, "GET", subject, at + "/subjects/" + cid.str()).at("subject").at("retained");
+  CHECK(text(kept, "why") == "kept by decision");
+  CHECK(text(kept, "reason") == "on leave");
+  CHECK(w.call(200, "GET", one, at).at("status").at("held").is_null());
+
   w.call(200, "GET", "/activity", "/activity");
   const auto page = w.call(200, "GET", one + "/activity", at + "/activity?limit=3");
   CHECK(page.at("items").as_array().size() == 3);

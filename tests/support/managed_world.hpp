@@ -114,6 +114,23 @@ struct EngineWorld {
     executor.run_for(std::chrono::seconds(5));
     return id;
   }
+  /// The IdP sets `active` to false.
+  void deactivate(const port::Scope& scope, ResourceId id) {
+    (void)wait<engine::Applied>([&](auto done) {
+      engine->apply(
+          engine->integration(scope.integration), {"idp:okta", "scim", "r2", "PATCH", {}, clock.wall()},
+          [=](port::Reader& reader, const engine::IntegrationContext&) -> Result<engine::Effect> {
+            DEPROV_TRY(row, reader.resource(scope, id));
+            engine::Effect e;
+            e.before = row;
+            e.after = std::move(row);
+            e.after->active = false;
+            e.keys_changed = false;
+            return e;
+          },
+          std::move(done));
+    });
+  }
   std::vector<port::ActivityRow> activity(const port::Scope& scope) {
     std::vector<port::ActivityRow> rows;
     (void)wait<void>([&](auto done) {

@@ -21,8 +21,11 @@ std::string user_of(std::string_view name) {
 }
 
 json::value impatient_policy() {
-  return json::object{{"retry", {{"base_ms", 20}, {"ceiling_ms", 200}}},
-                      {"breaker", {{"failures", 5}, {"open_ms", 50}, {"open_max_ms", 200}}}};
+  return json::object{
+      {"retry", {{"base_ms", 20}, {"ceiling_ms", 200}}},
+      {"breaker", {{"failures", 5}, {"open_ms", 50}, {"open_max_ms", 200}}},
+      {"guard",
+       {{"percent", 100}, {"absolute", 1000000}, {"small", {{"below", 0}}}, {"group", {{"percent", 100}}}}}};
 }
 
 Running::Running(std::size_t accounts, const std::string& idp, json::object sandbox)

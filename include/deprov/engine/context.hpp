@@ -8,10 +8,33 @@
 #include <deprov/port/records.hpp>
 #include <deprov/scim/schema.hpp>
 #include <memory>
+#include <mutex>
+#include <optional>
 
 namespace deprov::engine {
 
 namespace json = boost::json;
+
+/// How many had access when the guard's windows began, as last worked out. *Thread safety*: any thread.
+class GuardCache {
+ public:
+  [[nodiscard]] std::optional<policy::GuardBase> get(std::int64_t minute) const {
+    const std::lock_guard lock(mutex_);
+    if (minute != minute_) return std::nullopt;
+    return base_;
+  }
+  void put(std::int64_t minute, const policy::GuardBase& base) {
+    if (!base.lasting) return;
+    const std::lock_guard lock(mutex_);
+    minute_ = minute;
+    base_ = base;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::int64_t minute_ = -1;
+  policy::GuardBase base_;
+};
 
 /// Immutable; shared by whoever works for the integration at that version.
 struct IntegrationContext {
@@ -23,6 +46,7 @@ struct IntegrationContext {
   std::shared_ptr<const scim::SchemaRegistry> own_registry;
   const connector::Description* connector = nullptr;  ///< null where the kind is not known to this program
   json::object settings;
+  std::shared_ptr<GuardCache> guard_cache = std::make_shared<GuardCache>();  ///< never null
 };
 using Context = std::shared_ptr<const IntegrationContext>;
 

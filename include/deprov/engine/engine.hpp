@@ -86,6 +86,15 @@ struct Attestation {
   std::string reference{};  ///< where it can be looked up: a ticket, a screenshot; at most 1000 bytes
 };
 
+/// What a person decides about a hold.
+struct HoldDecision {
+  bool allow = true;
+  std::string listing;                ///< hash of the listing that was seen, 64 hexadecimal digits; or
+  std::optional<ResourceId> subject;  ///< one subject of it
+  std::string reason;                 ///< needed to reject
+  WallTime until;                     ///< to reject: access is kept until then
+};
+
 /// Numbers of one lane, now.
 struct LaneStatus {
   std::uint32_t in_flight = 0;    ///< jobs in memory
@@ -105,6 +114,7 @@ struct Metrics {
   double ttd_sum = 0;
   std::uint64_t applied = 0, refused = 0;
   std::map<port::Scope, LaneStatus> lanes;
+  std::map<port::Scope, std::uint64_t> held;  ///< subjects that wait for a person (R7)
 };
 
 /// *Thread safety*: every function may be called from any thread; completions come on the executor, once.
@@ -192,6 +202,9 @@ class Engine {
   /// Somebody did by hand what the job was to do; it ends as `attested`, which is not `verified`. What had ended
   /// already keeps its record, and gets a new job. Errors: `conflict` while a request is under way.
   void attest_job(Principal by, IntegrationId id, JobId job, Attestation what, Done<JobId> done);
+  /// Releases the listing, or keeps access until a date (R7); answers how many subjects that decided. What arrived
+  /// later stays held. Errors: `not_found`; `conflict` where nothing of it waits, or no listing has that hash.
+  void decide_hold(Principal by, IntegrationId id, HoldId hold, HoldDecision what, Done<std::uint64_t> done);
   void cancel_job(Principal by, IntegrationId id, JobId job, std::string reason, Done<void> done);
 
   // ---- reconciliation

@@ -33,6 +33,7 @@ struct Guard {
 
 constexpr std::uint64_t no_limit = std::numeric_limits<std::uint64_t>::max();
 
+/// 100 percent is no limit by share.
 /// The most subjects that may worsen in a window at whose beginning `base` had access.
 [[nodiscard]] std::uint64_t guard_limit(const Guard& guard, std::uint64_t base) noexcept;
 /// The same for removals and deletions of accounts.
@@ -51,10 +52,13 @@ struct PopulationStep {
 struct GuardBase {
   std::uint64_t hour = 0;
   std::uint64_t day = 0;
+  bool lasting = false;  ///< of the past alone: it stays so for that minute
 };
 /// `steps` in the order of their minutes, the first standing for everything before. Where nobody had access when a
 /// window began, the largest number since then stands in: a new integration has no past to be measured by.
-[[nodiscard]] GuardBase guard_base(const std::vector<PopulationStep>& steps, std::int64_t minute) noexcept;
+/// `lost_hour` and `lost_day` have lost it within the windows, and had it before.
+[[nodiscard]] GuardBase guard_base(const std::vector<PopulationStep>& steps, std::int64_t minute,
+                                   std::uint64_t lost_hour = 0, std::uint64_t lost_day = 0) noexcept;
 
 /// The part of the policy's schema.
 [[nodiscard]] const json::value& guard_schema();

@@ -9,6 +9,7 @@ namespace deprov::policy {
 namespace detail {
 // Whole subjects: 20 percent of 14 are two. A tiny slack takes the rounding of doubles away.
 inline std::uint64_t share_of(std::uint64_t n, double percent) noexcept {
+  if (percent >= 100) return no_limit;  // everybody may
   const double share = std::floor(static_cast<double>(n) * percent / 100.0 + 1e-9);
   return share >= 1e18 ? std::uint64_t{1'000'000'000'000'000'000} : static_cast<std::uint64_t>(share);
 }
@@ -24,7 +25,8 @@ DEPROV_INLINE std::uint64_t guard_limit(const Guard& guard, std::uint64_t base) 
 
 DEPROV_INLINE std::uint64_t removal_limit(const Guard& guard, std::uint64_t base) noexcept {
   if (!guard.enabled) return no_limit;
-  return detail::share_of(guard_limit(guard, base), guard.removal_percent);
+  const auto limit = guard_limit(guard, base);
+  return std::min(limit, detail::share_of(limit, guard.removal_percent));
 }
 
 DEPROV_INLINE std::uint64_t group_limit(const Guard& guard, std::uint64_t members) noexcept {
@@ -37,8 +39,11 @@ DEPROV_INLINE bool needs_base(const Guard& guard) noexcept {
   return guard.enabled && (guard.percent < 100 || guard.small.below != 0);
 }
 
-DEPROV_INLINE GuardBase guard_base(const std::vector<PopulationStep>& steps, std::int64_t minute) noexcept {
-  const auto began = [&](std::int64_t minutes) {
+DEPROV_INLINE GuardBase guard_base(const std::vector<PopulationStep>& steps, std::int64_t minute,
+                                   std::uint64_t lost_hour, std::uint64_t lost_day) noexcept {
+  GuardBase base;
+  base.lasting = true;
+  const auto began = [&](std::int64_t minutes, std::uint64_t lost) {
     std::int64_t then = 0;
     std::int64_t most = 0;
     std::int64_t now = 0;
@@ -47,9 +52,15 @@ DEPROV_INLINE GuardBase guard_base(const std::vector<PopulationStep>& steps, std
       if (s.minute <= minute - minutes) then = now;
       most = std::max(most, now);
     }
-    return static_cast<std::uint64_t>(then > 0 ? then : most);
+    if (then > 0) return static_cast<std::uint64_t>(then);
+    base.lasting = false;
+    // Gains and losses of one minute are one step: what was lost is added again.
+    return std::max(static_cast<std::uint64_t>(most),
+                    static_cast<std::uint64_t>(std::max<std::int64_t>(now, 0)) + lost);
   };
-  return {began(60), began(1440)};
+  base.hour = began(60, lost_hour);
+  base.day = began(1440, lost_day);
+  return base;
 }
 
 DEPROV_INLINE const json::value& guard_schema() {

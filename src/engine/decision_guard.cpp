@@ -1,0 +1,306 @@
+// The guard and protection inside a decision (R7, R9): who waits, who is retained, what is reserved.
+#include <algorithm>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <deprov/policy/guard.hpp>
+#include <utility>
+#include "engine/decision.hpp"
+
+namespace deprov::engine {
+
+namespace {
+constexpr Duration a_day = std::chrono::hours(24);
+constexpr Duration a_year = std::chrono::hours(24 * 365);
+
+json::object object_of(const std::string& text) {
+  boost::system::error_code ec;
+  auto value = json::parse(text, ec);
+  return !ec && value.is_object() ? std::move(value.get_object()) : json::object{};
+}
+std::string text_of(const json::object& o, const char* name) {
+  const auto* v = o.if_contains(name);
+  return v != nullptr && v->is_string() ? std::string(v->get_string()) : std::string{};
+}
+bool is_set(const json::object& o, const char* name) {
+  const auto* v = o.if_contains(name);
+  return v != nullptr && v->is_bool() && v->get_bool();
+}
+}  // namespace
+
+void Decision::judge(Judging how, std::string why) {
+  judging_ = how;
+  why_held_ = std::move(why);
+}
+
+void Decision::as_unit(std::optional<std::uint64_t> members) {
+  unit_ = true;
+  unit_members_ = members;
+}
+
+// Not looked up yet is not "never bound": it may well have an account, and be one of thousands.
+Result<bool> Decision::counts(ResourceId subject) {
+  DEPROV_TRY(binding, reader_.binding(scope(), subject));
+  return !(binding && !binding->was_bound && binding->state == port::BindingState::absent);
+}
+
+void Decision::reserve(port::SubjectRow& subject, ResourceId via, std::optional<std::uint64_t> members) {
+  if (subject.counted_at.micros != 0 && now_ - subject.counted_at < a_day) {
+    reservations_.counted.push_back(subject.counted_at);
+  } else {
+    ++reservations_.fresh;
+  }
+  subject.counted_at = now_;
+  if (via.is_nil() || !members) return;
+  auto& group = reservations_.groups[via];
+  ++group.lost;
+  group.members = std::max(group.members, *members);
+}
+
+Result<bool> Decision::waits(SubjectState& state, const End& end) {
+  // What a person decides about one subject is decided.
+  if (!context_.policy.guard.enabled || end.cause == idp::Cause::manual) return false;
+  DEPROV_TRY(counted, counts(state.subject.id));
+  if (!counted) return false;
+  switch (judging_) {
+    case Judging::hold: return true;
+    case Judging::reserve: reserve(state.subject, end.via, end.members); return false;
+    case Judging::allowed: break;
+  }
+  DEPROV_TRY(open, reader_.open_hold(scope()));
+  txn_.reads.holds.push_back({scope(), open ? open->id : HoldId{}});
+  state.subject.counted_at = now_;
+  return open.has_value();
+}
+
+// In front of everything else: a refusal before the first write costs the store nothing.
+Result<void> Decision::add_reservations() {
+  auto& r = reservations_;
+  if (r.fresh == 0 && r.counted.empty()) return {};
+  const auto& guard = context_.policy.guard;
+  policy::GuardBase base;
+  const auto minute = port::minute_of(now_);
+  if (const auto known = context_.guard_cache->get(minute)) {
+    base = *known;
+  } else if (policy::needs_base(guard)) {
+    DEPROV_TRY(rows, reader_.population(scope(), now_));
+    std::vector<policy::PopulationStep> steps;
+    steps.reserve(rows.size());
+    for (const auto& row : rows) steps.push_back({row.minute, row.delta});
+    base = policy::guard_base(steps, minute);
+    if (!base.lasting) {
+      DEPROV_TRY(lost, reader_.reserved(scope(), worsened_counter, now_));
+      base = policy::guard_base(steps, minute, lost.hour, lost.day);
+    }
+    context_.guard_cache->put(minute, base);
+  }
+  std::vector<port::Op> ops;
+  port::op::Reserve o;
+  o.scope = scope();
+  o.counter = std::string(worsened_counter);
+  o.amount = r.fresh;
+  o.limit_hour = policy::guard_limit(guard, base.hour);
+  o.limit_day = policy::guard_limit(guard, base.day);
+  o.now = now_;
+  if (r.fresh != 0) ops.emplace_back(o);
+  for (const auto at : r.counted) {
+    o.amount = 1;
+    o.counted = at;
+    ops.emplace_back(o);
+  }
+  o.counted = {};
+  for (const auto& [id, group] : r.groups) {
+    o.counter = "group:" + id.str();
+    o.amount = group.lost;
+    DEPROV_TRY(before, reader_.reserved(scope(), o.counter, now_));
+    o.limit_hour = policy::group_limit(guard, group.members + before.hour);
+    o.limit_day = policy::group_limit(guard, group.members + before.day);
+    ops.emplace_back(o);
+  }
+  txn_.ops.insert(txn_.ops.begin(), std::make_move_iterator(ops.begin()), std::make_move_iterator(ops.end()));
+  r = {};
+  return {};
+}
+
+Result<void> Decision::put_in_hold(const port::SubjectRow& subject, const port::JobRow& job) {
+  if (!opened_) {
+    opened_ = true;
+    DEPROV_TRY(open, reader_.open_hold(scope()));
+    txn_.reads.holds.push_back({scope(), open ? open->id : HoldId{}});
+    // The one that is open may end with who leaves it in this transaction.
+    const bool ends = open && open->held <= left_;
+    port::HoldRow hold;
+    hold.scope = scope();
+    hold.id = new_id<HoldId>();
+    hold.opened = now_;
+    hold.window_from = now_ - a_day;
+    hold.reason = why_held_.empty() ? "the guard's limits" : why_held_.substr(0, 1000);
+    if (!open || ends) {
+      port::WorkRow work;
+      work.scope = scope();
+      work.id = new_id<WorkId>();
+      work.kind = std::string(hold_work);
+      work.payload = "{}";
+      work.created = now_;
+      record("guard.held", {{"hold", hold.id.str()}, {"reason", hold.reason}});
+      txn_.ops.emplace_back(port::op::PutWork{std::move(work)});
+      txn_.ops.emplace_back(port::op::OpenHold{std::move(hold)});
+    }
+  }
+  port::HoldItemRow item;
+  item.scope = scope();
+  item.subject = subject.id;
+  item.job = job.id;
+  item.generation = job.generation;
+  item.cause = job.cause;
+  item.via_group = job.via_group;
+  item.at = now_;
+  txn_.ops.emplace_back(port::op::PutHoldItem{std::move(item)});
+  record("removal.held", {{"cause", idp::to_string(job.cause)}}, subject.id, job.id);
+  return {};
+}
+
+Result<void> Decision::leave_hold(const port::JobRow& job) {
+  DEPROV_TRY(item, reader_.hold_item_of(scope(), job.subject));
+  if (!item || item->state != port::HoldItemState::held || item->job != job.id) return {};
+  item->state = port::HoldItemState::left;
+  item->decided = now_;
+  item->by = evidence_.actor;
+  ++left_;
+  txn_.ops.emplace_back(port::op::PutHoldItem{std::move(*item)});
+  return {};
+}
+
+// ---- protection
+
+Result<std::optional<policy::Retention>> Decision::retention_of(const SubjectState& state) {
+  const auto& protection = context_.policy.protection;
+  if (protection.empty()) return std::optional<policy::Retention>();
+  // R9: as it was before the request, so that no request takes the protection away first.
+  std::optional<port::ResourceRow> row;
+  if (before_ != nullptr && before_->id == state.subject.id) {
+    row = *before_;
+  } else {
+    DEPROV_TRY(stored, reader_.resource(scope(), state.subject.id));
+    row = std::move(stored);
+  }
+  if (!row) return std::optional<policy::Retention>();
+  const auto document = object_of(row->document);
+  return policy::retained(protection, {row->id, row->external_id, &document}, now_);
+}
+
+Result<void> Decision::retain(SubjectState& state, const End& end, const policy::Retention& retention) {
+  auto& s = state.subject;
+  if (end.cause == idp::Cause::manual) {
+    return Error(Errc::conflict,
+                 "the subject is " + std::string(policy::to_string(retention.kind)) + ": " + retention.reason,
+                 "subject " + s.id.str(), "change the policy at " + retention.rule + " first");
+  }
+  bool acted = false;
+  bool running = false;
+  DEPROV_CHECK(supersede(s, "retained: " + std::string(policy::to_string(retention.kind)), acted, running));
+  s.access = false;
+  ++s.generation;
+  s.desired = port::Desired::no_access;
+  s.cause = end.cause;
+  s.via_group = end.via;
+  s.via_inferred = end.inferred;
+  s.evidence_at = end.evidence_at;
+  s.policy_version = context_.row.policy_version;
+  s.job = {};
+  put(state);
+  auto detail = evidence_json();
+  for (const auto& member : remember(s.id, end, retention)) detail[member.key()] = member.value();
+  record("removal.retained", detail, s.id);
+  return {};
+}
+
+json::object Decision::remember(ResourceId subject, const End& end, const policy::Retention& retention) {
+  auto payload = policy::to_json(retention);
+  payload["cause"] = idp::to_string(end.cause);
+  if (!end.via.is_nil()) payload["via"] = end.via.str();
+  port::DueRow due;
+  due.scope = scope();
+  due.subject = subject;
+  due.kind = std::string(retained_kind);
+  due.since = end.evidence_at;
+  due.at = retention.until && *retention.until > now_ ? *retention.until : now_ + a_year;
+  due.payload = json::serialize(payload);
+  txn_.ops.emplace_back(port::op::RemoveDue{scope(), subject, due.kind});
+  txn_.ops.emplace_back(port::op::PutDue{std::move(due)});
+  return payload;
+}
+
+Result<bool> Decision::kept(const SubjectState& state) {
+  const auto& s = state.subject;
+  if (s.access || s.desired != port::Desired::no_access) return false;
+  DEPROV_TRY(due, reader_.due(scope(), s.id, retained_kind));
+  if (!due) return false;
+  DEPROV_TRY(retention, policy::parse_retention(due->payload));
+  if (retention.kind != policy::Retention::Kind::kept_by_decision) return false;
+  txn_.ops.emplace_back(port::op::RemoveDue{scope(), s.id, std::string(retained_kind)});
+  return true;
+}
+
+Result<void> Decision::reconsider(const port::DueRow& due) {
+  txn_.ops.emplace_back(port::op::RemoveDue{scope(), due.subject, due.kind});
+  DEPROV_TRY(state, load(due.subject));
+  if (!state.stored || state.subject.access) return {};
+  DEPROV_TRY(access, has_access(state));
+  if (access) return {};
+  const auto payload = object_of(due.payload);
+  End end;
+  end.cause = idp::parse_cause(text_of(payload, "cause")).value_or(state.subject.cause);
+  end.via = state.subject.via_group;
+  end.inferred = state.subject.via_inferred;
+  end.evidence_at = due.since;
+  DEPROV_TRY(retention, retention_of(state));
+  if (retention) {
+    const auto again = remember(due.subject, end, *retention);
+    if (retention->until && *retention->until <= now_) record("retention.review_due", again, due.subject);
+    return {};
+  }
+  record("retention.ended", payload, due.subject);
+  return end_access(state, end);
+}
+
+Result<void> Decision::settle(const port::DueRow& due, Judging otherwise, const std::string& why) {
+  const auto payload = object_of(due.payload);
+  const auto cause = idp::parse_cause(text_of(payload, "cause")).value_or(idp::Cause::lost_entitling_group);
+  const auto via = ResourceId::parse(text_of(payload, "via")).value_or(ResourceId{});
+  const bool reserved = is_set(payload, "reserved");
+  const auto* members = payload.if_contains("members");
+  unit_members_.reset();
+  if (members != nullptr && members->is_number()) unit_members_ = members->to_number<std::uint64_t>();
+  if (is_set(payload, "held")) {
+    judge(Judging::hold, "a request would end the access of more subjects than the guard lets pass");
+  } else if (reserved) {
+    judge(Judging::allowed);
+  } else {
+    judge(otherwise, why);
+  }
+  if (reserved) {
+    DEPROV_TRY(state, load(due.subject));
+    DEPROV_TRY(access, has_access(state));
+    if (state.stored && state.subject.access && access) {
+      // The net effect counts (R14): what was reserved for it is taken back.
+      txn_.ops.emplace_back(port::op::RemoveDue{scope(), due.subject, due.kind});
+      const auto at = state.subject.counted_at;
+      if (at.micros != 0) {
+        txn_.ops.emplace_back(port::op::Unreserve{scope(), std::string(worsened_counter), 1, at});
+        if (unit_members_) txn_.ops.emplace_back(port::op::Unreserve{scope(), "group:" + via.str(), 1, at});
+        state.subject.counted_at = {};
+        put(state);
+      }
+      record("removal.settled", {{"kept", true}, {"via_group", via.str()}}, due.subject);
+      return {};
+    }
+  }
+  return evaluate(due.subject, cause, via, due.since, true);
+}
+
+void Decision::reserve_unit(ResourceId group, std::uint64_t worsen, std::uint64_t direct, std::uint64_t members) {
+  reservations_.fresh += worsen;
+  if (direct != 0) reservations_.groups[group] = {direct, members};
+}
+
+}  // namespace deprov::engine

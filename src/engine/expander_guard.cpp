@@ -1,0 +1,286 @@
+// The guard in deferred work: a request of many is counted and judged whole before any of its effects (R7), and a
+// hold takes in what its window planned and did not send.
+#include <algorithm>
+#include <boost/json/serialize.hpp>
+#include <deprov/policy/plan.hpp>
+#include <unordered_set>
+#include <utility>
+#include "engine/expander.hpp"
+
+namespace deprov::engine {
+
+namespace {
+constexpr std::string_view allowed = "!a;";
+constexpr std::string_view held = "!h;";
+constexpr std::string_view too_many = "a request would end the access of more subjects than the guard lets pass";
+}  // namespace
+
+void Expander::Piece::judge(Decision& decision, std::uint64_t members) const {
+  if (verdict.empty()) return;
+  decision.as_unit(members);
+  decision.judge(verdict == held ? Judging::hold : Judging::allowed, std::string(too_many));
+}
+
+struct Expander::Count {
+  port::WorkRow row;
+  std::shared_ptr<const std::vector<MemberStep>> steps;  ///< null: the group is evaluated again
+  std::uint64_t worsen = 0;
+  std::uint64_t direct = 0;  ///< of these, members of the group itself
+  std::uint64_t members = 0;
+  bool over = false;
+  // Where it stands.
+  bool begun = false;
+  std::size_t step = 0;
+  std::size_t index = 0;
+  std::optional<ResourceId> after;
+  struct Level {
+    ResourceId group;
+    std::optional<ResourceId> after;
+    bool by_access = false;  ///< everybody with access counts: how the rest would be is not stored yet
+  };
+  std::vector<Level> below;
+  std::unordered_set<ResourceId> seen;
+
+  Result<bool> worsens(port::Reader& reader, Decision& decision, ResourceId subject, bool by_access,
+                       const MembershipOverlay& overlay, WallTime now) const;
+  void descend(ResourceId group, bool by_access) {
+    if (below.size() < max_group_depth && seen.insert(group).second)
+      below.push_back({group, std::nullopt, by_access});
+  }
+};
+
+bool Expander::wants_judging(const Piece& piece) {
+  if (!piece.verdict.empty() || piece.row.kind == hold_work) return false;
+  const auto context = host_.expander_context(scope_);
+  return context && context->policy.guard.enabled && !context->policy.entitling_groups.empty();
+}
+
+Result<bool> Expander::Count::worsens(port::Reader& reader, Decision& decision, ResourceId subject, bool by_access,
+                                      const MembershipOverlay& overlay, WallTime now) const {
+  DEPROV_TRY(found, reader.subject(row.scope, subject));
+  if (!found || !found->access) return false;
+  if (found->counted_at.micros != 0 && now - found->counted_at < std::chrono::hours(1)) return false;
+  DEPROV_TRY(counted, decision.counts(subject));
+  if (!counted || by_access) return counted;
+  SubjectState state;
+  state.subject = std::move(*found);
+  DEPROV_TRY(access, decision.has_access(state, overlay));
+  return !access;
+}
+
+void Expander::count(const Piece& piece) {
+  auto counting = std::make_shared<Count>();
+  counting->row = piece.row;
+  counting->steps = piece.steps;
+  count_on(counting);
+}
+
+void Expander::count_on(const std::shared_ptr<Count>& counting) {
+  auto self = shared_from_this();
+  ports_.store.view([self, counting](port::Reader& reader) { return self->count_some(reader, *counting); },
+                    [self, counting](Result<void> read) {
+                      self->ports_.executor.post([self, counting, read] {
+                        if (self->stopping_) return self->finished(false);
+                        if (!read) {
+                          if (read.error().code() == Errc::store_corrupt)
+                            return self->set_aside(counting->row, read.error());
+                          self->arm(self->ports_.clock.wall() + std::chrono::seconds(1));
+                          return self->finished(false);
+                        }
+                        if (counting->over) return self->judge(counting, false);
+                        self->count_on(counting);
+                      });
+                    });
+}
+
+// Nothing is written: after a crash it is counted again.
+Result<void> Expander::count_some(port::Reader& reader, Count& c) {
+  const auto context = host_.expander_context(scope_);
+  if (!context) return Error(Errc::not_found, "the integration is gone", scope_.integration.str());
+  const Evidence nobody;
+  const auto now = ports_.clock.wall();
+  Decision decision(reader, *context, nobody, ports_.random, now);
+  const auto group = c.row.group;
+  if (!c.begun) {
+    c.begun = true;
+    DEPROV_TRY(members, reader.member_count(scope_, group));
+    c.members = members;
+    if (!c.steps) c.descend(group, false);
+  }
+  std::size_t left = piece_ * 4;
+  const auto leaves = [&](const port::MemberRow& m) -> Result<void> {
+    if (m.member_is_group) {
+      c.descend(m.member, true);
+      return {};
+    }
+    DEPROV_TRY(worse, c.worsens(reader, decision, m.member, false, {group, true}, now));
+    c.worsen += worse ? 1 : 0;
+    c.direct += worse ? 1 : 0;
+    return {};
+  };
+  while (left > 0 && !c.over) {
+    if (!c.below.empty()) {
+      const auto level = c.below.back();
+      DEPROV_TRY(page, reader.members(scope_, level.group, level.after, left));
+      c.below.back().after = page.rows.empty() ? level.after : std::optional(page.rows.back().member);
+      if (!page.more) c.below.pop_back();
+      for (const auto& m : page.rows) {
+        if (m.member_is_group) {
+          c.descend(m.member, level.by_access);
+          continue;
+        }
+        DEPROV_TRY(worse, c.worsens(reader, decision, m.member, level.by_access, {}, now));
+        c.worsen += worse ? 1 : 0;
+        if (level.group == group) c.direct += worse ? 1 : 0;
+      }
+      left -= std::min(left, std::max<std::size_t>(page.rows.size(), 1));
+      continue;
+    }
+    if (!c.steps || c.step >= c.steps->size()) {
+      c.over = true;
+      break;
+    }
+    const auto& step = (*c.steps)[c.step];
+    bool done = true;
+    if (step.kind == MemberStep::Kind::replace) {
+      DEPROV_TRY(page, reader.members(scope_, group, c.after, left));
+      for (const auto& m : page.rows) {
+        const bool stays = std::binary_search(
+            step.members.begin(), step.members.end(), m,
+            [](const port::MemberRow& a, const port::MemberRow& b) { return a.member < b.member; });
+        if (!stays) DEPROV_CHECK(leaves(m));
+      }
+      if (!page.rows.empty()) c.after = page.rows.back().member;
+      left -= std::min(left, std::max<std::size_t>(page.rows.size(), 1));
+      done = !page.more;
+    } else if (step.kind == MemberStep::Kind::remove) {
+      for (; c.index < step.members.size() && left > 0; ++c.index, --left) {
+        DEPROV_TRY(is, reader.is_member(scope_, group, step.members[c.index].member));
+        if (is) DEPROV_CHECK(leaves(step.members[c.index]));
+      }
+      done = c.index >= step.members.size();
+    }
+    if (!done) continue;
+    ++c.step;
+    c.index = 0;
+    c.after.reset();
+  }
+  return {};
+}
+
+void Expander::judge(const std::shared_ptr<Count>& c, bool hold) {
+  auto self = shared_from_this();
+  host_.expander_decide(
+      [self, c, hold](port::Reader& reader) -> Result<port::Transaction> {
+        const auto context = self->host_.expander_context(self->scope_);
+        if (!context) return Error(Errc::not_found, "the integration is gone", self->scope_.integration.str());
+        Evidence evidence;
+        evidence.actor = "rule:R7";
+        Decision decision(reader, *context, evidence, self->ports_.random, self->ports_.clock.wall());
+        if (hold) {
+          decision.record("guard.refused", {{"group", c->row.group.str()},
+                                            {"work", c->row.id.str()},
+                                            {"worsen", c->worsen},
+                                            {"members", c->members}});
+        } else if (c->worsen != 0) {
+          decision.reserve_unit(c->row.group, c->worsen, c->direct, c->members);
+        }
+        decision.transaction().ops.emplace_back(
+            port::op::AdvanceWork{self->scope_, c->row.id, c->row.version,
+                                  std::string(hold ? held : allowed) + c->row.cursor, c->row.done});
+        return decision.take();
+      },
+      [self, c, hold](Result<port::Committed> done) {
+        if (!done && done.error().code() == Errc::held_by_guard && !hold) return self->judge(c, true);
+        if (!done) {
+          if (done.error().code() == Errc::store_corrupt) return self->set_aside(c->row, done.error());
+          self->arm(self->ports_.clock.wall() + std::chrono::seconds(1));
+          return self->finished(false);
+        }
+        self->host_.expander_committed(self->scope_);
+        auto row = c->row;
+        ++row.version;
+        row.cursor = std::string(hold ? held : allowed) + row.cursor;
+        self->ports_.executor.post([self, row = std::move(row)]() mutable {
+          if (self->stopping_) return self->finished(false);
+          self->work(std::move(row));
+        });
+      });
+}
+
+Result<void> Expander::join(port::Reader& reader, Decision& decision, const port::HoldRow& hold,
+                            port::JobRow job) {
+  using port::JobState;
+  const bool lowers = job.kind == port::JobKind::change_role && job.cause == idp::Cause::role_lowered;
+  if ((job.kind != port::JobKind::remove_access && !lowers) || job.cause == idp::Cause::manual) return {};
+  DEPROV_TRY(plan, policy::parse_plan(job.plan));
+  auto& txn = decision.transaction();
+  port::HoldItemRow item;
+  item.scope = scope_;
+  item.subject = job.subject;
+  item.job = job.id;
+  item.generation = job.generation;
+  item.cause = job.cause;
+  item.via_group = job.via_group;
+  item.at = ports_.clock.wall();
+  DEPROV_TRY(newest, reader.hold_item_of(scope_, job.subject));
+  if (plan.acted()) {
+    // Once, however often the hold is gone through.
+    if (newest && newest->hold == hold.id && newest->job == job.id) return {};
+    item.state = port::HoldItemState::sent;
+    txn.ops.emplace_back(port::op::PutHoldItem{std::move(item)});
+    return {};
+  }
+  const bool waits = job.state == JobState::ready || job.state == JobState::retrying ||
+                     job.state == JobState::in_grace || job.state == JobState::awaiting_approval;
+  if (!waits) return {};
+  if (newest && newest->state == port::HoldItemState::allowed && newest->generation == job.generation) return {};
+  DEPROV_TRY(counted, decision.counts(job.subject));
+  if (!counted) return {};
+  DEPROV_TRY(subject, reader.subject(scope_, job.subject));
+  if (!subject || subject->generation != job.generation) return {};
+  if (!lowers && subject->counted_at.micros != 0)
+    txn.ops.emplace_back(port::op::Unreserve{scope_, std::string(worsened_counter), 1, subject->counted_at});
+  txn.ops.emplace_back(port::op::PutHoldItem{std::move(item)});
+  decision.record("removal.held", {{"cause", idp::to_string(job.cause)}, {"joined", true}}, job.subject, job.id);
+  job.state = JobState::held;
+  job.lease = {};
+  job.reason = "held by the guard until a person decides";
+  txn.ops.emplace_back(port::op::PutJob{std::move(job), std::nullopt});
+  return {};
+}
+
+Result<port::Transaction> Expander::decide_hold(port::Reader& reader, Piece& piece) {
+  const auto context = host_.expander_context(scope_);
+  if (!context) return Error(Errc::not_found, "the integration is gone", scope_.integration.str());
+  Evidence evidence;
+  evidence.actor = "rule:R7";
+  Decision decision(reader, *context, evidence, ports_.random, ports_.clock.wall());
+  auto& txn = decision.transaction();
+  DEPROV_TRY(hold, reader.open_hold(scope_));
+  txn.reads.holds.push_back({scope_, hold ? hold->id : HoldId{}});
+  piece.over = true;
+  piece.done = piece.row.done;
+  if (hold) {
+    const auto before = JobId::parse(piece.row.cursor);
+    DEPROV_TRY(page, reader.jobs(scope_, {}, before, piece_));
+    piece.over = !page.more;
+    for (auto& job : page.rows) {
+      if (job.created < hold->window_from) {
+        piece.over = true;
+        break;
+      }
+      ++piece.done;
+      piece.cursor = job.id.str();
+      DEPROV_CHECK(join(reader, decision, *hold, std::move(job)));
+    }
+  }
+  if (piece.over) {
+    txn.ops.emplace_back(port::op::RemoveWork{scope_, piece.row.id});
+  } else {
+    txn.ops.emplace_back(port::op::AdvanceWork{scope_, piece.row.id, piece.row.version, piece.cursor, piece.done});
+  }
+  return decision.take();
+}
+
+}  // namespace deprov::engine

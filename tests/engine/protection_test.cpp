@@ -1,0 +1,168 @@
+// Protected subjects and accounts, and exemptions, at planning and at execution (R9).
+#include <boost/json/parse.hpp>
+#include "catch.hpp"
+#include "support/fake_app.hpp"
+
+using namespace deprov;
+using namespace std::chrono_literals;
+using connector::Operation;
+using port::JobState;
+
+namespace {
+std::optional<port::DueRow> retained(test::World& w, const engine::Context& c, ResourceId user) {
+  std::optional<port::DueRow> due;
+  w.read([&](port::Reader& r) { due = r.due(c->row.scope, user, "retained").value(); });
+  return due;
+}
+bool active(test::World& w, const std::string& account) {
+  return w.app->accounts.at(account).active.value_or(true);
+}
+void set_policy(test::World& w, const engine::Context& c, const char* policy) {
+  std::optional<Result<port::IntegrationRow>> out;
+  w.engine->update_integration({w.workspace, {}, "tester", port::Role::owner}, c->row.scope.integration,
+                               {{"policy", boost::json::parse(policy)}, {"check", false}},
+                               [&](Result<port::IntegrationRow> r) { out = std::move(r); });
+  while (!out && w.executor->run_one()) {
+  }
+  REQUIRE(out);
+  REQUIRE(*out);
+}
+}  // namespace
+
+TEST_CASE("a protected subject is retained, and the IdP gets its answer", "[engine][R9]") {
+  test::World w;
+  const auto c = w.integrate(
+      "okta",
+      R"({"protection":{"subjects":[{"external_id":"ext-ann","reason":"break glass","review":"2100-01-01T00:00:00Z"}]}})");
+  w.app->add("a1", "ext-ann", "ann");
+  w.app->add("a2", "ext-bob", "bob");
+  const auto ann = w.add_user(c, "ann");
+  const auto bob = w.add_user(c, "bob");
+  w.run(5s);
+  REQUIRE(w.set_active(c, ann, false));
+  REQUIRE(w.set_active(c, bob, false));
+  w.run(24h * 400);
+  CHECK(active(w, "a1"));
+  CHECK_FALSE(active(w, "a2"));
+  CHECK_FALSE(w.subject(c, ann).access);
+  CHECK(w.events(c, "removal.retained") == 1);
+  const auto due = retained(w, c, ann);
+  REQUIRE(due);
+  const auto retention = policy::parse_retention(due->payload);
+  REQUIRE(retention);
+  CHECK(retention->reason == "break glass");
+  // Access that comes back ends the retention.
+  REQUIRE(w.set_active(c, ann, true));
+  CHECK_FALSE(retained(w, c, ann));
+}
+
+TEST_CASE("protection is judged on the state before the request", "[engine][R9]") {
+  test::World w;
+  const auto c =
+      w.integrate("okta", R"({"protection":{"subjects":[{"filter":"userName eq \"ann\"","reason":"x"}]}})");
+  w.app->add("a1", "ext-ann", "ann");
+  const auto ann = w.add_user(c, "ann");
+  w.run(5s);
+  // Renamed and deactivated at once: the name that protects was the one before.
+  REQUIRE(w.apply(c, [&](port::Reader& r, const engine::IntegrationContext& i) -> Result<engine::Effect> {
+    engine::Effect e;
+    e.before = r.resource(i.row.scope, ann).value();
+    e.after = e.before;
+    e.after->active = false;
+    e.after->user_name_key = "other";
+    e.after->document = R"({"userName":"other"})";
+    e.renamed = true;
+    return e;
+  }));
+  w.run(10s);
+  CHECK(active(w, "a1"));
+  CHECK(w.events(c, "removal.retained") == 1);
+}
+
+TEST_CASE("protection is asked again at execution", "[engine][R9]") {
+  test::World w;
+  const auto c = w.integrate("okta");
+  w.app->add("a1", "ext-ann", "ann");
+  const auto ann = w.add_user(c, "ann");
+  w.run(5s);
+  w.app->answer(Operation::disable, connector::Outcome::throttled);
+  REQUIRE(w.set_active(c, ann, false));
+  w.run(1ms);
+  set_policy(
+      w, c,
+      R"({"guard":{"enabled":false},"protection":{"subjects":[{"external_id":"ext-ann","reason":"late"}]}})");
+  w.run(24h);
+  CHECK(active(w, "a1"));
+  CHECK(w.job(c, ann).state == JobState::cancelled);
+  CHECK(retained(w, c, ann));
+}
+
+TEST_CASE("a protection that is taken back lets the removal happen", "[engine][R9]") {
+  test::World w;
+  const auto c = w.integrate("okta", R"({"protection":{"subjects":[{"external_id":"ext-ann","reason":"x"}]}})");
+  w.app->add("a1", "ext-ann", "ann");
+  const auto ann = w.add_user(c, "ann");
+  w.run(5s);
+  REQUIRE(w.set_active(c, ann, false));
+  w.run(1h);
+  REQUIRE(active(w, "a1"));
+  set_policy(w, c, R"({"guard":{"enabled":false}})");
+  w.run(1h);
+  CHECK_FALSE(active(w, "a1"));
+  CHECK_FALSE(retained(w, c, ann));
+}
+
+TEST_CASE("an exemption holds until its end, then the removal follows", "[engine][R9]") {
+  test::World w;
+  const auto until = w.clock.wall() + 72h;
+  const auto c = w.integrate("okta", R"({"exemptions":[{"external_id":"ext-ann","reason":"handover","until":")" +
+                                         to_rfc3339(until) + R"("}]})");
+  w.app->add("a1", "ext-ann", "ann");
+  const auto ann = w.add_user(c, "ann");
+  w.run(5s);
+  REQUIRE(w.set_active(c, ann, false));
+  w.run(71h);
+  CHECK(active(w, "a1"));
+  w.run(2h);
+  CHECK_FALSE(active(w, "a1"));
+  CHECK(w.events(c, "retention.ended") == 1);
+}
+
+TEST_CASE("accounts that the policy names are never touched", "[engine][R9]") {
+  test::World w;
+  const auto c =
+      w.integrate("okta", R"({"protection":{"accounts":[{"id":"a1","reason":"the connection's own"}]}})");
+  w.app->add("a1", "ext-svc", "svc");
+  const auto svc = w.add_user(c, "svc");
+  w.run(5s);
+  REQUIRE(w.set_active(c, svc, false));
+  w.run(1h);
+  CHECK(active(w, "a1"));
+  CHECK(w.app->count("disable a1") == 0);
+  CHECK(w.job(c, svc).state == JobState::cancelled);
+  CHECK(retained(w, c, svc));
+}
+
+TEST_CASE("the app's last active owner stays", "[engine][R9]") {
+  test::World w;
+  w.app->description.of(Operation::list).supported = true;
+  const auto c = w.integrate("okta", R"({"protection":{"owner_group":"owners"}})");
+  w.app->add("a1", "ext-ann", "ann").groups = {"owners"};
+  w.app->add("a2", "ext-bob", "bob").groups = {"owners"};
+  w.app->add("a3", "ext-cid", "cid");
+  const auto ann = w.add_user(c, "ann");
+  const auto bob = w.add_user(c, "bob");
+  const auto cid = w.add_user(c, "cid");
+  w.run(5s);
+  REQUIRE(w.set_active(c, ann, false));
+  w.run(1h);
+  CHECK_FALSE(active(w, "a1"));  // bob is left
+  REQUIRE(w.set_active(c, cid, false));
+  REQUIRE(w.set_active(c, bob, false));
+  w.run(1h);
+  CHECK_FALSE(active(w, "a3"));
+  CHECK(active(w, "a2"));
+  const auto due = retained(w, c, bob);
+  REQUIRE(due);
+  CHECK(policy::parse_retention(due->payload)->reason == "the last active owner of the app");
+}
