@@ -93,6 +93,10 @@ struct Header {
   std::string_view name;
   std::string_view value;
 };
+/// Whether one of Entra ID's flags (`aadOptscim062020`, `AzureAdScimPatch062020`, `AzureAdScimPatch2017`) is a
+/// parameter of the query. As such it is ignored like any unknown one.
+[[nodiscard]] bool has_entra_flag(std::string_view query) noexcept;
+
 /// Who sends: Entra ID by ADSCIMVersion or its flag in the query, the others by User-Agent; `generic` if nothing
 /// tells. Bodies tell more: see `NormalRequest::dialect`.
 [[nodiscard]] const Dialect& detect(std::span<const Header> headers, std::string_view query = {}) noexcept;

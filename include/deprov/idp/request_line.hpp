@@ -10,10 +10,6 @@
 
 namespace deprov::idp {
 
-/// Whether one of Entra ID's flags (`aadOptscim062020`, `AzureAdScimPatch062020`, `AzureAdScimPatch2017`) is a
-/// parameter of the query. As such it is ignored like any unknown one.
-[[nodiscard]] bool has_entra_flag(std::string_view query) noexcept;
-
 /// Path and query without such a flag, where it stands in the way of them: an administrator puts it behind the
 /// base URL, and `/Users?filter=..` is appended to the whole. Nothing if it stands nowhere, or is a parameter.
 [[nodiscard]] std::optional<std::string> without_entra_flag(std::string_view target);
