@@ -183,7 +183,7 @@ TEST_CASE("a reconciliation proposes, and queues when told", "[R6]") {
   CHECK(proposed.code == 0);
   CHECK(proposed.out.find("leftover") != std::string::npos);
   CHECK(proposed.out.find("root") != std::string::npos);
-  CHECK(slurp(home.path + "/app.jsonl.effects").find("a3") == std::string::npos);
+  CHECK(slurp(home.path + "/app.jsonl.effects").find("\"a3\"") == std::string::npos);
   const auto queued = run(home, "reconcile Wiki --queue --json" + Left::remote(s), env);
   CHECK(queued.code == 0);
   CHECK(queued.json().at("report").at("queued") == 1);
