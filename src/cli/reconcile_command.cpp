@@ -49,7 +49,9 @@ Result<json::array> findings_of(Api& api, const std::string& base, std::size_t l
   more = true;
   while (more && all.size() < limit) {
     const auto want = std::min<std::size_t>(limit - all.size(), 500);
-    DEPROV_TRY(page, api.call("GET", base + "/findings?after=" + after + "&limit=" + std::to_string(want)));
+    auto path = base;
+    path.append("/findings?after=").append(after).append("&limit=").append(std::to_string(want));
+    DEPROV_TRY(page, api.call("GET", path));
     for (auto& item : page.at("items").as_array()) all.push_back(std::move(item));
     more = !page.at("next").is_null();
     if (more) after = cell(page, "next");
