@@ -40,6 +40,7 @@ Result<bool> Lane::must_join(port::Reader& reader, const port::JobRow& job, Guar
   if (removes && policy::needs_base(policy_.guard)) {
     DEPROV_TRY(rows, reader.population(scope_, ports_.clock.wall()));
     std::vector<policy::PopulationStep> steps;
+    steps.reserve(rows.size());
     for (const auto& row : rows) steps.push_back({row.minute, row.delta});
     DEPROV_TRY(lost, reader.reserved(scope_, worsened_counter, ports_.clock.wall()));
     seen.base = policy::guard_base(steps, port::minute_of(ports_.clock.wall()), lost.hour, lost.day);

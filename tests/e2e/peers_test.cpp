@@ -292,7 +292,7 @@ TEST_CASE("a removal reaches a server of others and is verified there", "[.peers
   running.serve();
   const auto user = running.add_user("user1");
   REQUIRE(running.set_active(user, false).status < 300);
-  CHECK(running.removal_reaches(user, "succeeded"));
+  CHECK(running.removal_reaches(user, "succeeded_verified"));
   CHECK_FALSE(app.active(account));
   REQUIRE(running.set_active(user, true).status < 300);
   CHECK(eventually([&] { return app.active(account); }));
