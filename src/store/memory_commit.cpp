@@ -470,7 +470,8 @@ class Commit {
       hold.listing = row.listing = hold_listing(crypto_, hold.listing, row);
       undo_.put(s_.holds, key, std::move(hold));
       undo_.put(s_.hold_items_of, std::tuple(row.scope, row.subject, row.hold, row.seq), MemoryState::Nothing{});
-      undo_.put(s_.hold_items, std::tuple(row.scope, row.hold, row.seq), std::move(row));
+      const std::tuple item(row.scope, row.hold, row.seq);
+      undo_.put(s_.hold_items, item, std::move(row));
       return {};
     }
     const std::tuple key(row.scope, row.hold, row.seq);
