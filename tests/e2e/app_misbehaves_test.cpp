@@ -135,11 +135,11 @@ TEST_CASE("a removal survives an app that answers with anything, and says what",
     }));
     app.set(trouble.mood);
     CHECK(running.set_active(id, false).status == 200);
-    CHECK(eventually([&] {
-      const auto job = running.removal(id);
+    json::value job;  // as it is between two attempts: it has its reason then
+    REQUIRE(eventually([&] {
+      job = running.removal(id);
       return job.is_object() && job.at("state").as_string() == "retrying" && job.at("attempts").as_int64() >= 2;
     }));
-    const auto job = running.removal(id);
     INFO(json::serialize(job));
     const std::string reason(job.at("reason").as_string());
     CHECK_FALSE(reason.empty());
@@ -175,10 +175,14 @@ TEST_CASE("a look-up that an app cannot answer is no answer", "[R13]") {
     const auto job = running.removal(id);
     return job.is_object() && job.at("attempts").as_int64() >= 2;
   }));
-  CHECK(running.removal(id).at("state").as_string() == "retrying");
+  const auto concluded_nothing = [&] {
+    const auto state = running.removal(id).at("state").as_string();  // it may be at its next attempt by now
+    return state == "retrying" || state == "running" || state == "ready";
+  };
+  CHECK(concluded_nothing());
   app.set(App::Mood::html);
   CHECK(eventually([&] { return running.removal(id).at("attempts").as_int64() >= 5; }));
-  CHECK(running.removal(id).at("state").as_string() == "retrying");
+  CHECK(concluded_nothing());
   app.set(App::Mood::well);
   CHECK(running.removal_reaches(id, "succeeded_verified"));
   CHECK(app.disabled("user9"));

@@ -137,7 +137,7 @@ TEST_CASE("a client that is faster than the disk is held back, and what it was t
   // The disk takes nothing for a while: 400 connections send everything at once and read nothing.
   sqlite3* lock = nullptr;
   REQUIRE(sqlite3_open((app.data() + "/deprov.db").c_str(), &lock) == SQLITE_OK);
-  sqlite3_busy_timeout(lock, 5000);
+  sqlite3_busy_timeout(lock, 60'000);
   REQUIRE(sqlite3_exec(lock, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr) == SQLITE_OK);
   HighWater most(app.server());
   std::vector<std::unique_ptr<RawClient>> clients;
