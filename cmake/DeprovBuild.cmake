@@ -28,6 +28,31 @@ if(DEPROV_SANITIZE)
   endif()
 endif()
 
+# One header for all targets, which all have the same kind of position-independent code for its sake. The other builds
+# do without, so that a source which includes too little is found.
+if(DEPROV_PCH)
+  add_compile_options(-fPIC)
+endif()
+function(deprov_precompile target)
+  if(NOT DEPROV_PCH)
+    return()
+  endif()
+  if(NOT TARGET deprov_pch)
+    file(WRITE "${PROJECT_BINARY_DIR}/pch.cpp.in" "")
+    configure_file("${PROJECT_BINARY_DIR}/pch.cpp.in" "${PROJECT_BINARY_DIR}/pch.cpp" COPYONLY)
+    add_library(deprov_pch OBJECT "${PROJECT_BINARY_DIR}/pch.cpp")
+    set_target_properties(deprov_pch PROPERTIES CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF
+                                                POSITION_INDEPENDENT_CODE ON)
+    target_link_libraries(deprov_pch PRIVATE Boost::headers Boost::json Boost::url Microsoft.GSL::GSL)
+    target_precompile_headers(deprov_pch PRIVATE
+      <algorithm> <array> <atomic> <chrono> <condition_variable> <cstdint> <deque> <filesystem> <fstream> <functional>
+      <future> <iostream> <map> <memory> <mutex> <optional> <random> <set> <span> <sstream> <string> <string_view>
+      <thread> <tuple> <unordered_map> <utility> <variant> <vector>
+      <boost/json.hpp> <boost/system/result.hpp> <boost/url.hpp> <gsl/gsl>)
+  endif()
+  target_precompile_headers(${target} REUSE_FROM deprov_pch)
+endfunction()
+
 # The .cpp files of the named rooms below `base`; a room may be empty or absent.
 function(deprov_glob out base)
   set(found)
@@ -45,4 +70,5 @@ function(deprov_compile_options target)
   if(DEPROV_WERROR)
     target_compile_options(${target} PRIVATE -Werror)
   endif()
+  deprov_precompile(${target})
 endfunction()
