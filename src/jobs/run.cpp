@@ -201,7 +201,8 @@ void Lane::begin(const RunPtr& run) {
               if (s.kind == StepKind::find && (s.state == StepState::done || s.state == StepState::already))
                 s.state = StepState::pending;
           }
-          if (self->ports_.clock.wall() > run->row.deadline)
+          // Not a job that nobody could try while its integration was paused or stopped: it gets its attempt.
+          if (self->ports_.clock.wall() > run->row.deadline && run->row.due > run->row.deadline)
             return self->finish(run, JobState::dead,
                                 "not done by its deadline" +
                                     (run->row.reason.empty() ? std::string{} : "; last: " + run->row.reason));

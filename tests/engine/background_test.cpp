@@ -93,6 +93,39 @@ TEST_CASE("a pause that comes while the lane is replaced holds", "[engine][backg
   CHECK(w.job(c, bob).state == JobState::succeeded_verified);
 }
 
+TEST_CASE("a job that nobody could try before its deadline gets its attempt, and dies after that one",
+          "[engine][background][R8][R17]") {
+  test::World w;
+  w.app->add("a1", "ext-ann", "ann");
+  w.app->add("a2", "ext-bob", "bob");
+  const auto c = w.integrate(
+      "okta",
+      R"({"deadline_ms":60000,"retry":{"base_ms":1000,"ceiling_ms":5000},"causes":{"deactivated":["disable"]}})");
+  const auto ann = w.add_user(c, "ann");
+  const auto bob = w.add_user(c, "bob");
+  w.run(1s);
+  const auto set = [&](port::IntegrationState state) {
+    w.engine->set_integration_state(local(w), c->row.scope.integration, state,
+                                    [](const Result<port::IntegrationRow>& r) { REQUIRE(r.has_value()); });
+    w.run(1s);
+  };
+  set(port::IntegrationState::paused);
+  REQUIRE(w.set_active(c, ann, false));
+  w.run(24h);
+  set(port::IntegrationState::active);
+  w.run(60s);
+  CHECK(w.job(c, ann).state == JobState::succeeded_verified);
+
+  set(port::IntegrationState::paused);
+  REQUIRE(w.set_active(c, bob, false));
+  w.run(24h);
+  for (int i = 0; i < 100; ++i) w.app->answer(Operation::disable, Outcome::unavailable);
+  set(port::IntegrationState::active);
+  w.run(60s);
+  CHECK(w.job(c, bob).state == JobState::dead);
+  CHECK(w.job(c, bob).attempts == 1);
+}
+
 TEST_CASE("closing waits for the call of a lane that is being replaced", "[engine][background]") {
   test::World w;
   w.app->add("a1", "ext-ann", "ann");
