@@ -40,13 +40,6 @@ class LaneHost {
   virtual void count_finished(port::JobState state, std::optional<Duration> time_to_deprovision) = 0;
   /// Access ended in the app, and the job goes on: what cannot be undone is still to come.
   virtual void count_secured(Duration time_to_deprovision) = 0;
-  /// Asked inside the writer right before something is sent that cannot be undone: why it must not be, or nothing.
-  /// May add to `txn`, such as what the guard reserves; where that is refused the job is held with the reason.
-  virtual Result<std::optional<std::string>> refuses_removal(port::Reader& reader, const port::JobRow& job,
-                                                             const policy::Step& step, port::Transaction& txn) {
-    (void)reader, (void)job, (void)step, (void)txn;
-    return std::optional<std::string>{};
-  }
 };
 
 struct LanePorts {

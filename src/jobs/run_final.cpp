@@ -184,11 +184,6 @@ void Lane::send_final(const RunPtr& run, const std::shared_ptr<connector::Accoun
               "subject " + other->str() + " has access and matches the account too; decide whose it is";
           return port::Transaction{};
         }
-        DEPROV_TRY(refused, self->host_.refuses_removal(reader, row, s, txn));
-        if (refused) {
-          sending->hold = *refused;
-          return port::Transaction{};
-        }
         txn.reads.intents.push_back({self->scope_, row.subject, row.generation});
         auto stored = row;
         stored.plan = policy::to_text(run->plan);
