@@ -114,6 +114,7 @@ void write_store(Text& t, const port::StoreStats& s) {
   t.counter("deprov_store_commits_total", "Transactions made durable.", s.commits);
   t.counter("deprov_store_batches_total", "Group commits.", s.batches);
   t.counter("deprov_store_conflicts_total", "Transactions that had to be decided again.", s.conflicts);
+  t.counter("deprov_store_failures_total", "Group commits that the disk refused.", s.failures);
   t.counter("deprov_store_statements_total", "Statements run.", s.statements);
   t.counter("deprov_store_rows_total", "Rows written.", s.rows);
   t.counter("deprov_store_wal_bytes_total", "Bytes written to the write-ahead log.", s.wal_bytes);
@@ -164,6 +165,18 @@ std::string RequestCounts::text() const {
 OpsService::OpsService(engine::Engine& engine, std::function<std::string()> more)
     : engine_(engine), more_(std::move(more)) {}
 
+bool OpsService::disk_takes_writes() {
+  constexpr auto rest = std::chrono::seconds(30);
+  const auto stats = engine_.ports().store.stats();
+  const auto now = engine_.ports().clock.mono();
+  const std::lock_guard lock(mutex_);
+  if (stats.failures != failures_) {
+    failures_ = stats.failures;
+    not_before_ = now + rest;
+  }
+  return !stats.failing || now >= not_before_;
+}
+
 void OpsService::handle(Request request, Responder respond) {
   const auto path = request.path();
   if (request.method != "GET" && request.method != "HEAD") {
@@ -175,6 +188,8 @@ void OpsService::handle(Request request, Responder respond) {
   const auto shared = std::make_shared<Responder>(std::move(respond));
   if (path == "/readyz") {
     if (!*ready_) return (*shared)(state(503, "not ready", "the engine is starting or stopping"));
+    if (!disk_takes_writes())
+      return (*shared)(state(503, "not ready", "the store's disk refuses to write; make room or mend it"));
     return engine_.view(
         [](port::Reader& reader) -> Result<void> {
           DEPROV_CHECK(reader.workspaces());

@@ -105,6 +105,12 @@ void BatchWriter::fail_batch(std::span<WriteItem> batch, const Error& error) {
   }
 }
 
+void BatchWriter::count_failure(const Error& error) {
+  if (error.code() == Errc::busy) return;  // somebody else's lock: nothing is wrong with the disk
+  ++stats_.failures;
+  stats_.failing = true;
+}
+
 void BatchWriter::roll_back() {
   c_->clear_failure();
   if (c_->in_transaction()) sqlite3_exec(c_->handle(), "ROLLBACK", nullptr, nullptr, nullptr);
@@ -171,6 +177,7 @@ BatchWriter::Outcome BatchWriter::attempt(std::span<WriteItem> batch, bool caref
     const auto error = result.error();
     roll_back();
     fail_batch(batch, error);
+    count_failure(error);
     return Outcome::done;
   }
   if (again) return Outcome::again_with_savepoints;
@@ -185,11 +192,13 @@ BatchWriter::Outcome BatchWriter::attempt(std::span<WriteItem> batch, bool caref
                     error.where(), "look the transaction up by its id");
     }
     roll_back();
+    count_failure(error);
     for (auto& item : batch)
       if (!item.lookup && *item.result) item.result = error;
   } else {
     stats_.commits += applied;
     ++stats_.batches;
+    stats_.failing = false;
   }
   for (auto& item : batch) {
     if (!item.lookup) continue;

@@ -64,6 +64,7 @@ class BatchWriter {
   Result<void> settle();
   void roll_back();
   void fail_batch(std::span<WriteItem> batch, const Error& error);
+  void count_failure(const Error& error);
 
   std::unique_ptr<Connection> c_;
   std::unique_ptr<SqliteWriter> writer_;

@@ -20,7 +20,7 @@ class Lock {
  public:
   explicit Lock(const std::string& file) {
     REQUIRE(sqlite3_open(file.c_str(), &db_) == SQLITE_OK);
-    sqlite3_busy_timeout(db_, 5000);
+    sqlite3_busy_timeout(db_, 60'000);
     REQUIRE(sqlite3_exec(db_, "BEGIN EXCLUSIVE", nullptr, nullptr, nullptr) == SQLITE_OK);
   }
   ~Lock() {
@@ -75,6 +75,7 @@ TEST_CASE("a full disk refuses what cannot be stored, and nothing of it happens"
   CHECK(app.scim("GET", "/Users/" + ids[1]).body == before);
   CHECK(app.scim("GET", "/Users?filter=userName%20eq%20%22new%22").json.at("totalResults").as_int64() == 0);
   CHECK(http(app.port(), "GET", "/healthz").status == 200);
+  CHECK(http(app.port(), "GET", "/readyz").status == 503);
   CHECK(app.removal(ids[1]).is_null());
 
   app.server().limit_file_size(0);

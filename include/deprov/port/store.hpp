@@ -429,6 +429,8 @@ struct StoreStats {
   std::uint64_t batches = 0;  ///< group commits
   std::uint64_t queued = 0;   ///< transactions waiting now
   std::uint64_t conflicts = 0;
+  std::uint64_t failures = 0;  ///< group commits that the disk refused
+  bool failing = false;        ///< the last of them was refused
   std::uint64_t statements = 0;
   std::uint64_t rows = 0;  ///< rows written
   std::uint64_t wal_bytes = 0;

@@ -25,7 +25,9 @@ class RequestCounts {
   std::map<std::tuple<std::string, std::string, int>, std::uint64_t> counts_;
 };
 
-/// `/healthz` answers as long as the process does; `/readyz` when the engine runs and the store answers;
+/// `/healthz` answers as long as the process does; `/readyz` when the engine runs, the store answers, and its disk
+/// took the last commit, or has not been tried for 30 s (so that who is sent no requests finds out that it does
+/// again);
 /// `/metrics` in Prometheus' text format 0.0.4. None of them takes a token or shows a name.
 ///
 /// *Thread safety*: any thread. *Lifetime*: the engine outlives the service and every answer.
@@ -39,8 +41,13 @@ class OpsService final : public Handler {
   [[nodiscard]] RequestCounts& requests() noexcept { return *requests_; }
 
  private:
+  bool disk_takes_writes();
+
   engine::Engine& engine_;
   std::function<std::string()> more_;
+  std::mutex mutex_;
+  std::uint64_t failures_ = 0;  ///< of the store, when last looked at
+  MonoTime not_before_{};       ///< nobody is sent here before, unless a commit succeeds
   std::shared_ptr<std::atomic<bool>> ready_ = std::make_shared<std::atomic<bool>>(false);
   std::shared_ptr<RequestCounts> requests_ = std::make_shared<RequestCounts>();
 };
