@@ -16,6 +16,7 @@ struct ServeOptions {
   std::size_t threads = 1;
   std::size_t max_connections = 1024;
   std::int64_t grace_seconds = 10;
+  std::string egress{to_string(http::Egress::own_networks)};
 };
 
 std::string server_metrics(const server::ServerCounters& c) {
@@ -79,6 +80,7 @@ Result<int> serve(const Session& session, const ServeOptions& options) {
   instance_options.directory = session.data;
   instance_options.create = false;
   instance_options.scim.scheme = scheme;
+  instance_options.egress = http::egress_from(options.egress).value_or(http::Egress::own_networks);
   instance_options.more_metrics = [&counted] {
     const auto* s = counted.load();
     return s != nullptr ? server_metrics(s->counters()) : std::string{};
@@ -122,6 +124,12 @@ void add_serve_command(CLI::App& program, Session& session) {
       ->capture_default_str();
   command->add_option("--max-connections", options->max_connections, "More are answered 503")
       ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  command
+      ->add_option("--egress", options->egress,
+                   "Where integrations may connect to: any; own_networks (all but link-local addresses); internet "
+                   "(no private networks either)")
+      ->check(CLI::IsMember({"any", "own_networks", "internet"}))
       ->capture_default_str();
   command->add_option("--grace", options->grace_seconds, "Seconds to finish in when it is stopped")
       ->check(CLI::Range(0, 3600))

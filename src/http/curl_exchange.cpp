@@ -1,4 +1,7 @@
 #include "curl_exchange.hpp"
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <algorithm>
 #include <cstring>
 #include <string_view>
@@ -114,6 +117,9 @@ std::optional<HttpFailure> Exchange::prepare(Easy handle, const CurlOptions& opt
   set(e, CURLOPT_WRITEDATA, static_cast<void*>(this));
   set(e, CURLOPT_HEADERFUNCTION, &Exchange::on_header);
   set(e, CURLOPT_HEADERDATA, static_cast<void*>(this));
+  egress_ = options.egress;
+  set(e, CURLOPT_OPENSOCKETFUNCTION, &Exchange::on_socket);
+  set(e, CURLOPT_OPENSOCKETDATA, static_cast<void*>(this));
   set(e, CURLOPT_PREREQFUNCTION, &Exchange::on_request);
   set(e, CURLOPT_PREREQDATA, static_cast<void*>(this));
   set_peer();
@@ -189,6 +195,30 @@ std::optional<HttpFailure> Exchange::set_headers(const CurlOptions& options) {
   if (!has_agent) set(easy_.get(), CURLOPT_USERAGENT, options.user_agent.c_str());
   set(easy_.get(), CURLOPT_HTTPHEADER, headers_.get());
   return std::nullopt;
+}
+
+curl_socket_t Exchange::on_socket(void* self, curlsocktype, curl_sockaddr* address) noexcept {
+  auto& x = *static_cast<Exchange*>(self);
+  std::array<std::uint8_t, 16> bytes{};
+  if (address->family == AF_INET) {
+    sockaddr_in v4{};
+    std::memcpy(&v4, &address->addr, sizeof v4);
+    bytes[10] = bytes[11] = 0xFF;
+    std::memcpy(bytes.data() + 12, &v4.sin_addr, 4);
+  } else if (address->family == AF_INET6) {
+    sockaddr_in6 v6{};
+    std::memcpy(&v6, &address->addr, std::min<std::size_t>(sizeof v6, address->addrlen));
+    std::memcpy(bytes.data(), &v6.sin6_addr, 16);
+  } else {
+    return CURL_SOCKET_BAD;
+  }
+  if (!allows(x.egress_, bytes)) {
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    inet_ntop(AF_INET6, bytes.data(), text.data(), text.size());
+    x.refused_address_ = text.data();
+    return CURL_SOCKET_BAD;
+  }
+  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 int Exchange::on_request(void* self, char*, char*, int, int) noexcept {
@@ -282,6 +312,12 @@ port::HttpResult Exchange::finish(CURLcode code) {
   if (cut_off) {
     f.kind = Kind::broken;
     f.detail = "the connection ended within the headers of the response";
+    return result;
+  }
+  if (!refused_address_.empty() && !f.sent && code == CURLE_COULDNT_CONNECT) {
+    f.kind = Kind::connect;
+    f.detail = "the address " + refused_address_ + " is refused by the egress rule \"" +
+               std::string(to_string(egress_)) + "\"";
     return result;
   }
   f.kind = code == CURLE_OK ? Kind::protocol : kind_of(code);

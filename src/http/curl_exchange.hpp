@@ -42,6 +42,7 @@ class Exchange {
  private:
   static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self) noexcept;
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self) noexcept;
+  static curl_socket_t on_socket(void* self, curlsocktype purpose, curl_sockaddr* address) noexcept;
   static int on_request(void* self, char*, char*, int, int) noexcept;
 
   [[nodiscard]] std::optional<port::HttpFailure> set_headers(const CurlOptions& options);
@@ -54,6 +55,8 @@ class Exchange {
   port::HttpResponse response_;
   std::size_t header_bytes_ = 0;
   unsigned requests_begun_ = 0;
+  Egress egress_ = Egress::any;
+  std::string refused_address_;  ///< by the egress rule, the last one
   bool repeat_refused_ = false;
   bool headers_complete_ = false;
   bool body_too_large_ = false;

@@ -17,7 +17,7 @@ struct Instance::Parts {
   std::unique_ptr<port::Crypto> crypto = crypto::make_crypto();
   std::unique_ptr<port::Random> random = crypto::make_system_random();
   std::unique_ptr<runtime::ThreadedExecutor> executor = std::make_unique<runtime::ThreadedExecutor>("deprov");
-  std::unique_ptr<port::HttpTransport> http = http::make_curl_transport();
+  std::unique_ptr<port::HttpTransport> http;
   std::unique_ptr<port::Store> store;
   std::unique_ptr<engine::Engine> engine;
   std::unique_ptr<service::ScimService> scim;
@@ -58,6 +58,9 @@ Instance::Instance(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 Result<std::unique_ptr<Instance>> Instance::open(InstanceOptions options) {
   auto parts = std::make_unique<Parts>();
+  http::CurlOptions outbound;
+  outbound.egress = options.egress;
+  parts->http = http::make_curl_transport(outbound);
   store::SqliteStoreOptions so;
   so.directory = options.directory;
   so.create = options.create;

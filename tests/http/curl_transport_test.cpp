@@ -348,3 +348,26 @@ TEST_CASE("thousands in flight over few connections, each answered once; more ar
   small->send(get(silent.url()), [](const HttpResult&) {});
   check_failure(exchange(*small, get(server.url())), Kind::connect, false);
 }
+
+TEST_CASE("an address that the egress rule refuses is never connected to, whatever its name") {
+  std::atomic<int> connections{0};
+  TestServer server([&](const ServerRequest&) {
+    ++connections;
+    return respond(200, "ok");
+  });
+  CurlOptions options;
+  options.egress = deprov::http::Egress::internet;
+  const auto t = make_curl_transport(options);
+  for (const auto& url : {server.url(), "http://localhost:" + std::to_string(server.port())}) {
+    const auto r = exchange(*t, get(url + "/latest/meta-data"));
+    check_failure(r, Kind::connect, false);
+    CHECK(r.failure.detail.find("egress rule \"internet\"") != std::string::npos);
+  }
+  auto by_proxy = get("http://example.com/");
+  by_proxy.peer.proxy = server.url();
+  check_failure(exchange(*t, by_proxy), Kind::connect, false);
+  CHECK(connections == 0);
+  const auto open = make_curl_transport();
+  CHECK(exchange(*open, get(server.url() + "/")).response.has_value());
+  check_failure(exchange(*open, get("http://169.254.169.254/latest/meta-data")), Kind::connect, false);
+}

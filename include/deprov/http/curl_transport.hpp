@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <deprov/config.hpp>
+#include <deprov/http/egress.hpp>
 #include <deprov/port/http_transport.hpp>
 #include <memory>
 #include <string>
@@ -15,6 +16,8 @@ struct CurlOptions {
   std::size_t max_in_flight = 20'000;         ///< further requests fail with `sent` false
   Duration idle_connection = std::chrono::seconds(30);  ///< older idle connections are not used again
   std::string user_agent = "deprov/" DEPROV_VERSION;    ///< unless the request has its own
+  /// An address that it refuses fails as if nobody listened there, with the rule in the detail.
+  Egress egress = Egress::own_networks;
 };
 
 /// HTTP/1.1, and HTTP/2 where TLS negotiates it, with connections kept alive, all on one thread. TLS 1.2 and

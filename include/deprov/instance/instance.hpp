@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deprov/engine/engine.hpp>
+#include <deprov/http/egress.hpp>
 #include <deprov/service/admin_service.hpp>
 #include <deprov/service/ops_service.hpp>
 #include <deprov/service/scim_service.hpp>
@@ -17,6 +18,7 @@ struct InstanceOptions {
   bool background = true;             ///< false: jobs are left alone; for looking and managing only
   std::string key_file{};             ///< 32 bytes; empty: `master.key` in the directory, made when absent
   port::ConnectorKinds connectors{};  ///< besides those that deprov brings
+  http::Egress egress = http::Egress::own_networks;  ///< where connectors may connect to
   service::ScimOptions scim{};
   std::function<std::string()> more_metrics{};  ///< text that `/metrics` shows besides
 };
