@@ -18,5 +18,5 @@ for target in "${targets[@]}"; do
   found=build/fuzz/found/$target
   mkdir -p "$found"
   build/fuzz/tests/fuzz_"$target" -max_total_time="$seconds" -max_len=4096 -timeout=10 -print_final_stats=1 \
-    -artifact_prefix="$found/" "$found" "tests/fuzz/corpus/$target" 2>&1 | tail -n 12
+    -dict=tests/fuzz/tokens.dict -artifact_prefix="$found/" "$found" "tests/fuzz/corpus/$target" 2>&1 | tail -n 12
 done

@@ -3,6 +3,7 @@
 #include <array>
 #include <boost/json/parse.hpp>
 #include <deprov/idp/dialect.hpp>
+#include <deprov/scim/bulk.hpp>
 #include <deprov/scim/match.hpp>
 #include <deprov/scim/patch.hpp>
 #include <deprov/scim/path.hpp>
@@ -54,13 +55,15 @@ std::string json_text(std::string_view input) {
   return {};
 }
 
-/// A stored document is its own normal form.
-std::string check_stored(const json::object& document, const scim::TypeDef& type) {
+/// A stored document is its own normal form; by the leniency that it was accepted with, since the tolerant one
+/// keeps references that are no URIs.
+std::string check_stored(const json::object& document, const scim::TypeDef& type,
+                         scim::Leniency leniency = scim::Leniency::strict) {
   json::object body = document;
   body.erase("id");
   body.erase("meta");
   const json::value expected = body;
-  const auto again = scim::normalize(json::value(body), type, scim::Leniency::strict);
+  const auto again = scim::normalize(json::value(body), type, leniency);
   if (!again)
     return "a stored document is refused: " + again.error().message() + " in " + json::serialize(expected);
   if (json::value(again->value) != expected)
@@ -81,7 +84,7 @@ std::string resource(std::string_view input) {
     auto again = normal->body;
     auto document = scim::normalize(std::move(normal->body), *type, normal->leniency);
     if (!document) continue;
-    if (auto wrong = check_stored(document->value, *type); !wrong.empty()) return wrong;
+    if (auto wrong = check_stored(document->value, *type, normal->leniency); !wrong.empty()) return wrong;
     if (document->value.contains("password")) return "a password was kept";
     const auto shown = scim::Projection(*type).apply(document->value);
     if (shown.size() > document->value.size()) return "a projection shows more than there is";
@@ -172,6 +175,47 @@ std::string patch(std::string_view input) {
   return {};
 }
 
+bool refers(const json::value& v, const std::vector<std::string>& known) {
+  if (const auto* a = v.if_array())
+    return std::any_of(a->begin(), a->end(), [&](const json::value& e) { return refers(e, known); });
+  if (const auto* o = v.if_object())
+    return std::any_of(o->begin(), o->end(), [&](const auto& m) { return refers(m.value(), known); });
+  return v.is_string() && std::any_of(known.begin(), known.end(),
+                                      [&](const std::string& id) { return v.get_string() == "bulkId:" + id; });
+}
+
+std::string bulk(std::string_view input) {
+  auto v = scim::parse_json(input);
+  if (!v) return {};
+  auto request = scim::parse_bulk(std::move(*v), 8);
+  if (!request) return {};
+  if (request->operations.size() > 8) return "more operations than are allowed";
+  std::vector<std::string> known;
+  for (const auto& o : request->operations) {
+    if (o.problem.code() != Errc::ok) continue;
+    if (o.path.empty()) return "an operation without a path";
+    if (o.method == "POST") {
+      if (o.bulk_id.empty()) return "a POST without bulkId";
+      if (std::find(known.begin(), known.end(), o.bulk_id) != known.end()) return "a bulkId twice";
+      known.push_back(o.bulk_id);
+    } else if (o.method != "PUT" && o.method != "PATCH" && o.method != "DELETE") {
+      return "the method " + o.method;
+    }
+  }
+  for (auto& o : request->operations) {
+    const auto before = o.data;
+    scim::resolve_bulk_references(o, known, [](const std::string&) { return std::nullopt; });
+    if (o.data != before) return "a reference that nobody knows was replaced: " + json::serialize(before);
+    scim::resolve_bulk_references(o, known, [&](const std::string& id) -> std::optional<std::string> {
+      return std::find(known.begin(), known.end(), id) == known.end()
+                 ? std::nullopt
+                 : std::optional<std::string>("resolved to an id");
+    });
+    if (refers(o.data, known)) return "a reference is left: " + json::serialize(o.data);
+  }
+  return {};
+}
+
 std::string query(std::string_view input) {
   const auto direct = scim::parse_query(input);
   idp::RawRequest raw;
@@ -189,12 +233,13 @@ std::string query(std::string_view input) {
 }  // namespace
 
 std::span<const Target> targets() {
-  static constexpr std::array<Target, 6> all = {{{"json", json_text},
+  static constexpr std::array<Target, 7> all = {{{"json", json_text},
                                                  {"resource", resource},
                                                  {"filter", filter},
                                                  {"path", path},
                                                  {"patch", patch},
-                                                 {"query", query}}};
+                                                 {"query", query},
+                                                 {"bulk", bulk}}};
   return all;
 }
 
