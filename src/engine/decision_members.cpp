@@ -7,10 +7,6 @@
 
 namespace deprov::engine {
 
-namespace {
-constexpr std::size_t most_looked_at = 10'000;
-}  // namespace
-
 Result<void> Decision::member_changed(const port::MemberRow& member, bool added) {
   if (added) {
     txn_.ops.emplace_back(port::op::AddMember{scope(), member});
@@ -221,16 +217,15 @@ Result<bool> Decision::members_effect(const Effect& effect, const Limits& limits
   return false;
 }
 
-// R13: an IdP that pushes a long list again has asked for nothing. Looked at as far as that is cheap.
+// R13: an IdP that pushes a long list again has asked for nothing. Whoever is named was looked up already, so this
+// costs at most as much again, and ends at the first difference.
 Result<bool> Decision::repeats(const Effect& effect, std::uint64_t present) {
-  if (effect.members.size() != 1) return false;
-  const auto& step = effect.members.front();
-  if (step.members.size() > most_looked_at) return false;
-  const bool replaces = step.kind == MemberStep::Kind::replace;
-  if (replaces && step.members.size() != present) return false;
-  for (const auto& m : step.members) {
-    DEPROV_TRY(is, reader_.is_member(scope(), effect.group, m.member));
-    if (is == (step.kind == MemberStep::Kind::remove)) return false;
+  for (const auto& step : effect.members) {
+    if (step.kind == MemberStep::Kind::replace && step.members.size() != present) return false;
+    for (const auto& m : step.members) {
+      DEPROV_TRY(is, reader_.is_member(scope(), effect.group, m.member));
+      if (is == (step.kind == MemberStep::Kind::remove)) return false;
+    }
   }
   return true;
 }

@@ -150,11 +150,22 @@ void Engine::view(port::ViewBody body, Done<void> done) {
   });
 }
 
+void Engine::read(Reading how, port::ViewBody body, Done<void> failed) {
+  auto ended = [self = impl_, failed = std::move(failed)](Result<void> read) mutable {
+    if (read) return;
+    self->ports.executor.post(
+        [read = std::move(read), failed = std::move(failed)]() mutable { failed(std::move(read)); });
+  };
+  if (how == Reading::brief) return impl_->ports.store.glance(std::move(body), std::move(ended));
+  impl_->ports.store.view(std::move(body), std::move(ended));
+}
+
 namespace {
 struct Attempt {
   Engine::Impl::Decide body;
   Done<port::Committed> done;
   port::Transaction txn;
+  TxnId decided;  ///< inside the writer
   int tries = 0;
 };
 constexpr int max_tries = 3;
@@ -164,6 +175,23 @@ void attempt(const std::shared_ptr<Engine::Impl>& self, const std::shared_ptr<At
 void finish(const std::shared_ptr<Engine::Impl>& self, const std::shared_ptr<Attempt>& a,
             Result<port::Committed> result) {
   self->ports.executor.post([a, result = std::move(result)]() mutable { a->done(std::move(result)); });
+}
+
+void decide_inside(const std::shared_ptr<Engine::Impl>& self, const std::shared_ptr<Attempt>& a) {
+  self->ports.store.transact(
+      [a](port::Reader& reader) -> Result<port::Transaction> {
+        DEPROV_TRY(txn, a->body(reader));
+        a->decided = txn.id;
+        return std::move(txn);
+      },
+      [self, a](Result<port::Committed> result) {
+        if (result || result.error().code() != Errc::commit_unknown) return finish(self, a, std::move(result));
+        self->ports.store.committed(a->decided, [self, a, result](Result<bool> happened) {
+          if (happened && *happened) return finish(self, a, port::Committed{});
+          if (happened && ++a->tries <= max_tries) return decide_inside(self, a);
+          finish(self, a, result);
+        });
+      });
 }
 
 void committed(const std::shared_ptr<Engine::Impl>& self, const std::shared_ptr<Attempt>& a, TxnId id,
@@ -180,8 +208,7 @@ void committed(const std::shared_ptr<Engine::Impl>& self, const std::shared_ptr<
   }
   if (++a->tries < max_tries) return attempt(self, a);
   // Three others were faster: decided inside the writer nothing can come between.
-  self->ports.store.transact([a](port::Reader& reader) { return a->body(reader); },
-                             [self, a](Result<port::Committed> last) { finish(self, a, std::move(last)); });
+  decide_inside(self, a);
 }
 
 void attempt(const std::shared_ptr<Engine::Impl>& self, const std::shared_ptr<Attempt>& a) {
@@ -202,10 +229,11 @@ void attempt(const std::shared_ptr<Engine::Impl>& self, const std::shared_ptr<At
 }
 }  // namespace
 
-void Engine::Impl::decide(Decide body, Done<port::Committed> done) {
+void Engine::Impl::decide(Decide body, Done<port::Committed> done, bool in_turn) {
   auto a = std::make_shared<Attempt>();
   a->body = std::move(body);
   a->done = std::move(done);
+  if (in_turn) return decide_inside(shared_from_this(), a);
   attempt(shared_from_this(), a);
 }
 
@@ -239,10 +267,12 @@ struct Applying {
   Evidence evidence;
   Engine::EffectBody body;
   Done<Applied> done;
+  Engine::Order order = Engine::Order::any;
   int renewed = 0;
   bool deferred = false;
   bool wakes = false;
   bool background = false;
+  bool touched = false;
   std::string held;  ///< why the guard refused; empty: it did not
 };
 
@@ -259,8 +289,11 @@ void apply_effect(const std::shared_ptr<Engine::Impl>& self, const std::shared_p
         state->deferred = deferred;
         state->wakes = false;
         state->background = false;
+        state->touched = false;
         for (const auto& op : decision.transaction().ops) {
           state->wakes = state->wakes || std::holds_alternative<port::op::PutJob>(op);
+          state->touched = state->touched || std::holds_alternative<port::op::PutResource>(op) ||
+                           std::holds_alternative<port::op::TouchResource>(op);
           state->background = state->background || std::holds_alternative<port::op::PutDue>(op) ||
                               std::holds_alternative<port::op::PutWork>(op);
         }
@@ -294,13 +327,15 @@ void apply_effect(const std::shared_ptr<Engine::Impl>& self, const std::shared_p
         if (state->wakes || state->background) self->poke(scope);
         Applied applied;
         if (!result->resource_versions.empty()) applied.version = result->resource_versions.front();
+        applied.version_lost = state->touched && applied.version == 0;
         applied.deferred = state->deferred;
         state->done(applied);
-      });
+      },
+      state->order == Engine::Order::in_turn);
 }
 }  // namespace
 
-void Engine::apply(Context context, Evidence evidence, EffectBody body, Done<Applied> done) {
+void Engine::apply(Context context, Evidence evidence, EffectBody body, Done<Applied> done, Order order) {
   auto self = impl_;
   {
     const std::lock_guard lock(self->metrics_mutex);
@@ -321,7 +356,37 @@ void Engine::apply(Context context, Evidence evidence, EffectBody body, Done<App
   state->evidence = std::move(evidence);
   state->body = std::move(body);
   state->done = std::move(done);
+  state->order = order;
   apply_effect(self, state);
+}
+
+void Engine::note_read(const Context& context, const Evidence& evidence) {
+  auto self = impl_;
+  const auto scope = context->row.scope;
+  auto rules = std::make_shared<std::vector<std::string>>();
+  {
+    const std::lock_guard lock(self->noted_mutex);
+    auto& noted = self->noted[scope.integration.value];
+    for (const auto& rule : evidence.dialect_rules)
+      if (noted.insert(rule).second) rules->push_back(rule);
+  }
+  if (rules->empty()) return;
+  json::object detail{{"source", evidence.source}, {"request", evidence.request}, {"method", evidence.method}};
+  detail["dialect_rules"] = json::array(rules->begin(), rules->end());
+  if (!evidence.detected.empty()) detail["detected"] = evidence.detected;
+  self->decide(
+      [self, scope, actor = evidence.actor,
+       detail = std::move(detail)](port::Reader&) -> Result<port::Transaction> {
+        port::Transaction txn;
+        txn.id = self->new_id<TxnId>();
+        txn.ops.emplace_back(self->activity(scope, "request.dialect_rules", actor, detail));
+        return txn;
+      },
+      [self, scope, rules](const Result<port::Committed>& stored) {
+        if (stored) return self->notify(scope);
+        const std::lock_guard lock(self->noted_mutex);
+        for (const auto& rule : *rules) self->noted[scope.integration.value].erase(rule);
+      });
 }
 
 // ---- activity and followers

@@ -8,6 +8,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
+#include <string>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -38,7 +40,8 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   /// View, decide, commit; again when something came between, the fourth time inside the writer.
   /// An empty transaction (no ops) is not committed and answers an empty Committed.
   using Decide = std::function<Result<port::Transaction>(port::Reader&)>;
-  void decide(Decide body, Done<port::Committed> done);
+  /// `in_turn`: inside the writer at once, behind whatever was handed in before it.
+  void decide(Decide body, Done<port::Committed> done, bool in_turn = false);
   /// Reads the row of an integration again and makes its context current; then `done`.
   void refresh(port::Scope scope, Done<void> done);
   /// Tells followers of these chains.
@@ -92,6 +95,10 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   [[nodiscard]] port::op::AppendActivity activity(const port::Scope& scope, std::string event, std::string actor,
                                                   const json::object& detail, ResourceId subject = {},
                                                   JobId job = {});
+
+  // ---- rules of dialects that reads have needed, and that stand on the activity
+  std::mutex noted_mutex;
+  std::unordered_map<Uuid, std::set<std::string>> noted;  ///< by integration
 
   // ---- followers
   struct Follower {

@@ -326,7 +326,9 @@ void commit_update(const std::shared_ptr<Engine::Impl>& impl, const Principal& b
           if (policy_changed) reconsider_retained(impl, row.scope);
           done(std::move(row));
         });
-      });
+      },
+      // A resource that is made in between would be one of a type that is gone by then.
+      update.before.settings != row.settings);
 }
 
 }  // namespace

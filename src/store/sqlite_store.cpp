@@ -99,6 +99,22 @@ class Core {
     }
   }
 
+  /// On the caller's thread, unless as many do that already as there are readers.
+  void glance(View view) {
+    if (!read_pool_) return run_views({&view, 1});
+    {
+      std::unique_lock lock(mutex_);
+      if (!open_ || glances_ >= options_.readers) {
+        lock.unlock();
+        return this->view(std::move(view));
+      }
+      ++glances_;
+    }
+    run_views({&view, 1});
+    const std::lock_guard lock(mutex_);
+    --glances_;
+  }
+
   [[nodiscard]] StoreStats stats() {
     const std::lock_guard lock(mutex_);
     auto stats = stats_;
@@ -220,7 +236,7 @@ class Core {
   }
   void give_back(std::unique_ptr<ReadSide> side) {
     const std::lock_guard lock(mutex_);
-    if (dir_ && idle_readers_.size() < std::max<std::size_t>(options_.readers, 2))
+    if (dir_ && idle_readers_.size() < std::max<std::size_t>(2 * options_.readers, 2))
       idle_readers_.push_back(std::move(side));
   }
 
@@ -234,6 +250,7 @@ class Core {
   std::size_t queued_bytes_ = 0;
   std::deque<View> views_;
   std::size_t reading_ = 0;
+  std::size_t glances_ = 0;
   std::vector<std::unique_ptr<ReadSide>> idle_readers_;
   StoreStats stats_;
   std::optional<DataDir> dir_;
@@ -251,6 +268,9 @@ class SqliteStore final : public Store {
 
   void view(ViewBody body, UniqueFunction<void(Result<void>)> done) override {
     core_->view({std::move(body), std::move(done)});
+  }
+  void glance(ViewBody body, UniqueFunction<void(Result<void>)> done) override {
+    core_->glance({std::move(body), std::move(done)});
   }
   void commit(Transaction txn, UniqueFunction<void(Result<Committed>)> done) override {
     core_->submit(WriteItem(std::move(txn), std::move(done)));

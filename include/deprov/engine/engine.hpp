@@ -56,7 +56,8 @@ struct Principal {
 };
 
 struct Applied {
-  std::uint64_t version = 0;  ///< of the resource afterwards; 0: nothing was stored
+  std::uint64_t version = 0;  ///< of the resource afterwards; 0: it was not touched, or `version_lost`
+  bool version_lost = false;  ///< it was touched, and the store's answer, which names the version, was lost
   bool deferred = false;      ///< the members are stored durably and worked off in pieces
 };
 
@@ -142,9 +143,20 @@ class Engine {
   /// the effect; it is called again where another transaction came between (up to four times), so it must leave
   /// its captures as they are. Its error goes to `done` and nothing is stored.
   using EffectBody = port::UniqueFunction<Result<Effect>(port::Reader&, const IntegrationContext&)>;
-  void apply(Context context, Evidence evidence, EffectBody body, Done<Applied> done);
+  /// `in_turn`: decided inside the writer, after whatever was handed in before it, so that requests can follow
+  /// each other without waiting for the disk each time. What the guard holds is decided once more, behind the
+  /// others.
+  enum class Order : std::uint8_t { any, in_turn };
+  void apply(Context context, Evidence evidence, EffectBody body, Done<Applied> done, Order order = Order::any);
+  /// Puts what a read needed of its dialect on the activity: each rule once for an integration while the engine
+  /// runs, whatever the number of reads. What could not be stored is tried again with the next one.
+  void note_read(const Context& context, const Evidence& evidence);
   /// A consistent read.
   void view(port::ViewBody body, Done<void> done);
+  /// The same for a body that answers whoever asked by itself: `failed` is called only where it, or the store,
+  /// failed. A brief body reads a few rows; it may run inside the call, on the caller's thread.
+  enum class Reading { brief, any };
+  void read(Reading how, port::ViewBody body, Done<void> failed);
 
   // ---- principals and workspaces (the caller's role is checked: R21)
   [[nodiscard]] static bool may_manage_integrations(port::Role role);

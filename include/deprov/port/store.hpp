@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -443,6 +444,11 @@ class Store {
   virtual ~Store() = default;
   /// Runs `body` on a consistent view, on a thread of the store's choosing; its result goes to `done`.
   virtual void view(ViewBody body, UniqueFunction<void(Result<void>)> done) = 0;
+  /// The same for a body that reads a few rows: it may run inside the call, on the caller's thread, which saves
+  /// two changes of thread. `done` then comes before this returns.
+  virtual void glance(ViewBody body, UniqueFunction<void(Result<void>)> done) {
+    view(std::move(body), std::move(done));
+  }
   /// Durable when `done` gets a value. Errors: `stale_read`, `fenced`, `uniqueness`, `conflict`,
   /// `held_by_guard`, `not_found` (nothing was changed); `busy` (the queue is full: nothing was changed,
   /// try later); `storage_full`, `io`; `commit_unknown` (see `committed`).
