@@ -1,20 +1,29 @@
-// POST /Bulk (RFC 7644 section 3.7): each operation goes the way of a single request and is durable by itself.
+// POST /Bulk (RFC 7644 section 3.7): each operation goes the way of a single request and is a transaction of its
+// own. Neighbours of which none can tell whether another came before it are handed to the store together, in their
+// order, so that they share its group commits; everything else waits until what came before it is durable.
+#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <deprov/scim/bulk.hpp>
 #include <deprov/scim/error.hpp>
 #include <map>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 #include "service/scim_call.hpp"
 #include "service/scim_http.hpp"
+#include "service/scim_unique.hpp"
 
 namespace deprov::service {
 
 namespace {
 
 namespace json = boost::json;
+
+constexpr std::size_t most_in_a_run = 64;
+
+char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 /// One request being worked off, on the executor.
 class BulkRun : public std::enable_shared_from_this<BulkRun> {
@@ -43,6 +52,7 @@ class BulkRun : public std::enable_shared_from_this<BulkRun> {
     json::value response;             ///< of what failed
     ResourceId promised;              ///< given to others before it was created; nil: to nobody
     std::vector<std::size_t> relies;  ///< the operations that it refers to
+    bool in_run = false;              ///< with its neighbours
   };
 
   void later() {
@@ -56,6 +66,7 @@ class BulkRun : public std::enable_shared_from_this<BulkRun> {
       if (stack_.empty()) {
         while (next_ < operations_.size() && operations_[next_].state != State::waiting) ++next_;
         if (next_ == operations_.size() || (fail_on_errors_ && errors_ >= *fail_on_errors_)) return answer();
+        if (const auto end = end_of_run(next_); end > next_ + 1) return send_run(next_, end);
         open(next_);
       }
       const auto index = stack_.back();
@@ -71,6 +82,90 @@ class BulkRun : public std::enable_shared_from_this<BulkRun> {
       if (stack_.size() != before) continue;  // first what it refers to
       return send(index);
     }
+  }
+
+  /// What an operation can be a neighbour as. Creations of what is nobody's group, which can only meet in a value
+  /// that is unique: the store takes them in their order. Changes of users that touch no such value, each of
+  /// another user.
+  enum class Shape { alone, creation, change };
+  struct Neighbour {
+    Shape shape = Shape::alone;
+    std::string key;  ///< of a change: whose
+  };
+
+  [[nodiscard]] Neighbour neighbour(const scim::BulkOperation& op) const {
+    Neighbour out;
+    if (op.problem.code() != Errc::ok || op.path.find_first_of("?%") != std::string::npos || refers(op))
+      return out;
+    std::string_view path = op.path;
+    while (path.starts_with('/')) path.remove_prefix(1);
+    while (path.ends_with('/')) path.remove_suffix(1);
+    const auto slash = path.find('/');
+    const auto* type = call_->context->registry->endpoint(path.substr(0, slash));
+    if (type == nullptr || type->row_attribute() != nullptr) return out;
+    if (op.method == "POST") {
+      if (slash == std::string_view::npos) out.shape = Shape::creation;
+      return out;
+    }
+    if (slash == std::string_view::npos || path.find('/', slash + 1) != std::string_view::npos) return out;
+    if (op.method != "DELETE" && (op.method != "PATCH" || has_unique_keys(*type) || names_user(op.data)))
+      return out;
+    out.shape = Shape::change;
+    out.key = std::string(path.substr(slash + 1));
+    std::transform(out.key.begin(), out.key.end(), out.key.begin(), lower);
+    return out;
+  }
+
+  /// Whether it speaks of a bulkId, known or not.
+  [[nodiscard]] static bool refers(const scim::BulkOperation& op) {
+    bool any = false;
+    scim::BulkOperation copy = op;
+    scim::resolve_bulk_references(copy, {}, [&](const std::string&) {
+      any = true;
+      return std::nullopt;
+    });
+    return any;
+  }
+
+  /// Whether `userName`, which is unique, may be among what a PATCH changes: as a key or in a path.
+  // NOLINTNEXTLINE(misc-no-recursion): as deep as what was parsed, which has a bound
+  [[nodiscard]] static bool names_user(const json::value& v) {
+    const auto in = [](std::string_view text) {
+      constexpr std::string_view name = "username";
+      const auto found = std::search(text.begin(), text.end(), name.begin(), name.end(),
+                                     [](char a, char b) { return lower(a) == b; });
+      return found != text.end();
+    };
+    if (const auto* s = v.if_string()) return in(*s);
+    if (const auto* a = v.if_array()) return std::any_of(a->begin(), a->end(), names_user);
+    const auto* o = v.if_object();
+    return o != nullptr &&
+           std::any_of(o->begin(), o->end(), [&](const auto& m) { return in(m.key()) || names_user(m.value()); });
+  }
+
+  /// Behind the last operation that can be sent together with the one at `first`.
+  [[nodiscard]] std::size_t end_of_run(std::size_t first) const {
+    if (fail_on_errors_) return first + 1;  // it may have to end behind any of them
+    std::unordered_set<std::string> keys;
+    auto end = first;
+    Shape shape = Shape::alone;
+    while (end < operations_.size() && end - first < most_in_a_run && operations_[end].state == State::waiting) {
+      auto next = neighbour(operations_[end].asked);
+      if (next.shape == Shape::alone || (end != first && next.shape != shape)) break;
+      shape = next.shape;
+      if (shape == Shape::change && !keys.insert(std::move(next.key)).second) break;
+      ++end;
+    }
+    return std::max(end, first + 1);
+  }
+
+  void send_run(std::size_t first, std::size_t end) {
+    under_way_ = end - first;
+    for (auto i = first; i < end; ++i) {
+      operations_[i].state = State::open;
+      operations_[i].in_run = true;
+    }
+    for (auto i = first; i < end; ++i) send(i);
   }
 
   void open(std::size_t index) {
@@ -162,6 +257,7 @@ class BulkRun : public std::enable_shared_from_this<BulkRun> {
     auto sub = make(index, op.asked.method, op.asked.path);
     if (!op.asked.version.empty()) sub->request.headers.push_back({"If-Match", op.asked.version});
     sub->new_id = op.promised;
+    sub->in_turn = op.in_run;
     sub->sent = std::move(op.asked.data);
     const auto target = parse_scim_target(sub->request.path(), call_->options.prefix);
     if (!target)
@@ -172,6 +268,7 @@ class BulkRun : public std::enable_shared_from_this<BulkRun> {
 
   void failed_later(std::size_t index, const Error& error) {
     failed(index, error);
+    if (operations_[index].in_run && --under_way_ != 0) return;
     later();
   }
 
@@ -204,6 +301,7 @@ class BulkRun : public std::enable_shared_from_this<BulkRun> {
       op.status = 200;
     }
     finished(index, good);
+    if (op.in_run && --under_way_ != 0) return;
     step();
   }
 
@@ -212,7 +310,7 @@ class BulkRun : public std::enable_shared_from_this<BulkRun> {
     op.state = State::done;
     op.good = good;
     op.asked.data = nullptr;
-    stack_.pop_back();
+    if (!op.in_run) stack_.pop_back();
     if (!good) ++errors_;
     if (good || op.promised.is_nil()) return;
     // Others were created in the belief that this one would be: they go too, the last one first.
@@ -284,6 +382,7 @@ class BulkRun : public std::enable_shared_from_this<BulkRun> {
   std::vector<std::size_t> stack_;  ///< open ones; each waits for the one above it
   std::vector<std::size_t> undo_;
   std::size_t next_ = 0;
+  std::size_t under_way_ = 0;  ///< of a run
   std::uint64_t errors_ = 0;
 };
 

@@ -27,6 +27,17 @@ Response scim_error(const Error& error) {
 ScimCall::ScimCall(engine::Engine& e, const ScimOptions& o, Request r, Responder respond)
     : engine(e), options(o), request(std::move(r)), respond_(std::move(respond)) {}
 
+std::shared_ptr<ScimCall> ScimCall::again() {
+  auto next = std::make_shared<ScimCall>(engine, options, std::move(request), std::move(respond_));
+  next->keep = keep;
+  next->arrived = arrived;
+  next->request_id = request_id;
+  next->base = base;
+  next->line_rules = line_rules;
+  next->restarts = restarts + 1;
+  return next;
+}
+
 void ScimCall::answer(Response response) {
   if (!respond_) return;
   response.headers.push_back({"X-Request-Id", request_id});

@@ -41,15 +41,20 @@ class ScimCall {
   scim::Query query;
   idp::NormalRequest normal;
   idp::RuleSet line_rules;  ///< used on method and URL, before the integration was known
+  unsigned restarts = 0;    ///< since the schemas changed under it
   std::optional<scim::EntityTags> if_match;
   std::optional<scim::EntityTags> if_none_match;
   // of an operation of a Bulk request
   std::optional<boost::json::value> sent;         ///< the body, parsed
   bool brief = false;                             ///< status, version and location are all that is wanted
+  bool in_turn = false;                           ///< see engine::Engine::Order
   ResourceId new_id;                              ///< what is created must get this id; nil: any
   std::shared_ptr<const PromisedIds> promised{};  ///< null: none
   /// Attributes and extension URNs that the request has written.
   std::vector<std::string> wrote;
+
+  /// The same request once more, with whoever waits for its answer: this one is over.
+  [[nodiscard]] std::shared_ptr<ScimCall> again();
 
   /// Once; later calls are ignored.
   void answer(Response response);
@@ -88,6 +93,9 @@ void handle_delete(const Call& call);
 
 /// Routes and carries out what stands behind the integration in a path.
 void run_operation(const Call& call, const std::vector<std::string>& segments);
+/// Begins anew, by the schemas that the integration has now. False: it has none any more, it has begun anew too
+/// often, or it is part of a Bulk request, whose body is used up.
+[[nodiscard]] bool begin_anew(const Call& call);
 
 /// `GET` of a resource that was just written, or is just read.
 struct ReadBack {

@@ -114,15 +114,29 @@ Result<void> answer(const SharedListing& list) {
   return {};
 }
 
+/// Whether the hits are few: values of which each resource has its own, and no members to show.
+bool is_brief(Listing& list) {
+  using F = scim::IndexedField;
+  constexpr std::size_t few = 4;
+  const auto own = [](const scim::IndexedTerm& t) {
+    return t.field == F::id || t.field == F::external_id || t.field == F::user_name;
+  };
+  const auto& types = list.plan.types;
+  return list.plan.access == Access::hits && types.size() == 1 && types.front().terms.size() <= few &&
+         types.front().unique_keys.size() <= few &&
+         std::all_of(types.front().terms.begin(), types.front().terms.end(), own) &&
+         !list.renderer.shows_members(*types.front().def);
+}
+
 void view_and_answer(const SharedListing& list, Result<void> (*fill)(Listing&, port::Reader&)) {
-  list->call->engine.view(
+  using Reading = engine::Engine::Reading;
+  list->call->engine.read(
+      is_brief(*list) ? Reading::brief : Reading::any,
       [list, fill](port::Reader& reader) -> Result<void> {
         DEPROV_CHECK(fill(*list, reader));
         return answer(list);
       },
-      [list](Result<void> r) {
-        if (!r) list->call->fail(r.error());
-      });
+      [list](const Result<void>& r) { list->call->fail(r.error()); });
 }
 
 Result<void> by_position(Listing& list, port::Reader& reader) {
@@ -163,6 +177,14 @@ Result<void> add_hits(Listing& list, port::Reader& reader) {
   const auto most = list.call->options.index_hits;
   const auto& type = list.type();
   std::map<ResourceId, port::ResourceRow> hits;
+  for (const auto& key : type.unique_keys) {
+    DEPROV_TRY(owner, reader.key_owner(scope, key));
+    if (!owner || hits.contains(*owner)) continue;
+    DEPROV_TRY(row, reader.resource(scope, *owner));
+    if (!row || row->deleted || row->type != type.def->name()) continue;
+    DEPROV_TRY(document, list.document(reader, *row));
+    if ((*type.matcher)(document)) hits.emplace(*owner, std::move(*row));
+  }
   auto check = type.term_checks.begin();
   for (const auto& term : type.terms) {
     std::vector<port::ResourceRow> rows;

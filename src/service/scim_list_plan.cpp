@@ -3,12 +3,26 @@
 #include <deprov/scim/fold.hpp>
 #include <utility>
 #include "service/scim_rows.hpp"
+#include "service/scim_unique.hpp"
 
 namespace deprov::service {
 
 namespace {
 
-Result<void> plan_filter(const ScimCall& call, ListPlan& plan, const scim::Filter& filter, bool all_types) {
+/// Where every type answers the filter by values that no two resources share.
+bool by_unique_keys(ListPlan& plan, const scim::Filter& filter, scim::UnknownAttribute unknown) {
+  std::vector<std::vector<std::string>> keys;
+  for (const auto& type : plan.types) {
+    auto found = unique_keys_of(filter, *type.def, unknown);
+    if (!found) return false;
+    keys.push_back(std::move(*found));
+  }
+  for (std::size_t i = 0; i < keys.size(); ++i) plan.types[i].unique_keys = std::move(keys[i]);
+  plan.access = ListPlan::Access::hits;
+  return true;
+}
+
+Result<void> plan_filter(ListPlan& plan, const scim::Filter& filter, bool all_types) {
   const auto unknown = all_types ? scim::UnknownAttribute::no_value : scim::UnknownAttribute::refuse;
   const auto terms = scim::index_terms(filter);
   bool indexed = !terms.empty();
@@ -42,6 +56,7 @@ Result<void> plan_filter(const ScimCall& call, ListPlan& plan, const scim::Filte
     }
     return {};
   }
+  if (by_unique_keys(plan, filter, unknown)) return {};
   plan.access = ListPlan::Access::scan;
   if (const auto range = scim::modified_range(filter)) {
     plan.access = ListPlan::Access::ordered;
@@ -49,7 +64,6 @@ Result<void> plan_filter(const ScimCall& call, ListPlan& plan, const scim::Filte
     plan.order.from = range->from;
     plan.order.to = range->to;
   }
-  (void)call;
   return {};
 }
 
@@ -126,7 +140,7 @@ Result<ListPlan> plan_list(const ScimCall& call, bool all_types) {
   if (q.filter) {
     DEPROV_TRY(filter, scim::parse_filter(*q.filter, call.options.limits));
     plan.filtered = true;
-    DEPROV_CHECK(plan_filter(call, plan, filter, all_types));
+    DEPROV_CHECK(plan_filter(plan, filter, all_types));
   }
   if (q.sort_by) DEPROV_CHECK(plan_sort(call, plan));
   if (q.cursor && plan.access == ListPlan::Access::position) plan.access = ListPlan::Access::scan;

@@ -14,7 +14,7 @@ namespace deprov::service {
 struct ListPlan {
   enum class Access {
     position,  ///< by id order, which the store counts without looking
-    hits,      ///< what indexes answer for single values
+    hits,      ///< what indexes answer for single values, by terms or by unique keys
     ordered,   ///< along an index that keeps an order
     scan,      ///< everything, by id
   };
@@ -26,6 +26,7 @@ struct ListPlan {
     std::optional<scim::Resolved> sort;      ///< nothing: the type has no such attribute
     MatchNeeds needs;                        ///< of filter and order together
     std::vector<scim::IndexedTerm> terms;    ///< of `hits`
+    std::vector<std::string> unique_keys;    ///< of `hits`: whoever matches has one of these, see scim_unique.hpp
     std::vector<scim::Matcher> term_checks;  ///< one for each term that has a rest, in their order
   };
   std::vector<Type> types;

@@ -8,7 +8,11 @@ void handle_read(const Call& call) { answer_resource(call, call->id, {}); }
 
 void answer_resource(const Call& call, ResourceId id, const ReadBack& how) {
   call->id = id;
-  call->engine.view(
+  using Reading = engine::Engine::Reading;
+  // A group with its members can be many rows; what was just written is read for the engine's own thread.
+  const bool brief = how.written == nullptr && !ScimRenderer(call).shows_members(*call->type);
+  call->engine.read(
+      brief ? Reading::brief : Reading::any,
       // Answered from inside the view: a read has nothing to wait for.
       [call, how](port::Reader& reader) -> Result<void> {
         DEPROV_TRY(row, reader.resource(call->scope(), call->id));
@@ -37,8 +41,8 @@ void answer_resource(const Call& call, ResourceId id, const ReadBack& how) {
         call->answer(std::move(r));
         return {};
       },
-      [call, how](Result<void> r) {
-        if (r || call->answered()) return;
+      [call, how](const Result<void>& r) {
+        if (call->answered()) return;
         if (how.written == nullptr) return call->fail(r.error());
         // What was asked for is done and durable, whatever became of reading it again.
         ScimRenderer renderer(call);

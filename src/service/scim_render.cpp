@@ -241,8 +241,11 @@ void ScimRenderer::append_meta(std::string& out, const scim::TypeDef& type, cons
   out += type.type().endpoint;
   out.push_back('/');
   append_uuid(out, row.id.value);
-  out += "\",\"version\":";
-  append_json_string(out, scim::format_etag(row.version));
+  out.push_back('"');
+  if (row.version != 0) {  // 0: the store's answer was lost, and so nobody knows
+    out += ",\"version\":";
+    append_json_string(out, scim::format_etag(row.version));
+  }
   out.push_back('}');
 }
 
@@ -324,7 +327,7 @@ Result<void> ScimRenderer::append(ScimBody& out, port::Reader& reader, const sci
 void ScimRenderer::add_headers(Response& response, const scim::TypeDef& type, ResourceId id,
                                std::uint64_t version) const {
   auto where = location(type, id);
-  response.headers.push_back({"ETag", scim::format_etag(version)});
+  if (version != 0) response.headers.push_back({"ETag", scim::format_etag(version)});
   response.headers.push_back({"Location", where});
   response.headers.push_back({"Content-Location", std::move(where)});
 }

@@ -67,6 +67,10 @@ class ScimRenderer {
                                              const port::ResourceRow& row, std::string_view groups);
   [[nodiscard]] Result<void> append(ScimBody& out, port::Reader& reader, const scim::TypeDef& type,
                                     const port::ResourceRow& row);
+  /// Whether members are asked for, and the type has any.
+  [[nodiscard]] bool shows_members(const scim::TypeDef& type) {
+    return type.row_attribute() != nullptr && view(type).members;
+  }
   [[nodiscard]] std::string location(const scim::TypeDef& type, ResourceId id) const;
   /// `ETag`, `Location` and `Content-Location` of an answer that holds the resource (RFC 7643 section 3.1).
   void add_headers(Response& response, const scim::TypeDef& type, ResourceId id, std::uint64_t version) const;

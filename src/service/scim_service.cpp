@@ -103,7 +103,7 @@ Result<void> check_line_rules(const ScimCall& call) {
 /// What the IdP sent, in the RFC's form: body and query.
 Result<void> normalize(ScimCall& call, idp::Method method, bool with_body, bool search = false) {
   const auto query = call.request.query();
-  if (method == idp::Method::get && query.empty()) {
+  if (method == idp::Method::get && query.empty() && call.line_rules.empty()) {
     call.normal.dialect = call.context->dialect;
     return {};
   }
@@ -200,6 +200,11 @@ struct Action {
   void (*run)(const Call&);
 };
 
+/// Of what changes nothing, and so writes nothing by itself.
+void note_rules(const ScimCall& call) {
+  if (!call.normal.fired.empty()) call.engine.note_read(call.context, call.evidence());
+}
+
 /// Runs the action of the request's method.
 void act(const Call& call, std::initializer_list<Action> actions) {
   for (const auto& a : actions) {
@@ -211,10 +216,14 @@ void act(const Call& call, std::initializer_list<Action> actions) {
       return check_projection(call->query);
     };
     if (auto ready = prepare(); !ready) return call->fail(ready.error());
+    if (a.as == idp::Method::get) note_rules(*call);
     return a.run(call);
   }
   std::string allow;
-  for (const auto& a : actions) allow += (allow.empty() ? "" : ", ") + std::string(a.method);
+  for (const auto& a : actions) {
+    allow += (allow.empty() ? "" : ", ") + std::string(a.method);
+    if (a.method == "GET") allow += ", HEAD";
+  }
   call->answer(not_allowed(call->request.method, std::move(allow)));
 }
 
@@ -228,6 +237,7 @@ void search(const Call& call, bool all_types) {
     return check_projection(call->query);
   };
   if (auto ready = prepare(); !ready) return call->fail(ready.error());
+  note_rules(*call);
   handle_list(call, all_types);
 }
 
@@ -254,7 +264,7 @@ void dispatch(const Call& call, const Route& r) {
     case Route::Kind::root_search: return search(call, true);
     case Route::Kind::type_search: return search(call, false);
     case Route::Kind::discovery:
-      if (call->request.method != "GET") return call->answer(not_allowed(call->request.method, "GET"));
+      if (call->request.method != "GET") return call->answer(not_allowed(call->request.method, "GET, HEAD"));
       if (auto ready = parse_preconditions(*call); !ready) return call->fail(ready.error());
       return handle_discovery(call, r.discovery, r.name);
   }
@@ -271,6 +281,19 @@ void run_operation(const Call& call, const std::vector<std::string>& segments) {
   dispatch(call, *where);
 }
 
+bool begin_anew(const Call& call) {
+  constexpr unsigned most = 3;
+  if (call->brief || call->restarts >= most) return false;
+  auto context = call->engine.integration(call->scope().integration);
+  if (!context) return false;
+  const auto target = parse_scim_target(call->request.path(), call->options.prefix);
+  if (!target) return false;
+  const auto next = call->again();
+  next->context = std::move(context);
+  run_operation(next, target->segments);
+  return true;
+}
+
 ScimService::ScimService(engine::Engine& engine, ScimOptions options)
     : state_(std::make_shared<const State>(State{engine, std::move(options)})) {}
 
@@ -285,6 +308,7 @@ void ScimService::handle(Request request, Responder respond) {
   call->request_id = ports.random.id<ResourceId>(call->arrived).str();
 
   if (auto line = request_line(*call); !line) return call->fail(line.error());
+  if (call->request.method == "HEAD") call->request.method = "GET";
   const auto target = parse_scim_target(call->request.path(), options.prefix);
   if (!target) return call->fail(no_endpoint(call->request.path()));
   const auto query = call->request.query();

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <deprov/scim/fold.hpp>
+#include <iterator>
 #include <string>
 #include <utility>
 #include "service/scim_rows.hpp"
@@ -22,6 +23,25 @@ std::string attribute_name(const scim::Resolved& r) {
   out += r.attribute->name;
   if (r.sub != nullptr) out += "." + r.sub->name;
   return out;
+}
+
+/// A value as its key holds it; the attribute says whether its case counts.
+std::string key_value(const scim::Resolved& r, const json::value& v) {
+  const auto* text = v.if_string();
+  if (text == nullptr) return json::serialize(v);
+  return r.leaf()->case_exact ? std::string(*text) : scim::fold(*text);
+}
+
+std::string key_of(const scim::TypeDef& type, const scim::Resolved& r, const json::value& v) {
+  return type.name() + separator + attribute_name(r) + separator + key_value(r, v);
+}
+
+/// Whether equal values have equal keys: of numbers and times there are many spellings.
+bool compares_by_key(const scim::Resolved& r, const json::value& literal) noexcept {
+  using T = scim::AttributeType;
+  const auto type = r.leaf()->type;
+  return literal.is_string() && !literal.get_string().empty() && literal.get_string().size() <= max_value_bytes &&
+         (type == T::string || type == T::reference);
 }
 
 class Collector {
@@ -53,17 +73,15 @@ class Collector {
 
   Result<void> add(const scim::Resolved& r, const json::value& v) {
     const auto* text = v.if_string();
-    std::string value = text != nullptr ? std::string(*text) : json::serialize(v);
-    if (value.size() > max_value_bytes)
+    const auto bytes = text != nullptr ? text->size() : json::serialize(v).size();
+    if (bytes > max_value_bytes)
       return Error(Errc::invalid_value,
                    "a unique value has at most " + std::to_string(max_value_bytes) + " bytes, and this one " +
-                       std::to_string(value.size()),
+                       std::to_string(bytes),
                    attribute_name(r));
-    if (text != nullptr && !r.leaf()->case_exact) value = scim::fold(value);
-    auto name = attribute_name(r);
     engine::UniqueKey key;
-    key.key = type_.name() + separator + name + separator + value;
-    key.attribute = std::move(name);
+    key.key = key_of(type_, r, v);
+    key.attribute = attribute_name(r);
     if (std::find(out_.begin(), out_.end(), key) == out_.end()) out_.push_back(std::move(key));
     return {};
   }
@@ -84,6 +102,50 @@ Result<std::vector<engine::UniqueKey>> unique_keys(const scim::TypeDef& type, co
   Collector collector(type, out);
   for (const auto& r : type.unique())
     if (!in_own_index(type, r)) DEPROV_CHECK(collector.run(r, document));
+  return out;
+}
+
+namespace {
+constexpr std::size_t max_filter_keys = 100;
+}  // namespace
+
+// NOLINTNEXTLINE(misc-no-recursion): as deep as the filter, which has a bound
+std::optional<std::vector<std::string>> unique_keys_of(const scim::Filter& filter, const scim::TypeDef& type,
+                                                       scim::UnknownAttribute unknown) {
+  using Kind = scim::Filter::Kind;
+  std::vector<std::string> out;
+  if (filter.kind == Kind::all_of) {
+    std::optional<std::vector<std::string>> best;
+    for (const auto& o : filter.operands) {
+      auto keys = unique_keys_of(o, type, unknown);
+      if (keys && (!best || keys->size() < best->size())) best = std::move(keys);
+    }
+    return best;
+  }
+  if (filter.kind == Kind::any_of) {
+    for (const auto& o : filter.operands) {
+      auto keys = unique_keys_of(o, type, unknown);
+      if (!keys || out.size() + keys->size() > max_filter_keys) return std::nullopt;
+      std::move(keys->begin(), keys->end(), std::back_inserter(out));
+    }
+    return out;
+  }
+  if (filter.kind != Kind::compare || filter.op != scim::CompareOp::eq) return std::nullopt;
+  auto r = type.resolve(filter.attr);
+  if (!r)
+    return unknown == scim::UnknownAttribute::no_value && !filter.value.is_null() ? std::optional(out)
+                                                                                  : std::nullopt;
+  if (r->attribute == nullptr) return std::nullopt;
+  // A complex attribute is compared by its `value`.
+  if (r->sub == nullptr && r->attribute->type == scim::AttributeType::complex)
+    r->sub = r->attribute->find("value");
+  if (r->leaf()->type == scim::AttributeType::complex || !compares_by_key(*r, filter.value)) return std::nullopt;
+  const auto all = type.unique();
+  const bool unique = std::any_of(all.begin(), all.end(), [&](const scim::Resolved& u) {
+    return u.schema == r->schema && u.attribute == r->attribute && u.sub == r->sub && !in_own_index(type, u);
+  });
+  if (!unique) return std::nullopt;
+  out.push_back(key_of(type, *r, filter.value));
   return out;
 }
 

@@ -4,7 +4,10 @@
 #include <boost/json/object.hpp>
 #include <deprov/engine/effect.hpp>
 #include <deprov/port/store.hpp>
+#include <deprov/scim/match.hpp>
 #include <deprov/scim/schema.hpp>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace deprov::service {
@@ -15,6 +18,13 @@ namespace deprov::service {
 /// Those of one stored document; each once. Errors: `invalid_value` for a value that is too long to be unique.
 [[nodiscard]] Result<std::vector<engine::UniqueKey>> unique_keys(const scim::TypeDef& type,
                                                                  const boost::json::object& document);
+
+/// Whoever matches the filter has one of these keys, each of which has one owner at most; nothing where that
+/// cannot be said. With `unknown` as `no_value` an attribute that the type has not matches nobody. At most 100
+/// keys.
+[[nodiscard]] std::optional<std::vector<std::string>> unique_keys_of(const scim::Filter& filter,
+                                                                     const scim::TypeDef& type,
+                                                                     scim::UnknownAttribute unknown);
 
 /// Puts into the effect what the resource had and no longer has, and what it has now.
 /// Errors: `uniqueness`, naming the attribute, where another resource has it.

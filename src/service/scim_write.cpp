@@ -1,4 +1,5 @@
 // POST, PUT, PATCH and DELETE: what a request comes to in stored terms, and its answer.
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <deprov/scim/patch.hpp>
 #include <deprov/scim/resource.hpp>
@@ -17,6 +18,7 @@ namespace {
 struct Outcome {
   port::ResourceRow row;
   std::uint64_t version = 0;  ///< after the commit, where its answer does not say
+  bool rows_only = false;     ///< what was changed are the members: then others may have raised the version too
   std::optional<std::string> groups;
 };
 using SharedOutcome = std::shared_ptr<Outcome>;
@@ -64,13 +66,19 @@ bool answers_with_resource(const ScimCall& call) {
   return call.normal.patch_answer == idp::PatchAnswer::resource_200;
 }
 
+/// 0: nobody knows.
+std::uint64_t version_after(const Outcome& outcome, const engine::Applied& applied) {
+  if (applied.version != 0) return applied.version;
+  return applied.version_lost && outcome.rows_only ? 0 : outcome.version;
+}
+
 /// Answers a write that is done. Types with rows are read again; the others are known already.
 void answer_written(const Call& call, const SharedOutcome& outcome, const engine::Applied& applied, int status) {
   auto& row = outcome->row;
-  row.version = applied.version != 0 ? applied.version : outcome->version;
+  row.version = version_after(*outcome, applied);
   if (call->brief) {
     auto response = scim_response(status, {});
-    response.headers.push_back({"ETag", scim::format_etag(row.version)});
+    if (row.version != 0) response.headers.push_back({"ETag", scim::format_etag(row.version)});
     if (status == 201) response.headers.push_back({"Location", ScimRenderer(call).location(*call->type, row.id)});
     return call->answer(std::move(response));
   }
@@ -94,23 +102,62 @@ void answer_written(const Call& call, const SharedOutcome& outcome, const engine
   call->answer(std::move(response));
 }
 
-void apply(const Call& call, const SharedOutcome& outcome, engine::Engine::EffectBody body,
-           port::UniqueFunction<void(const engine::Applied&)> done) {
-  call->engine.apply(call->context, call->evidence(), std::move(body),
-                     [call, outcome, done = std::move(done)](Result<engine::Applied> applied) mutable {
-                       if (!applied) return call->fail(applied.error());
-                       done(*applied);
-                     });
+/// Whether both know the same schemas. Of the same text one registry may have been made twice.
+bool same_schemas(const engine::IntegrationContext& a, const engine::IntegrationContext& b) {
+  if (a.registry == b.registry) return true;
+  const auto same = [&](std::string_view name) {
+    const auto* x = a.settings.if_contains(name);
+    const auto* y = b.settings.if_contains(name);
+    return (x == nullptr && y == nullptr) || (x != nullptr && y != nullptr && *x == *y);
+  };
+  return same("schemas") && same("resource_types");
 }
 
-/// Missing is not empty (R10), and who takes `active` away has not said which of the two is meant.
-Result<void> check_active_kept(const scim::TypeDef& type, const port::ResourceRow& before, bool said_before,
-                               const json::object& document) {
+void apply(const Call& call, const SharedOutcome& outcome, engine::Engine::EffectBody body,
+           port::UniqueFunction<void(const engine::Applied&)> done) {
+  const auto outdated = std::make_shared<bool>(false);
+  using Order = engine::Engine::Order;
+  call->engine.apply(
+      call->context, call->evidence(),
+      [call, outdated, body = std::move(body)](
+          port::Reader& reader, const engine::IntegrationContext& context) mutable -> Result<engine::Effect> {
+        // What the request was understood by has changed since: nothing of it may be stored.
+        if (*outdated = !same_schemas(*call->context, context); *outdated)
+          return Error(Errc::busy, "the schemas of the integration have changed while the request was worked off",
+                       {}, "send it again");
+        return body(reader, context);
+      },
+      [call, outcome, outdated, done = std::move(done)](Result<engine::Applied> applied) mutable {
+        if (!applied && *outdated && begin_anew(call)) return;
+        if (!applied) return call->fail(applied.error());
+        done(*applied);
+      },
+      call->in_turn ? Order::in_turn : Order::any);
+}
+
+/// RFC 7644 section 3.5.2.2: `active` that was removed is unassigned.
+bool takes_active_away(const scim::TypeDef& type, const scim::PatchRequest& patch) {
+  const auto* active = type.attribute("active");
+  return std::any_of(patch.operations.begin(), patch.operations.end(), [&](const auto& op) {
+    if (op.op != scim::PatchOperation::Op::remove || !op.path) return false;
+    const auto r = type.resolve(op.path->attr);
+    return r && r->attribute == active;
+  });
+}
+
+/// Missing is not empty (R10): an `active` that is gone neither ends nor begins anybody's access. A value that is
+/// neither true nor false has not said which of the two is meant.
+Result<void> check_active(const ScimCall& call, const scim::PatchRequest& patch, const port::ResourceRow& before,
+                          bool said_before, const json::object& document, engine::Effect& effect) {
+  const auto& type = *call.type;
   if (!said_before || !has_active(type) || scim::Resource(document).active()) return {};
-  return Error(
-      Errc::invalid_value,
-      "a " + type.name() + " is active or not, and this one would stay " + (before.active ? "active" : "inactive"),
-      "active", "replace it by true or false");
+  const std::string state = before.active ? "active" : "inactive";
+  if (!takes_active_away(type, patch))
+    return Error(Errc::invalid_value, "a " + type.name() + " is active or not, and this one would stay " + state,
+                 "active", "replace it by true or false");
+  effect.ignored.push_back("active: it is unassigned now, which ends and begins nobody's access; the " +
+                           type.name() + " stays " + state);
+  return {};
 }
 
 std::string_view created_values_rule() {
@@ -246,12 +293,14 @@ void handle_replace(const Call& call) {
         effect.ignored = std::move(next.document.notes);
         outcome->row = before;
         outcome->version = before.version;
+        outcome->rows_only = true;
         call->wrote.clear();
         for (const auto& m : next.document.value) call->wrote.emplace_back(m.key());
         if (next.changed) {
           DEPROV_CHECK(put_change(*call, reader, before, existing, next.document.value, next.changes, effect));
           outcome->row = *effect.after;
           ++outcome->version;
+          outcome->rows_only = false;
         }
         if (next.document.members) {
           scim::MemberOps ops;
@@ -285,17 +334,19 @@ void handle_patch(const Call& call) {
         if (has_unique_keys(*call->type)) existing = document;
         DEPROV_TRY(result, scim::apply(scim::PatchRequest(*patch), document, *call->type,
                                        call->normal.patch_options, call->options.limits));
-        DEPROV_CHECK(check_active_kept(*call->type, before, said_active, document));
         engine::Effect effect;
         effect.ignored = std::move(result.notes);
+        DEPROV_CHECK(check_active(*call, *patch, before, said_active, document, effect));
         if (result.created_values) effect.dialect_rules.emplace_back(created_values_rule());
         outcome->row = before;
         outcome->version = before.version;
+        outcome->rows_only = true;
         call->wrote = result.changes;
         if (result.changed) {
           DEPROV_CHECK(put_change(*call, reader, before, existing, document, result.changes, effect));
           if (with_resource) outcome->row = *effect.after;
           ++outcome->version;
+          outcome->rows_only = false;
         }
         if (!result.members.empty()) {
           DEPROV_TRY(steps,
@@ -310,7 +361,7 @@ void handle_patch(const Call& call) {
       },
       [call, outcome, with_resource](const engine::Applied& applied) {
         if (with_resource) return answer_written(call, outcome, applied, 200);
-        call->no_content(applied.version != 0 ? applied.version : outcome->version);
+        call->no_content(version_after(*outcome, applied));
       });
 }
 

@@ -1,4 +1,5 @@
 // Bulk requests (RFC 7644 section 3.7).
+#include <boost/json/parse.hpp>
 #include "catch.hpp"
 #include "support/scim_world.hpp"
 
@@ -211,4 +212,123 @@ TEST_CASE("an operation that the store refuses for now is answered 503, the othe
 TEST_CASE("/Me is not offered: a gateway token stands for no user (RFC 7644 section 3.11)") {
   ScimWorld w;
   for (const auto* method : {"GET", "PATCH", "DELETE"}) CHECK(w.send(method, "/Me").status == 501);
+}
+
+TEST_CASE("operations that cannot tell which came first share their commits") {
+  const bool sqlite = GENERATE(false, true);
+  ScimWorld w("generic", {}, {}, {}, sqlite);
+  std::vector<std::string> operations;
+  for (int i = 0; i < 200; ++i)
+    operations.push_back(post("/Users", "b" + std::to_string(i), user("u" + std::to_string(i % 150))));
+  const auto before = w.store->stats();
+  const auto made = bulk(w, operations);
+  const auto after = w.store->stats();
+  std::string expected;
+  for (int i = 0; i < 200; ++i) expected += (i == 0 ? "" : " ") + std::string(i < 150 ? "201" : "409");
+  CHECK(statuses(made) == expected);
+  CHECK(made.str("/Operations/199/response/scimType") == "uniqueness");
+  CHECK(after.commits - before.commits == 150);
+  if (sqlite) CHECK(after.batches - before.batches <= 4);
+  // Changes and removals likewise; the second one of the same user waits for the first.
+  operations.clear();
+  for (std::size_t i = 0; i < 100; ++i)
+    operations.push_back(R"({"method":"PATCH","path":"/Users/)" + id_of(made, i) + R"(","version":"W/\"1\"","data":
+      {"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"active","value":false}]}})");
+  operations.push_back(operations.front());
+  for (std::size_t i = 0; i < 50; ++i)
+    operations.push_back(R"({"method":"DELETE","path":"/Users/)" + id_of(made, i) + "\"}");
+  operations.push_back(operations.back());
+  const auto changed = bulk(w, operations);
+  expected.clear();
+  for (int i = 0; i < 100; ++i) expected += "200 ";
+  expected += "412 ";
+  for (int i = 0; i < 50; ++i) expected += "204 ";
+  CHECK(statuses(changed) == expected + "404");
+  CHECK(w.get("/Users").at("/totalResults") == 100);
+  CHECK(w.events("removal.requested") == 100);
+}
+
+TEST_CASE("operations that can tell which came first are done one after the other") {
+  const bool sqlite = GENERATE(false, true);
+  ScimWorld w("generic", {}, {}, {}, sqlite);
+  const auto ann = w.add_user("ann");
+  const auto bob = w.add_user("bob");
+  const auto rename = [](const std::string& id, const std::string& change) {
+    return R"({"method":"PATCH","path":"/Users/)" + id +
+           R"(","data":{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[)" + change +
+           "]}}";
+  };
+  // A name is taken once it is free, and not before.
+  const auto r = bulk(
+      w, {rename(ann, R"({"op":"replace","path":"UserName","value":"cho"})"), post("/Users", "x", user("ann")),
+          post("/Users", "y", user("bob")), R"({"method":"DELETE","path":"/Users/)" + bob + "\"}",
+          post("/Users", "z", user("bob")), rename(ann, R"({"op":"replace","value":{"userName":"bob"}})"),
+          R"({"method":"DELETE","path":"/users/)" + ann + "\"}",
+          rename(ann, R"({"op":"replace","path":"title","value":"T"})")});
+  CHECK(statuses(r) == "200 201 409 204 201 409 204 404");
+  // Each of these sees what the one before it has done to the same user.
+  const auto again = bulk(w, {rename(id_of(r, 1), R"({"op":"replace","path":"title","value":"A"})"),
+                              rename(id_of(r, 1), R"({"op":"add","path":"title","value":"B"})"),
+                              rename(id_of(r, 1), R"({"op":"replace","path":"active","value":false})")});
+  CHECK(statuses(again) == "200 200 200");
+  CHECK(again.str("/Operations/2/version") == "W/\"4\"");
+  CHECK(w.get("/Users/" + id_of(r, 1)).str("/title") == "B");
+}
+
+TEST_CASE("a bulk of removals is judged by the guard like the same requests alone", "[R7]") {
+  const bool sqlite = GENERATE(false, true);
+  const bool together = GENERATE(false, true);
+  boost::json::object policy{{"guard", {{"enabled", true}}}};
+  ScimWorld w("generic", {}, policy, {}, sqlite);
+  std::vector<std::string> operations;
+  std::vector<std::string> ids;
+  for (int i = 0; i < 40; ++i) ids.push_back(w.add_user("u" + std::to_string(i)));
+  w.clock.advance(std::chrono::hours(25));  // they had access when the windows began
+  const std::string off =
+      R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"active","value":false}]})";
+  for (const auto& id : ids)
+    operations.push_back(R"({"method":"PATCH","path":"/Users/)" + id + R"(","data":)" + off + "}");
+  if (together) {
+    const auto r = bulk(w, operations);
+    CHECK(statuses(r).find("4") == std::string::npos);
+  } else {
+    for (const auto& id : ids) CHECK(w.send("PATCH", "/Users/" + id, off).status == 200);
+  }
+  // The facts are stored whatever becomes of the effects.
+  for (const auto& id : ids) CHECK_FALSE(w.row(id).active);
+  std::optional<port::HoldRow> hold;
+  w.read([&](port::Reader& reader) { hold = reader.open_hold(w.client.context->row.scope).value(); });
+  REQUIRE(hold);
+  CHECK(hold->held == 40);
+}
+
+TEST_CASE("resources of custom types are made, changed and deleted in bulk, and refer to each other") {
+  const bool sqlite = GENERATE(false, true);
+  const auto settings = boost::json::parse(R"({
+    "schemas":[{"id":"urn:example:Device","name":"Device","attributes":[
+      {"name":"serial","required":true,"uniqueness":"server"},
+      {"name":"owner","type":"complex","subAttributes":[{"name":"value"},
+        {"name":"$ref","type":"reference","referenceTypes":["User","Device"]}]}]}],
+    "resource_types":[{"name":"Device","endpoint":"/Devices","schema":"urn:example:Device"}]})")
+                            .as_object();
+  ScimWorld w("generic", settings, {}, {}, sqlite);
+  const auto device = [](const std::string& serial, const std::string& rest = {}) {
+    return R"({"schemas":["urn:example:Device"],"serial":")" + serial + "\"" + rest + "}";
+  };
+  const auto r = bulk(
+      w,
+      {post("/Devices", "d0", device("S0", R"(,"owner":{"value":"bulkId:u","$ref":"../Users/bulkId:u"})")),
+       post("/Devices", "d1", device("S1")), post("/Devices", "d2", device("s1")),
+       post("/Users", "u", user("ann")),
+       post("/devices", "d3", device("S3", R"(,"owner":{"value":"bulkId:d1","$ref":"../Devices/bulkId:d1"})")),
+       R"({"method":"PATCH","path":"/Devices/bulkId:d1","data":{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+             "Operations":[{"op":"replace","path":"serial","value":"S9"}]}})",
+       R"({"method":"PUT","path":"/Devices/bulkId:d3","data":)" + device("S1") + "}",
+       R"({"method":"DELETE","path":"/Devices/bulkId:d0"})", post("/Devices", "d4", device("s0"))});
+  CHECK(statuses(r) == "201 201 409 201 201 200 200 204 201");
+  CHECK(r.str("/Operations/0/location").find("/Devices/") != std::string::npos);
+  CHECK(w.get("/Devices/" + id_of(r, 4)).str("/serial") == "S1");
+  CHECK(w.get("/Devices/" + id_of(r, 1)).str("/serial") == "S9");
+  CHECK(w.get("/Devices/" + id_of(r, 0)).status == 404);
+  CHECK(w.get("/Devices").at("/totalResults") == 3);
 }

@@ -68,7 +68,8 @@ struct Stored {
 Stored stored(ScimWorld& w) {
   Stored s;
   s.resources = w.get("/Users?count=1000").text + w.get("/Groups?count=1000").text;
-  s.records = w.activity().size();
+  // What a read needs of its dialect is noted once, and changes nothing.
+  s.records = w.activity().size() - w.events("request.dialect_rules");
   w.read([&](port::Reader& reader) {
     const auto jobs = reader.jobs(w.client.context->row.scope, {}, std::nullopt, 1000);
     REQUIRE(jobs.has_value());
@@ -153,6 +154,7 @@ class Sequence {
   void one(const json::object& step) {
     world_.clock.advance(std::chrono::milliseconds(20));
     const auto before = stored(world_);
+    const auto records = world_.activity().size();
     const auto r = send(step);
     INFO(r.text);
     CHECK(r.status == step.at("status").as_int64());
@@ -166,7 +168,7 @@ class Sequence {
     const auto after = stored(world_);
     const bool reads = text(step, "method") == "GET" && !step.contains("events");
     if (r.status >= 400 || reads || step.contains("same")) CHECK(before == after);
-    check_activity(step, before.records);
+    check_activity(step, records);
     if (const auto* list = step.if_contains("members"))
       for (const auto& m : list->as_object()) {
         auto is = world_.members(filled(std::string(m.key()), names_));
@@ -193,7 +195,8 @@ class Sequence {
     json::array events;
     std::set<std::string> rules;
     for (std::size_t i = from; i < rows.size(); ++i) {
-      if (!rows[i].event.starts_with("job.")) events.emplace_back(rows[i].event);
+      if (!rows[i].event.starts_with("job.") && rows[i].event != "request.dialect_rules")
+        events.emplace_back(rows[i].event);
       const auto detail = json::parse(rows[i].detail.value_or("{}"));
       if (const auto* list = detail.as_object().if_contains("dialect_rules"))
         for (const auto& rule : list->as_array()) rules.emplace(rule.as_string());

@@ -2,6 +2,8 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <optional>
+#include <tuple>
+#include <vector>
 #include "catch.hpp"
 #include "support/scim_world.hpp"
 
@@ -345,4 +347,111 @@ TEST_CASE("schemas change with the integration, as far as what is stored fits") 
   REQUIRE(update(R"({"resource_types":null,"schemas":null})"));
   CHECK(w.get("/Devices").status == 404);
   CHECK(w.get("/ResourceTypes").str("/totalResults") == "2");
+}
+
+TEST_CASE("filters on what no two resources share look at nobody else") {
+  const bool sqlite = GENERATE(false, true);
+  service::ScimOptions options;
+  options.scan_rows = 1;  // whoever looks at two has looked at everybody
+  ScimWorld w("generic", settings(), {}, options, sqlite);
+  const auto at = [&](int i) {
+    const auto n = std::to_string(i);
+    return w.add("/Devices",
+                 device(R"("serial":"S)" + n + R"(","assetTag":"T)" + n + R"(","ports":)" + n +
+                        R"(,"nics":[{"value":"aa:)" + n + R"("},{"value":"bb:)" + n + R"(","type":"w"}])"));
+  };
+  std::vector<std::string> ids;
+  for (int i = 0; i < 5; ++i) ids.push_back(at(i));
+  const auto found = [&](const std::string& filter) {
+    const auto r = w.get("/Devices?filter=" + query(filter));
+    INFO(filter << ": " << r.text);
+    CHECK(r.status == 200);
+    return r.str("/totalResults") + " " + r.str("/Resources/0/id");
+  };
+  CHECK(found("serial eq \"s3\"") == "1 " + ids[3]);  // in any case
+  CHECK(found("urn:example:params:scim:schemas:2.0:Device:Serial eq \"S3\"") == "1 " + ids[3]);
+  CHECK(found("assetTag eq \"T2\"") == "1 " + ids[2]);
+  CHECK(found("assetTag eq \"t2\"") == "0 ");  // caseExact
+  CHECK(found("nics.value eq \"BB:4\"") == "1 " + ids[4]);
+  CHECK(found("nics eq \"bb:4\"") == "1 " + ids[4]);
+  CHECK(found("serial eq \"S1\" and ports eq 1") == "1 " + ids[1]);
+  CHECK(found("ports eq 1 and serial eq \"S1\"") == "1 " + ids[1]);
+  CHECK(found("serial eq \"S1\" and ports eq 2") == "0 ");
+  CHECK(found("serial eq \"nobody\"") == "0 ");
+  CHECK(found("serial eq \"S1\" or assetTag eq \"T1\"") == "1 " + ids[1]);
+  CHECK(found("serial eq \"S1\" or assetTag eq \"T2\" or nics.value eq \"aa:3\"").substr(0, 1) == "3");
+  // A value that was given away is found where it is now, and not where it was.
+  CHECK(w.send("PATCH", "/Devices/" + ids[2], patch(R"({"op":"remove","path":"assetTag"})")).status == 200);
+  CHECK(
+      w.send("PATCH", "/Devices/" + ids[4], patch(R"({"op":"replace","path":"assetTag","value":"T2"})")).status ==
+      200);
+  CHECK(found("assetTag eq \"T2\"") == "1 " + ids[4]);
+  CHECK(w.send("DELETE", "/Devices/" + ids[4]).status == 204);
+  CHECK(found("assetTag eq \"T2\"") == "0 ");
+  // Of an extension of Users too, by its URN or without; and across types.
+  const auto user = w.add("/Users", R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User",")" + badge_urn +
+                                        R"("],"userName":"ann",")" + badge_urn + R"(":{"number":"N1"}})");
+  for (const auto& filter : {badge_urn + ":number eq \"n1\"", std::string("number eq \"N1\"")})
+    CHECK(w.get("/Users?filter=" + query(filter)).str("/Resources/0/id") == user);
+  CHECK(w.get("?filter=" + query("serial eq \"S0\"")).str("/Resources/0/id") == ids[0]);
+  // What is no equality, and what half of an `or` does not answer, has to look.
+  for (const auto& filter : {std::string("serial sw \"S\""), std::string("not (serial eq \"S0\")"),
+                             std::string("serial eq \"S0\" or ports eq 1"), std::string("serial eq null")})
+    CHECK(w.get("/Devices?filter=" + query(filter)).str("/scimType") == "tooMany");
+}
+
+TEST_CASE("orders by attributes of extensions and by full URNs") {
+  ScimWorld w("generic", settings());
+  for (const auto& [name, number, level] : {std::tuple{"ann", "N2", 3}, {"bob", "n1", 20}, {"Cho", "N3", 1}})
+    w.add("/Users", R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User",")" + badge_urn +
+                        R"("],"userName":")" + name + R"(","name":{"familyName":"F)" + number + R"("},")" +
+                        badge_urn + R"(":{"number":")" + number + R"(","level":)" + std::to_string(level) + "}}");
+  const auto order = [&](const std::string& by, const std::string& more = {}) {
+    const auto r = w.get("/Users?sortBy=" + by + more);
+    INFO(by << ": " << r.text);
+    REQUIRE(r.status == 200);
+    std::string out;
+    const auto all = r.at("/Resources");
+    for (const auto& e : all.as_array())
+      out += (out.empty() ? "" : " ") + std::string(e.at("userName").as_string());
+    return out;
+  };
+  const std::string core = "urn:ietf:params:scim:schemas:core:2.0:User";
+  CHECK(order(badge_urn + ":number") == "bob ann Cho");
+  CHECK(order(badge_urn + ":LEVEL") == "Cho ann bob");
+  CHECK(order("level") == "Cho ann bob");
+  CHECK(order(core + ":userName") == "ann bob Cho");
+  CHECK(order(core + ":userName", "&sortOrder=descending") == "Cho bob ann");
+  CHECK(order(core + ":name.familyName") == "bob ann Cho");
+  CHECK(order("URN:IETF:PARAMS:SCIM:SCHEMAS:CORE:2.0:USER:NAME.FAMILYNAME") == "bob ann Cho");
+  CHECK(order(core + ":meta.lastModified") == "ann bob Cho");
+  CHECK(w.send("POST", "/Users/.search",
+               R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],"sortBy":")" + badge_urn +
+                   R"(:level","sortOrder":"descending"})")
+            .str("/Resources/0/userName") == "bob");
+  CHECK(w.get("/Users?sortBy=" + badge_urn).str("/scimType") == "invalidValue");
+  CHECK(w.get("/Users?sortBy=urn:x:y:level").str("/scimType") == "invalidValue");
+}
+
+TEST_CASE("schemas that change under a request are seen by it, whatever comes first") {
+  // The request comes in after 0, 1, 2, ... tasks of the change: before it, in its middle, and after it.
+  bool with_type = false;
+  bool without_type = false;
+  for (std::size_t tasks = 0; tasks < 40; ++tasks) {
+    ScimWorld w("generic", settings(), {}, {}, true);
+    std::optional<bool> taken;
+    w.engine->update_integration(w.owner, w.client.context->row.scope.integration,
+                                 {{"resource_types", json::array()}},
+                                 [&](const Result<port::IntegrationRow>& r) { taken = r.has_value(); });
+    for (std::size_t i = 0; i < tasks; ++i) w.executor.run_one();
+    const auto r = w.send("POST", "/Devices", device(R"("serial":"S1")"));
+    REQUIRE(taken);
+    INFO(tasks << ": " << r.text);
+    // Never both: a device, and nothing that knows what that is.
+    CHECK((r.status == 201) != *taken);
+    CHECK((r.status == 201 || r.status == 404));
+    (*taken ? without_type : with_type) = true;
+  }
+  CHECK(without_type);
+  CHECK(with_type);
 }

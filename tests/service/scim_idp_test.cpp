@@ -302,3 +302,48 @@ TEST_CASE("Ping removes the last member by an empty list, and disables or delete
             .at("/active") == false);
   CHECK(w.events("removal.requested") == 1);
 }
+
+TEST_CASE("what reads need of a dialect stands on the activity, once", "[R11]") {
+  const bool sqlite = GENERATE(false, true);
+  ScimWorld w("generic", {}, {}, {}, sqlite);
+  const auto other = w.integrate("generic");
+  const auto noted = [&] { return w.events("request.dialect_rules"); };
+  const std::string unquoted = "/Users?filter=externalId%20eq%20jyoung";
+  CHECK(w.send("GET", "/Users?filter=externalId%20eq%20%22jyoung%22", {}, entra()).status == 200);
+  CHECK(noted() == 0);  // as the RFC has it
+  for (int i = 0; i < 5; ++i) CHECK(w.send("GET", unquoted, {}, entra()).status == 200);
+  CHECK(noted() == 1);
+  CHECK(has_rule(w, "request.dialect_rules", "unquoted-filter-values"));
+  CHECK(has_rule(w, "request.dialect_rules", "entra"));  // whom it was taken for
+  // Another rule is another record, which names what is new.
+  CHECK(w.send("GET", "/?aadOptscim062020/Users&filter=externalId%20eq%20jyoung", {}, entra()).status == 200);
+  CHECK(noted() == 2);
+  CHECK(has_rule(w, "request.dialect_rules", "base-url-flag"));
+  const auto search =
+      R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],"filter":"externalId eq jyoung"})";
+  CHECK(w.send("POST", "/Users/.search", search, entra()).status == 200);
+  CHECK(noted() == 2);
+  // Each integration has its own.
+  CHECK(w.send_as(other, "GET", unquoted).status == 200);
+  CHECK(noted() == 2);
+  // What was refused has used nothing.
+  CHECK(w.send("GET", "/Users?filter=nothing%20eq%20x", {}, entra()).status == 400);
+  CHECK(noted() == 2);
+}
+
+TEST_CASE("a rule of a read that could not be stored is noted by the next one", "[R11]") {
+  ScimWorld w("entra");
+  bool fails = true;
+  w.fault = [&](const port::Transaction&) -> std::optional<store::CommitFault> {
+    if (!fails) return std::nullopt;
+    return store::CommitFault{Error(Errc::busy, "the queue is full"), false};
+  };
+  const std::string unquoted = "/Users?filter=externalId%20eq%20jyoung";
+  CHECK(w.send("GET", unquoted).status == 200);
+  fails = false;
+  CHECK(w.events("request.dialect_rules") == 0);
+  CHECK(w.send("GET", unquoted).status == 200);
+  CHECK(w.send("GET", unquoted).status == 200);
+  w.fault = nullptr;
+  CHECK(w.events("request.dialect_rules") == 1);
+}

@@ -49,6 +49,8 @@ struct ScimOptions {
 /// `$ref`; default: made of the `Host` header), `patch_answer` (`resource` or `no_content`; default: the
 /// dialect's) and `external_id_immutable` (default: the dialect's).
 ///
+/// HEAD is answered as GET is, body and all: whoever has the transport leaves the body away, as our server does.
+///
 /// *Thread safety*: as Handler. *Lifetime*: the engine outlives the service and every request that it was given.
 class ScimService final : public Handler {
  public:
