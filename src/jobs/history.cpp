@@ -24,6 +24,23 @@ Result<bool> disable_in_doubt(port::Reader& reader, const port::Scope& scope, Re
   return false;
 }
 
+Result<std::string> handle_under_way(port::Reader& reader, const port::Scope& scope, ResourceId subject,
+                                     connector::Operation operation) {
+  port::JobFilter filter;
+  filter.subject = subject;
+  DEPROV_TRY(jobs, reader.jobs(scope, filter, std::nullopt, 50));
+  for (const auto& job : jobs.rows) {  // newest first
+    const auto plan = policy::parse_plan(job.plan);
+    if (!plan) continue;
+    for (const auto& s : plan->steps) {
+      if (s.kind != policy::StepKind::call || s.operation != operation) continue;
+      if (s.state == policy::StepState::accepted) return s.handle;
+      if (s.state == policy::StepState::done || s.state == policy::StepState::already) return std::string{};
+    }
+  }
+  return std::string{};
+}
+
 Result<Entitlements> entitlements_of(port::Reader& reader, const port::Scope& scope, ResourceId subject) {
   port::JobFilter filter;
   filter.subject = subject;

@@ -1,6 +1,7 @@
 // What the earlier jobs of a subject leave open.
 #pragma once
 
+#include <deprov/connector/connector.hpp>
 #include <deprov/error.hpp>
 #include <deprov/port/store.hpp>
 #include <string>
@@ -11,6 +12,11 @@ namespace deprov::jobs {
 /// Whether a disable of the subject's account was sent, by a job that is over or not, and nobody knows what came
 /// of it; a restore that succeeded since then settles it. Looks at the newest 50 jobs.
 [[nodiscard]] Result<bool> disable_in_doubt(port::Reader& reader, const port::Scope& scope, ResourceId subject);
+
+/// The handle of a request for `operation` that an earlier job made and that the app, as far as is known, is still
+/// working on; empty: there is none. Looks at the newest 50 jobs.
+[[nodiscard]] Result<std::string> handle_under_way(port::Reader& reader, const port::Scope& scope,
+                                                   ResourceId subject, connector::Operation operation);
 
 /// What deprov itself did to the entitlements of a subject's account last.
 struct Entitlements {

@@ -319,10 +319,13 @@ void Lane::commit(std::function<port::Transaction()> make, std::function<void(Re
             ++self->outstanding_;
             self->ports_.store.committed(
                 id, [self, make = std::move(make), done = std::move(done), result](Result<bool> happened) mutable {
+                  // A lambda that captures a Result<bool> by its name gets `true` wherever there is a value: Boost
+                  // 1.81 copies it through `explicit operator bool`.
+                  const bool is_there = happened && *happened;
                   self->ports_.executor.post([self, make = std::move(make), done = std::move(done), result,
-                                              happened]() mutable {
+                                              is_there]() mutable {
                     --self->outstanding_;
-                    if (happened && *happened) return done(port::Committed{});
+                    if (is_there) return done(port::Committed{});
                     if (self->stopping_) return done(std::move(result));
                     ++self->outstanding_;
                     self->after(std::chrono::seconds(1), [self, make = std::move(make), done = std::move(done)] {

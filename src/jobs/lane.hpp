@@ -116,12 +116,14 @@ class Lane : public std::enable_shared_from_this<Lane> {
   void maybe_stopped();
   void pause_by_itself(std::string reason);
   void probe();
-  /// Commits until the store takes it; `done` gets success, stale_read, uniqueness or conflict.
+  /// Commits again where that may help; `done` gets success, `stale_read`, `conflict`, `fenced`, or what will not
+  /// change by itself soon.
   void commit(std::function<port::Transaction()> make, std::function<void(Result<port::Committed>)> done);
   void after(Duration delay, std::function<void()> what);
 
   // run.cpp: one job
   void begin(const RunPtr& run);
+  void begin_later(const RunPtr& run, const Error& error);
   void advance(const RunPtr& run);
   void step_find(const RunPtr& run);
   void ask(const RunPtr& run);
@@ -149,6 +151,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
   void step_read_back(const RunPtr& run);
   void step_poll(const RunPtr& run);
   void step_verify(const RunPtr& run);
+  void wait_for_earlier(const RunPtr& run);
   void verified(const RunPtr& run, connector::Reply reply);
   void next_step(const RunPtr& run);
   /// Once `sent` is durable: the call, unless everything was stopped meanwhile.
@@ -238,6 +241,7 @@ struct Run {
   bool started = false;          ///< "in progress" is on the activity
   GuardView guard;               ///< at the beginning of this pass
   bool account_checked = false;  ///< in this pass
+  std::string under_way;         ///< handle of an opposite request of an earlier job that the app still works on
 };
 
 }  // namespace deprov::jobs

@@ -80,6 +80,7 @@ void Lane::begin(const RunPtr& run) {
     bool in_doubt = false;
     GuardView guard;
     bool joins = false;
+    std::string under_way;
     std::optional<policy::Retention> retention;
     connector::Match match;
     Run::Roles roles;
@@ -107,6 +108,13 @@ void Lane::begin(const RunPtr& run) {
         if (run->row.kind == JobKind::restore_access) {
           DEPROV_TRY(in_doubt, disable_in_doubt(reader, self->scope_, run->row.subject));
           seen->in_doubt = in_doubt;
+        }
+        const bool restores = run->row.kind == JobKind::restore_access;
+        if ((restores || run->row.kind == JobKind::remove_access) &&
+            self->connector_->describe().of(Operation::poll).supported) {
+          DEPROV_TRY(handle, handle_under_way(reader, self->scope_, run->row.subject,
+                                              restores ? Operation::disable : Operation::enable));
+          seen->under_way = std::move(handle);
         }
         if (run->row.kind == JobKind::change_role) {
           DEPROV_TRY(wanted_role, self->host_.wanted_role(reader, self->scope_, run->row.subject));
@@ -155,6 +163,7 @@ void Lane::begin(const RunPtr& run) {
           run->started = run->plan.acted();
           run->guard = seen->guard;
           run->account_checked = false;
+          run->under_way = std::move(seen->under_way);
           if (run->row.kind != JobKind::bind) {
             // R5: the state decides, not the job.
             if (!seen->subject || seen->subject->generation != run->row.generation)
@@ -209,6 +218,12 @@ void Lane::begin(const RunPtr& run) {
           self->advance(run);
         });
       });
+}
+
+// What the store refuses for now would be found due again at once, and refused again, without any time in between.
+void Lane::begin_later(const RunPtr& run, const Error& error) {
+  if (error.code() == Errc::fenced || stopping_) return drop(run);
+  after(std::chrono::seconds(1), [self = shared_from_this(), run] { self->begin(run); });
 }
 
 void Lane::next_step(const RunPtr& run) {

@@ -80,7 +80,7 @@ void Lane::send(const RunPtr& run) {
           } else if (done.error().code() == Errc::stale_read || done.error().code() == Errc::conflict) {
             self->begin(run);
           } else {
-            self->drop(run);
+            self->begin_later(run, done.error());
           }
           return self->admit();  // its place is free, and no answer of the app will tell so
         }
@@ -309,6 +309,7 @@ void Lane::step_verify(const RunPtr& run) {
     step.detail = "the app cannot be read";
     return next_step(run);
   }
+  if (!run->under_way.empty()) return wait_for_earlier(run);
   if (step.state == StepState::pending && capability.verification_lag.count() > 0) {
     step.state = StepState::accepted;  // waiting for the app to show it
     run->row.state = JobState::waiting_async;
@@ -328,6 +329,33 @@ void Lane::step_verify(const RunPtr& run) {
     call.operation = Operation::read;
     call.account_id = run->binding.account_id;
     self->call(std::move(call), [self, run](connector::Reply reply) { self->verified(run, std::move(reply)); });
+  });
+}
+
+// R4: an earlier job may have asked for the opposite, and the app may still be working on that. What it shows
+// before that is over is not what will be.
+void Lane::wait_for_earlier(const RunPtr& run) {
+  auto self = shared_from_this();
+  when_admitted(run, [self, run](bool go) {
+    if (!go) return self->no_slot(run);
+    connector::Call call;
+    call.operation = Operation::poll;
+    call.account_id = run->binding.account_id;
+    call.handle = run->under_way;
+    self->call(std::move(call), [self, run](const connector::Reply& reply) {
+      if (reply.outcome == Outcome::ok && reply.effect == Effect::accepted)
+        return self->retry_later(run, reply.retry_after.value_or(std::chrono::seconds(1)), false,
+                                 "the app still works on an earlier request");
+      switch (connector::disposition(reply.outcome)) {
+        case connector::Disposition::retry:
+        case connector::Disposition::wait:
+        case connector::Disposition::read_back:
+        case connector::Disposition::pause_lane: return self->failed_exchange(run, reply);
+        default: break;  // over, in whatever way: what the account is now counts
+      }
+      run->under_way.clear();
+      self->step_verify(run);
+    });
   });
 }
 

@@ -178,7 +178,7 @@ void Lane::retain(const RunPtr& run, const policy::Retention& retention) {
       [self, run](const Result<port::Committed>& done) {
         if (!done) {
           const bool changed = done.error().code() == Errc::stale_read || done.error().code() == Errc::conflict;
-          return changed ? self->begin(run) : self->drop(run);
+          return changed ? self->begin(run) : self->begin_later(run, done.error());
         }
         self->host_.activity_appended(self->scope_);
         self->host_.count_finished(JobState::cancelled, std::nullopt);

@@ -30,9 +30,15 @@ void Lane::save(const RunPtr& run, std::string event, json::object detail, std::
           if (!event.empty()) self->host_.activity_appended(self->scope_);
           return next();
         }
-        if (done.error().code() != Errc::stale_read && done.error().code() != Errc::conflict)
-          return self->drop(run);
-        self->save_late(run, event, detail, std::move(next));
+        const auto code = done.error().code();
+        if (code == Errc::fenced || self->stopping_) return self->drop(run);
+        if (code == Errc::stale_read || code == Errc::conflict)
+          return self->save_late(run, event, detail, std::move(next));
+        // Whatever the store has against it now: what looks running is found by nobody else, so it is not dropped.
+        self->after(std::chrono::seconds(1), [self, run, event, detail, next = std::move(next)]() mutable {
+          if (self->stopping_) return self->drop(run);
+          self->save_late(run, event, detail, std::move(next));
+        });
       });
 }
 
