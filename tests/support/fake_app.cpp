@@ -187,7 +187,7 @@ World::~World() {
 }
 
 void World::boot() {
-  auto made = engine::Engine::create({*executor, clock, random, *store, http, *crypto}, options);
+  auto made = engine::Engine::create({*executor, clock, random, *store, *transport, *crypto}, options);
   if (!made) throw std::runtime_error(made.error().message());
   engine = std::move(*made);
   engine->start([](Result<void> r) {
@@ -207,8 +207,8 @@ engine::Context World::integrate(const std::string& idp, const std::string& poli
   row.scope = {workspace, random.id<IntegrationId>(clock.wall())};
   row.name = idp;
   row.idp = idp;
-  row.connector = "fake";
-  row.config = "{}";
+  row.connector = connector;
+  row.config = config;
   row.settings = "{}";
   // Tests state the guard that they want; the others are about something else.
   row.policy = policy;

@@ -112,6 +112,9 @@ struct World {
   std::unique_ptr<port::Crypto> crypto = crypto::make_crypto();
   runtime::SeededRandom random;
   NoHttp http;
+  port::HttpTransport* transport = &http;  ///< another one counts from the next boot on
+  std::string connector = "fake";          ///< of the integrations to come
+  std::string config = "{}";
   std::shared_ptr<FakeApp> app = std::make_shared<FakeApp>();
   std::unique_ptr<runtime::VirtualExecutor> executor;
   std::unique_ptr<port::Store> store;

@@ -14,6 +14,7 @@ struct StoreFaults {
   std::function<std::optional<Error>()> on_view;
   std::function<std::optional<Error>(const port::Transaction&)> on_commit;
   std::function<std::optional<Error>()> on_transact;
+  std::function<std::optional<Error>()> on_committed;
 };
 
 class FaultyStore final : public port::Store {
@@ -36,6 +37,8 @@ class FaultyStore final : public port::Store {
     inner_->transact(std::move(body), std::move(done));
   }
   void committed(TxnId id, port::UniqueFunction<void(Result<bool>)> done) override {
+    if (faults_->on_committed)
+      if (auto e = faults_->on_committed()) return done(*e);
     inner_->committed(id, std::move(done));
   }
   [[nodiscard]] port::StoreStats stats() const override { return inner_->stats(); }
