@@ -254,7 +254,8 @@ TEST_CASE("Entra ID: the manager in all its shapes [R11]") {
   CHECK(manager(R"({"$ref":null,"value":"271"})", urn) == R"({"manager":{"value":"271"}})");
   const auto with = R"({"id":"1","userName":"b","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":
     {"manager":{"value":"271"},"department":"D"}})";
-  for (const auto* empty : {"\"\"", "[]", R"({"value":""})"}) {
+  for (const auto* empty : {"\"\"", "[]", R"({"value":""})", R"([{"value":""}])", R"([{"$ref":null,"value":""}])",
+                            R"({"$ref":"","value":"","displayName":null})"}) {
     INFO(empty);
     for (const auto* op : {"Add", "Replace"}) {
       const auto p =

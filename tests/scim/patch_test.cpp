@@ -233,6 +233,10 @@ TEST_CASE("mutability is enforced") {
   refused(R"([{"op":"replace","path":"userName","value":null}])", Errc::mutability);
   refused(R"([{"op":"replace","path":"userName","value":""}])", Errc::invalid_value);
   refused(R"([{"op":"remove","path":"schemas"}])", Errc::mutability);
+  refused(R"([{"op":"replace","path":"schemas","value":[]}])", Errc::invalid_value);
+  refused(
+      R"([{"op":"replace","path":"schemas","value":["urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"]}])",
+      Errc::invalid_value);
   refused(R"([{"op":"remove","path":"urn:ietf:params:scim:schemas:core:2.0:User"}])", Errc::mutability);
   refused(
       R"([{"op":"replace","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.displayName","value":"x"}])",

@@ -11,13 +11,28 @@ DEPROV_INLINE std::string to_rfc3339(WallTime t) {
   const auto day = floor<days>(tp);
   const year_month_day ymd{day};
   const hh_mm_ss hms{floor<milliseconds>(tp - day)};
-  std::array<char, 48> buf{};
-  const int n =
-      std::snprintf(buf.data(), buf.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(ymd.year()),
-                    static_cast<unsigned>(ymd.month()), static_cast<unsigned>(ymd.day()),
-                    static_cast<int>(hms.hours().count()), static_cast<int>(hms.minutes().count()),
-                    static_cast<int>(hms.seconds().count()), static_cast<int>(hms.subseconds().count()));
-  return std::string(buf.data(), static_cast<std::size_t>(n));
+  const auto year = static_cast<int>(ymd.year());
+  if (year < 0 || year > 9999) {  // no four digits
+    std::array<char, 48> buf{};
+    const int n =
+        std::snprintf(buf.data(), buf.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", year,
+                      static_cast<unsigned>(ymd.month()), static_cast<unsigned>(ymd.day()),
+                      static_cast<int>(hms.hours().count()), static_cast<int>(hms.minutes().count()),
+                      static_cast<int>(hms.seconds().count()), static_cast<int>(hms.subseconds().count()));
+    return std::string(buf.data(), static_cast<std::size_t>(n));
+  }
+  std::string out = "0000-00-00T00:00:00.000Z";
+  const auto put = [&](std::size_t last, unsigned n) {
+    for (; n != 0; n /= 10) out[last--] = static_cast<char>('0' + n % 10);
+  };
+  put(3, static_cast<unsigned>(year));
+  put(6, static_cast<unsigned>(ymd.month()));
+  put(9, static_cast<unsigned>(ymd.day()));
+  put(12, static_cast<unsigned>(hms.hours().count()));
+  put(15, static_cast<unsigned>(hms.minutes().count()));
+  put(18, static_cast<unsigned>(hms.seconds().count()));
+  put(22, static_cast<unsigned>(hms.subseconds().count()));
+  return out;
 }
 
 DEPROV_INLINE Result<WallTime> parse_rfc3339(std::string_view text) {

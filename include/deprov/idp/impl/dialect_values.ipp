@@ -99,11 +99,16 @@ inline bool is_empty_text(const json::value& v, const scim::Attribute& a) noexce
   if (a.type != scim::AttributeType::complex) return false;
   if (const auto* s = v.if_string()) return s->empty();
   if (a.multi_valued) return false;
-  if (const auto* list = v.if_array()) return list->empty();
-  const auto* o = v.if_object();
-  if (o == nullptr || o->size() != 1) return false;
-  const auto* inner = scim::find(*o, "value");
-  return inner != nullptr && inner->is_string() && inner->get_string().empty();
+  if (const auto* list = v.if_array()) {
+    if (list->empty()) return true;
+    if (list->size() != 1) return false;
+  }
+  // Wrapped in a list or not, and whatever else of it is empty too.
+  const auto* o = v.is_array() ? v.get_array().front().if_object() : v.if_object();
+  const auto* inner = o != nullptr ? scim::find(*o, "value") : nullptr;
+  return inner != nullptr && inner->is_string() && std::all_of(o->begin(), o->end(), [](const auto& m) {
+           return m.value().is_null() || (m.value().is_string() && m.value().get_string().empty());
+         });
 }
 
 /// Brings values into the shape that their attribute's type has.

@@ -14,7 +14,7 @@ DEPROV_INLINE bool EntityTags::matches(std::uint64_t version) const noexcept {
 DEPROV_INLINE Result<EntityTags> parse_etags(std::string_view header) {
   const auto fail = [&] {
     return Error(Errc::invalid_value, "\"" + std::string(header.substr(0, 100)) + "\" is no list of entity tags",
-                 "If-Match", "send what meta.version or the ETag header said, such as W/\"7\"");
+                 {}, "send what meta.version or the ETag header said, such as W/\"7\"");
   };
   EntityTags out;
   std::string_view rest = header;

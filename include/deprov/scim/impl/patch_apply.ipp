@@ -141,7 +141,17 @@ class Patcher {
   Result<void> schemas(Op op, const json::value* value) {
     if (op == Op::remove && value == nullptr) return Error(Errc::mutability, "it cannot be removed", "schemas");
     if (op == Op::remove) return {};
-    return check_schemas_known(*value);
+    DEPROV_CHECK(check_schemas_known(*value));
+    if (op == Op::add || names_core(*value)) return {};
+    return Error(Errc::invalid_value, "it always names " + type_.core().id, "schemas",
+                 "leave it out; it follows the extensions that have values");
+  }
+  bool names_core(const json::value& value) const {
+    const auto one = [&](const json::value& v) {
+      return v.is_string() && iequals(v.get_string(), type_.core().id);
+    };
+    const auto* a = value.if_array();
+    return a != nullptr ? std::any_of(a->begin(), a->end(), one) : one(value);
   }
   Result<void> check_schemas_known(const json::value& value) {
     const auto one = [&](const json::value& v) -> Result<void> {
