@@ -22,11 +22,19 @@ struct View {
   UniqueFunction<void(Result<void>)> done;
 };
 
-/// A read-only connection with what it remembers.
+/// A read-only connection with what it remembers. Its snapshot stays open for the next view as long as nothing was
+/// committed since: to begin and to end one costs as much as a short read.
 struct ReadSide {
   explicit ReadSide(std::unique_ptr<Connection> c) : connection(std::move(c)), scopes(*connection) {}
+  void end() {
+    auto& c = *connection;
+    if (!c.in_transaction()) return;
+    if (auto ended = c.run(Q::commit); !ended) sqlite3_exec(c.handle(), "ROLLBACK", nullptr, nullptr, nullptr);
+    c.clear_failure();
+  }
   std::unique_ptr<Connection> connection;
   Scopes scopes;
+  std::uint64_t at = 0;  ///< of which commit the snapshot is, or a later one
 };
 
 /// What the store and the tasks it posted share.
@@ -157,10 +165,13 @@ class Core {
         writing_ = false;
         return false;
       }
+      end_snapshots();
     }
     writer_.run(batch);
     {
       const std::lock_guard lock(mutex_);
+      ++committed_;
+      end_snapshots();
       for (const auto& item : batch) queued_bytes_ -= item.queued_bytes;
       stats_ = writer_.stats();
     }
@@ -169,6 +180,11 @@ class Core {
     writing.lock();
     writer_.checkpoint();
     return true;
+  }
+
+  /// Of readers that nobody uses: they would keep the write-ahead log from being begun anew. Under the mutex.
+  void end_snapshots() {
+    for (const auto& side : idle_readers_) side->end();
   }
 
   void read_until_empty() {
@@ -203,39 +219,48 @@ class Core {
     c.clear_failure();
     std::vector<Result<void>> results;
     results.reserve(views.size());
-    const auto begun = c.run(Q::begin);
+    const auto begun = c.in_transaction() ? Result<void>() : c.run(Q::begin);
+    bool good = begun.has_value();
     const auto reader = make_sqlite_reader(c, (*side)->scopes);
     for (auto& v : views) {
       results.push_back(begun ? v.body(*reader) : begun);
-      if (results.back()) results.back() = c.check();
+      if (auto sound = c.check(); !sound) {
+        good = false;
+        if (results.back()) results.back() = sound;
+      }
       c.clear_failure();
     }
-    if (c.in_transaction()) {
-      if (auto ended = c.run(Q::commit); !ended) sqlite3_exec(c.handle(), "ROLLBACK", nullptr, nullptr, nullptr);
-    }
+    if (!good) (*side)->end();
     give_back(std::move(*side));
     for (std::size_t i = 0; i < views.size(); ++i) views[i].done(std::move(results[i]));
   }
 
   Result<std::unique_ptr<ReadSide>> take_reader() {
     std::string path;
+    std::uint64_t at = 0;
     {
       const std::lock_guard lock(mutex_);
       if (!dir_) return store_closed();
       if (!idle_readers_.empty()) {
         auto side = std::move(idle_readers_.back());
         idle_readers_.pop_back();
+        if (side->at != committed_) side->end();
+        side->at = committed_;
         return side;
       }
       path = dir_->database();
+      at = committed_;
     }
     DEPROV_TRY(connection, Connection::open(path, {.read_only = true,
                                                    .cache_kib = options_.reader_cache_kib,
                                                    .busy_timeout_ms = options_.busy_timeout_ms}));
-    return std::make_unique<ReadSide>(std::move(connection));
+    auto side = std::make_unique<ReadSide>(std::move(connection));
+    side->at = at;
+    return side;
   }
   void give_back(std::unique_ptr<ReadSide> side) {
     const std::lock_guard lock(mutex_);
+    if (side->at != committed_) side->end();
     if (dir_ && idle_readers_.size() < std::max<std::size_t>(2 * options_.readers, 2))
       idle_readers_.push_back(std::move(side));
   }
@@ -251,6 +276,7 @@ class Core {
   std::deque<View> views_;
   std::size_t reading_ = 0;
   std::size_t glances_ = 0;
+  std::uint64_t committed_ = 1;  ///< group commits so far, and one
   std::vector<std::unique_ptr<ReadSide>> idle_readers_;
   StoreStats stats_;
   std::optional<DataDir> dir_;
