@@ -59,15 +59,20 @@ class Steps {
       }
       case Kind::replace_where: {
         DEPROV_TRY(left, leave_where(*op.filter));
-        if (left == 0)
+        if (left == 0) {
+          note_about(scim::to_string(*op.filter));
           return Error(Errc::no_target, "no member matches the filter " + scim::to_string(*op.filter), name(),
                        "use `add` to make somebody a member");
+        }
         return join(op, MemberStep::Kind::add);
       }
     }
     return {};
   }
 
+  void note_about(std::string text) const {
+    if (request_.about != nullptr) *request_.about = std::move(text);
+  }
   [[nodiscard]] const std::string& name() const { return request_.type.row_attribute()->name; }
 
   struct Known {
@@ -92,6 +97,7 @@ class Steps {
     std::unordered_set<ResourceId> seen;
     for (const auto& m : op.values) {
       const auto unknown = [&] {
+        note_about(m.value);
         return Error(Errc::invalid_value,
                      "\"" + m.value.substr(0, 100) + "\" is the id of no User or Group of this integration",
                      name(), "create the resource before it becomes a member");
@@ -118,6 +124,7 @@ class Steps {
   // A group may not be found among the groups that it is in, directly or through others.
   Result<void> check_cycle(ResourceId member) {
     const auto refuse = [&] {
+      note_about(member.str());
       return Error(Errc::invalid_value, "\"" + member.str() + "\" would make the group a member of itself",
                    name());
     };

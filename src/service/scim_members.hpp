@@ -5,6 +5,7 @@
 #include <deprov/scim/member.hpp>
 #include <deprov/scim/schema.hpp>
 #include <map>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -18,6 +19,8 @@ struct MemberRequest {
   std::size_t max_members = 0;  ///< that a filter may look at
   /// Resources that are about to be created, and whether they are groups; null: none.
   const std::map<ResourceId, bool>* promised = nullptr;
+  /// Gets the id, as sent, or the filter that a failure is about; null: nobody asks.
+  std::string* about = nullptr;
 };
 
 /// Ids are looked up and filters are worked out over the rows as they stand after the steps before.

@@ -32,6 +32,15 @@ bool all_by_default(const scim::TypeDef& type) {
                      [&](const auto& e) { return attributes(e->attributes); });
 }
 
+/// Whether a body speaks of the members' names: RFC 7643 section 7 has what is returned on request shown to
+/// whoever wrote it.
+bool names_display(std::string_view body) {
+  constexpr std::string_view key = "\"display\"";
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  return std::search(body.begin(), body.end(), key.begin(), key.end(),
+                     [&](char a, char b) { return lower(a) == b; }) != body.end();
+}
+
 /// `groups` of a User: who is in them is said by the groups, not by the document.
 const scim::Attribute* groups_attribute(const scim::TypeDef& type) {
   const auto* a = type.core().find("groups");
@@ -168,6 +177,8 @@ ScimRenderer::View ScimRenderer::make_view(const scim::TypeDef& type) const {
     if (one != nullptr)
       v.shape = {one->contains("value"), one->contains("$ref"), one->contains("type"), one->contains("display")};
   }
+  if (v.members && q.attributes.empty() && call_->request.method != "GET" && names_display(call_->request.body))
+    v.shape.display = true;
   return v;
 }
 

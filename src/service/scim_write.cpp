@@ -160,6 +160,29 @@ Result<void> check_active(const ScimCall& call, const scim::PatchRequest& patch,
   return {};
 }
 
+// NOLINTNEXTLINE(misc-no-recursion): as deep as what was parsed, which has a bound
+bool holds_text(const json::value& v, std::string_view text) {
+  if (const auto* s = v.if_string()) return scim::iequals(*s, text);
+  if (const auto* a = v.if_array())
+    return std::any_of(a->begin(), a->end(), [&](const auto& e) { return holds_text(e, text); });
+  const auto* o = v.if_object();
+  return o != nullptr &&
+         std::any_of(o->begin(), o->end(), [&](const auto& m) { return holds_text(m.value(), text); });
+}
+
+/// The operation that names what a failure on the members is about.
+Error in_operation(const scim::PatchRequest& patch, const Error& error, std::string_view about) {
+  for (std::size_t i = 0; !about.empty() && i < patch.operations.size(); ++i) {
+    const auto& op = patch.operations[i];
+    const bool by_path = op.path && op.path->value_filter &&
+                         (scim::to_string(*op.path->value_filter) == about ||
+                          scim::to_string(*op.path).find(about) != std::string::npos);
+    if (by_path || (op.value && holds_text(*op.value, about)))
+      return error.within("Operations[" + std::to_string(i) + "]");
+  }
+  return error;
+}
+
 std::string_view created_values_rule() {
   return idp::rules()[static_cast<std::size_t>(idp::RuleId::create_absent_values)].name;
 }
@@ -349,9 +372,12 @@ void handle_patch(const Call& call) {
           outcome->rows_only = false;
         }
         if (!result.members.empty()) {
-          DEPROV_TRY(steps,
-                     member_steps(reader, context, member_request(*call, before.id, false), result.members));
-          effect.members = std::move(steps);
+          std::string about;
+          auto request = member_request(*call, before.id, false);
+          request.about = &about;
+          auto steps = member_steps(reader, context, request, result.members);
+          if (!steps) return in_operation(*patch, steps.error(), about);
+          effect.members = std::move(*steps);
           effect.group = before.id;
           effect.if_unchanged = call->if_match.has_value();
         }

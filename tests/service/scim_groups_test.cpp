@@ -334,3 +334,25 @@ TEST_CASE("long lists that are named again change nothing, in one operation or i
   CHECK(w.members(g).size() == 619);
   CHECK(w.row(g).version > before);
 }
+
+TEST_CASE("a failure on members names the operation, the attribute and whom it is about") {
+  Groups w;
+  const auto outer = w.add_group("outer", {w.g});
+  const auto refused = [&](const std::string& operations, const std::string& place, const std::string& about) {
+    const auto r = w.change(patch(operations));
+    INFO(r.text);
+    CHECK(r.status == 400);
+    const auto detail = r.str("/detail");
+    CHECK(detail.starts_with(place + ".members: "));
+    CHECK(detail.find(about) != std::string::npos);
+    CHECK(w.now() == w.these({0, 1}));
+  };
+  const auto joins = R"({"op":"add","path":"members","value":)" + values({w.users[2]}) + "}";
+  const std::string nobody = "0190c0de-0000-7000-8000-000000000000";
+  refused(joins + R"(,{"op":"add","path":"members","value":)" + values({nobody}) + "}", "Operations[1]", nobody);
+  refused(joins + "," + joins + R"(,{"op":"add","value":{"members":)" + values({"no id"}) + "}}", "Operations[2]",
+          "no id");
+  refused(R"({"op":"replace","path":"members","value":)" + values({outer}) + "}", "Operations[0]", outer);
+  refused(joins + R"(,{"op":"replace","path":"members[type eq \"Group\"]","value":)" + values({w.users[2]}) + "}",
+          "Operations[1]", "type eq");
+}
