@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Installs, into build/peers, the SCIM programs that nobody here wrote: a server for the connector's tests and a client
-# that tests servers. Their ctest is skipped where they are not there.
+# Installs, into build/peers, the SCIM programs that nobody here wrote: a server for the connector's tests and two clients
+# that test servers. Their ctest is skipped where they are not there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-wanted='scim2-server==0.8.3 scim2-tester==0.5.2 scim2-cli==0.6.0'
+wanted='scim2-server==0.8.3 scim2-tester==0.5.2 scim2-cli==0.6.0 scim-sanity==0.7.4'
 if [ "$(cat build/peers/wanted 2>/dev/null)" = "$wanted" ]; then exit 0; fi
 for python in /usr/bin/python3 python3; do
   if "$python" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
