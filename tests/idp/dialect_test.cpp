@@ -252,6 +252,12 @@ TEST_CASE("Entra ID: the manager in all its shapes [R11]") {
   CHECK(manager("\"271\"", urn) == R"({"manager":{"value":"271"}})");
   CHECK(manager(R"([{"value":"271"}])", "manager") == R"({"manager":{"value":"271"}})");
   CHECK(manager(R"({"$ref":null,"value":"271"})", urn) == R"({"manager":{"value":"271"}})");
+  // Within the whole extension too, by path or without one.
+  const auto whole = R"({"manager":"271","department":"D"})";
+  CHECK(json::parse(manager(whole, enterprise)) == json::parse(R"({"manager":{"value":"271"},"department":"D"})"));
+  const auto pathless =
+      patched(R"([{"op":"replace","value":{")" + std::string(enterprise) + "\":" + whole + "}}]", "entra");
+  CHECK(pathless.document.at(enterprise) == json::parse(R"({"manager":{"value":"271"},"department":"D"})"));
   const auto with = R"({"id":"1","userName":"b","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":
     {"manager":{"value":"271"},"department":"D"}})";
   for (const auto* empty : {"\"\"", "[]", R"({"value":""})", R"([{"value":""}])", R"([{"$ref":null,"value":""}])",

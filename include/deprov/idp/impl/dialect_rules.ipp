@@ -307,7 +307,11 @@ class Normalization {
     if (!r) return {};
     if (path.get_string().find('[') != json::string::npos)
       if (auto better = FilterRules(rules_, type_, limits_).path(path.get_string(), *r)) path = *better;
-    if (value == nullptr || r->attribute == nullptr) return {};
+    if (value == nullptr) return {};
+    if (r->attribute == nullptr) {  // a whole extension, by its URN
+      if (word != "remove") attribute_of(path.get_string(), *value);
+      return {};
+    }
     const bool filtered = path.get_string().find('[') != json::string::npos;
     const bool many = r->leaf()->multi_valued && !filtered;
     if (word == "remove") {
