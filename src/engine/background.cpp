@@ -45,6 +45,11 @@ Result<std::optional<policy::Retention>> BackgroundHost::retained(port::Reader& 
 
 void BackgroundHost::activity_appended(const port::Scope& scope) { engine_.notify(scope); }
 
+void BackgroundHost::hold_opened(const port::Scope& scope) {
+  const auto it = engine_.background.find(scope.integration.value);
+  if (it != engine_.background.end() && it->second.expander) it->second.expander->poke();
+}
+
 void BackgroundHost::count_attempt(connector::Operation operation, connector::Outcome outcome) {
   std::string key(connector::to_string(operation));
   key.append("/").append(connector::to_string(outcome));
@@ -120,8 +125,9 @@ void Engine::Impl::attach(const Context& context) {
   chores->watch(context);
   auto& slot = background[scope.integration.value];
   if (!slot.expander) {
-    slot.expander = std::make_shared<Expander>(
-        ExpanderPorts{ports.executor, ports.clock, ports.random, ports.store}, *host, scope, options.piece);
+    slot.expander =
+        std::make_shared<Expander>(ExpanderPorts{ports.executor, ports.clock, ports.random, ports.store}, *host,
+                                   scope, options.piece, options.lane_lease / 3);
     slot.expander->poke();
   }
   const bool paused = stands_still(*context);

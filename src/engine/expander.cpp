@@ -64,8 +64,13 @@ std::string text_of(const json::object& o, const char* name) {
 
 }  // namespace
 
-Expander::Expander(ExpanderPorts ports, ExpanderHost& host, port::Scope scope, std::size_t piece)
-    : ports_(ports), host_(host), scope_(scope), piece_(std::max<std::size_t>(piece, 1)) {}
+Expander::Expander(ExpanderPorts ports, ExpanderHost& host, port::Scope scope, std::size_t piece,
+                   Duration look_again)
+    : ports_(ports),
+      host_(host),
+      scope_(scope),
+      piece_(std::max<std::size_t>(piece, 1)),
+      look_again_(look_again) {}
 
 Expander::~Expander() {
   if (timer_ != 0) ports_.executor.cancel(timer_);
@@ -131,6 +136,7 @@ void Expander::look() {
           self->one_by_one_ = false;
           if (found->next) self->arm(*found->next);
           if (self->aside_until_) self->arm(*self->aside_until_);
+          if (self->look_again_.count() != 0) self->arm(self->ports_.clock.wall() + self->look_again_);
           for (auto& row : found->works) {
             if (self->aside_.contains(row.id)) continue;
             const bool behind = std::any_of(self->aside_.begin(), self->aside_.end(),

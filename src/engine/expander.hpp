@@ -38,7 +38,9 @@ struct ExpanderPorts {
 /// *Thread safety*: the executor only.
 class Expander : public std::enable_shared_from_this<Expander> {
  public:
-  Expander(ExpanderPorts ports, ExpanderHost& host, port::Scope scope, std::size_t piece);
+  /// `look_again`: how often to look for what other engines on this store have left behind; 0: there are none.
+  Expander(ExpanderPorts ports, ExpanderHost& host, port::Scope scope, std::size_t piece,
+           Duration look_again = {});
   ~Expander();
   void poke();
   void stop(port::UniqueFunction<void()> done);
@@ -71,6 +73,7 @@ class Expander : public std::enable_shared_from_this<Expander> {
   ExpanderHost& host_;
   port::Scope scope_;
   std::size_t piece_;
+  Duration look_again_;
   bool busy_ = false;
   bool one_by_one_ = false;  ///< an evaluation cannot be decided; the others are, each by itself
   /// Work that cannot be done now, and what follows it on the same group; the rest goes on. Looked at again later.

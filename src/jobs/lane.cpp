@@ -82,7 +82,9 @@ void Lane::schedule_renewal() {
           return txn;
         },
         [lane](const Result<port::Committed>& done) {
-          if (done) lane->schedule_renewal();
+          if (!done) return;
+          lane->schedule_renewal();
+          lane->fill();  // other engines on this store tell nobody of the jobs that they make
         });
   });
 }

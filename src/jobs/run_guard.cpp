@@ -81,14 +81,16 @@ void Lane::join_hold(const RunPtr& run, std::string why) {
   run->row.lease = {};
   run->row.reason = "held by the guard until a person decides";
   const auto text = policy::to_text(run->plan);
+  auto opens = std::make_shared<bool>(false);
   ++outstanding_;
   ports_.store.transact(
-      [self, run, why, text](port::Reader& reader) -> Result<port::Transaction> {
+      [self, run, why, text, opens](port::Reader& reader) -> Result<port::Transaction> {
         auto txn = self->transaction();
         DEPROV_TRY(open, reader.open_hold(self->scope_));
         DEPROV_TRY(subject, reader.subject(self->scope_, run->row.subject));
         if (!open && why.empty()) return Error(Errc::stale_read, "the hold was decided meanwhile", "hold");
         const auto now = self->ports_.clock.wall();
+        *opens = !open;
         if (!open) {
           port::HoldRow hold;
           hold.scope = self->scope_;
@@ -127,11 +129,12 @@ void Lane::join_hold(const RunPtr& run, std::string why) {
         txn.ops.emplace_back(self->activity(*run, "removal.held", {{"cause", idp::to_string(run->row.cause)}}));
         return txn;
       },
-      [self, run](Result<port::Committed> done) {
-        self->ports_.executor.post([self, run, done = std::move(done)] {
+      [self, run, opens](Result<port::Committed> done) {
+        self->ports_.executor.post([self, run, opens, done = std::move(done)] {
           --self->outstanding_;
           if (done) {
             self->host_.activity_appended(self->scope_);
+            if (*opens) self->host_.hold_opened(self->scope_);
             self->host_.count_finished(JobState::held, std::nullopt);
             return self->drop(run);
           }

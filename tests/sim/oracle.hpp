@@ -1,0 +1,108 @@
+// What has to hold, whatever happens: looked at with every commit and every call, from time to time, and at the
+// end.
+#pragma once
+
+#include <cstdint>
+#include <deprov/policy/plan.hpp>
+#include <deprov/port/store.hpp>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+#include "sim/app.hpp"
+#include "sim/disk.hpp"
+
+namespace deprov::test::sim {
+
+class World;
+
+struct Violation {
+  std::string oracle;  ///< a short name: "R1", "sent", ...
+  std::string what;
+};
+
+class Oracle final : public AppWatch, public CommitWatch {
+ public:
+  explicit Oracle(World& world) : world_(world) {}
+  /// The first one ends the run.
+  void violated(std::string oracle, std::string what);
+  [[nodiscard]] const std::optional<Violation>& violation() const noexcept { return violation_; }
+
+  // ---- when
+  void call_begins(std::size_t app, const connector::Call& call) override;
+  void change_arrives(std::size_t app, const connector::Call& call) override;
+  void effect(std::size_t app, const connector::Call& call, const SimAccount& account, By before) override;
+  void before(const port::Transaction& txn, port::Reader& reader) override;
+  void after(const port::Transaction& txn, port::Reader& reader) override;
+  void calendar_jumped();
+  /// From time to time.
+  void look();
+  /// Nothing fails any more, and nobody has decided anything: what could be done is done.
+  void at_rest();
+  /// People have decided everything.
+  void at_the_end();
+
+  /// For figures: how often what was looked at.
+  struct Counts {
+    std::uint64_t commits = 0, sent = 0, effects = 0, subjects = 0, records = 0;
+  };
+  [[nodiscard]] const Counts& counts() const noexcept { return counts_; }
+  /// One line about one record, for people.
+  [[nodiscard]] std::string tell(const port::ActivityRow& row);
+  /// Of all chains, as they were at the end: equal for equal runs.
+  [[nodiscard]] std::uint64_t digest() const noexcept { return digest_; }
+
+ private:
+  struct AppState;
+  // oracle_commit.cpp
+  void check_sent(std::size_t app, const port::Transaction& txn, const port::op::AppendActivity& record,
+                  port::Reader& reader);
+  void check_guard_fence(std::size_t app, const port::JobRow& job, const policy::Plan& planned,
+                         port::Reader& reader);
+  void check_final(std::size_t app, const port::JobRow& job, const policy::Plan& plan, const policy::Step& step);
+  void check_verified(std::size_t app, const port::JobRow& job, port::Reader& reader);
+  void check_binding(const port::BindingRow& row, port::Reader& reader);
+  void count_reservation(std::size_t app, const port::JobRow& job);
+  // oracle_facts.cpp
+  /// R1, worked out anew from the facts alone.
+  bool has_access(std::size_t app, port::Reader& reader, ResourceId subject);
+  bool pending(std::size_t app, port::Reader& reader);
+  /// Why the subject may still be in the app, where anybody can see it; empty: nothing says so.
+  std::string excuse(std::size_t app, port::Reader& reader, const port::SubjectRow& subject);
+  /// The account that is the subject's, or null.
+  SimAccount* account_of(std::size_t app, port::Reader& reader, ResourceId subject);
+  void check_access(std::size_t app, port::Reader& reader, bool at_once, bool for_good);
+  void check_queues(std::size_t app, port::Reader& reader);
+  void check_told(std::size_t app, port::Reader& reader);
+  void check_chain(const port::Scope& scope, port::Reader& reader);
+  std::optional<std::size_t> app_of(const port::Scope& scope) const;
+  std::string name(std::size_t app, ResourceId subject);
+
+  World& world_;
+  std::optional<Violation> violation_;
+  Counts counts_;
+  std::uint64_t digest_ = 0;
+  struct Sent {
+    std::uint32_t recorded = 0;
+    std::uint32_t arrived = 0;
+    std::string account;
+  };
+  std::map<std::string, Sent> sent_;  ///< by job, operation, entitlement
+  std::vector<Violation> suspected_;  ///< of the transaction that is being stored
+  TxnId suspect_;
+  std::map<JobId, MonoTime> in_grace_;
+  std::map<JobId, Duration> jumped_then_;
+  std::set<std::pair<std::size_t, ResourceId>> subjects_;
+  std::map<ResourceId, MonoTime> without_since_;
+  struct Reserved {
+    WallTime at;
+    ResourceId subject;
+  };
+  std::map<JobId, Reserved> reserved_;                   ///< jobs that the guard let pass
+  std::map<std::size_t, std::vector<Reserved>> let_go_;  ///< by app: of those, who was sent
+  std::map<std::size_t, std::set<ResourceId>> ever_with_access_;
+};
+
+}  // namespace deprov::test::sim

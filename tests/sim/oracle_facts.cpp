@@ -1,0 +1,231 @@
+// What is worked out anew from the facts, and compared with what is.
+#include <algorithm>
+#include <cstring>
+#include <deprov/port/activity_chain.hpp>
+#include <deprov/scim/fold.hpp>
+#include "sim/oracle.hpp"
+#include "sim/world.hpp"
+
+namespace deprov::test::sim {
+
+using port::JobState;
+
+namespace {
+
+constexpr Duration patience = std::chrono::minutes(10);
+
+/// Where a person can see that it is not done, and why.
+bool tells(JobState s, bool for_good) {
+  switch (s) {
+    case JobState::held:
+    case JobState::awaiting_approval:
+    case JobState::cancelled:
+    case JobState::attested:
+    case JobState::observed: return true;
+    case JobState::failed:
+    case JobState::dead: return !for_good;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+bool Oracle::has_access(std::size_t app, port::Reader& reader, ResourceId subject) {
+  const auto& scope = world_.apps[app].scope;
+  const auto row = reader.resource(scope, subject);
+  if (!row || !*row || (*row)->deleted || !(*row)->active) return false;
+  const auto entitling = world_.apps[app].plan.entitling;
+  if (entitling == 0) return true;
+  std::set<ResourceId> seen;
+  std::vector<ResourceId> todo{subject};
+  while (!todo.empty()) {
+    const auto at = todo.back();
+    todo.pop_back();
+    const auto groups = reader.groups_of(scope, at);
+    if (!groups) continue;
+    for (const auto& g : *groups) {
+      if (!seen.insert(g).second) continue;
+      const auto group = reader.resource(scope, g);
+      if (!group || !*group || (*group)->deleted) continue;
+      for (std::uint32_t i = 0; i < entitling; ++i)
+        if ((*group)->display_name_key == "g" + std::to_string(i)) return true;
+      todo.push_back(g);
+    }
+  }
+  return false;
+}
+
+bool Oracle::pending(std::size_t app, port::Reader& reader) {
+  const auto works = reader.works(world_.apps[app].scope, 1);
+  return works && !works->empty();
+}
+
+std::string Oracle::excuse(std::size_t app, port::Reader& reader, const port::SubjectRow& subject) {
+  const auto& scope = world_.apps[app].scope;
+  if (const auto due = reader.due(scope, subject.id, "retained"); due && *due) return "retained";
+  if (const auto item = reader.hold_item_of(scope, subject.id);
+      item && *item && (*item)->state == port::HoldItemState::held && (*item)->generation == subject.generation)
+    return "held by the guard";
+  if (const auto row = reader.integration(scope); row && *row && (*row)->state != port::IntegrationState::active)
+    return "paused";
+  return {};
+}
+
+SimAccount* Oracle::account_of(std::size_t app, port::Reader& reader, ResourceId subject) {
+  auto& accounts = world_.apps[app].app->accounts();
+  const auto& scope = world_.apps[app].scope;
+  if (const auto binding = reader.binding(scope, subject); binding && *binding) {
+    const auto it = accounts.find((*binding)->account_id);
+    if ((*binding)->state == port::BindingState::bound) return it == accounts.end() ? nullptr : &it->second;
+    if ((*binding)->state == port::BindingState::removed) return nullptr;
+  }
+  const auto row = reader.resource(scope, subject);
+  if (!row || !*row || (*row)->external_id.empty()) return nullptr;
+  SimAccount* found = nullptr;
+  for (auto& [id, a] : accounts) {
+    if (a.gone || a.shown.external_id != (*row)->external_id) continue;
+    if (found != nullptr) return nullptr;  // more than one: for a person to say
+    found = &a;
+  }
+  if (found == nullptr) return nullptr;
+  const auto taken = reader.binding_by_account(scope, found->shown.id);
+  return taken && *taken ? nullptr : found;
+}
+
+void Oracle::check_access(std::size_t app, port::Reader& reader, bool at_once, bool for_good) {
+  const auto& state = world_.apps[app];
+  const auto now = world_.clock.mono();
+  const bool busy = pending(app, reader);
+  for (const auto& [of, id] : subjects_) {
+    if (of != app) continue;
+    const auto row = reader.subject(state.scope, id);
+    if (!row || !*row) continue;
+    ++counts_.subjects;
+    const auto& subject = **row;
+    const auto* account = account_of(app, reader, id);
+    std::optional<port::JobRow> job;
+    if (!subject.job.is_nil())
+      if (auto found = reader.job(state.scope, subject.job); found && *found) job = std::move(**found);
+    if (has_access(app, reader, id)) {
+      without_since_.erase(id);
+      ever_with_access_[app].insert(id);
+      if (!at_once || account == nullptr || account->gone || account->active || busy) continue;
+      if (!account->ours_disabled || account->flipped != By::deprov) continue;
+      if (state.unbound.contains(id) || state.offboarded.contains(id)) continue;
+      // What cannot be undone is not: access without account.
+      if (const auto binding = reader.binding(state.scope, id);
+          binding && *binding && (*binding)->last_set == port::AccountState::removed)
+        continue;
+      if (job && tells(job->state, for_good)) continue;
+      violated("R4", name(app, id) + " has access, and account " + account->shown.id +
+                         " is still as deprov disabled it" +
+                         (job ? "; its job is " + std::string(port::to_string(job->state)) + ": " + job->reason
+                              : std::string("; it has no job")));
+      return;
+    }
+    const auto since = without_since_.emplace(id, now).first->second;
+    if (!ever_with_access_[app].contains(id)) continue;  // nothing ended: for a reconciliation to find
+    if (account == nullptr || account->gone || !account->active || busy) continue;
+    if (account->flipped == By::hand) continue;  // for a reconciliation to find
+    if (!excuse(app, reader, subject).empty()) continue;
+    if (job && job->kind == port::JobKind::remove_access && tells(job->state, for_good)) continue;
+    const auto limit = patience + std::chrono::milliseconds(state.plan.settle_ms);
+    if (!at_once && now - std::max(since, world_.troubled_until) < limit) continue;
+    violated("R1", name(app, id) + " has no access, account " + account->shown.id +
+                       " is active, and nothing says why" +
+                       (job ? "; its job is " + std::string(port::to_string(job->state)) + ": " + job->reason
+                            : std::string("; it has no job")));
+    return;
+  }
+}
+
+void Oracle::check_queues(std::size_t app, port::Reader& reader) {
+  const auto& scope = world_.apps[app].scope;
+  const auto now = world_.clock.wall();
+  const auto somewhat_earlier = now - std::chrono::minutes(2);
+  port::JobFilter filter;
+  filter.finished = false;
+  const auto page = reader.jobs(scope, filter, std::nullopt, 1000);
+  for (const auto& job : page ? page->rows : std::vector<port::JobRow>{}) {
+    const bool nobody_there = job.reason.find("sees no account at all") != std::string::npos;
+    const bool waits = job.state == JobState::held ||
+                       ((job.state == JobState::in_grace || job.state == JobState::awaiting_approval) &&
+                        job.due > somewhat_earlier);
+    if (waits || nobody_there) continue;
+    return violated("rest", "job " + job.id.str() + " of " + name(app, job.subject) + " is left " +
+                                std::string(port::to_string(job.state)) + " since " + to_rfc3339(job.due) + ": " +
+                                job.reason);
+  }
+  if (const auto dues = reader.dues(scope, somewhat_earlier, 10); dues && !dues->empty())
+    return violated("rest", "an evaluation of " + name(app, dues->front().subject) + " is due since " +
+                                to_rfc3339(dues->front().at));
+  if (pending(app, reader)) violated("rest", "work on a group is left");
+}
+
+// What an IdP was told is done, is done.
+void Oracle::check_told(std::size_t app, port::Reader& reader) {
+  const auto& state = world_.apps[app];
+  if (state.idp->unanswered() != 0) return violated("answers", "a request of an IdP was never answered");
+  const auto& users = state.idp->users();
+  std::vector<ResourceId> ids;
+  for (std::size_t u = 0; u < users.size(); ++u) {
+    ids.push_back(ResourceId::parse(users[u].id).value_or(ResourceId{}));
+    if (ids.back().is_nil()) continue;
+    const auto row = reader.resource(state.scope, ids.back());
+    if (!row || !*row || (*row)->deleted)
+      return violated("told", "user " + std::to_string(u) + " was stored, and is not there");
+    if (!users[u].unsure && (*row)->active != users[u].active)
+      return violated("told", "user " + std::to_string(u) + " was stored as " +
+                                  (users[u].active ? "active" : "inactive") + ", and is not");
+    if ((*row)->user_name_key != scim::fold(users[u].login))
+      return violated("told", "user " + std::to_string(u) + " was renamed to " + users[u].login + ", and is " +
+                                  (*row)->user_name_key);
+  }
+  const auto& groups = state.idp->groups();
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    const auto id = ResourceId::parse(groups[g].id);
+    if (!id) continue;
+    const auto row = reader.resource(state.scope, *id);
+    if (!row || !*row || (*row)->deleted)
+      return violated("told", "group " + std::to_string(g) + " was stored, and is not there");
+    if ((*row)->display_name_key != groups[g].name)
+      return violated("told", "group " + std::to_string(g) + " is called " + (*row)->display_name_key);
+    for (std::uint32_t u = 0; u < users.size(); ++u) {
+      if (ids[u].is_nil() || users[u].erased) continue;
+      const auto is = reader.is_member(state.scope, *id, ids[u]);
+      if (is && *is != groups[g].members.contains(u))
+        return violated("told", "user " + std::to_string(u) + " is " + (*is ? "a" : "no") + " member of group " +
+                                    std::to_string(g) + ", and the IdP was told otherwise");
+    }
+  }
+}
+
+std::string Oracle::tell(const port::ActivityRow& row) {
+  const auto app = app_of(row.scope);
+  std::string line = to_rfc3339(row.at) + "  " + row.event + "  " + row.actor;
+  if (!row.subject.is_nil()) line += "  " + (app ? name(*app, row.subject) : row.subject.str());
+  if (!row.job.is_nil()) line += "  job " + row.job.str().substr(24);
+  return line + "  " + row.detail.value_or("");
+}
+
+void Oracle::check_chain(const port::Scope& scope, port::Reader& reader) {
+  port::ChainVerifier verifier(*world_.crypto, scope);
+  std::uint64_t after = 0;
+  const bool edited = world_.disk->fault == StoreFault::record_edited;
+  for (bool more = true; more;) {
+    const auto page = reader.activity(scope, after, 500);
+    if (!page) return violated("R20", page.error().message());
+    more = page->more;
+    for (auto row : page->rows) {
+      after = row.seq;
+      ++counts_.records;
+      if (edited && row.seq == 3 && row.detail) *row.detail += " ";
+      if (const auto ok = verifier.feed(row); !ok) return violated("R20", ok.error().message());
+    }
+  }
+  std::uint64_t word = 0;
+  std::memcpy(&word, verifier.head().hash.data(), sizeof word);
+  digest_ = digest_ * 31 + word;
+}
+
+}  // namespace deprov::test::sim

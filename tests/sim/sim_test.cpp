@@ -1,0 +1,95 @@
+// Seeds through the simulator. What fails prints its seed and the shortest list of events.
+#include "sim/sim.hpp"
+#include <atomic>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+#include "catch.hpp"
+
+using namespace deprov::test::sim;
+
+namespace {
+
+constexpr std::uint64_t seeds = 1000;
+
+/// The first seed of those that an oracle finds something in, or nothing.
+std::optional<std::pair<std::uint64_t, Violation>> first_caught(const Fault& fault, std::uint64_t most) {
+  for (std::uint64_t seed = 1; seed <= most; ++seed)
+    if (auto out = play(write_script(seed), &fault); out.violation) return std::pair(seed, *out.violation);
+  return std::nullopt;
+}
+
+}  // namespace
+
+TEST_CASE("a seed is the same world every time", "[sim]") {
+  for (const std::uint64_t seed : {1U, 7U, 100U, 1000U}) {
+    const auto script = write_script(seed);
+    const auto first = play(script);
+    const auto second = play(script);
+    CHECK(first.digest == second.digest);
+    CHECK(first.steps == second.steps);
+  }
+}
+
+TEST_CASE("whatever happens, the oracles find nothing", "[sim][R1][R3][R4][R5][R7][R9][R12][R18][R19][R20]") {
+  std::atomic<std::uint64_t> next{1};
+  std::mutex mutex;
+  std::vector<std::string> found;
+  Oracle::Counts sum;
+  const auto work = [&] {
+    for (auto seed = next++; seed <= seeds; seed = next++) {
+      const auto script = write_script(seed);
+      const auto out = play(script);
+      std::string text;
+      if (out.violation) text = report(script, minimise(script, *out.violation), *out.violation);
+      const std::lock_guard lock(mutex);
+      if (!text.empty()) found.push_back(std::move(text));
+      sum.sent += out.counts.sent;
+      sum.effects += out.counts.effects;
+      sum.records += out.counts.records;
+    }
+  };
+  std::thread other(work);
+  work();
+  other.join();
+  for (const auto& text : found) FAIL_CHECK(text);
+  // That something was looked at.
+  CHECK(sum.effects > seeds);
+  CHECK(sum.sent >= sum.effects);
+  CHECK(sum.records > 10 * seeds);
+}
+
+TEST_CASE("each planted fault is found", "[sim]") {
+  std::atomic<std::size_t> next{0};
+  std::mutex mutex;
+  std::vector<std::string> missed;
+  const auto faults = planted_faults();
+  REQUIRE(faults.size() >= 10);
+  const auto work = [&] {
+    for (auto i = next++; i < faults.size(); i = next++) {
+      if (first_caught(faults[i], 600)) continue;
+      const std::lock_guard lock(mutex);
+      missed.emplace_back(faults[i].name);
+    }
+  };
+  std::thread other(work);
+  work();
+  other.join();
+  for (const auto& name : missed) FAIL_CHECK("nothing finds the planted fault " + name);
+}
+
+TEST_CASE("a failing list of events is shortened, and still fails", "[sim]") {
+  const auto* fault = find_fault("job_lost");
+  REQUIRE(fault != nullptr);
+  const auto caught = first_caught(*fault, 600);
+  REQUIRE(caught);
+  const auto script = write_script(caught->first);
+  const auto needed = minimise(script, caught->second, fault);
+  CHECK(needed.size() <= script.events.size());
+  const auto again = play(only(script, needed), fault);
+  REQUIRE(again.violation);
+  CHECK(again.violation->oracle == caught->second.oracle);
+  const auto text = report(script, needed, *again.violation, fault);
+  CHECK(text.find("deprov-sim --seed " + std::to_string(caught->first)) != std::string::npos);
+}
