@@ -92,6 +92,8 @@ class Decision {
   void reserve_unit(ResourceId group, std::uint64_t worsen, std::uint64_t direct, std::uint64_t members);
   /// The time of a retention is over, or its rule may be: decided anew.
   Result<void> reconsider(const port::DueRow& due);
+  /// Whether a person decided that its access is kept, and nothing has changed since.
+  Result<bool> is_kept(const port::SubjectRow& subject);
   /// Whether it counts for the guard: all but those of whom it is known that they never had an account (R13).
   Result<bool> counts(ResourceId subject);
 

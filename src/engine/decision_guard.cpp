@@ -230,13 +230,18 @@ json::object Decision::remember(ResourceId subject, const End& end, const policy
   return payload;
 }
 
-Result<bool> Decision::kept(const SubjectState& state) {
-  const auto& s = state.subject;
-  if (s.access || s.desired != port::Desired::no_access) return false;
-  DEPROV_TRY(due, reader_.due(scope(), s.id, retained_kind));
+Result<bool> Decision::is_kept(const port::SubjectRow& subject) {
+  if (subject.access || subject.desired != port::Desired::no_access) return false;
+  DEPROV_TRY(due, reader_.due(scope(), subject.id, retained_kind));
   if (!due) return false;
   DEPROV_TRY(retention, policy::parse_retention(due->payload));
-  if (retention.kind != policy::Retention::Kind::kept_by_decision) return false;
+  return retention.kind == policy::Retention::Kind::kept_by_decision;
+}
+
+Result<bool> Decision::kept(const SubjectState& state) {
+  const auto& s = state.subject;
+  DEPROV_TRY(is, is_kept(s));
+  if (!is) return false;
   txn_.ops.emplace_back(port::op::RemoveDue{scope(), s.id, std::string(retained_kind)});
   return true;
 }

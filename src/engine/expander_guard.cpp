@@ -58,7 +58,10 @@ bool Expander::wants_judging(const Piece& piece) {
 Result<bool> Expander::Count::worsens(port::Reader& reader, Decision& decision, ResourceId subject, bool by_access,
                                       const MembershipOverlay& overlay, WallTime now) const {
   DEPROV_TRY(found, reader.subject(row.scope, subject));
-  if (!found || !found->access) return false;
+  if (!found) return false;
+  // What was kept by decision ends with the next change of its grants, and counts like any other.
+  DEPROV_TRY(kept, decision.is_kept(*found));
+  if (!found->access && !kept) return false;
   if (found->counted_at.micros != 0 && now - found->counted_at < std::chrono::hours(1)) return false;
   DEPROV_TRY(counted, decision.counts(subject));
   if (!counted || by_access) return counted;

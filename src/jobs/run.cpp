@@ -190,7 +190,11 @@ void Lane::begin(const RunPtr& run) {
               return self->save(run, "access.without_account", {{"reason", why}},
                                 [self, run, why] { self->finish(run, JobState::failed, why); });
             }
-            if (restore && !run->plan.acted()) {
+            // An enable that turned out not to have worked is tried again, whatever was last recorded.
+            const bool tried = std::any_of(run->plan.steps.begin(), run->plan.steps.end(), [](const auto& s) {
+              return s.kind == StepKind::call && s.attempts != 0;
+            });
+            if (restore && !tried && !run->plan.acted()) {
               if (!seen->in_doubt && run->binding.last_set != port::AccountState::disabled)
                 return self->finish(run, JobState::superseded, "nothing had been taken away");
               // As if the enable had been sent: the account is read, and enabled only where it is not (R18).

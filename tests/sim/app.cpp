@@ -165,11 +165,14 @@ void SimApp::arrive(const std::weak_ptr<Calls>& calls, std::uint64_t id, const C
                    "no answer in time");
     wait = call_timeout;
   }
-  world_.executor.post_at(world_.clock.mono() + wait, [calls, id, reply = std::move(reply)]() mutable {
+  const auto later = world_.clock.mono() + wait;
+  world_.executor.post_at(later, [this, calls, id, of = call.account_id, reply = std::move(reply)]() mutable {
     const auto alive = calls.lock();
-    if (!alive) return;
-    const auto it = alive->waiting.find(id);
-    if (it == alive->waiting.end()) return;
+    const auto it = alive ? alive->waiting.find(id) : decltype(alive->waiting.end()){};
+    if (!alive || it == alive->waiting.end()) {  // nobody hears it any more
+      if (const auto account = accounts_.find(of); account != accounts_.end()) account->second.in_doubt = true;
+      return;
+    }
     auto done = std::move(it->second);
     alive->waiting.erase(it);
     done(std::move(reply));

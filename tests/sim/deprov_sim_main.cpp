@@ -1,4 +1,5 @@
 // deprov-sim: plays seeds, and shows what fails in the shortest way.
+#include <algorithm>
 #include <atomic>
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>

@@ -1,5 +1,6 @@
 #include "sim/disk.hpp"
 #include <algorithm>
+#include <array>
 #include <deprov/store/memory_store.hpp>
 #include <optional>
 #include <utility>

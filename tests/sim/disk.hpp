@@ -8,6 +8,7 @@
 #include <deprov/runtime/virtual_executor.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include "sim/rng.hpp"
 

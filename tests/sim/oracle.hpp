@@ -44,6 +44,9 @@ class Oracle final : public AppWatch, public CommitWatch {
   /// People have decided everything.
   void at_the_end();
 
+  /// A reconciliation has ended.
+  void reconciled(std::size_t app, WorkId run);
+
   /// For figures: how often what was looked at.
   struct Counts {
     std::uint64_t commits = 0, sent = 0, effects = 0, subjects = 0, records = 0;

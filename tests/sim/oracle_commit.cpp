@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <boost/json/parse.hpp>
 #include <deprov/policy/protection.hpp>
+#include <set>
+#include <string>
 #include "sim/oracle.hpp"
 #include "sim/world.hpp"
 

@@ -3,6 +3,9 @@
 #include <cstring>
 #include <deprov/port/activity_chain.hpp>
 #include <deprov/scim/fold.hpp>
+#include <set>
+#include <string>
+#include <vector>
 #include "sim/oracle.hpp"
 #include "sim/world.hpp"
 
@@ -19,6 +22,7 @@ bool tells(JobState s, bool for_good) {
   switch (s) {
     case JobState::held:
     case JobState::awaiting_approval:
+    case JobState::succeeded_unverified:
     case JobState::cancelled:
     case JobState::attested:
     case JobState::observed: return true;
@@ -137,6 +141,36 @@ void Oracle::check_access(std::size_t app, port::Reader& reader, bool at_once, b
                             : std::string("; it has no job")));
     return;
   }
+}
+
+// An account that is active and should not be is found: left over, re-enabled by hand, or nobody's.
+void Oracle::reconciled(std::size_t app, WorkId run) {
+  if (violation_) return;
+  world_.disk->read([&](port::Reader& reader) {
+    const auto& state = world_.apps[app];
+    const auto page = reader.findings(state.scope, run, 0, 10'000);
+    std::set<std::string> found;
+    for (const auto& f : page ? page->rows : std::vector<port::FindingRow>{}) found.insert(f.account_id);
+    if (pending(app, reader)) return;
+    for (const auto& [id, account] : state.app->accounts()) {
+      if (account.gone || !account.active || found.contains(id)) continue;
+      const auto binding = reader.binding_by_account(state.scope, id);
+      if (!binding || !*binding) {
+        if (id.starts_with("zz") && account.shown.user_name.find("stranger") != std::string::npos)
+          return violated("reconcile", "account " + id + " of app " + std::to_string(app) +
+                                           " is nobody's, and a reconciliation does not find it");
+        continue;
+      }
+      const auto who = (*binding)->subject;
+      if (has_access(app, reader, who)) continue;
+      const auto subject = reader.subject(state.scope, who);
+      if (!subject || !*subject || !excuse(app, reader, **subject).empty()) continue;
+      const auto job = reader.job(state.scope, (*subject)->job);
+      if (job && *job && !port::is_finished((*job)->state)) continue;  // in hand already
+      return violated("reconcile", "account " + id + " of app " + std::to_string(app) + " is active, " +
+                                       name(app, who) + " has no access, and a reconciliation does not find it");
+    }
+  });
 }
 
 void Oracle::check_queues(std::size_t app, port::Reader& reader) {

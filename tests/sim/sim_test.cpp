@@ -2,8 +2,10 @@
 #include "sim/sim.hpp"
 #include <atomic>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 #include "catch.hpp"
 
@@ -11,7 +13,7 @@ using namespace deprov::test::sim;
 
 namespace {
 
-constexpr std::uint64_t seeds = 1000;
+constexpr std::uint64_t seeds = 2000;
 
 /// The first seed of those that an oracle finds something in, or nothing.
 std::optional<std::pair<std::uint64_t, Violation>> first_caught(const Fault& fault, std::uint64_t most) {

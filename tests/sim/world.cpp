@@ -326,6 +326,23 @@ void World::run() {
   // People decide and try again, until nothing is left to be decided.
   for (int i = 0; i < 8 && !over_ && clear_up(); ++i) run_for(std::chrono::minutes(45));
   oracle->at_the_end();
+  for (std::size_t i = 0; i < apps.size() && !over_; ++i) reconcile(i);
+}
+
+// What the app really holds is compared with who has access: nothing that is left over stays unseen.
+void World::reconcile(std::size_t index) {
+  if (!apps[index].plan.listable) return;
+  run_for(std::chrono::minutes(1));  // what was done a moment ago may not be shown yet
+  std::optional<WorkId> run;
+  const auto report = wait<json::object>([&](engine::Engine& e, auto done) {
+    e.reconcile(
+        by_, apps[index].scope.integration, false,
+        [&run](const Result<WorkId>& started) {
+          if (started) run = *started;
+        },
+        std::move(done));
+  });
+  if (run && report && *report) oracle->reconciled(index, *run);
 }
 
 }  // namespace deprov::test::sim

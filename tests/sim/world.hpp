@@ -119,6 +119,7 @@ class World final : public Wire {
   void boot_later(std::size_t index, Duration wait);
   void crash(Node& node);
   void take_down(Node& node);
+  void reconcile(std::size_t index);
   void run_until(MonoTime t);
   void run_for(Duration d) { run_until(clock.mono() + d); }
   bool step();

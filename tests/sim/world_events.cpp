@@ -1,5 +1,7 @@
 // What happens in a world: to its apps, its store, its engines, and what operators do.
 #include <algorithm>
+#include <iterator>
+#include <string_view>
 #include <utility>
 #include "sim/oracle.hpp"
 #include "sim/world.hpp"

@@ -1,0 +1,56 @@
+// Who was kept by decision and leaves with others in one large request. Found by the simulator.
+#include "catch.hpp"
+#include "support/fake_app.hpp"
+
+using namespace deprov;
+using namespace std::chrono_literals;
+using port::JobState;
+
+TEST_CASE("who was kept by decision counts when a large request ends it", "[engine][R7]") {
+  test::World w;
+  w.options.inline_members = 2;
+  for (int i = 0; i < 6; ++i) {
+    const auto n = std::to_string(i);
+    w.app->add("a" + n, "ext-u" + n, "u" + n);
+  }
+  const auto c = w.integrate("okta", R"({"entitling_groups":[{"display_name":"staff"}],"settle_ms":0,
+      "guard":{"absolute":2,"percent":100,"small":{"below":0}}})");
+  std::vector<ResourceId> users;
+  for (int i = 0; i < 6; ++i) users.push_back(w.add_user(c, "u" + std::to_string(i)));
+  const auto staff = w.add_group(c, "staff", users);
+  w.run(1s);
+  for (const auto& u : users) REQUIRE(w.set_active(c, u, false));
+  w.run(5s);
+  std::optional<port::HoldRow> hold;
+  w.read([&](port::Reader& r) { hold = *r.open_hold(c->row.scope); });
+  REQUIRE(hold);
+  REQUIRE(hold->held == 4);
+  for (std::size_t i = 2; i < 6; ++i) {
+    engine::HoldDecision no;
+    no.allow = false;
+    no.subject = users[i];
+    no.reason = "still here";
+    no.until = w.clock.wall() + 24h * 30;
+    engine::Principal by{w.workspace, {}, "", port::Role::owner};
+    bool decided = false;
+    w.engine->decide_hold(by, c->row.scope.integration, hold->id, no,
+                          [&](const Result<std::uint64_t>& r) { decided = r.has_value(); });
+    w.run();
+    REQUIRE(decided);
+  }
+  w.run(25h);  // the windows are over
+  const auto out = [&] {
+    int n = 0;
+    for (const auto& [id, account] : w.app->accounts) n += account.active == true ? 0 : 1;
+    return n;
+  };
+  CHECK(out() == 2);
+  REQUIRE(w.members(c, staff, engine::MemberStep::Kind::replace, {}));
+  w.run(1min);
+  CHECK(out() == 2);
+  w.read([&](port::Reader& r) {
+    const auto open = *r.open_hold(c->row.scope);
+    REQUIRE(open);
+    CHECK(open->held == 4);
+  });
+}

@@ -1,0 +1,70 @@
+// Access that came back, where the app answers late or not truthfully. Found by the simulator.
+#include "catch.hpp"
+#include "support/fake_app.hpp"
+
+using namespace deprov;
+using namespace std::chrono_literals;
+using connector::Effect;
+using connector::Operation;
+using connector::Outcome;
+using port::JobKind;
+using port::JobState;
+
+namespace {
+
+struct Returning {
+  Returning() {
+    w.app->add("a1", "ext-ann", "ann");
+    c = w.integrate("okta");
+    ann = w.add_user(c, "ann");
+    w.run(1s);
+  }
+  void answer(Operation operation, Effect effect, const std::string& handle = {}) {
+    connector::Reply reply;
+    reply.outcome = Outcome::ok;
+    reply.effect = effect;
+    reply.handle = handle;
+    w.app->script.push_back({operation, reply, false});
+  }
+  [[nodiscard]] bool active() { return w.app->accounts["a1"].active == true; }
+  test::World w;
+  engine::Context c;
+  ResourceId ann;
+};
+
+}  // namespace
+
+TEST_CASE("an enable that was answered and did not happen is tried again", "[jobs][R4][R19]") {
+  Returning r;
+  REQUIRE(r.w.set_active(r.c, r.ann, false));
+  r.w.run(1s);
+  REQUIRE_FALSE(r.active());
+  r.answer(Operation::enable, Effect::done);  // a lie
+  REQUIRE(r.w.set_active(r.c, r.ann, true));
+  r.w.run(1min);
+  CHECK(r.active());
+  CHECK(r.w.job(r.c, r.ann, JobKind::restore_access).state == JobState::succeeded_verified);
+  CHECK(r.w.events(r.c, "verify.failed") == 1);
+}
+
+TEST_CASE("a restore waits for the disable that the app still works on", "[jobs][R4]") {
+  Returning r;
+  r.w.app->offer({Operation::poll});
+  for (const auto o : {Operation::disable, Operation::enable})
+    r.w.app->description.of(o).asynchrony = connector::Asynchrony::poll;
+  r.w.crash();
+  r.w.boot();
+  r.answer(Operation::disable, Effect::accepted, "h1");
+  for (int i = 0; i < 3; ++i) r.answer(Operation::poll, Effect::accepted, "h1");
+  REQUIRE(r.w.set_active(r.c, r.ann, false));
+  r.w.run(100ms);
+  REQUIRE(r.active());  // accepted, and not done
+  REQUIRE(r.w.set_active(r.c, r.ann, true));
+  r.w.run(500ms);
+  // The account looks as it should, and will not for long.
+  CHECK_FALSE(port::is_finished(r.w.job(r.c, r.ann, JobKind::restore_access).state));
+  r.w.app->accounts["a1"].active = false;  // now the app comes to it
+  r.w.run(1min);
+  CHECK(r.active());
+  CHECK(r.w.job(r.c, r.ann, JobKind::restore_access).state == JobState::succeeded_verified);
+}
