@@ -270,6 +270,7 @@ Result<void> Decision::end_access(SubjectState& state, const End& end) {
   bool acted = false;
   bool running = false;
   DEPROV_CHECK(supersede(s, "a newer intent ends access", acted, running));
+  DEPROV_CHECK(leave_role_hold(s.id, "access ends as a whole"));
   DEPROV_TRY(wait, waits(state, end));
   s.access = false;
   ++s.generation;

@@ -24,6 +24,8 @@ constexpr std::string_view retained_kind = "retained";
 constexpr std::string_view hold_work = "hold";
 /// The guard's counter of subjects whose access worsens.
 constexpr std::string_view worsened_counter = "worsened";
+/// Of these, who has access all the same: only the role was lowered.
+constexpr std::string_view roles_counter = "roles";
 
 /// A subject with what was read of it for one decision.
 struct SubjectState {
@@ -141,6 +143,8 @@ class Decision {
   /// Whether a person decided that its access is kept, until now.
   Result<bool> kept(const SubjectState& state);
   Result<void> leave_hold(const port::JobRow& job);
+  /// Whether a change of the subject's role waited in the hold.
+  Result<bool> leave_role_hold(ResourceId subject, std::string_view why);
   Result<void> defer_members(const Effect& effect, std::uint64_t count);
   Result<void> reevaluate_later(ResourceId group, idp::Cause cause, std::uint64_t count,
                                 const std::vector<ResourceId>& above = {});

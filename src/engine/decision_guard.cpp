@@ -89,6 +89,11 @@ Result<void> Decision::add_reservations() {
     base = policy::guard_base(steps, minute);
     if (!base.lasting) {
       DEPROV_TRY(lost, reader_.reserved(scope(), worsened_counter, now_));
+      if (!context_.policy.roles.empty()) {  // whose role was lowered has access all the same
+        DEPROV_TRY(lowered, reader_.reserved(scope(), roles_counter, now_));
+        lost.hour -= std::min(lost.hour, lowered.hour);
+        lost.day -= std::min(lost.day, lowered.day);
+      }
       base = policy::guard_base(steps, minute, lost.hour, lost.day);
     }
     context_.guard_cache->put(minute, base);

@@ -52,6 +52,30 @@ Result<std::optional<policy::RoleRule>> Decision::wanted_role(ResourceId subject
   return best;
 }
 
+// R7: who gets a role back, or loses access as a whole, waits no longer for a decision about the role.
+Result<bool> Decision::leave_role_hold(ResourceId subject, std::string_view why) {
+  if (context_.policy.roles.empty()) return false;
+  port::JobFilter filter;
+  filter.subject = subject;
+  filter.finished = false;
+  DEPROV_TRY(open, reader_.jobs(scope(), filter, std::nullopt, 50));
+  bool left = false;
+  for (auto& job : open.rows) {
+    if (job.kind != port::JobKind::change_role || job.state != port::JobState::held) continue;
+    DEPROV_TRY(plan, policy::parse_plan(job.plan));
+    if (plan.acted()) continue;
+    DEPROV_CHECK(leave_hold(job));
+    left = true;
+    job.state = port::JobState::superseded;
+    job.finished = now_;
+    job.reason = std::string(why);
+    job.lease = {};
+    record("job.superseded", {{"reason", why}, {"acted", false}}, subject, job.id);
+    txn_.ops.emplace_back(port::op::PutJob{std::move(job), std::nullopt});
+  }
+  return left;
+}
+
 Result<void> Decision::role_changed(const SubjectState& state, ResourceId group, bool lost) {
   const auto& s = state.subject;
   if (context_.policy.roles.empty() || !s.access) return {};
@@ -61,15 +85,22 @@ Result<void> Decision::role_changed(const SubjectState& state, ResourceId group,
     if (lost) record("role.unsupported", {{"reason", "the app cannot list roles, or not take them away"}}, s.id);
     return {};
   }
+  bool held = false;
   if (!lost) {  // joining a group gives nothing that deprov had not taken itself
+    DEPROV_TRY(left, leave_role_hold(s.id, "its groups give it another role by now"));
+    held = left;
     DEPROV_TRY(before, jobs::entitlements_of(reader_, scope(), s.id));
-    if (before.taken.empty()) return {};
+    if (before.taken.empty() && !held) return {};
   }
   port::JobFilter filter;
   filter.subject = s.id;
   filter.finished = false;
   DEPROV_TRY(open, reader_.jobs(scope(), filter, std::nullopt, 50));
   for (const auto& j : open.rows) {
+    // What is held is worked out anew when a person lets it go.
+    if (lost && j.kind == port::JobKind::change_role && j.state == port::JobState::held &&
+        j.generation == s.generation)
+      return {};
     // The one that waits works the role out when its time comes.
     if (j.kind == port::JobKind::change_role && j.state == port::JobState::ready && j.due > now_ &&
         j.generation == s.generation)
@@ -78,7 +109,7 @@ Result<void> Decision::role_changed(const SubjectState& state, ResourceId group,
   if (std::find(role_jobs_.begin(), role_jobs_.end(), s.id) != role_jobs_.end()) return {};
   role_jobs_.push_back(s.id);
   auto job = new_job(s, port::JobKind::change_role, policy::to_text(policy::plan_role_change()));
-  job.cause = lost ? idp::Cause::role_lowered : idp::Cause::restored;
+  job.cause = lost || held ? idp::Cause::role_lowered : idp::Cause::restored;
   job.via_group = group;
   job.via_inferred = false;
   job.evidence_at = evidence_.at;

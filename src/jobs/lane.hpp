@@ -143,6 +143,8 @@ class Lane : public std::enable_shared_from_this<Lane> {
   /// Once for each job that removes an account, or lowers a role.
   [[nodiscard]] port::op::Reserve reserve_removal(const Run& run) const;
   [[nodiscard]] port::op::Reserve reserve_role(const Run& run) const;
+  /// Who is counted and keeps access: what the guard measures by must not grow by them.
+  [[nodiscard]] static port::op::Reserve count_role(const port::op::Reserve& reserved);
   void retain(const RunPtr& run, const policy::Retention& retention);
   /// Whether the account itself is protected; goes on with `next` where it is not.
   void check_account(const RunPtr& run, std::function<void()> next);
@@ -240,10 +242,11 @@ struct Run {
   bool costs_attempt = false;
   std::string why;
   bool binding_changed = false;
-  bool started = false;          ///< "in progress" is on the activity
-  GuardView guard;               ///< at the beginning of this pass
-  bool account_checked = false;  ///< in this pass
-  std::string under_way;         ///< handle of an opposite request of an earlier job that the app still works on
+  bool started = false;                     ///< "in progress" is on the activity
+  GuardView guard;                          ///< at the beginning of this pass
+  bool account_checked = false;             ///< in this pass
+  std::optional<port::SubjectRow> subject;  ///< where a role is lowered: as it was when this pass began
+  std::string under_way;  ///< handle of an opposite request of an earlier job that the app still works on
 };
 
 }  // namespace deprov::jobs

@@ -164,6 +164,8 @@ void Lane::begin(const RunPtr& run) {
           run->guard = seen->guard;
           run->account_checked = false;
           run->under_way = std::move(seen->under_way);
+          run->subject.reset();
+          if (lowers_role(run->row)) run->subject = seen->subject;
           if (run->row.kind != JobKind::bind) {
             // R5: the state decides, not the job.
             if (!seen->subject || seen->subject->generation != run->row.generation)

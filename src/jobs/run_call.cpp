@@ -58,6 +58,13 @@ void Lane::send(const RunPtr& run) {
         auto txn = self->transaction();
         if (fenced) txn.reads.holds.push_back({self->scope_, run->guard.open});
         if (reserve) txn.ops.emplace_back(*reserve);
+        if (reserve && run->subject) {  // a role that is lowered
+          if (reserve->counted.micros == 0) txn.ops.emplace_back(count_role(*reserve));
+          txn.reads.subjects.push_back({self->scope_, run->row.subject, run->subject->grants_version});
+          auto subject = *run->subject;
+          subject.counted_at = reserve->now;
+          txn.ops.emplace_back(port::op::PutSubject{std::move(subject)});
+        }
         txn.reads.intents.push_back({self->scope_, run->row.subject, run->row.generation});
         auto row = run->row;
         row.plan = text;

@@ -17,6 +17,8 @@ using port::JobState;
 namespace {
 constexpr std::string_view removals_counter = "removals";
 constexpr std::string_view worsened_counter = "worsened";
+constexpr std::string_view roles_counter = "roles";  ///< of these, who has access all the same
+constexpr Duration a_day = std::chrono::hours(24);
 constexpr Duration a_year = std::chrono::hours(24 * 365);
 }  // namespace
 
@@ -43,13 +45,18 @@ Result<bool> Lane::must_join(port::Reader& reader, const port::JobRow& job, Guar
     steps.reserve(rows.size());
     for (const auto& row : rows) steps.push_back({row.minute, row.delta});
     DEPROV_TRY(lost, reader.reserved(scope_, worsened_counter, ports_.clock.wall()));
-    seen.base = policy::guard_base(steps, port::minute_of(ports_.clock.wall()), lost.hour, lost.day);
+    DEPROV_TRY(lowered, reader.reserved(scope_, roles_counter, ports_.clock.wall()));
+    seen.base = policy::guard_base(steps, port::minute_of(ports_.clock.wall()),
+                                   lost.hour - std::min(lost.hour, lowered.hour),
+                                   lost.day - std::min(lost.day, lowered.day));
   }
   DEPROV_TRY(hold, reader.open_hold(scope_));
   if (!hold && !removes) return false;
   if (hold) seen.open = hold->id;
   DEPROV_TRY(item, reader.hold_item_of(scope_, job.subject));
   seen.released = item && item->state == port::HoldItemState::allowed && item->generation == job.generation;
+  // A role is looked at first: perhaps there is nothing to lower, and if there is, its reservation is refused.
+  if (lowers_role(job)) return false;
   if (!hold || seen.released || plan.acted() || job.created < hold->window_from) return false;
   DEPROV_TRY(binding, reader.binding(scope_, job.subject));
   return !(binding && !binding->was_bound && binding->state == port::BindingState::absent);
@@ -62,6 +69,16 @@ port::op::Reserve Lane::reserve_role(const Run& run) const {
   o.limit_hour = policy::guard_limit(policy_.guard, run.guard.base.hour);
   o.limit_day = policy::guard_limit(policy_.guard, run.guard.base.day);
   o.now = ports_.clock.wall();
+  // Each subject counts once, for whatever it loses within a day.
+  if (run.subject && run.subject->counted_at.micros != 0 && o.now - run.subject->counted_at < a_day)
+    o.counted = run.subject->counted_at;
+  return o;
+}
+
+port::op::Reserve Lane::count_role(const port::op::Reserve& reserved) {
+  auto o = reserved;
+  o.counter = std::string(roles_counter);
+  o.limit_hour = o.limit_day = policy::no_limit;
   return o;
 }
 
