@@ -99,9 +99,26 @@ Result<void> SqliteWriter::apply(const op::Population& o) {
   return {};
 }
 
+// A counter prunes itself when it counts. That of a group whom nobody leaves any more never does, so that all of
+// them are looked at once a day, in the table and in memory.
+Result<void> SqliteWriter::sweep_counters(std::int64_t scope, std::int64_t minute) {
+  constexpr std::int64_t soon = 10;  // minutes: not in the first commit after a start
+  const auto [next, added] = swept_.try_emplace(scope, minute + soon);
+  if (added || minute < next->second) return {};
+  next->second = minute + minutes_of_day;
+  const auto old = minute - kept_minutes;
+  std::erase_if(windows_, [&](const auto& w) {
+    return w.first.first == scope && (w.second.minutes.empty() || w.second.minutes.rbegin()->first <= old);
+  });
+  std::erase_if(pruned_, [&](const auto& p) { return p.first.first == scope && p.second <= old - kept_minutes; });
+  DEPROV_CHECK(write(Q::counter_sweep, scope, old));
+  return {};
+}
+
 Result<void> SqliteWriter::flush_guard() {
   for (const auto& [key, n] : counters_) {
     const auto& [name, minute] = key;
+    DEPROV_CHECK(sweep_counters(name.first, minute));
     if (n != 0) DEPROV_CHECK(write(Q::counter_add, name.first, name.second, minute, n));
     // What no window sees any more goes, once a minute.
     const auto old = minute - kept_minutes;

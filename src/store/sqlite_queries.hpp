@@ -327,6 +327,7 @@ namespace deprov::store {
     "SELECT " DEPROV_HOLD_ITEM_COLUMNS " FROM hold_item WHERE scope = ? AND hold = ? AND listing = ?")            \
   X(due_get, "SELECT subject, kind, at, since, payload FROM due WHERE scope = ? AND subject = ? AND kind = ?")    \
   X(counter_prune, "DELETE FROM guard_counter WHERE scope = ? AND counter = ? AND minute <= ?")                   \
+  X(counter_sweep, "DELETE FROM guard_counter WHERE scope = ? AND minute <= ?")                                   \
   X(batch_insert, "INSERT INTO committed_batch(txns) VALUES(?)")                                                  \
   X(batch_prune, "DELETE FROM committed_batch WHERE batch <= ?")                                                  \
   X(batch_all, "SELECT txns FROM committed_batch ORDER BY batch DESC")

@@ -117,6 +117,7 @@ class SqliteWriter {
   void count(Window& window, const CounterName& name, std::int64_t minute, std::int64_t n);
   Result<const std::optional<port::HoldRow>*> open_hold(const port::Scope& scope, std::int64_t number);
   Result<void> flush_guard();
+  Result<void> sweep_counters(std::int64_t scope, std::int64_t minute);
   /// Of what the transaction at hand did to the guard's memory nothing is kept.
   void forget_guard();
 
@@ -153,6 +154,7 @@ class SqliteWriter {
   std::map<std::int64_t, std::uint64_t> lanes_;
   std::map<CounterName, Window> windows_;
   std::map<CounterName, std::int64_t> pruned_;   ///< up to which minute the table has no older ones
+  std::map<std::int64_t, std::int64_t> swept_;   ///< in which minute all counters of a scope are pruned next
   std::map<std::int64_t, std::int64_t> folded_;  ///< the same of `population`
   std::map<std::int64_t, std::optional<port::HoldRow>> open_holds_;
 };
