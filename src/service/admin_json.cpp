@@ -44,6 +44,16 @@ bool begun(const port::JobRow& job) {
   return false;
 }
 
+/// Whether no newer job on the role of that subject, who has access, took the place of this one.
+Result<bool> newest_on_role(port::Reader& reader, const port::JobRow& job) {
+  port::JobFilter filter;
+  filter.subject = job.subject;
+  DEPROV_TRY(page, reader.jobs(job.scope, filter, std::nullopt, page_size));
+  for (const auto& other : page.rows)  // newest first
+    if (other.kind == port::JobKind::change_role) return other.id == job.id;
+  return false;
+}
+
 /// Whether a finished failure is still how the subject stands, and no newer job took its place.
 Result<bool> still_stands(port::Reader& reader, const port::Scope& scope, port::JobState state) {
   port::JobFilter filter;
@@ -55,6 +65,11 @@ Result<bool> still_stands(port::Reader& reader, const port::Scope& scope, port::
       if (job.kind == port::JobKind::bind) continue;
       DEPROV_TRY(subject, reader.subject(scope, job.subject));
       if (subject && subject->job == job.id) return true;
+      // A role is none of the intent's jobs; without access it is nothing that anybody waits for.
+      if (subject && subject->access && job.kind == port::JobKind::change_role) {
+        DEPROV_TRY(newest, newest_on_role(reader, job));
+        if (newest) return true;
+      }
     }
     if (!page.more || page.rows.empty()) return false;
     before = page.rows.back().id;
