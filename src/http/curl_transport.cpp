@@ -40,7 +40,6 @@ class CurlTransport final : public port::HttpTransport {
     curl_multi_setopt(multi_.get(), CURLMOPT_MAX_HOST_CONNECTIONS,
                       static_cast<long>(options.max_connections_per_host));
     curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(options.max_connections));
-    thread_.emplace("deprov-http", [this] { run(); });
   }
 
   ~CurlTransport() override {
@@ -49,7 +48,7 @@ class CurlTransport final : public port::HttpTransport {
       closing_ = true;
     }
     curl_multi_wakeup(multi_.get());
-    thread_->join();
+    if (thread_) thread_->join();
   }
 
   CurlTransport(const CurlTransport&) = delete;
@@ -68,6 +67,7 @@ class CurlTransport final : public port::HttpTransport {
       done(std::move(result));
       return id;
     }
+    if (!thread_) thread_.emplace("deprov-http", [this] { run(); });  // whoever never sends has no thread
     ++in_flight_;
     arrived_.push_back(std::make_unique<Exchange>(id, std::move(request), std::move(done)));
     wake(lock);

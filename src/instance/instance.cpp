@@ -1,22 +1,52 @@
+#include <array>
 #include <deprov/connectors/connectors.hpp>
 #include <deprov/crypto/crypto.hpp>
 #include <deprov/crypto/keys.hpp>
 #include <deprov/http/curl_transport.hpp>
 #include <deprov/instance/instance.hpp>
 #include <deprov/runtime/clock.hpp>
+#include <deprov/runtime/host_executor.hpp>
 #include <deprov/runtime/threaded_executor.hpp>
+#include <deprov/store/memory_store.hpp>
 #include <deprov/store/sqlite_store.hpp>
 #include <future>
 #include <utility>
 
 namespace deprov {
 
+namespace {
+/// The host says what time it is; how it passes is the machine's affair, which the timers follow.
+class HostClock final : public port::Clock {
+ public:
+  explicit HostClock(std::shared_ptr<port::Clock> wall) : wall_(std::move(wall)) {}
+  [[nodiscard]] WallTime wall() const override { return wall_ ? wall_->wall() : machine_.wall(); }
+  [[nodiscard]] MonoTime mono() const override { return machine_.mono(); }
+
+ private:
+  std::shared_ptr<port::Clock> wall_;
+  runtime::SystemClock machine_;
+};
+}  // namespace
+
 // In the order in which they depend on each other; destroyed the other way round.
 struct Instance::Parts {
-  runtime::SystemClock clock;
+  explicit Parts(const InstanceOptions& options) : clock(options.clock) {
+    if (options.host_driven) {
+      host = std::make_unique<runtime::HostExecutor>();
+    } else {
+      thread = std::make_unique<runtime::ThreadedExecutor>("deprov");
+    }
+  }
+  [[nodiscard]] port::Executor& executor() const noexcept {
+    if (host) return *host;
+    return *thread;
+  }
+
+  HostClock clock;
   std::unique_ptr<port::Crypto> crypto = crypto::make_crypto();
   std::unique_ptr<port::Random> random = crypto::make_system_random();
-  std::unique_ptr<runtime::ThreadedExecutor> executor = std::make_unique<runtime::ThreadedExecutor>("deprov");
+  std::unique_ptr<runtime::HostExecutor> host;  // one of both
+  std::unique_ptr<runtime::ThreadedExecutor> thread;
   std::unique_ptr<port::HttpTransport> http;
   std::unique_ptr<port::Store> store;
   std::unique_ptr<engine::Engine> engine;
@@ -57,25 +87,47 @@ Result<crypto::Key> key_of(port::Store& store, const std::string& file, port::Ra
 Instance::Instance(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 Result<std::unique_ptr<Instance>> Instance::open(InstanceOptions options) {
-  auto parts = std::make_unique<Parts>();
+  if (options.in_memory && !options.directory.empty()) {
+    return Error(Errc::invalid_argument, "a store in memory has no directory", "directory",
+                 "leave the directory out, or open the store that is in it");
+  }
+  auto parts = std::make_unique<Parts>(options);
   http::CurlOptions outbound;
   outbound.egress = options.egress;
   parts->http = http::make_curl_transport(outbound);
-  store::SqliteStoreOptions so;
-  so.directory = options.directory;
-  so.create = options.create;
-  DEPROV_TRY(store, store::open_sqlite_store(*parts->crypto, so));
-  parts->store = std::move(store);
-  const auto key_file = options.key_file.empty() ? options.directory + "/master.key" : options.key_file;
-  DEPROV_TRY(key, key_of(*parts->store, key_file, *parts->random));
+  if (options.in_memory) {
+    store::MemoryStoreOptions mo;
+    mo.executor = &parts->executor();
+    parts->store = store::make_memory_store(*parts->crypto, std::move(mo));
+  } else {
+    store::SqliteStoreOptions so;
+    so.directory = options.directory;
+    so.create = options.create;
+    so.readers = options.host_driven ? 0 : options.readers;
+    if (options.host_driven) so.executor = &parts->executor();
+    DEPROV_TRY(store, store::open_sqlite_store(*parts->crypto, so));
+    parts->store = std::move(store);
+  }
+  if (!options.key && options.in_memory && options.key_file.empty()) {
+    std::array<std::uint8_t, crypto::Key::size> chance{};
+    parts->random->fill(chance);
+    options.key.emplace(chance);
+  }
+  if (!options.key) {
+    const auto key_file = options.key_file.empty() ? options.directory + "/master.key" : options.key_file;
+    // A store in memory is always new, and so may make its key.
+    DEPROV_TRY(key, options.in_memory ? crypto::load_or_create_key_file(key_file, *parts->random)
+                                      : key_of(*parts->store, key_file, *parts->random));
+    options.key.emplace(key);
+  }
 
   engine::Options eo;
   eo.connectors = builtin_connectors();
   for (auto& [id, kind] : options.connectors) eo.connectors.insert_or_assign(id, kind);
-  const auto bytes = key.bytes();
+  const auto bytes = options.key->bytes();
   eo.master_key.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   eo.background = options.background;
-  DEPROV_TRY(engine, engine::Engine::create({*parts->executor, parts->clock, *parts->random, *parts->store,
+  DEPROV_TRY(engine, engine::Engine::create({parts->executor(), parts->clock, *parts->random, *parts->store,
                                              *parts->http, *parts->crypto},
                                             std::move(eo)));
   parts->engine = std::move(engine);
@@ -91,7 +143,7 @@ Result<std::unique_ptr<Instance>> Instance::open(InstanceOptions options) {
 
 Instance::~Instance() {
   (void)close(std::chrono::seconds(10));
-  parts_->executor->stop();
+  if (parts_->thread) parts_->thread->stop();
   // The store's last completions may still post to the executor, which keeps them without running them.
   parts_->router.reset();
   parts_->scim.reset();
@@ -112,7 +164,24 @@ Result<void> Instance::close(Duration deadline) {
   return wait<void>([&](engine::Done<void> done) { parts_->engine->close(deadline, std::move(done)); });
 }
 
+std::optional<MonoTime> Instance::pump(Duration budget) {
+  return parts_->host ? parts_->host->pump(budget) : std::nullopt;
+}
+
+int Instance::descriptor() const noexcept { return parts_->host ? parts_->host->descriptor() : -1; }
+
+bool Instance::wait_until(const runtime::Notice& notice, Duration timeout) {
+  return parts_->host ? parts_->host->pump_until(notice, timeout) : notice.wait_for(timeout);
+}
+
 void Instance::block(const std::function<void(std::function<void()>)>& body) {
+  if (parts_->host) {
+    runtime::Notice finished;
+    body([finished]() mutable { finished.set(); });
+    while (!parts_->host->pump_until(finished, std::chrono::hours(1))) {
+    }
+    return;
+  }
   auto finished = std::make_shared<std::promise<void>>();
   auto waiting = finished->get_future();
   body([finished] { finished->set_value(); });

@@ -1,5 +1,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
+#include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <deprov/runtime/clock.hpp>
 #include <deprov/runtime/host_executor.hpp>
@@ -9,13 +11,19 @@
 
 namespace deprov::runtime {
 
+namespace {
+constexpr Duration look_again = std::chrono::milliseconds(5);  // while another thread pumps
+constexpr Duration slice = std::chrono::milliseconds(1);
+}  // namespace
+
 struct HostExecutor::State {
   std::mutex mutex;
   TaskQueue queue;
   SystemClock clock;
   int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   bool signalled = false;
-  bool pumping = false;  // what comes meanwhile is seen before `pump` returns
+  bool pumping = false;                       // what comes meanwhile is seen before `pump` returns
+  std::atomic_flag taken = ATOMIC_FLAG_INIT;  // by the thread that pumps
 
   void signal_locked() {
     if (pumping || std::exchange(signalled, true) || fd < 0) return;
@@ -72,8 +80,13 @@ bool HostExecutor::running_here() const noexcept { return RunningHere::is(state_
 int HostExecutor::descriptor() const noexcept { return state_->fd; }
 
 std::optional<MonoTime> HostExecutor::pump(Duration budget) {
+  if (state_->taken.test_and_set(std::memory_order_acquire)) return after(state_->clock.mono(), look_again);
+  struct Release {
+    std::atomic_flag& flag;
+    ~Release() { flag.clear(std::memory_order_release); }
+  } const release{state_->taken};
   const RunningHere here(state_.get());
-  const auto until = state_->clock.mono() + budget;
+  const auto until = after(state_->clock.mono(), budget);
   TaskQueue::Batch batch;
   std::unique_lock lock(state_->mutex);
   state_->clear_locked();
@@ -103,6 +116,20 @@ std::optional<MonoTime> HostExecutor::pump(Duration budget) {
     return state_->clock.mono();
   }
   return state_->queue.next_timer();
+}
+
+bool HostExecutor::pump_until(const Notice& notice, Duration timeout) {
+  const auto until = after(state_->clock.mono(), timeout);
+  while (!notice.is_set()) {
+    // Work that is left makes the descriptor readable, also where the thread that pumped goes away.
+    const bool contended = state_->taken.test(std::memory_order_relaxed);
+    const auto next = pump(slice).value_or(until);
+    const auto now = state_->clock.mono();
+    if (notice.is_set()) break;
+    if (now >= until) return false;
+    if (next > now) wait_readable(contended ? -1 : descriptor(), notice.descriptor(), std::min(next, until) - now);
+  }
+  return true;
 }
 
 }  // namespace deprov::runtime

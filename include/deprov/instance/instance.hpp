@@ -1,13 +1,17 @@
 // Everything put together: a data directory, an engine on it, and the endpoints. The shortest way to embed.
 #pragma once
 
+#include <deprov/crypto/keys.hpp>
 #include <deprov/engine/engine.hpp>
 #include <deprov/http/egress.hpp>
+#include <deprov/port/clock.hpp>
+#include <deprov/runtime/notice.hpp>
 #include <deprov/service/admin_service.hpp>
 #include <deprov/service/ops_service.hpp>
 #include <deprov/service/scim_service.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace deprov {
@@ -21,17 +25,25 @@ struct InstanceOptions {
   http::Egress egress = http::Egress::own_networks;  ///< where connectors may connect to
   service::ScimOptions scim{};
   std::function<std::string()> more_metrics{};  ///< text that `/metrics` shows besides
+  /// True: a store that ends with the instance; without `key` its secrets are sealed under a key of chance.
+  bool in_memory = false;
+  std::optional<crypto::Key> key{};      ///< the master key itself; given, `key_file` is not looked at
+  std::shared_ptr<port::Clock> clock{};  ///< what time it is; timers follow the machine's monotonic clock always
+  std::size_t readers = 2;               ///< threads that read the store; the writer is one more
+  /// True: no thread of ours runs, but for HTTP once a connector of deprov's own sends something; the host calls
+  /// `pump`. Functions that block pump meanwhile.
+  bool host_driven = false;
 };
 
-/// An engine with its own executor thread, SQLite store, libcurl transport and OpenSSL. Products that want other
-/// parts put them together themselves: see `engine::Ports`.
+/// An engine with its own executor thread (or driven by the host), SQLite store, libcurl transport and OpenSSL.
+/// Products that want other parts put them together themselves: see `engine::Ports`.
 ///
 /// *Thread safety*: any thread, but never from the engine's executor (closing waits for it).
 class Instance {
  public:
   /// Blocks until the engine runs.
   /// Errors: `store_locked` (another process has the directory), `store_version`, `not_found`, `io`, and those of
-  /// the key file.
+  /// the key file; `invalid_argument` where a store in memory is given a directory.
   [[nodiscard]] static Result<std::unique_ptr<Instance>> open(InstanceOptions options);
   /// Closes with a deadline of ten seconds.
   ~Instance();
@@ -48,6 +60,12 @@ class Instance {
   /// Errors: `timeout`; what was abandoned is read back at the next start.
   Result<void> close(Duration deadline);
 
+  /// For `host_driven`: see `runtime::HostExecutor`. Without it nothing is to be done, and there is no descriptor.
+  std::optional<MonoTime> pump(Duration budget);
+  [[nodiscard]] int descriptor() const noexcept;
+  /// Blocks until `notice` is up, pumping where the host drives. False: the time ran out first.
+  bool wait_until(const runtime::Notice& notice, Duration timeout);
+
   /// Runs an asynchronous function of the engine and blocks for its answer:
   /// `instance->wait<Principal>([&](auto done) { instance->engine().authenticate(token, std::move(done)); })`
   template <class T, class Start>
@@ -57,7 +75,7 @@ class Instance {
   struct Parts;
   explicit Instance(std::unique_ptr<Parts> parts);
   /// Blocks until the function it hands out was called.
-  static void block(const std::function<void(std::function<void()>)>& body);
+  void block(const std::function<void(std::function<void()>)>& body);
   std::unique_ptr<Parts> parts_;
 };
 

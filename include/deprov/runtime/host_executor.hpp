@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deprov/port/executor.hpp>
+#include <deprov/runtime/notice.hpp>
 #include <memory>
 #include <optional>
 
@@ -24,8 +25,11 @@ class HostExecutor final : public port::Executor {
 
   /// Runs what is ready, for about `budget` (a task is never interrupted; at least one is run). Answers
   /// with the moment at which it wants to be pumped again at the latest: in the past or now where work is
-  /// left, nothing where only the descriptor can tell. From one thread at a time, never from a task.
+  /// left, nothing where only the descriptor can tell. Where another thread is pumping nothing is done, and the
+  /// answer is soon. Never from a task.
   std::optional<MonoTime> pump(Duration budget);
+  /// Pumps and waits until `notice` is up. False: the time ran out first. Never from a task.
+  bool pump_until(const Notice& notice, Duration timeout);
 
   /// Readable whenever `pump` has work or has to learn of a new timer. Only to be waited on; it belongs
   /// to the executor. -1 where the system had no descriptor left.
