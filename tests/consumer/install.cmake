@@ -7,7 +7,7 @@ if(NOT result EQUAL 0)
 endif()
 foreach(pattern include/deprov/error.hpp include/deprov/impl/error.ipp "lib*/libdeprov.*|lib/*/libdeprov.*"
                 "lib*/cmake/deprov/deprovConfig.cmake|lib/*/cmake/deprov/deprovConfig.cmake"
-                "lib*/pkgconfig/deprov.pc|lib/*/pkgconfig/deprov.pc")
+                "lib*/pkgconfig/deprov.pc|lib/*/pkgconfig/deprov.pc" ${MORE})
   string(REPLACE "|" ";${PREFIX}/" globs "${PREFIX}/${pattern}")
   file(GLOB found ${globs})
   if(NOT found)

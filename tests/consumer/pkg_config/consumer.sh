@@ -11,3 +11,10 @@ pkg-config --exists --print-errors deprov
 # shellcheck disable=SC2046
 "$cxx" -std=c++20 "$@" "$source" $(pkg-config --cflags --libs deprov) -o "$out"
 LD_LIBRARY_PATH="$prefix/$libdir${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" "$out"
+
+# The C library asks for no C++ and no library but itself.
+if pkg-config --exists deprov_c; then
+  # shellcheck disable=SC2046
+  "${CC:-cc}" -std=c99 "$@" "$(dirname "$source")/capi.c" $(pkg-config --cflags --libs deprov_c) -o "$out"_c
+  LD_LIBRARY_PATH="$prefix/$libdir${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" "$out"_c
+fi

@@ -1,0 +1,55 @@
+// Connectors that the host brings as callbacks.
+#pragma once
+
+#include <deprov.h>
+#include <deprov/connector/connector.hpp>
+#include <deprov/port/connector.hpp>
+#include <memory>
+#include "calls.hpp"
+#include "guard.hpp"
+
+namespace deprov::capi {
+
+/// What a deprov_connector, its instances and their calls share.
+struct ConnectorKind {
+  UserData user;
+  deprov_connector_callbacks callbacks;
+  connector::Description description;
+};
+
+/// Of the JSON that a connector describes itself with. Errors: `invalid_syntax`, `invalid_argument`.
+[[nodiscard]] Result<connector::Description> parse_description(std::string_view text);
+/// Errors: `invalid_argument`.
+[[nodiscard]] Result<connector::Reply> take_reply(const deprov_reply* reply);
+
+/// The way to one app, through the callbacks.
+class HostConnector final : public connector::Connector {
+ public:
+  HostConnector(std::shared_ptr<const ConnectorKind> kind, std::shared_ptr<Calls> calls, port::Executor& executor,
+                void* instance);
+  ~HostConnector() override;
+  HostConnector(const HostConnector&) = delete;
+  HostConnector& operator=(const HostConnector&) = delete;
+
+  [[nodiscard]] const connector::Description& describe() const override { return kind_->description; }
+  connector::CallId start(connector::Call call, connector::Completion done) override;
+  void cancel(connector::CallId id) override;
+  /// Passes the wish on to the host.
+  void ask_to_end(deprov_call* call) const;
+
+ private:
+  const std::shared_ptr<const ConnectorKind> kind_;
+  const std::shared_ptr<Calls> calls_;
+  port::Executor& executor_;
+  void* const instance_;
+};
+
+/// The kind as one engine knows it.
+[[nodiscard]] std::shared_ptr<const port::ConnectorKind> make_port_kind(std::shared_ptr<const ConnectorKind> kind,
+                                                                        std::shared_ptr<Calls> calls);
+
+}  // namespace deprov::capi
+
+struct deprov_connector {
+  std::shared_ptr<const deprov::capi::ConnectorKind> kind;
+};

@@ -1,0 +1,181 @@
+// Opening, closing and driving an engine.
+#include <algorithm>
+#include <array>
+#include <deprov/runtime/clock.hpp>
+#include <utility>
+#include "connector.hpp"
+#include "core.hpp"
+#include "guard.hpp"
+
+namespace deprov::capi {
+
+namespace {
+
+class WallClock final : public port::Clock {
+ public:
+  using Read = int64_t (*)(void*);
+  WallClock(UserData user, Read read) : user_(std::move(user)), read_(read) {}
+  [[nodiscard]] WallTime wall() const override { return {read_(user_.get())}; }
+  [[nodiscard]] MonoTime mono() const override { return machine_.mono(); }
+
+ private:
+  UserData user_;
+  Read read_;
+  runtime::SystemClock machine_;
+};
+
+Result<void> take_key(const deprov_engine_options& in, const UserData& user, InstanceOptions& out) {
+  std::array<std::uint8_t, crypto::Key::size> bytes{};
+  switch (in.key_source) {
+    case DEPROV_KEY_DEFAULT: break;
+    case DEPROV_KEY_FILE: {
+      DEPROV_TRY(file, text(in.key_file, "options.key_file"));
+      if (file.empty()) return Error(Errc::invalid_argument, "names no file", "options.key_file");
+      out.key_file = std::move(file);
+      break;
+    }
+    case DEPROV_KEY_BYTES:
+      if (in.key_bytes.ptr == nullptr || in.key_bytes.len != bytes.size()) {
+        return Error(Errc::invalid_argument, "has " + std::to_string(in.key_bytes.len) + " bytes",
+                     "options.key_bytes", "give 32 random bytes");
+      }
+      std::copy_n(in.key_bytes.ptr, bytes.size(), reinterpret_cast<char*>(bytes.data()));
+      out.key.emplace(bytes);
+      break;
+    case DEPROV_KEY_CALLBACK: {
+      if (in.key == nullptr) return null_argument("options.key");
+      const auto status = in.key(user.get(), bytes.data());
+      if (status != DEPROV_OK) return Error(errc_of(status), "the host gave no master key", "options.key");
+      out.key.emplace(bytes);
+      break;
+    }
+    default:
+      return Error(Errc::invalid_argument, std::to_string(in.key_source) + " is no source of a key",
+                   "options.key_source", "see DEPROV_KEY_DEFAULT and those after it");
+  }
+  // What is on the stack of a host that was asked is wiped like every other key.
+  volatile std::uint8_t* wipe = bytes.data();
+  for (std::size_t i = 0; i < bytes.size(); ++i) wipe[i] = 0;
+  return {};
+}
+
+Result<void> take_store(const deprov_engine_options& in, InstanceOptions& out) {
+  DEPROV_TRY(directory, text(in.directory, "options.directory"));
+  switch (in.store) {
+    case DEPROV_STORE_DIRECTORY:
+      if (directory.empty()) {
+        return Error(Errc::invalid_argument, "names no directory", "options.directory",
+                     "name one, or choose DEPROV_STORE_MEMORY");
+      }
+      break;
+    case DEPROV_STORE_MEMORY: out.in_memory = true; break;
+    default:
+      return Error(Errc::invalid_argument, std::to_string(in.store) + " is no store", "options.store",
+                   "see DEPROV_STORE_DIRECTORY and DEPROV_STORE_MEMORY");
+  }
+  out.directory = std::move(directory);
+  out.create = in.must_exist == 0;
+  constexpr std::uint32_t most_readers = 64;
+  if (in.store_readers > most_readers)
+    return Error(Errc::limit_exceeded, "more than 64 readers", "options.store_readers");
+  if (in.store_readers != 0) out.readers = in.store_readers;
+  return {};
+}
+
+Result<void> take_connectors(const deprov_engine_options& in, const std::shared_ptr<Calls>& calls,
+                             InstanceOptions& out) {
+  if (in.connector_count != 0 && in.connectors == nullptr) return null_argument("options.connectors");
+  for (std::size_t i = 0; i < in.connector_count; ++i) {
+    const auto* c = in.connectors[i];
+    if (c == nullptr) return null_argument("options.connectors[" + std::to_string(i) + "]");
+    const auto& id = c->kind->description.id;
+    if (!out.connectors.emplace(id, make_port_kind(c->kind, calls)).second)
+      return Error(Errc::uniqueness, "two connectors have the id \"" + id + "\"", "options.connectors");
+  }
+  return {};
+}
+
+}  // namespace
+
+}  // namespace deprov::capi
+
+using namespace deprov;
+
+deprov_status deprov_engine_open(const deprov_engine_options* options, deprov_engine** engine,
+                                 deprov_error** error) {
+  if (engine != nullptr) *engine = nullptr;
+  return capi::guard(error, [&]() -> Result<void> {
+    deprov_engine_options in{};
+    auto taken = capi::take_struct(options, "options", in);
+    const capi::UserData key_user(in.key_user, in.key_user_free);
+    capi::UserData clock_user(in.clock_user, in.clock_user_free);
+    capi::UserData log_user(in.log_user, in.log_user_free);
+    DEPROV_CHECK(taken);
+    if (engine == nullptr) return capi::null_argument("engine");
+    const auto log = std::make_shared<const capi::Log>(std::move(log_user), in.log);
+    const auto calls = std::make_shared<capi::Calls>(log);
+    InstanceOptions out;
+    DEPROV_CHECK(capi::take_store(in, out));
+    DEPROV_CHECK(capi::take_key(in, key_user, out));
+    DEPROV_CHECK(capi::take_connectors(in, calls, out));
+    if (in.clock != nullptr) out.clock = std::make_shared<capi::WallClock>(std::move(clock_user), in.clock);
+    out.background = in.look_only == 0;
+    out.host_driven = in.host_driven != 0;
+    DEPROV_TRY(instance, Instance::open(std::move(out)));
+    auto made = std::make_unique<deprov_engine>();
+    made->core = std::make_shared<capi::Core>(std::move(instance), calls, log);
+    (*log)(DEPROV_LOG_INFO, "the engine was opened");
+    *engine = made.release();
+    return {};
+  });
+}
+
+deprov_status deprov_engine_close(deprov_engine* engine, int64_t deadline_ms, deprov_buffer** report,
+                                  deprov_error** error) {
+  if (report != nullptr) *report = nullptr;
+  return capi::guard(error, [&]() -> Result<void> {
+    if (engine == nullptr) return capi::null_argument("engine");
+    engine->core->may_wait();
+    auto text = std::make_unique<deprov_buffer>();
+    const auto closed = engine->core->close(capi::milliseconds(deadline_ms), &text->bytes);
+    if (report != nullptr) *report = text.release();
+    return closed;
+  });
+}
+
+void deprov_engine_free(deprov_engine* engine) {
+  if (engine == nullptr) return;
+  try {
+    engine->core->finish();
+  } catch (...) {
+    std::terminate();  // nothing in there throws while there is memory
+  }
+  delete engine;
+}
+
+deprov_status deprov_engine_pump(deprov_engine* engine, int64_t budget_ms, int64_t* wait_ms,
+                                 deprov_error** error) {
+  if (wait_ms != nullptr) *wait_ms = 0;
+  return capi::guard(error, [&]() -> Result<void> {
+    if (engine == nullptr) return capi::null_argument("engine");
+    auto& core = *engine->core;
+    if (core.instance().descriptor() < 0)
+      return Error(Errc::unsupported, "the engine has its own threads", "engine", "open it with host_driven");
+    core.may_wait();
+    const auto next = core.instance().pump(capi::milliseconds(budget_ms));
+    if (wait_ms == nullptr) return {};
+    *wait_ms = std::numeric_limits<int64_t>::max();
+    if (!next) return {};
+    const auto left = (*next - runtime::SystemClock().mono()).count();
+    *wait_ms = left <= 0 ? 0 : (left - 1) / 1000 + 1;
+    return {};
+  });
+}
+
+int32_t deprov_engine_get_pump_descriptor(const deprov_engine* engine) {
+  return engine == nullptr ? -1 : engine->core->instance().descriptor();
+}
+
+int32_t deprov_engine_get_event_descriptor(const deprov_engine* engine) {
+  return engine == nullptr ? -1 : engine->core->events()->ready().descriptor();
+}

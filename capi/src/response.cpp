@@ -1,0 +1,158 @@
+#include "response.hpp"
+#include <utility>
+#include "core.hpp"
+#include "events.hpp"
+#include "guard.hpp"
+
+namespace deprov::capi {
+
+namespace {
+Error body_closed() { return {Errc::closed, "the engine was closed before the body ended", "response"}; }
+}  // namespace
+
+Body::Body(std::shared_ptr<service::BodyStream> stream, std::weak_ptr<Core> core, std::weak_ptr<Events> events)
+    : core_(std::move(core)), events_(std::move(events)), stream_(std::move(stream)) {}
+
+void Body::fetch() {
+  std::shared_ptr<service::BodyStream> stream;
+  {
+    const std::lock_guard lock(mutex_);
+    if (state_ != State::idle || closed_) return;
+    state_ = State::fetching;
+    stream = stream_;
+  }
+  stream->next([self = shared_from_this()](std::optional<std::string> piece) { self->arrived(std::move(piece)); });
+}
+
+void Body::arrived(std::optional<std::string> piece) {
+  std::shared_ptr<service::BodyStream> done;
+  const std::lock_guard lock(mutex_);
+  if (state_ != State::fetching) return;
+  state_ = State::ready;
+  if (!piece) done = std::move(stream_);
+  piece_ = std::move(piece);
+  ready_.set();
+  if (!std::exchange(wanted_, false)) return;
+  if (const auto events = events_.lock()) events->piece(user_);
+}
+
+Result<void> Body::want(void* user) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (closed_) return body_closed();
+    if (wanted_) return Error(Errc::conflict, "a piece was asked for already", "response");
+    if (state_ == State::ready || state_ == State::over) {
+      if (const auto events = events_.lock()) events->piece(user);
+      return {};
+    }
+    wanted_ = true;
+    user_ = user;
+  }
+  fetch();
+  return {};
+}
+
+Result<std::optional<std::string>> Body::read(Duration timeout) {
+  fetch();
+  const auto core = core_.lock();
+  if (core && timeout.count() > 0 && !ready_.is_set()) {
+    core->may_wait();
+    (void)core->instance().wait_until(ready_, timeout);
+  }
+  const std::lock_guard lock(mutex_);
+  if (state_ == State::over) return std::optional<std::string>{};
+  if (closed_) return body_closed();
+  if (state_ != State::ready) return Error(Errc::timeout, "there is no piece of the body yet", "response");
+  if (!piece_) {
+    state_ = State::over;
+    return std::optional<std::string>{};
+  }
+  state_ = State::idle;
+  ready_.clear();
+  return std::exchange(piece_, std::nullopt);
+}
+
+void Body::close() {
+  std::shared_ptr<service::BodyStream> stream;
+  const std::lock_guard lock(mutex_);
+  if (state_ != State::ready && state_ != State::over) state_ = State::idle;
+  closed_ = true;
+  stream = std::move(stream_);
+  ready_.set();
+}
+
+std::unique_ptr<deprov_response> make_response(service::Response response, const std::shared_ptr<Core>& core) {
+  auto out = std::make_unique<deprov_response>();
+  out->status = response.status;
+  out->headers = std::move(response.headers);
+  out->body = std::move(response.body);
+  if (response.stream) {
+    out->pieces = std::make_shared<Body>(std::move(response.stream), core, core->events());
+    core->add_body(out->pieces);
+  }
+  return out;
+}
+
+}  // namespace deprov::capi
+
+using deprov::capi::guard;
+using deprov::capi::str;
+
+int32_t deprov_response_get_status(const deprov_response* response) {
+  return response == nullptr ? 0 : response->status;
+}
+
+size_t deprov_response_get_header_count(const deprov_response* response) {
+  return response == nullptr ? 0 : response->headers.size();
+}
+
+deprov_header deprov_response_get_header(const deprov_response* response, size_t index) {
+  if (response == nullptr || index >= response->headers.size()) return {{nullptr, 0}, {nullptr, 0}};
+  const auto& h = response->headers[index];
+  return {str(h.name), str(h.value)};
+}
+
+deprov_str deprov_response_get_body(const deprov_response* response) {
+  return response == nullptr ? deprov_str{nullptr, 0} : str(response->body);
+}
+
+int32_t deprov_response_is_streaming(const deprov_response* response) {
+  return response != nullptr && response->pieces ? 1 : 0;
+}
+
+namespace {
+deprov::Result<void> check_streaming(const deprov_response* response) {
+  if (response == nullptr) return deprov::capi::null_argument("response");
+  if (!response->pieces) {
+    return deprov::Error(deprov::Errc::invalid_argument, "the body does not come in pieces", "response",
+                         "use deprov_response_get_body()");
+  }
+  return {};
+}
+}  // namespace
+
+deprov_status deprov_response_read(deprov_response* response, int64_t timeout_ms, deprov_str* piece,
+                                   deprov_error** error) {
+  if (piece != nullptr) *piece = {nullptr, 0};
+  return guard(error, [&]() -> deprov::Result<std::optional<deprov::capi::End>> {
+    DEPROV_CHECK(check_streaming(response));
+    if (piece == nullptr) return deprov::capi::null_argument("piece");
+    DEPROV_TRY(got, response->pieces->read(deprov::capi::milliseconds(timeout_ms)));
+    if (!got) return std::optional<deprov::capi::End>(deprov::capi::End{});
+    response->piece = std::move(*got);
+    *piece = str(response->piece);
+    return std::optional<deprov::capi::End>{};
+  });
+}
+
+deprov_status deprov_response_want(deprov_response* response, void* user, deprov_error** error) {
+  return guard(error, [&]() -> deprov::Result<void> {
+    DEPROV_CHECK(check_streaming(response));
+    return response->pieces->want(user);
+  });
+}
+
+void deprov_response_free(deprov_response* response) {
+  if (response != nullptr && response->pieces) response->pieces->close();
+  delete response;
+}

@@ -1,0 +1,390 @@
+#include <poll.h>
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <thread>
+#include <vector>
+#include "c_api.hpp"
+
+using namespace deprov::test;
+
+namespace {
+
+bool readable(int fd) {
+  pollfd p{fd, POLLIN, 0};
+  return ::poll(&p, 1, 0) == 1;
+}
+
+std::string read_all(deprov_response* response) {
+  std::string out;
+  for (;;) {
+    deprov_str piece{};
+    const auto status = deprov_response_read(response, 60'000, &piece, nullptr);
+    if (status == DEPROV_END) return out;
+    REQUIRE(status == DEPROV_OK);
+    out += text(piece);
+  }
+}
+
+std::vector<std::string> names(deprov_engine* engine, const deprov_caller& by, deprov_rows_options options,
+                               const char* member, std::string* restart = nullptr) {
+  options.struct_size = sizeof options;
+  deprov_rows* rows = nullptr;
+  REQUIRE(deprov_rows_open(engine, &by, &options, &rows, nullptr) == DEPROV_OK);
+  const RowsPtr owned(rows);
+  std::vector<std::string> out;
+  deprov_str row{};
+  deprov_status status = DEPROV_OK;
+  while ((status = deprov_rows_next(rows, &row, nullptr)) == DEPROV_OK) {
+    const auto value = json::parse(text(row)).at(member);
+    out.push_back(value.is_string() ? std::string(value.as_string()) : json::serialize(value));
+  }
+  CHECK(status == DEPROV_END);
+  if (restart != nullptr) *restart = text(deprov_rows_get_restart(rows));
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("SCIM requests are answered as over HTTP") {
+  const World world;
+  const auto id = world.add_user("ann");
+  const auto got = world.scim("GET", "/Users/" + id);
+  CHECK(deprov_response_get_status(got.get()) == 200);
+  CHECK(deprov_response_is_streaming(got.get()) == 0);
+  const auto user = json::parse(text(deprov_response_get_body(got.get())));
+  CHECK(user.at("userName").as_string() == "ann");
+  bool typed = false;
+  for (size_t i = 0; i < deprov_response_get_header_count(got.get()); ++i) {
+    const auto header = deprov_response_get_header(got.get(), i);
+    if (text(header.name) == "Content-Type") typed = text(header.value).rfind("application/scim+json", 0) == 0;
+  }
+  CHECK(typed);
+  CHECK(deprov_response_get_header(got.get(), 1000).name.len == 0);
+  CHECK(deprov_response_get_status(world.scim("GET", "/Users/nobody").get()) == 404);
+  deprov_str piece{};
+  CHECK(deprov_response_read(got.get(), 0, &piece, nullptr) == DEPROV_ERR_INVALID_ARGUMENT);
+
+  World::Sent stranger;
+  world.fill(stranger, "GET", "/Users");
+  stranger.headers[0].value = str("Bearer dpg_wrong");
+  deprov_response* response = nullptr;
+  REQUIRE(deprov_engine_call(world.engine.get(), &stranger.request, &response, nullptr) == DEPROV_OK);
+  CHECK(deprov_response_get_status(response) == 401);
+  deprov_response_free(response);
+}
+
+TEST_CASE("requests that make no sense are refused") {
+  const World world;
+  World::Sent sent;
+  world.fill(sent, "GET", "/Users");
+  deprov_response* response = nullptr;
+  const auto refused = [&] {
+    deprov_error* error = nullptr;
+    const auto status = deprov_engine_call(world.engine.get(), &sent.request, &response, &error);
+    CHECK(response == nullptr);
+    return said(status, error);
+  };
+  SECTION("method") {
+    sent.request.method = {};
+    CHECK(refused().where == "request.method");
+  }
+  SECTION("target") {
+    sent.request.target = str("Users");
+    CHECK(refused().where == "request.target");
+  }
+  SECTION("long target") {
+    const auto target = "/" + std::string(70'000, 'x');
+    sent.request.target = str(target);
+    CHECK(refused().status == DEPROV_ERR_LIMIT_EXCEEDED);
+  }
+  SECTION("many headers") {
+    sent.request.header_count = 257;
+    CHECK(refused().status == DEPROV_ERR_LIMIT_EXCEEDED);
+  }
+  SECTION("who") {
+    sent.request.as = 5;
+    CHECK(refused().where == "request.as");
+  }
+  SECTION("the local administrator is none of SCIM's") {
+    sent.request.as = DEPROV_AS_LOCAL;
+    CHECK(refused().where == "request.target");
+  }
+  SECTION("reserved") {
+    sent.request.reserved = 1;
+    CHECK(refused().status == DEPROV_ERR_UNSUPPORTED);
+  }
+}
+
+TEST_CASE("the admin API is there for the local administrator and for principals") {
+  const World world;
+  auto* engine = world.engine.get();
+  World::Sent sent;
+  world.fill(sent, "GET", "");
+  sent.request.target = str("/api/v1/integrations");
+  sent.request.as = DEPROV_AS_LOCAL;
+  sent.request.workspace = str(world.workspace);
+  sent.request.header_count = 0;
+  deprov_response* response = nullptr;
+  REQUIRE(deprov_engine_call(engine, &sent.request, &response, nullptr) == DEPROV_OK);
+  CHECK(deprov_response_get_status(response) == 200);
+  deprov_response_free(response);
+
+  sent.request.workspace = str("01890000-0000-7000-8000-000000000000");
+  REQUIRE(deprov_engine_call(engine, &sent.request, &response, nullptr) == DEPROV_OK);
+  CHECK(deprov_response_get_status(response) == 404);
+  deprov_response_free(response);
+  sent.request.workspace = str("acme");
+  CHECK(deprov_engine_call(engine, &sent.request, &response, nullptr) == DEPROV_ERR_INVALID_ARGUMENT);
+
+  const deprov_caller owner{sizeof owner, {}, str(world.owner_token)};
+  CHECK(manage(engine, &owner, "GET", "/integrations").at("items").as_array().size() == 1);
+  const deprov_caller both{sizeof both, str(world.workspace), str(world.owner_token)};
+  CHECK(deprov_admin_call(engine, &both, str("GET"), str("/integrations"), {}, nullptr, nullptr) ==
+        DEPROV_ERR_INVALID_ARGUMENT);
+  const deprov_caller nobody{sizeof nobody, {}, str("dpo_nobody")};
+  deprov_error* error = nullptr;
+  const auto status = deprov_admin_call(engine, &nobody, str("GET"), str("/integrations"), {}, nullptr, &error);
+  CHECK(said(status, error).status == DEPROV_ERR_UNAUTHORIZED);
+  const auto by = world.local();
+  CHECK(deprov_admin_call(engine, &by, str("POST"), str("/integrations"), str(R"({"unheard": 1})"), nullptr,
+                          nullptr) == DEPROV_ERR_INVALID_ARGUMENT);
+  CHECK(deprov_admin_call(engine, &by, str("GET"), str("/nowhere"), {}, nullptr, nullptr) == DEPROV_ERR_NOT_FOUND);
+  CHECK(deprov_admin_call(engine, &by, str("GET"), str("/evidence"), {}, nullptr, nullptr) ==
+        DEPROV_ERR_UNSUPPORTED);
+}
+
+TEST_CASE("answers come through the queue, each once, by token and user") {
+  const World world;
+  auto* engine = world.engine.get();
+  const int fd = deprov_engine_get_event_descriptor(engine);
+  CHECK_FALSE(readable(fd));
+  World::Sent sent;
+  world.fill(sent, "GET", "/Users");
+  constexpr std::size_t requests = 200;
+  std::vector<int> marks(requests);
+  std::map<uint64_t, void*> begun;
+  for (auto& mark : marks) {
+    uint64_t token = 0;
+    REQUIRE(deprov_engine_send(engine, &sent.request, &mark, &token, nullptr) == DEPROV_OK);
+    CHECK(begun.emplace(token, &mark).second);
+  }
+  std::size_t answered = 0;
+  while (answered < requests) {
+    deprov_event events[16];
+    size_t taken = 0;
+    REQUIRE(deprov_engine_next(engine, events, 16, 60'000, &taken, nullptr) == DEPROV_OK);
+    REQUIRE(taken > 0);
+    for (size_t i = 0; i < taken; ++i) {
+      CHECK(events[i].kind == DEPROV_EVENT_RESPONSE);
+      CHECK(events[i].status == DEPROV_OK);
+      CHECK(begun.at(events[i].token) == events[i].user);
+      begun.erase(events[i].token);
+      CHECK(deprov_response_get_status(events[i].response) == 200);
+      deprov_response_free(events[i].response);
+    }
+    answered += taken;
+  }
+  CHECK(begun.empty());
+  CHECK_FALSE(readable(fd));
+  deprov_event event;
+  size_t taken = 0;
+  CHECK(deprov_engine_next(engine, &event, 1, 0, &taken, nullptr) == DEPROV_ERR_TIMEOUT);
+  CHECK(deprov_engine_next(engine, &event, 0, 0, &taken, nullptr) == DEPROV_ERR_INVALID_ARGUMENT);
+}
+
+TEST_CASE("a request that is cancelled ends at once, and once") {
+  auto o = in_memory();
+  o.host_driven = 1;  // nothing is answered before somebody pumps
+  const World world(o);
+  auto* engine = world.engine.get();
+  World::Sent sent;
+  world.fill(sent, "GET", "/Users");
+  uint64_t token = 0;
+  REQUIRE(deprov_engine_send(engine, &sent.request, nullptr, &token, nullptr) == DEPROV_OK);
+  REQUIRE(deprov_engine_cancel(engine, token, nullptr) == DEPROV_OK);
+  CHECK(deprov_engine_cancel(engine, token, nullptr) == DEPROV_ERR_NOT_FOUND);
+  deprov_event event{};
+  size_t taken = 0;
+  REQUIRE(deprov_engine_next(engine, &event, 1, 0, &taken, nullptr) == DEPROV_OK);
+  CHECK(event.token == token);
+  CHECK(event.status == DEPROV_ERR_CANCELLED);
+  CHECK(event.response == nullptr);
+  world.add_user("ann");  // pumps: the answer that was on its way is nobody's
+  CHECK(deprov_engine_next(engine, &event, 1, 0, &taken, nullptr) == DEPROV_ERR_TIMEOUT);
+}
+
+TEST_CASE("what was begun and not waited for ends when the engine is closed") {
+  auto o = in_memory();
+  o.host_driven = 1;
+  const World world(o);
+  auto* engine = world.engine.get();
+  World::Sent sent;
+  world.fill(sent, "GET", "/Users");
+  REQUIRE(deprov_engine_send(engine, &sent.request, nullptr, nullptr, nullptr) == DEPROV_OK);
+  const auto status = deprov_engine_close(engine, 60'000, nullptr, nullptr);
+  CHECK(status == DEPROV_OK);
+  CHECK(readable(deprov_engine_get_event_descriptor(engine)));
+  deprov_event event{};
+  size_t taken = 0;
+  REQUIRE(deprov_engine_next(engine, &event, 1, 0, &taken, nullptr) == DEPROV_OK);
+  CHECK(deprov_response_get_status(event.response) == 200);
+  deprov_response_free(event.response);
+  CHECK(deprov_engine_next(engine, &event, 1, 0, &taken, nullptr) == DEPROV_ERR_CLOSED);
+}
+
+TEST_CASE("closing wakes whoever waits for events") {
+  const World world;
+  std::atomic<deprov_status> got{DEPROV_OK};
+  std::thread waiter([&] {
+    deprov_event event;
+    size_t taken = 0;
+    got = deprov_engine_next(world.engine.get(), &event, 1, INT64_MAX, &taken, nullptr);
+  });
+  CHECK(deprov_engine_close(world.engine.get(), 60'000, nullptr, nullptr) == DEPROV_OK);
+  waiter.join();
+  CHECK(got == DEPROV_ERR_CLOSED);
+}
+
+TEST_CASE("large answers come in pieces") {
+  const World world;
+  auto* engine = world.engine.get();
+  for (int i = 0; i < 20; ++i) world.add_user("user" + std::to_string(i));
+  World::Sent sent;
+  world.fill(sent, "GET", "");
+  sent.request.target = str("/api/v1/evidence");
+  sent.request.as = DEPROV_AS_LOCAL;
+  sent.request.workspace = str(world.workspace);
+  sent.request.header_count = 0;
+  deprov_response* response = nullptr;
+
+  SECTION("read to the end") {
+    REQUIRE(deprov_engine_call(engine, &sent.request, &response, nullptr) == DEPROV_OK);
+    const ResponsePtr owned(response);
+    REQUIRE(deprov_response_get_status(response) == 200);
+    REQUIRE(deprov_response_is_streaming(response) == 1);
+    CHECK(deprov_response_get_body(response).len == 0);
+    const auto all = read_all(response);
+    CHECK(std::count(all.begin(), all.end(), '\n') > 20);
+    deprov_str piece{};
+    CHECK(deprov_response_read(response, 0, &piece, nullptr) == DEPROV_END);
+  }
+  SECTION("through the queue") {
+    REQUIRE(deprov_engine_call(engine, &sent.request, &response, nullptr) == DEPROV_OK);
+    const ResponsePtr owned(response);
+    std::size_t pieces = 0;
+    for (;;) {
+      REQUIRE(deprov_response_want(response, &sent, nullptr) == DEPROV_OK);
+      deprov_event event{};
+      size_t taken = 0;
+      REQUIRE(deprov_engine_next(engine, &event, 1, 60'000, &taken, nullptr) == DEPROV_OK);
+      CHECK(event.kind == DEPROV_EVENT_PIECE);
+      CHECK(event.user == &sent);
+      deprov_str piece{};
+      const auto status = deprov_response_read(response, 0, &piece, nullptr);
+      if (status == DEPROV_END) break;
+      REQUIRE(status == DEPROV_OK);
+      ++pieces;
+    }
+    CHECK(pieces > 0);
+  }
+  SECTION("activity that is followed ends with the engine") {
+    const auto target = "/api/v1/integrations/" + world.integration + "/activity?follow=true&after=100000";
+    sent.request.target = str(target);
+    REQUIRE(deprov_engine_call(engine, &sent.request, &response, nullptr) == DEPROV_OK);
+    const ResponsePtr owned(response);
+    deprov_str piece{};
+    REQUIRE(deprov_response_read(response, 60'000, &piece, nullptr) == DEPROV_OK);
+    CHECK(deprov_response_read(response, 0, &piece, nullptr) == DEPROV_ERR_TIMEOUT);
+    CHECK(deprov_response_want(response, nullptr, nullptr) == DEPROV_OK);
+    CHECK(deprov_response_want(response, nullptr, nullptr) == DEPROV_ERR_CONFLICT);
+    CHECK(deprov_engine_close(engine, 60'000, nullptr, nullptr) == DEPROV_OK);
+    CHECK(deprov_response_read(response, 60'000, &piece, nullptr) == DEPROV_ERR_CLOSED);
+    CHECK(deprov_response_want(response, nullptr, nullptr) == DEPROV_ERR_CLOSED);
+  }
+}
+
+TEST_CASE("rows are pulled one by one, page by page, and taken up again") {
+  World world;
+  auto* engine = world.engine.get();
+  const auto by = world.local();
+  std::vector<std::string> ids;
+  for (int i = 0; i < 7; ++i) ids.push_back(world.add_user("user" + std::to_string(i)));
+
+  deprov_rows_options o{};
+  o.kind = DEPROV_ROWS_SUBJECTS;
+  o.page = 3;
+  o.integration = str(world.integration);
+  auto sorted = ids;
+  std::sort(sorted.begin(), sorted.end());
+  CHECK(names(engine, by, o, "id") == sorted);
+
+  SECTION("a restart goes on after the row that was seen") {
+    o.struct_size = sizeof o;
+    deprov_rows* rows = nullptr;
+    REQUIRE(deprov_rows_open(engine, &by, &o, &rows, nullptr) == DEPROV_OK);
+    CHECK(deprov_rows_get_restart(rows).len == 0);
+    deprov_str row{};
+    for (int i = 0; i < 4; ++i) REQUIRE(deprov_rows_next(rows, &row, nullptr) == DEPROV_OK);
+    const auto restart = text(deprov_rows_get_restart(rows));
+    deprov_rows_free(rows);
+    o.restart = str(restart);
+    CHECK(names(engine, by, o, "id") == std::vector<std::string>(sorted.begin() + 4, sorted.end()));
+    o.kind = DEPROV_ROWS_JOBS;
+    CHECK(deprov_rows_open(engine, &by, &o, &rows, nullptr) == DEPROV_ERR_INVALID_CURSOR);
+  }
+  SECTION("activity goes on where it had ended") {
+    o.kind = DEPROV_ROWS_ACTIVITY;
+    std::string restart;
+    const auto before = names(engine, by, o, "seq", &restart);
+    REQUIRE(before.size() >= 7);
+    o.restart = str(restart);
+    CHECK(names(engine, by, o, "seq").empty());
+    world.add_user("late");
+    const auto after = names(engine, by, o, "seq");
+    REQUIRE_FALSE(after.empty());
+    CHECK(std::stoull(after.front()) == std::stoull(before.back()) + 1);
+  }
+  SECTION("jobs, of all integrations and filtered") {
+    world.deactivate(ids[0]);
+    o = {};
+    o.kind = DEPROV_ROWS_JOBS;
+    o.page = 1;
+    CHECK(names(engine, by, o, "id").size() == 1);
+    o.filter = str("state=dead");
+    CHECK(names(engine, by, o, "id").empty());
+  }
+  SECTION("holds") {
+    for (const auto& id : ids) world.deactivate(id);
+    o.kind = DEPROV_ROWS_HOLDS;
+    const auto holds = names(engine, by, o, "id");
+    CHECK(holds.size() == 1);
+  }
+  SECTION("what makes no sense is refused") {
+    o.struct_size = sizeof o;
+    deprov_rows* rows = nullptr;
+    o.kind = 17;
+    CHECK(deprov_rows_open(engine, &by, &o, &rows, nullptr) == DEPROV_ERR_INVALID_ARGUMENT);
+    o.kind = DEPROV_ROWS_HOLDS;
+    o.integration = {};
+    CHECK(deprov_rows_open(engine, &by, &o, &rows, nullptr) == DEPROV_ERR_INVALID_ARGUMENT);
+    o.integration = str("Wiki");
+    CHECK(deprov_rows_open(engine, &by, &o, &rows, nullptr) == DEPROV_ERR_INVALID_ARGUMENT);
+    o.integration = str(world.integration);
+    o.filter = str("a b");
+    CHECK(deprov_rows_open(engine, &by, &o, &rows, nullptr) == DEPROV_ERR_INVALID_ARGUMENT);
+    o.filter = {};
+    o.restart = str("a1:nonsense");
+    CHECK(deprov_rows_open(engine, &by, &o, &rows, nullptr) == DEPROV_ERR_INVALID_CURSOR);
+    CHECK(rows == nullptr);
+  }
+  SECTION("rows that outlive their engine say closed") {
+    o.struct_size = sizeof o;
+    deprov_rows* rows = nullptr;
+    REQUIRE(deprov_rows_open(engine, &by, &o, &rows, nullptr) == DEPROV_OK);
+    const RowsPtr owned(rows);
+    world.engine.reset();
+    deprov_str row{};
+    CHECK(deprov_rows_next(rows, &row, nullptr) == DEPROV_ERR_CLOSED);
+  }
+}

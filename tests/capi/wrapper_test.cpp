@@ -1,0 +1,121 @@
+#include <algorithm>
+#include <atomic>
+#include <boost/json/parse.hpp>
+#include <deprov_c.hpp>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+#include "catch.hpp"
+
+namespace json = boost::json;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Everybody has an account; the first disable throws.
+class ThrowingApp final : public deprov_c::App {
+ public:
+  explicit ThrowingApp(std::atomic<int>& thrown) : thrown_(thrown) {}
+  void start(deprov_c::Call call) override {
+    deprov_c::Reply reply;
+    switch (call.operation()) {
+      case DEPROV_OPERATION_CHECK: break;
+      case DEPROV_OPERATION_FIND:
+      case DEPROV_OPERATION_READ:
+        reply.accounts = active_ ? R"([{"id": "a1", "active": true}])" : R"([{"id": "a1", "active": false}])";
+        break;
+      case DEPROV_OPERATION_DISABLE:
+        active_ = false;
+        if (thrown_++ == 0) throw std::runtime_error("the line went dead");
+        reply.effect = DEPROV_EFFECT_DONE;
+        break;
+      default: reply.outcome = DEPROV_OUTCOME_UNSUPPORTED; break;
+    }
+    CHECK(call.complete(reply));
+  }
+
+ private:
+  std::atomic<int>& thrown_;
+  bool active_ = true;
+};
+
+}  // namespace
+
+TEST_CASE("the C++ wrapper throws what the C interface says") {
+  try {
+    deprov_c::Engine engine(deprov_c::Options{});
+    FAIL("an engine without a store was opened");
+  } catch (const deprov_c::Error& e) {
+    CHECK(e.status() == DEPROV_ERR_INVALID_ARGUMENT);
+    CHECK(e.where() == "options.directory");
+    CHECK_FALSE(e.advice().empty());
+  }
+  CHECK_THROWS_AS(deprov_c::record_get("{}", "id"), deprov_c::Error);
+  CHECK_THROWS_AS(deprov_c::Connector("{}", nullptr), deprov_c::Error);
+}
+
+TEST_CASE("an exception in a connector becomes an outcome, and the removal goes on [R18]", "[R18]") {
+  std::atomic<int> thrown{0};
+  const deprov_c::Connector connector(
+      R"({"id": "ours", "operations": {"check": {}, "find": {}, "read": {},
+          "disable": {"reversible": true, "idempotency": "naturally", "verification": "read"}}})",
+      [&](std::string_view config) -> std::unique_ptr<deprov_c::App> {
+        if (config.find("bad") != std::string_view::npos) throw std::runtime_error("no such app");
+        return std::make_unique<ThrowingApp>(thrown);
+      });
+  std::mutex mutex;
+  std::vector<std::string> log;
+  deprov_c::Options options;
+  options.in_memory = true;
+  options.connectors = {&connector};
+  options.clock = [] { return std::chrono::microseconds(2'000'000'000'000'000); };
+  options.log = [&](int32_t, std::string_view message) {
+    const std::lock_guard lock(mutex);
+    log.emplace_back(message);
+  };
+  deprov_c::Engine engine(options);
+  const deprov_c::Caller by{deprov_c::record_get(engine.create_workspace("acme", "owner"), "id"), {}};
+  CHECK_THROWS_WITH(engine.create_integration(
+                        by, R"({"name": "X", "idp": "okta", "connector": "ours", "config": {"a": "bad"}})"),
+                    Catch::Contains("no such app"));
+  const auto wiki = engine.create_integration(by, R"({"name": "Wiki", "idp": "okta", "connector": "ours"})");
+  const auto integration = deprov_c::record_get(wiki, "id");
+
+  deprov_c::Request request;
+  request.method = "POST";
+  request.target = deprov_c::record_get(wiki, "scim_base_path") + "/Users";
+  request.headers = {{"Authorization", "Bearer " + deprov_c::record_get(wiki, "scim_token")},
+                     {"Content-Type", "application/scim+json"}};
+  request.body =
+      R"({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "ann", "active": true})";
+  const auto made = engine.call(request);
+  REQUIRE(made.status() == 201);
+  CHECK_FALSE(made.headers().empty());
+  request.method = "DELETE";
+  request.target += "/" + deprov_c::record_get(made.body(), "id");
+  request.body.clear();
+  const auto token = engine.send(request);
+  std::vector<deprov_c::Engine::Event> events;
+  while (events.empty()) events = engine.next(60s);
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].token == token);
+  CHECK(events[0].response.status() == 204);
+  CHECK_THROWS_AS(engine.cancel(token), deprov_c::Error);
+
+  auto rows = engine.rows(by, {DEPROV_ROWS_ACTIVITY, integration, {}, {}, 0});
+  bool verified = false;
+  bool unknown = false;
+  while (!verified) {
+    while (const auto row = rows.next()) {
+      unknown = unknown || (row->find("UNKNOWN_OUTCOME") != std::string_view::npos &&
+                            row->find("the line went dead") != std::string_view::npos);
+      verified = verified || deprov_c::record_get(*row, "event") == "removal.verified";
+    }
+  }
+  CHECK(unknown);
+  CHECK_FALSE(rows.restart().empty());
+  CHECK(json::parse(engine.close(60s)).at("calls").as_array().empty());
+  const std::lock_guard lock(mutex);
+  CHECK(log.back() == "the engine was closed");
+}
