@@ -34,8 +34,17 @@ struct App {
   bool drop_disable = false;  ///< such calls are let go of without being completed
   bool elsewhere = false;     ///< completed by another thread
   bool refuse_open = false;
+  std::vector<std::string> faults;   ///< Catch2 is for one thread: what callbacks find wrong is looked at later
   deprov_status inside = DEPROV_OK;  ///< what a blocking call inside `start` answered
   deprov_engine* engine = nullptr;
+
+  App() = default;
+  App(const App&) = delete;
+  App& operator=(const App&) = delete;
+  ~App() { CHECK(faults.empty()); }
+  void expect(bool holds, const char* what) {
+    if (!holds) faults.emplace_back(what);
+  }
 
   static deprov_status do_open(void* user, deprov_str config, void** instance, deprov_error** error) {
     auto& app = *static_cast<App*>(user);
@@ -52,7 +61,7 @@ struct App {
   static void do_close(void* user, void* instance) {
     auto& app = *static_cast<App*>(user);
     const std::lock_guard lock(app.mutex);
-    CHECK(instance == user);
+    app.expect(instance == user, "the instance that was opened");
     --app.open;
   }
   static void do_start(void* user, void*, deprov_call* call) {
@@ -78,7 +87,7 @@ struct App {
   static void do_cancel(void* user, void*, deprov_call* call) {
     auto& app = *static_cast<App*>(user);
     const std::lock_guard lock(app.mutex);
-    CHECK(deprov_call_is_cancelled(call) == 1);
+    app.expect(deprov_call_is_cancelled(call) == 1, "a call that is cancelled");
     ++app.cancels;
     app.changed.notify_all();
   }
@@ -106,15 +115,15 @@ struct App {
       case DEPROV_OPERATION_REVOKE_SESSIONS:
         if (deprov_call_get_operation(call) == DEPROV_OPERATION_DISABLE) active[id] = false;
         log.push_back((deprov_call_get_operation(call) == DEPROV_OPERATION_DISABLE ? "disable " : "revoke ") + id);
-        CHECK(deprov_call_get_idempotency_key(call).len > 0);
-        CHECK(deprov_call_get_timeout_ms(call) > 0);
+        expect(deprov_call_get_idempotency_key(call).len > 0, "an idempotency key");
+        expect(deprov_call_get_timeout_ms(call) > 0, "a timeout");
         reply.effect = DEPROV_EFFECT_DONE;
         break;
       default: reply.outcome = DEPROV_OUTCOME_UNSUPPORTED; break;
     }
     reply.accounts = str(accounts);
-    CHECK(deprov_call_complete(call, &reply, nullptr) == DEPROV_OK);
-    CHECK(deprov_call_complete(call, &reply, nullptr) == DEPROV_ERR_CONFLICT);
+    expect(deprov_call_complete(call, &reply, nullptr) == DEPROV_OK, "the first completion counts");
+    expect(deprov_call_complete(call, &reply, nullptr) == DEPROV_ERR_CONFLICT, "the second one does not");
     deprov_call_free(call);
   }
   [[nodiscard]] ConnectorPtr connector() {
@@ -175,7 +184,10 @@ TEST_CASE("a connector of the host carries a removal out to verified") {
     const World world(with(handle), "ours", config);
     connector.reset();  // the engine has its own share
     CHECK(json::parse(app.config).at("password").as_string() == "geheim");
-    app.engine = world.engine.get();
+    {
+      const std::lock_guard lock(app.mutex);
+      app.engine = world.engine.get();
+    }
     world.deactivate(world.add_user("ann"));
     wait_for_event(world, "removal.verified");
     CHECK(app.freed == 0);
