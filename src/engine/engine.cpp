@@ -6,6 +6,7 @@
 #include "engine/decision.hpp"
 #include "engine/impl.hpp"
 #include "engine/reconciliation.hpp"
+#include "jobs/lane.hpp"
 
 namespace deprov::engine {
 
@@ -121,10 +122,16 @@ void Engine::close(Duration deadline, Done<void> done) {
       if (closing->timer != 0) self->ports.executor.cancel(closing->timer);
       finished({});
     };
-    closing->timer = self->ports.executor.post_at(self->ports.clock.mono() + deadline, [closing] {
+    std::vector<std::shared_ptr<jobs::Lane>> lanes;
+    for (const auto& [id, slot] : self->background)
+      if (slot.lane) lanes.push_back(slot.lane);
+    const auto runs = self->reconciliations;
+    closing->timer = self->ports.executor.post_at(self->ports.clock.mono() + deadline, [closing, lanes, runs] {
       if (!closing->done) return;
       auto finished = std::move(closing->done);
       closing->done = {};
+      for (const auto& lane : lanes) lane->abandon();
+      for (const auto& [id, run] : runs) run->abandon();
       finished(Error(Errc::timeout, "calls were still in flight at the deadline", "close",
                      "they are read back at the next start"));
     });
@@ -133,7 +140,6 @@ void Engine::close(Duration deadline, Done<void> done) {
     self->chores->stop();
     closing->left += scopes.size();
     for (const auto& scope : scopes) self->detach(scope, one);
-    const auto runs = self->reconciliations;
     closing->left += runs.size();
     for (const auto& [id, run] : runs) run->stop(one);
     one();

@@ -35,6 +35,8 @@ class Reconciliation : public std::enable_shared_from_this<Reconciliation> {
   void start();
   /// Ends soon; `ended` comes after `done` was called, with `closed` where it had not come to its end.
   void stop(port::UniqueFunction<void()> ended);
+  /// Nobody waits for it any more, and the engine forgets it: the app does not answer.
+  void abandon();
   [[nodiscard]] WorkId run() const noexcept { return run_; }
   /// How far it is, or what it found.
   [[nodiscard]] json::object report() const;

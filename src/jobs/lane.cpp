@@ -116,11 +116,13 @@ void Lane::stop(port::UniqueFunction<void()> done) {
   maybe_stopped();
 }
 
-// What waits holds the lane that it waits in.
+// What waits holds the lane that it waits in, and so does whoever waits for its end.
 void Lane::abandon() {
   stopping_ = true;
   const auto waiting = std::move(waiting_);
   waiting_.clear();
+  const auto stopped = std::move(stopped_);
+  stopped_ = {};
 }
 
 void Lane::maybe_stopped() {
