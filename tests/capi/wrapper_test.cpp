@@ -30,6 +30,7 @@ class ThrowingApp final : public deprov_c::App {
         if (thrown_++ == 0) throw std::runtime_error("the line went dead");
         reply.effect = DEPROV_EFFECT_DONE;
         break;
+      case DEPROV_OPERATION_REVOKE_SESSIONS: reply.effect = DEPROV_EFFECT_DONE; break;
       default: reply.outcome = DEPROV_OUTCOME_UNSUPPORTED; break;
     }
     (void)call.complete(reply);
@@ -58,7 +59,7 @@ TEST_CASE("the C++ wrapper throws what the C interface says") {
 TEST_CASE("an exception in a connector becomes an outcome, and the removal goes on [R18]", "[R18]") {
   std::atomic<int> thrown{0};
   const deprov_c::Connector connector(
-      R"({"id": "ours", "operations": {"check": {}, "find": {}, "read": {},
+      R"({"id": "ours", "operations": {"check": {}, "find": {}, "read": {}, "revoke_sessions": {"idempotency": "naturally"},
           "disable": {"reversible": true, "idempotency": "naturally", "verification": "read"}}})",
       [&](std::string_view config) -> std::unique_ptr<deprov_c::App> {
         if (config.find("bad") != std::string_view::npos) throw std::runtime_error("no such app");
