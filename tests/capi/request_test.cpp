@@ -195,13 +195,12 @@ TEST_CASE("answers come through the queue, each once, by token and user") {
 
 TEST_CASE("a request that is cancelled ends at once, and once") {
   auto o = in_memory();
-  o.host_driven = 1;  // nothing is answered before somebody pumps
+  o.host_driven = 1;  // nothing is stored before somebody pumps
   const World world(o);
   auto* engine = world.engine.get();
   World::Sent sent;
-  world.fill(sent, "GET", "");
-  sent.request.target = str("/api/v1/workspaces");
-  sent.request.as = DEPROV_AS_LOCAL;
+  world.fill(sent, "POST", "/Users",
+             R"({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "zoe"})");
   uint64_t token = 0;
   REQUIRE(deprov_engine_send(engine, &sent.request, nullptr, &token, nullptr) == DEPROV_OK);
   REQUIRE(deprov_engine_cancel(engine, token, nullptr) == DEPROV_OK);
