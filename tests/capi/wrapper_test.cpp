@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <atomic>
 #include <boost/json/parse.hpp>
+#include <chrono>
 #include <deprov_c.hpp>
 #include <map>
 #include <mutex>
@@ -70,7 +71,10 @@ TEST_CASE("an exception in a connector becomes an outcome, and the removal goes 
   deprov_c::Options options;
   options.in_memory = true;
   options.connectors = {&connector};
-  options.clock = [] { return std::chrono::microseconds(2'000'000'000'000'000); };
+  options.clock = [] {
+    using namespace std::chrono;
+    return duration_cast<microseconds>(system_clock::now().time_since_epoch());
+  };
   options.log = [&](int32_t, std::string_view message) {
     const std::lock_guard lock(mutex);
     log.emplace_back(message);
