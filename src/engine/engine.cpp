@@ -104,6 +104,15 @@ void Engine::start(Done<void> done) {
       });
 }
 
+void Reconciliation::abandon() {
+  const auto self = shared_from_this();
+  const auto done = std::move(done_);
+  done_ = {};
+  const auto stopped = std::move(stopped_);
+  stopped_ = {};
+  impl_->reconciliations.erase(task_.scope.integration.value);
+}
+
 void Engine::close(Duration deadline, Done<void> done) {
   auto self = impl_;
   self->closing = true;

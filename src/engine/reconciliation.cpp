@@ -108,15 +108,6 @@ void Reconciliation::stop(port::UniqueFunction<void()> ended) {
   (void)stopped();
 }
 
-void Reconciliation::abandon() {
-  const auto self = shared_from_this();
-  const auto done = std::move(done_);
-  done_ = {};
-  const auto stopped = std::move(stopped_);
-  stopped_ = {};
-  impl_->reconciliations.erase(task_.scope.integration.value);
-}
-
 /// One call at a time; what comes back is handled on the executor.
 void Reconciliation::call(connector::Call call, port::UniqueFunction<void(connector::Reply)> then) {
   auto self = shared_from_this();
