@@ -21,8 +21,9 @@ struct CurlOptions {
 };
 
 /// HTTP/1.1, and HTTP/2 where TLS negotiates it, with connections kept alive, all on one thread, which begins with
-/// the first request. TLS 1.2 and newer, verified. No redirect is followed, no proxy, netrc or cookie of the environment is used, nothing
-/// but http and https is spoken, URLs with a user name are refused, no content encoding is asked for.
+/// the first request. TLS 1.2 and newer, verified. No redirect is followed, no proxy, netrc or cookie of the
+/// environment is used, nothing but http and https is spoken, URLs with a user name are refused, no content
+/// encoding is asked for.
 ///
 /// A request whose method is neither GET nor HEAD is put on the wire at most once: where a kept-alive
 /// connection turns out to be dead after bytes were written, the failure is answered with `sent` true.
