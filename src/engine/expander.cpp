@@ -308,6 +308,8 @@ void Expander::work(port::WorkRow row) {
       [self, piece](Result<port::Committed> done) {
         if (!done) {
           if (stays(done.error())) return self->set_aside(piece->row, done.error());
+          // Refused, and not judged as a whole yet: groups that entitle nobody may still end what was kept (R7).
+          if (done.error().code() == Errc::held_by_guard && piece->verdict.empty()) return self->count(*piece);
           self->arm(self->ports_.clock.wall() + std::chrono::seconds(1));
           return self->finished(false);
         }

@@ -277,6 +277,8 @@ void Lane::step_read_back(const RunPtr& run) {
         reply.effect = Effect::done;
         return self->record_outcome(run, std::move(reply), true);
       }
+      // An app that shows changes late may have done it all the same, and call the next attempt "already" (R4).
+      if (self->connector_->describe().of(s.operation).verification_lag.count() > 0) self->remember_doubt(run);
       s.state = StepState::pending;
       self->step_call(run);
     });
@@ -294,8 +296,11 @@ void Lane::step_poll(const RunPtr& run) {
     self->call(std::move(call), [self, run](connector::Reply reply) {
       if (reply.outcome == Outcome::ok && reply.effect == Effect::accepted && reply.handle.empty())
         reply.handle = run->plan.steps[run->at].handle;
-      if (connector::disposition(reply.outcome) == connector::Disposition::retry ||
-          reply.outcome == Outcome::unknown_outcome || reply.outcome == Outcome::throttled) {
+      // What says nothing of the request must not make us forget that the app works on it.
+      const auto follows = connector::disposition(reply.outcome);
+      if (follows == connector::Disposition::retry || follows == connector::Disposition::check_lane ||
+          follows == connector::Disposition::pause_lane || reply.outcome == Outcome::unknown_outcome ||
+          reply.outcome == Outcome::throttled) {
         return self->failed_exchange(run, reply);
       }
       self->record_outcome(run, std::move(reply), false);

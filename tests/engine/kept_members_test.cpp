@@ -54,3 +54,36 @@ TEST_CASE("who was kept by decision counts when a large request ends it", "[engi
     CHECK(open->held == 4);
   });
 }
+
+TEST_CASE("a deleted group that entitles nobody does not stand still over who was kept", "[engine][R7]") {
+  test::World w;
+  w.app->add("a1", "ext-ann", "ann");
+  w.app->add("a2", "ext-bob", "bob");
+  const auto c = w.integrate("okta", R"({"guard":{"absolute":1,"percent":100,"small":{"below":0}}})");
+  const auto ann = w.add_user(c, "ann");
+  const auto bob = w.add_user(c, "bob");
+  const auto staff = w.add_group(c, "staff", {ann, bob});
+  w.run(1s);
+  REQUIRE(w.set_active(c, ann, false));
+  REQUIRE(w.set_active(c, bob, false));
+  w.run(5s);
+  std::optional<port::HoldRow> hold;
+  w.read([&](port::Reader& r) { hold = *r.open_hold(c->row.scope); });
+  REQUIRE(hold);
+  engine::HoldDecision no;
+  no.allow = false;
+  no.subject = bob;
+  no.reason = "still here";
+  no.until = w.clock.wall() + 24h;
+  w.engine->decide_hold({w.workspace, {}, "", port::Role::owner}, c->row.scope.integration, hold->id, no,
+                        [](const Result<std::uint64_t>& r) { CHECK(r); });
+  w.run();
+  REQUIRE(w.remove_group(c, staff));
+  w.run(1min);
+  w.read([&](port::Reader& r) {
+    CHECK(r.works(c->row.scope, 10)->empty());
+    CHECK(r.member_count(c->row.scope, staff).value() == 0);
+  });
+  CHECK(w.app->accounts["a2"].active == true);  // it waits for a person again
+  CHECK(w.job(c, bob).state == JobState::held);
+}

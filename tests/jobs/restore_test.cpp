@@ -68,3 +68,37 @@ TEST_CASE("a restore waits for the disable that the app still works on", "[jobs]
   CHECK(r.active());
   CHECK(r.w.job(r.c, r.ann, JobKind::restore_access).state == JobState::succeeded_verified);
 }
+
+TEST_CASE("a disable that the app shows late is ours, though the next attempt finds it done", "[jobs][R4][R18]") {
+  Returning r;
+  r.w.app->description.of(Operation::disable).verification_lag = 5s;
+  r.w.app->answer(Operation::disable, Outcome::unknown_outcome, true);  // done, and not answered
+  connector::Reply old;
+  old.outcome = Outcome::ok;
+  old.accounts.push_back(r.w.app->accounts["a1"]);  // still active, as it shows it
+  r.w.app->script.push_back({Operation::read, old, false});
+  REQUIRE(r.w.set_active(r.c, r.ann, false));
+  r.w.run(1min);
+  REQUIRE_FALSE(r.active());
+  CHECK(r.w.app->count("disable a1") == 2);
+  CHECK(r.w.job(r.c, r.ann).state == JobState::succeeded_verified);
+  REQUIRE(r.w.set_active(r.c, r.ann, true));
+  r.w.run(1min);
+  CHECK(r.active());
+}
+
+TEST_CASE("an app that refuses to be asked is still working on what it accepted", "[jobs][R4]") {
+  Returning r;
+  r.w.app->offer({Operation::poll});
+  for (const auto o : {Operation::disable, Operation::enable})
+    r.w.app->description.of(o).asynchrony = connector::Asynchrony::poll;
+  r.answer(Operation::disable, Effect::accepted, "h1");
+  r.w.app->answer(Operation::poll, Outcome::permission_denied);
+  REQUIRE(r.w.set_active(r.c, r.ann, false));
+  r.w.run(1min);
+  CHECK(r.w.job(r.c, r.ann).state == JobState::held);
+  r.w.app->accounts["a1"].active = false;  // the app comes to it
+  REQUIRE(r.w.set_active(r.c, r.ann, true));
+  r.w.run(1min);
+  CHECK(r.active());
+}
