@@ -242,8 +242,14 @@ Result<void> Expander::join(port::Reader& reader, Decision& decision, const port
   if (!counted) return {};
   DEPROV_TRY(subject, reader.subject(scope_, job.subject));
   if (!subject || subject->generation != job.generation) return {};
-  if (!lowers && subject->counted_at.micros != 0)
+  if (!lowers && subject->counted_at.micros != 0) {
     txn.ops.emplace_back(port::op::Unreserve{scope_, std::string(worsened_counter), 1, subject->counted_at});
+    // It counts no more: the next time nothing of somebody else's may be taken back for it.
+    auto uncounted = *subject;
+    uncounted.counted_at = {};
+    txn.reads.subjects.push_back({scope_, uncounted.id, uncounted.grants_version});
+    txn.ops.emplace_back(port::op::PutSubject{std::move(uncounted)});
+  }
   txn.ops.emplace_back(port::op::PutHoldItem{std::move(item)});
   decision.record("removal.held", {{"cause", idp::to_string(job.cause)}, {"joined", true}}, job.subject, job.id);
   job.state = JobState::held;

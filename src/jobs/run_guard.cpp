@@ -130,6 +130,10 @@ void Lane::join_hold(const RunPtr& run, std::string why) {
         if (why.empty() && !lowers_role(run->row) && subject && subject->counted_at.micros != 0) {
           txn.ops.emplace_back(
               port::op::Unreserve{self->scope_, std::string(worsened_counter), 1, subject->counted_at});
+          // It counts no more: the next time nothing of somebody else's may be taken back for it.
+          auto uncounted = *subject;
+          uncounted.counted_at = {};
+          txn.ops.emplace_back(port::op::PutSubject{std::move(uncounted)});
         }
         port::HoldItemRow item;
         item.scope = self->scope_;

@@ -87,3 +87,39 @@ TEST_CASE("a deleted group that entitles nobody does not stand still over who wa
   CHECK(w.app->accounts["a2"].active == true);  // it waits for a person again
   CHECK(w.job(c, bob).state == JobState::held);
 }
+
+TEST_CASE("who joined a hold and was kept counts again when that ends", "[engine][R7]") {
+  test::World w;
+  for (const char* n : {"1", "2", "3", "4"}) w.app->add(std::string("a") + n, std::string("ext-u") + n, n);
+  const auto c = w.integrate("okta", R"({"guard":{"absolute":2,"percent":100,"small":{"below":0}},
+      "lane":{"start_concurrency":1,"max_concurrency":1}})");
+  std::vector<ResourceId> users;
+  for (const char* n : {"1", "2", "3", "4"}) users.push_back(w.add_user(c, std::string("u") + n));
+  w.run(1s);
+  w.app->latency = 1s;
+  // Two are let pass; the second has not been sent when the third opens the hold, and joins it.
+  for (std::size_t i = 0; i < 3; ++i) REQUIRE(w.set_active(c, users[i], false));
+  w.run(10s);
+  CHECK(w.job(c, users[1]).state == JobState::held);
+  CHECK(w.subject(c, users[1]).counted_at.micros == 0);
+  std::optional<port::HoldRow> hold;
+  w.read([&](port::Reader& r) {
+    hold = *r.open_hold(c->row.scope);
+    CHECK(r.reserved(c->row.scope, "worsened", w.clock.wall())->hour == 1);
+  });
+  REQUIRE(hold);
+  for (const std::size_t i : {1U, 2U}) {
+    engine::HoldDecision no;
+    no.allow = false;
+    no.subject = users[i];
+    no.reason = "still here";
+    no.until = w.clock.wall() + 10min;
+    w.engine->decide_hold({w.workspace, {}, "", port::Role::owner}, c->row.scope.integration, hold->id, no,
+                          [](const Result<std::uint64_t>& r) { CHECK(r); });
+    w.run();
+  }
+  w.run(11min);  // both dates have come, and there is room for one of them
+  int out = 0;
+  for (const auto& [id, account] : w.app->accounts) out += account.active == true ? 0 : 1;
+  CHECK(out == 2);
+}

@@ -290,8 +290,8 @@ void Idp::erase_group(std::uint32_t g) {
 }
 
 void Idp::change_members(std::uint32_t g, const std::vector<std::uint32_t>& add,
-                         const std::vector<std::uint32_t>& remove, bool alone) {
-  enqueue(groups_[g], [this, g, add, remove, alone] {
+                         const std::vector<std::uint32_t>& remove, bool alone, int tries) {
+  enqueue(groups_[g], [this, g, add, remove, alone, tries] {
     auto& group = groups_[g];
     const auto in = known(add);
     const auto out = known(remove);
@@ -311,12 +311,14 @@ void Idp::change_members(std::uint32_t g, const std::vector<std::uint32_t>& add,
     request->method = "PATCH";
     request->path = "/Groups/" + group.id;
     request->body = patch(std::move(operations));
-    request->answered = [this, g, in, out](int status, const json::value&) {
+    request->answered = [this, g, in, out, add, remove, alone, tries](int status, const json::value&) {
       auto& changed = groups_[g];
       if (fine(status)) {
         for (const auto u : out) changed.members.erase(u);
         for (const auto u : in)
           if (!users_[u].id.empty()) changed.members.insert(u);
+      } else if (tries > 0) {  // somebody in it was deleted meanwhile: an earlier try may have been stored
+        change_members(g, add, remove, alone, tries - 1);
       }
       next(changed);
     };
@@ -324,8 +326,8 @@ void Idp::change_members(std::uint32_t g, const std::vector<std::uint32_t>& add,
   });
 }
 
-void Idp::replace_members(std::uint32_t g, const std::vector<std::uint32_t>& all, bool put) {
-  enqueue(groups_[g], [this, g, all, put] {
+void Idp::replace_members(std::uint32_t g, const std::vector<std::uint32_t>& all, bool put, int tries) {
+  enqueue(groups_[g], [this, g, all, put, tries] {
     auto& group = groups_[g];
     if (group.id.empty()) return next(group);
     const auto who = known(all);
@@ -336,13 +338,15 @@ void Idp::replace_members(std::uint32_t g, const std::vector<std::uint32_t>& all
         put ? json::serialize(json::object{
                   {"schemas", json::array{group_schema}}, {"displayName", group.name}, {"members", values(who)}})
             : patch({json::object{{"op", "replace"}, {"path", "members"}, {"value", values(who)}}});
-    request->answered = [this, g, who](int status, const json::value&) {
+    request->answered = [this, g, who, all, put, tries](int status, const json::value&) {
       auto& changed = groups_[g];
       if (fine(status)) {
         changed.members.clear();
         for (const auto u : who)
           if (!users_[u].id.empty()) changed.members.insert(u);
         changed.nested.clear();
+      } else if (tries > 0) {
+        replace_members(g, all, put, tries - 1);
       }
       next(changed);
     };

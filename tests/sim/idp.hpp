@@ -89,8 +89,8 @@ class Idp {
   void make_group(std::uint32_t g, bool everybody);
   void erase_group(std::uint32_t g);
   void change_members(std::uint32_t g, const std::vector<std::uint32_t>& add,
-                      const std::vector<std::uint32_t>& remove, bool alone);
-  void replace_members(std::uint32_t g, const std::vector<std::uint32_t>& all, bool put);
+                      const std::vector<std::uint32_t>& remove, bool alone, int tries = 5);
+  void replace_members(std::uint32_t g, const std::vector<std::uint32_t>& all, bool put, int tries = 5);
   void rename_group(std::uint32_t g);
   void nest(std::uint32_t outer, std::uint32_t inner);
   [[nodiscard]] std::string active_body(bool active) const;

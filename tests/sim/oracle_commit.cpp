@@ -79,7 +79,9 @@ void Oracle::check_sent(std::size_t app, const port::Transaction& txn, const por
   const bool open_ends = pending(app, reader);
   if (job->kind == JobKind::remove_access && !by_hand && !open_ends && has_access(app, reader, job->subject))
     suspect("R5", operation + " is sent, and the subject has access");
-  if (job->kind == JobKind::restore_access && !open_ends && !has_access(app, reader, job->subject))
+  const auto settling = reader.due(scope, job->subject, "settle");  // until then the net effect is open (R14)
+  if (job->kind == JobKind::restore_access && !open_ends && !(settling && *settling) &&
+      !has_access(app, reader, job->subject))
     suspect("R5", operation + " is sent, and the subject has no access");
   if (job->kind == JobKind::remove_access) {
     const auto resource = reader.resource(scope, job->subject);
@@ -115,6 +117,10 @@ void Oracle::check_guard_fence(std::size_t app, const port::JobRow& job, const p
   if (known && (*item)->state == port::HoldItemState::held) return suspect("a step is sent for who is held");
   const auto open = reader.open_hold(job.scope);
   if (!open || !*open || planned.acted()) return;
+  // What was sent before the hold began is listed as sent, and goes on.
+  if (std::any_of(planned.steps.begin(), planned.steps.end(),
+                  [](const policy::Step& s) { return s.kind == StepKind::call && s.attempts != 0; }))
+    return;
   if (known && (*item)->state == port::HoldItemState::allowed) return;
   if (job.created < (*open)->window_from || never_had_an_account(reader, job.scope, job.subject)) return;
   suspect("a step of the hold's window is sent after it opened");
