@@ -411,6 +411,10 @@ void Lane::verified(const RunPtr& run, connector::Reply reply) {
     return next_step(run);
   }
   step.state = StepState::pending;
+  if (wanted) {  // what it is now is still our doing, whatever the enable was answered (R4)
+    run->binding.last_set = port::AccountState::disabled;
+    run->binding_changed = true;
+  }
   auto self = shared_from_this();
   save(run, "verify.failed", {{"active", *active}, {"attempt", step.attempts}}, [self, run, wanted] {
     self->retry_later(run, {}, true,

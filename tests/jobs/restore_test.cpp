@@ -102,3 +102,19 @@ TEST_CASE("an app that refuses to be asked is still working on what it accepted"
   r.w.run(1min);
   CHECK(r.active());
 }
+
+TEST_CASE("an account that an enable did not enable is still as deprov disabled it", "[jobs][R4][R19]") {
+  Returning r;
+  REQUIRE(r.w.set_active(r.c, r.ann, false));
+  r.w.run(1s);
+  r.answer(Operation::enable, Effect::done);  // a lie
+  REQUIRE(r.w.set_active(r.c, r.ann, true));
+  r.w.run(100ms);
+  REQUIRE(r.w.events(r.c, "verify.failed") == 1);
+  // Gone and back again before the enable is tried again.
+  REQUIRE(r.w.set_active(r.c, r.ann, false));
+  r.w.run(1min);
+  REQUIRE(r.w.set_active(r.c, r.ann, true));
+  r.w.run(1min);
+  CHECK(r.active());
+}
