@@ -71,7 +71,7 @@ inline Transaction transaction(std::size_t n) {
 }
 
 struct Bench {
-  explicit Bench(std::string path) : path(std::move(path)) {}
+  explicit Bench(std::string directory) : path(std::move(directory)) {}
   Result<void> open() {
     store::SqliteStoreOptions o;
     o.directory = path;

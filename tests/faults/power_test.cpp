@@ -1,4 +1,5 @@
 // The power goes at one write after the other, and the engine goes on from what the disk has kept.
+#include <algorithm>
 #include <cstdlib>
 #include <deprov/store/sqlite_store.hpp>
 #include <filesystem>
