@@ -9,6 +9,7 @@
 #include "catch.hpp"
 #include "support/raw_client.hpp"
 #include "support/running.hpp"
+#include "support/sanitized.hpp"
 
 using namespace deprov::test;
 namespace json = boost::json;
@@ -16,11 +17,7 @@ using std::chrono::seconds;
 
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::size_t overhead = 12;  // of the sanitizer, which keeps what was freed
-#else
-constexpr std::size_t overhead = 1;
-#endif
+constexpr std::size_t overhead = sanitized ? 12 : 1;  // of the sanitizer, which keeps what was freed
 
 /// Calls `each(client, i)` for every i below `count`, over some connections side by side.
 template <class F>

@@ -8,12 +8,14 @@
 #include <utility>
 #include <vector>
 #include "catch.hpp"
+#include "support/sanitized.hpp"
 
 using namespace deprov::test::sim;
 
 namespace {
 
-constexpr std::uint64_t seeds = 2000;
+// Sanitizers make it several times slower; the other builds play the rest.
+constexpr std::uint64_t seeds = deprov::test::sanitized ? 150 : 2000;
 
 /// The first seed of those that an oracle finds something in, or nothing.
 std::optional<std::pair<std::uint64_t, Violation>> first_caught(const Fault& fault, std::uint64_t most) {
