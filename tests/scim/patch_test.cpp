@@ -212,6 +212,20 @@ TEST_CASE("extensions come and go with their values, and schemas with them") {
   REQUIRE(a.result);
   CHECK(a.document == json::parse(babs));
 
+  // Null is no value: a replace by it leaves none, an add of it adds none.
+  const auto urn = std::string(enterprise);
+  for (const auto& op : {R"([{"op":"replace","path":")" + urn + R"(","value":null}])",
+                         R"([{"op":"replace","value":{")" + urn + R"(":null}}])"}) {
+    a = patch(start.c_str(), op);
+    REQUIRE(a.result);
+    CHECK(a.document == json::parse(babs));
+    CHECK(a.result->changes == std::vector<std::string>{urn});
+  }
+  a = patch(start.c_str(), R"([{"op":"add","path":")" + urn + R"(","value":null}])");
+  REQUIRE(a.result);
+  CHECK_FALSE(a.result->changed);
+  CHECK(patch(babs, R"([{"op":"replace","path":")" + urn + R"(","value":null}])").result->changed == false);
+
   a = patch(babs, R"([{"op":"add","value":{")" + std::string(enterprise) +
                       R"(":{"DEPARTMENT":"Tour","manager":{"value":"7","displayName":"ignored"}}}}])");
   REQUIRE(a.result);
@@ -415,6 +429,11 @@ TEST_CASE("removing listed members never removes all of them") {
   CHECK(patch(babs, R"([{"op":"remove","path":"emails","value":[{"value":"h@x.com","type":"work"}]}])", user(),
               entra)
             .result->changed == false);
+  // E-mail addresses and types are the same in any case.
+  a = patch(babs, R"([{"op":"remove","path":"emails","value":[{"value":"H@X.com","type":"Home"}]}])", user(),
+            entra);
+  REQUIRE(a.result);
+  CHECK(a.document.at("emails") == json::parse(R"([{"value":"w@x.com","type":"work","primary":true}])"));
   a = patch(staff, R"([{"op":"remove","path":"members","value":null}])", group(), entra);
   REQUIRE_FALSE(a.result);
 }
@@ -426,6 +445,8 @@ TEST_CASE("members that cannot be understood are refused") {
         R"([{"op":"add","path":"members","value":[{"value":7}]}])",
         R"([{"op":"add","path":"members","value":[7]}])", R"([{"op":"add","path":"members","value":7}])"})
     refused(bad, Errc::invalid_value, {}, group(), staff);
+  refused(R"([{"op":"add","path":"members","value":{"display":"x"}}])", Errc::invalid_value,
+          "Operations[0].members.value", group(), staff);
   refused(R"([{"op":"replace","path":"members[value eq \"a\"].display","value":"x"}])", Errc::mutability, {},
           group(), staff);
   refused(R"([{"op":"remove","path":"members.value"}])", Errc::mutability, {}, group(), staff);

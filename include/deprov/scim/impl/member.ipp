@@ -44,7 +44,7 @@ DEPROV_INLINE Result<std::vector<Member>> parse_members(const json::value& value
         const auto* text = part.value().if_string();
         if (text == nullptr)
           return Error(Errc::invalid_value, "expected a string, not " + std::string(kind_name(part.value())),
-                       "." + std::string(part.key()));
+                       std::string(part.key()));
         *to = *text;
       }
     } else {
@@ -52,8 +52,7 @@ DEPROV_INLINE Result<std::vector<Member>> parse_members(const json::value& value
                    "expected an object with the member's id as value, not " + std::string(kind_name(v)));
     }
     if (m.value.empty())
-      return Error(Errc::invalid_value, "the member's id is missing", ".value",
-                   "give the id of the user or group");
+      return Error(Errc::invalid_value, "the member's id is missing", "value", "give the id of the user or group");
     out.push_back(std::move(m));
     return {};
   };
@@ -71,7 +70,8 @@ DEPROV_INLINE Result<std::vector<Member>> parse_members(const json::value& value
   for (std::size_t i = 0; i < all->size(); ++i) {
     if (auto r = one((*all)[i]); !r) {
       const auto& e = r.error();
-      return Error(e.code(), e.detail(), "[" + std::to_string(i) + "]" + e.where(), e.advice());
+      return Error(e.code(), e.detail(),
+                   "[" + std::to_string(i) + "]" + (e.where().empty() ? "" : "." + e.where()), e.advice());
     }
   }
   detail::keep_first_of_each(out);

@@ -168,7 +168,8 @@ class Patcher {
   }
 
   Result<void> whole_schema(Op op, const Resolved& r, json::value* value) {
-    if (op == Op::remove) {
+    // RFC 7643 section 2.5: null is no value, so a replace by it leaves none.
+    if (op == Op::remove || (op == Op::replace && r.extension && value->is_null())) {
       if (!r.extension) return Error(Errc::mutability, "the core schema cannot be removed", r.schema->id);
       for (const auto& a : r.schema->attributes) {
         const Resolved each{r.schema, true, &a, nullptr};
@@ -450,12 +451,13 @@ class Patcher {
     const auto listed = [&](const json::value& e) {
       return std::any_of(value.get_array().begin(), value.get_array().end(), [&](const json::value& gone) {
         if (e == gone) return true;
+        if (a.type != AttributeType::complex) return same_text(&e, &gone, &a);
         const auto* o = e.if_object();
         const auto* g = gone.if_object();
-        if (o == nullptr || g == nullptr) return false;
+        if (o == nullptr || g == nullptr || g->empty()) return false;
         return std::all_of(g->begin(), g->end(), [&](const auto& m) {
           const auto* v = o->if_contains(m.key());
-          return v != nullptr && *v == m.value();
+          return v != nullptr && same_text(v, &m.value(), a.find(m.key()));
         });
       });
     };
