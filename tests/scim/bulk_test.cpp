@@ -95,9 +95,17 @@ TEST_CASE("references are found and replaced where they are references") {
   CHECK(resolved(R"({"method":"PUT","path":"/Users/1","data":{"x":{"manager":{"value":"bulkId:ab",
           "$ref":"../Users/bulkId:ab"}}}})") ==
         R"(/Users/1 {"x":{"manager":{"value":"ID-AB","$ref":"../Users/ID-AB"}}})");
+  // References of custom types have names of their own.
+  CHECK(resolved(R"({"method":"POST","path":"/Devices","bulkId":"d","data":{"owner":"/Users/bulkId:ab",
+          "sharedWith":["../Users/bulkId:a"]}})") ==
+        R"(/Devices {"owner":"/Users/ID-AB","sharedWith":["../Users/ID-A"]})");
   // Text that only speaks of one.
   CHECK(resolved(R"({"method":"PUT","path":"/Users/1","data":{"title":"see bulkId:a"}})") ==
         R"(/Users/1 {"title":"see bulkId:a"})");
+  CHECK(resolved(R"({"method":"PUT","path":"/Users/1","data":{"title":"see /Users/bulkId:a"}})") ==
+        R"(/Users/1 {"title":"see /Users/bulkId:a"})");
+  CHECK(resolved(R"({"method":"PUT","path":"/Users/1","data":{"title":"x/bulkId:zz"}})") ==
+        R"(/Users/1 {"title":"x/bulkId:zz"})");
   CHECK(seen.empty());
   CHECK(resolved(R"({"method":"DELETE","path":"/Users/bulkId:zz"})") == "/Users/bulkId:zz null");
   CHECK(seen == "zz;");

@@ -107,8 +107,21 @@ class BulkReferences {
         *s = text;
       } else if (iequals(std::string_view(*s).substr(0, bulk_prefix.size()), bulk_prefix)) {
         if (const auto to = resolve_(std::string(std::string_view(*s).substr(bulk_prefix.size())))) *s = *to;
+      } else if (names_resource(*s)) {
+        auto text = std::string(*s);
+        inside(text);
+        *s = text;
       }
     }
+  }
+
+  /// "/Users/bulkId:x", whole: the value of a reference, whatever its attribute is called.
+  bool names_resource(std::string_view text) const {
+    const auto at = text.rfind('/');
+    if (at == std::string_view::npos || text.find(' ') != std::string_view::npos) return false;
+    const auto last = text.substr(at + 1);
+    if (!last.starts_with(bulk_prefix)) return false;
+    return std::find(known_.begin(), known_.end(), last.substr(bulk_prefix.size())) != known_.end();
   }
 
  private:
