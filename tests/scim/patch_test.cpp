@@ -271,6 +271,39 @@ TEST_CASE("mutability is enforced") {
   CHECK(patch(R"({"c":{"a":"1"}})", R"([{"op":"replace","path":"c.b","value":"2"}])", t).result->changed);
 }
 
+TEST_CASE("a list that is immutable keeps its values, whichever way they are named") {
+  SchemaRegistry r;
+  REQUIRE(r.load_schemas(json::parse(R"({"id":"urn:x:L","attributes":[
+    {"name":"marks","multiValued":true,"mutability":"immutable"},
+    {"name":"spec","type":"complex","mutability":"immutable","subAttributes":[{"name":"a"},{"name":"b"}]}]})")));
+  REQUIRE(r.load_resource_types(json::parse(R"({"name":"L","endpoint":"/L","schema":"urn:x:L"})")));
+  const auto& type = *r.type("L");
+  const char* const start = R"({"schemas":["urn:x:L"],"id":"1","marks":["1","2"],"spec":{"a":"x"}})";
+  PatchOptions listed;
+  listed.remove_listed_values = true;
+  for (const auto* op :
+       {R"([{"op":"add","path":"marks","value":["3"]}])", R"([{"op":"remove","path":"marks[value eq \"1\"]"}])",
+        R"([{"op":"replace","path":"marks[value eq \"1\"]","value":"z"}])",
+        R"([{"op":"remove","path":"marks","value":["1"]}])", R"([{"op":"remove","path":"marks"}])",
+        R"([{"op":"add","path":"spec.b","value":"y"}])", R"([{"op":"remove","path":"spec.a"}])"}) {
+    INFO(op);
+    const auto a = patch(start, op, type, listed);
+    REQUIRE_FALSE(a.result);
+    CHECK(a.result.error().code() == Errc::mutability);
+    CHECK(a.document == json::parse(start));
+  }
+  for (const auto* op :
+       {R"([{"op":"add","path":"marks","value":["2"]}])", R"([{"op":"remove","path":"marks","value":["7"]}])",
+        R"([{"op":"replace","path":"spec.a","value":"x"}])"}) {
+    INFO(op);
+    const auto a = patch(start, op, type, listed);
+    REQUIRE(a.result);
+    CHECK_FALSE(a.result->changed);
+  }
+  CHECK(patch(R"({"schemas":["urn:x:L"],"id":"1"})", R"([{"op":"add","path":"marks","value":["3"]}])", type)
+            .result->changed);
+}
+
 TEST_CASE("types are enforced and the operation is named") {
   refused(R"([{"op":"replace","path":"active","value":"maybe"}])", Errc::invalid_value, "Operations[0].active");
   refused(R"([{"op":"replace","path":"active","value":1}])", Errc::invalid_value);

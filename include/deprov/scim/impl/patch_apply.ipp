@@ -230,7 +230,16 @@ class Patcher {
     return {};
   }
 
+  /// Whatever the operation is, and wherever its path leads: an immutable attribute keeps the value it has.
   Result<void> attribute(Op op, const Resolved& r, const Filter* filter, json::value* value) {
+    const auto* now = r.attribute->mutability == Mutability::immutable ? current(r) : nullptr;
+    if (now == nullptr) return change(op, r, filter, value);
+    const json::value before = *now;
+    DEPROV_CHECK(change(op, r, filter, value));
+    return immutable_unless_same(*r.attribute, &before, current(r));
+  }
+
+  Result<void> change(Op op, const Resolved& r, const Filter* filter, json::value* value) {
     const auto& a = *r.attribute;
     if (&a == type_.row_attribute()) return members_.apply(op, a, r.sub, filter, value);
     if (a.mutability == Mutability::read_only || (r.sub != nullptr && r.sub->mutability == Mutability::read_only))
