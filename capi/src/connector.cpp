@@ -83,7 +83,7 @@ deprov_status deprov_connector_new(deprov_str description, const deprov_connecto
     deprov_connector_callbacks c{};
     auto taken = capi::take_struct(callbacks, "callbacks", c);
     capi::UserData user(c.user, c.user_free);
-    DEPROV_CHECK(taken);
+    if (!taken) return Error(taken.error());
     if (connector == nullptr) return capi::null_argument("connector");
     if (c.start == nullptr) return capi::null_argument("callbacks.start");
     DEPROV_TRY(text, capi::text(description, "description"));

@@ -110,7 +110,7 @@ deprov_status deprov_engine_open(const deprov_engine_options* options, deprov_en
     const capi::UserData key_user(in.key_user, in.key_user_free);
     capi::UserData clock_user(in.clock_user, in.clock_user_free);
     capi::UserData log_user(in.log_user, in.log_user_free);
-    DEPROV_CHECK(taken);
+    if (!taken) return Error(taken.error());
     if (engine == nullptr) return capi::null_argument("engine");
     const auto log = std::make_shared<const capi::Log>(std::move(log_user), in.log);
     const auto calls = std::make_shared<capi::Calls>(log);
@@ -137,7 +137,7 @@ deprov_status deprov_engine_close(deprov_engine* engine, int64_t deadline_ms, de
     if (engine == nullptr) return capi::null_argument("engine");
     engine->core->may_wait();
     auto text = std::make_unique<deprov_buffer>();
-    const auto closed = engine->core->close(capi::milliseconds(deadline_ms), &text->bytes);
+    auto closed = engine->core->close(capi::milliseconds(deadline_ms), &text->bytes);
     if (report != nullptr) *report = text.release();
     return closed;
   });
