@@ -127,9 +127,11 @@ void print_figures(const json::value& f) {
                 share_text(f.at("share_within_objective")), duration_text(f.at("objective_ms")),
                 cell(f, "counted"), cell(f, "missed"), cell(f, "overdue"), cell(f, "failed")}});
   std::cout << "not counted:";
-  for (const auto* name : {"pending", "in_grace", "unverified", "no_account", "cancelled", "superseded"})
+  for (const auto* name : {"pending", "in_grace", "protected", "exempt", "kept_by_decision", "unverified",
+                           "no_account", "attested", "cancelled", "superseded"})
     std::cout << " " << name << " " << cell(f, name);
-  std::cout << "; waiting for a person: " << cell(f, "held") << "\n";
+  std::cout << "; waiting for a person: " << cell(f, "held")
+            << "; failed after access had ended: " << cell(f, "failed_afterwards") << "\n";
 }
 
 /// One integration with its figures.

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 #include <vector>
 #include "engine/decision.hpp"
@@ -105,6 +107,9 @@ class Reconciliation : public std::enable_shared_from_this<Reconciliation> {
   std::uint64_t accounts_ = 0, pages_ = 0, subjects_ = 0;
   bool over_ = false;
 };
+
+/// What is kept of an account's id while the app is listed.
+[[nodiscard]] inline std::size_t hash_of(std::string_view text) { return std::hash<std::string_view>{}(text); }
 
 /// Starts a run, unless one is under way: `conflict`. Answers with its id at once; `ended` comes at its end.
 [[nodiscard]] Result<WorkId> start_reconciliation(const std::shared_ptr<Engine::Impl>& impl, ReconcileTask task,

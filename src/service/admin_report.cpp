@@ -2,6 +2,7 @@
 #include <boost/json/parse.hpp>
 #include <deprov/evidence/durations.hpp>
 #include <deprov/policy/policy.hpp>
+#include <deprov/policy/protection.hpp>
 #include "service/admin_call.hpp"
 #include "service/admin_json.hpp"
 
@@ -10,6 +11,7 @@ namespace deprov::service {
 namespace {
 
 constexpr std::size_t jobs_a_page = 500;
+constexpr std::size_t dues_a_page = 500;
 constexpr Duration usual_range = std::chrono::hours(24 * 30);
 
 /// Walks the removals of one integration, the newest first.
@@ -35,6 +37,7 @@ class Figures : public std::enable_shared_from_this<Figures> {
 
   Result<void> page(port::Reader& reader) {
     DEPROV_TRY(integration, integration_of(reader, *call_));
+    if (jobs_over_) return retained(reader, integration.scope);
     if (!before_) {
       boost::system::error_code ec;
       const auto document = json::parse(integration.policy.empty() ? "{}" : integration.policy, ec);
@@ -43,18 +46,41 @@ class Figures : public std::enable_shared_from_this<Figures> {
       objective_ = policy.objective;
     }
     DEPROV_TRY(page, reader.jobs(integration.scope, {}, before_, jobs_a_page));
-    over_ = !page.more || page.rows.empty();
+    jobs_over_ = !page.more || page.rows.empty();
     for (const auto& job : page.rows) {
       before_ = job.id;
       // Evidence is never younger than its job.
       if (job.created < from_) {
-        over_ = true;
+        jobs_over_ = true;
         break;
       }
       if (job.kind != port::JobKind::remove_access || job.evidence_at < from_ || job.evidence_at >= to_) continue;
       DEPROV_CHECK(count(reader, job));
     }
     return {};
+  }
+
+  /// Whose account stays although access ended, as it is now (R9, R7).
+  Result<void> retained(port::Reader& reader, const port::Scope& scope) {
+    DEPROV_TRY(page, reader.dues_of_kind(scope, "retained", after_, dues_a_page));
+    over_ = !page.more || page.rows.empty();
+    for (const auto& due : page.rows) {
+      after_ = due.subject;
+      if (due.since < from_ || due.since >= to_) continue;
+      DEPROV_TRY(retention, policy::parse_retention(due.payload));
+      switch (retention.kind) {
+        case policy::Retention::Kind::protected_subject: ++protected_; break;
+        case policy::Retention::Kind::exempt: ++exempt_; break;
+        case policy::Retention::Kind::kept_by_decision: ++kept_; break;
+      }
+    }
+    return {};
+  }
+
+  void took(Duration time) {
+    ++ended_;
+    if (time <= objective_) ++within_;
+    durations_.add(time);
   }
 
   /// A failure that was retried is told by the job that took its place.
@@ -72,28 +98,37 @@ class Figures : public std::enable_shared_from_this<Figures> {
   Result<void> count(port::Reader& reader, const port::JobRow& job) {
     using port::JobState;
     const auto age = now_ - job.evidence_at;
+    const auto ended = access_ended(job);  // what cannot be undone may follow long after it
     switch (job.state) {
       case JobState::succeeded_verified: {
-        const auto took = access_ended(job) - job.evidence_at;
         ++verified_;
-        if (took <= objective_) ++within_;
-        durations_.add(took);
+        took(ended - job.evidence_at);
         return {};
       }
       case JobState::succeeded_unverified: ++unverified_; return {};
       case JobState::succeeded_no_account: ++no_account_; return {};
       case JobState::cancelled: ++cancelled_; return {};
       case JobState::superseded: ++superseded_; return {};
+      case JobState::attested: ++attested_; return {};
+      case JobState::observed: return {};
       case JobState::failed:
       case JobState::dead: {
         DEPROV_TRY(again, replaced(reader, job));
         if (again) return {};
+        if (ended.micros != 0) {  // the app was left in time, or not; what was to follow is another matter
+          ++failed_afterwards_;
+          took(ended - job.evidence_at);
+          return {};
+        }
         ++failed_;
         durations_.add(age);
         return {};
       }
-      case JobState::in_grace: ++in_grace_; return {};
       default: break;
+    }
+    if (ended.micros != 0) {  // what cannot be undone is still to come
+      ++in_grace_;
+      return {};
     }
     if (port::is_finished(job.state)) {
       ++other_;
@@ -110,7 +145,7 @@ class Figures : public std::enable_shared_from_this<Figures> {
   }
 
   [[nodiscard]] json::value result() const {
-    const auto missed = (verified_ - within_) + overdue_ + failed_;
+    const auto missed = (ended_ - within_) + overdue_ + failed_;
     const auto counted = within_ + missed;
     const auto ms = [&](Duration d) -> json::value {
       if (durations_.count() == 0) return nullptr;
@@ -135,9 +170,14 @@ class Figures : public std::enable_shared_from_this<Figures> {
                         {"failed", failed_},
                         {"pending", pending_},
                         {"held", held_},
+                        {"failed_afterwards", failed_afterwards_},
                         {"in_grace", in_grace_},
+                        {"protected", protected_},
+                        {"exempt", exempt_},
+                        {"kept_by_decision", kept_},
                         {"unverified", unverified_},
                         {"no_account", no_account_},
+                        {"attested", attested_},
                         {"cancelled", cancelled_},
                         {"superseded", superseded_},
                         {"other", other_}};
@@ -147,10 +187,12 @@ class Figures : public std::enable_shared_from_this<Figures> {
   WallTime from_, to_, now_;
   Duration objective_{0};
   std::optional<JobId> before_;
-  bool over_ = false;
+  std::optional<ResourceId> after_;
+  bool jobs_over_ = false, over_ = false;
   evidence::Durations durations_;
-  std::uint64_t verified_ = 0, within_ = 0, overdue_ = 0, failed_ = 0, pending_ = 0, held_ = 0, in_grace_ = 0,
-                unverified_ = 0, no_account_ = 0, cancelled_ = 0, superseded_ = 0, other_ = 0;
+  std::uint64_t verified_ = 0, ended_ = 0, within_ = 0, overdue_ = 0, failed_ = 0, failed_afterwards_ = 0,
+                pending_ = 0, held_ = 0, in_grace_ = 0, protected_ = 0, exempt_ = 0, kept_ = 0, unverified_ = 0,
+                no_account_ = 0, attested_ = 0, cancelled_ = 0, superseded_ = 0, other_ = 0;
 };
 
 void report(const CallPtr& call) {

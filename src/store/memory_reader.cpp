@@ -390,6 +390,16 @@ class MemoryReader final : public Reader {
   Result<std::optional<DueRow>> due(const Scope& scope, ResourceId subject, std::string_view kind) override {
     return copy_of(s_.dues, std::tuple(scope, subject, std::string(kind)));
   }
+  Result<Page<DueRow>> dues_of_kind(const Scope& scope, std::string_view kind, std::optional<ResourceId> after,
+                                    std::size_t limit) override {
+    Page<DueRow> page;
+    each_from(s_.dues, {scope, after.value_or(ResourceId{}), std::string()}, [&](const auto& k, const auto& row) {
+      if (std::get<0>(k) != scope) return false;
+      if (std::get<2>(k) != kind || (after && std::get<1>(k) == *after)) return true;
+      return take(page, row, limit);
+    });
+    return page;
+  }
   Result<std::optional<HoldRow>> open_hold(const Scope& scope) override {
     const auto id = copy_of(s_.open_holds, scope);
     if (!id) return std::optional<HoldRow>();

@@ -326,6 +326,11 @@ namespace deprov::store {
   X(hold_item_at,                                                                                                 \
     "SELECT " DEPROV_HOLD_ITEM_COLUMNS " FROM hold_item WHERE scope = ? AND hold = ? AND listing = ?")            \
   X(due_get, "SELECT subject, kind, at, since, payload FROM due WHERE scope = ? AND subject = ? AND kind = ?")    \
+  X(due_kind,                                                                                                     \
+    "SELECT subject, kind, at, since, payload FROM due WHERE scope = ? AND kind = ? ORDER BY subject LIMIT ?")    \
+  X(due_kind_after,                                                                                               \
+    "SELECT subject, kind, at, since, payload FROM due WHERE scope = ? AND subject > ? AND kind = ? "             \
+    "ORDER BY subject LIMIT ?")                                                                                   \
   X(counter_prune, "DELETE FROM guard_counter WHERE scope = ? AND counter = ? AND minute <= ?")                   \
   X(counter_sweep, "DELETE FROM guard_counter WHERE scope = ? AND minute <= ?")                                   \
   X(batch_insert, "INSERT INTO committed_batch(txns) VALUES(?)")                                                  \

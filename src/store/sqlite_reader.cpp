@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include "sqlite_reader_base.hpp"
 #include "sqlite_rows.hpp"
 
 namespace deprov::store {
@@ -10,21 +11,9 @@ using namespace port;
 
 namespace {
 
-/// After every 16-byte id.
-constexpr std::array<std::uint8_t, 17> past_all_ids = [] {
-  std::array<std::uint8_t, 17> a{};
-  for (auto& b : a) b = 0xFF;
-  return a;
-}();
-
-std::int64_t sql_limit(std::size_t limit) noexcept {
-  constexpr std::size_t most = std::size_t{1} << 40U;
-  return static_cast<std::int64_t>(std::min(limit, most));
-}
-
-class SqliteReader final : public Reader {
+class SqliteReader final : public SqliteReaderBase {
  public:
-  SqliteReader(Connection& connection, Scopes& scopes) : c_(connection), scopes_(scopes) {}
+  using SqliteReaderBase::SqliteReaderBase;
 
   Result<std::optional<WorkspaceRow>> workspace(WorkspaceId id) override {
     Use use(c_, Q::workspace_get, id.value.bytes);
@@ -344,61 +333,15 @@ class SqliteReader final : public Reader {
     Use use(c_, Q::due_get, scopes_.find(scope), subject, kind);
     return one<DueRow>(use, [&] { return read_due(use, scope); });
   }
-  Result<std::optional<HoldRow>> open_hold(const Scope& scope) override {
-    Use use(c_, Q::hold_open, scopes_.find(scope));
-    return one<HoldRow>(use, [&] { return read_hold(use, scope); });
-  }
-  Result<std::optional<HoldRow>> hold(const Scope& scope, HoldId id) override {
-    Use use(c_, Q::hold_get, scopes_.find(scope), id);
-    return one<HoldRow>(use, [&] { return read_hold(use, scope); });
-  }
-  Result<std::vector<HoldRow>> holds(const Scope& scope, std::size_t limit) override {
-    Use use(c_, Q::hold_all, scopes_.find(scope), sql_limit(limit));
-    return all<HoldRow>(use, [&] { return read_hold(use, scope); });
-  }
-  Result<Page<HoldItemRow>> hold_items(const Scope& scope, HoldId hold, std::uint64_t after,
-                                       std::size_t limit) override {
-    Use use(c_, Q::hold_item_page, scopes_.find(scope), hold, after, sql_limit(limit) + 1);
-    return page<HoldItemRow>(use, limit, [&] { return read_hold_item(use, scope); });
-  }
-  Result<std::optional<HoldItemRow>> hold_item_of(const Scope& scope, ResourceId subject) override {
-    Use use(c_, Q::hold_item_of, scopes_.find(scope), subject);
-    return one<HoldItemRow>(use, [&] { return read_hold_item(use, scope); });
-  }
-  Result<std::optional<HoldItemRow>> hold_item_at(const Scope& scope, HoldId hold,
-                                                  const Sha256& listing) override {
-    Use use(c_, Q::hold_item_at, scopes_.find(scope), hold, listing);
-    return one<HoldItemRow>(use, [&] { return read_hold_item(use, scope); });
-  }
-  Result<std::vector<PopulationRow>> population(const Scope& scope, WallTime now) override {
-    std::vector<PopulationRow> rows{{minute_of(now) - minutes_of_day, 0}};
-    Use use(c_, Q::population_all, scopes_.find(scope));
-    while (use.row()) {
-      PopulationRow row;
-      use.read_all(row.minute, row.delta);
-      if (row.minute <= rows.front().minute) {
-        rows.front().delta += row.delta;
-      } else if (row.delta != 0) {
-        rows.push_back(row);
-      }
+  Result<Page<DueRow>> dues_of_kind(const Scope& scope, std::string_view kind, std::optional<ResourceId> after,
+                                    std::size_t limit) override {
+    const auto s = scopes_.find(scope);
+    if (after) {
+      Use use(c_, Q::due_kind_after, s, *after, kind, sql_limit(limit) + 1);
+      return page<DueRow>(use, limit, [&] { return read_due(use, scope); });
     }
-    DEPROV_CHECK(c_.check());
-    return rows;
-  }
-  Result<ReservedCounts> reserved(const Scope& scope, std::string_view counter, WallTime now) override {
-    ReservedCounts sums;
-    const auto minute = minute_of(now);
-    Use use(c_, Q::counter_all, scopes_.find(scope), counter);
-    while (use.row()) {
-      std::int64_t at = 0;
-      std::uint64_t n = 0;
-      use.read_all(at, n);
-      if (at <= minute - minutes_of_day) continue;
-      sums.day += n;
-      if (at > minute - minutes_of_hour) sums.hour += n;
-    }
-    DEPROV_CHECK(c_.check());
-    return sums;
+    Use use(c_, Q::due_kind, s, kind, sql_limit(limit) + 1);
+    return page<DueRow>(use, limit, [&] { return read_due(use, scope); });
   }
   Result<std::vector<WorkRow>> works(const Scope& scope, std::size_t limit) override {
     Use use(c_, Q::work_page, scopes_.find(scope), sql_limit(limit));
@@ -460,57 +403,7 @@ class SqliteReader final : public Reader {
     return span;
   }
 
-  Result<std::optional<ChoreRow>> chore(const Scope& scope, std::string_view name) override {
-    Use use(c_, Q::chore_get, scopes_.find(scope), name);
-    return one<ChoreRow>(use, [&] {
-      ChoreRow row;
-      row.scope = scope;
-      row.name = name;
-      use.read_all(row.due, row.state);
-      return row;
-    });
-  }
-  Result<Page<FindingRow>> findings(const Scope& scope, WorkId run, std::uint64_t after,
-                                    std::size_t limit) override {
-    Use use(c_, Q::finding_page, scopes_.find(scope), run, after, sql_limit(limit) + 1);
-    return page<FindingRow>(use, limit, [&] {
-      FindingRow row;
-      row.scope = scope;
-      row.run = run;
-      use.read_all(row.n, row.kind, row.subject, row.account_id, row.account_login, row.note, row.job);
-      return row;
-    });
-  }
-
  private:
-  template <class Row, class F>
-  Result<std::optional<Row>> one(Use& use, F&& read) {
-    std::optional<Row> row;
-    if (use.row()) row = read();
-    DEPROV_CHECK(c_.check());
-    return row;
-  }
-  template <class Row, class F>
-  Result<std::vector<Row>> all(Use& use, F&& read) {
-    std::vector<Row> rows;
-    while (use.row()) rows.push_back(read());
-    DEPROV_CHECK(c_.check());
-    return rows;
-  }
-  /// Of a statement that asks for one row more than `limit`.
-  template <class Row, class F>
-  Result<Page<Row>> page(Use& use, std::size_t limit, F&& read) {
-    Page<Row> result;
-    while (use.row()) {
-      if (result.rows.size() == limit) {
-        result.more = true;
-        break;
-      }
-      result.rows.push_back(read());
-    }
-    DEPROV_CHECK(c_.check());
-    return result;
-  }
   Result<std::uint64_t> number(Use& use) {
     const auto n = use.row() ? use.integer() : 0;
     DEPROV_CHECK(c_.check());
@@ -585,9 +478,6 @@ class SqliteReader final : public Reader {
     Use use(c_, query, activity_key(s, after), activity_key(s + 1, 0) - 1, sql_limit(limit) + 1);
     return page<ActivityRow>(use, limit, [&] { return read_activity(use, scope); });
   }
-
-  Connection& c_;
-  Scopes& scopes_;
 };
 
 }  // namespace

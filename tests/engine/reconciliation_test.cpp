@@ -119,6 +119,26 @@ TEST_CASE("an account that somebody re-enabled after our disable is drift", "[en
   CHECK(w.job(c, ann).state == JobState::succeeded_verified);
 }
 
+TEST_CASE("an account that somebody re-enabled while its deletion waits is drift", "[engine][R6][R20]") {
+  Listed w;
+  w.app->offer({Operation::remove});
+  w.app->add("a1", "ext-ann", "ann");
+  const auto c =
+      w.integrate("okta", R"({"causes":{"deactivated":["disable",{"step":"delete","after_ms":864000000}]}})");
+  const auto ann = w.add_user(c, "ann");
+  w.run(1min);
+  REQUIRE(w.set_active(c, ann, false));
+  w.run(1min);
+  REQUIRE(w.job(c, ann).state == JobState::in_grace);
+  CHECK(count(w.reconcile(c), "drift") == 0);
+  w.app->accounts.at("a1").active = true;  // by hand, in the app
+  CHECK(count(w.reconcile(c), "drift") == 1);
+  CHECK(w.reconcile(c, true).at("queued") == 1);
+  w.run(1min);
+  CHECK(w.app->accounts.at("a1").active == false);
+  CHECK(w.job(c, ann).state == JobState::in_grace);
+}
+
 TEST_CASE("a removal that is under way or held is no leftover", "[engine][R6]") {
   Listed w;
   w.app->add("a1", "ext-ann", "ann");

@@ -15,7 +15,7 @@ namespace {
 
 struct Api : EngineWorld {
   service::AdminService admin{*engine};
-  Api() {
+  explicit Api(bool app_removes = false) : EngineWorld(app_removes) {
     app->add("a1", "ann");
     app->add("a2", "bob");
     REQUIRE(start());
@@ -332,6 +332,70 @@ TEST_CASE("time to deprovision in figures: what is overdue or failed is a miss",
   w.clock.advance(24h * 31);
   CHECK(figures().at("counted") == 0);
   CHECK(figures("?from=2000-01-01T00:00:00Z").at("missed") == 1);
+}
+
+TEST_CASE("the clock stops when access has ended, whatever follows after a grace", "[service][R20]") {
+  Api w(true);
+  const auto crm = w.make("crm");
+  const auto scope = port::Scope{w.home, crm};
+  w.call("PATCH", "/integrations/" + crm.str(),
+         R"({"policy":{"causes":{"deactivated":["disable",{"step":"delete","after_ms":172800000}]}}})");
+  const auto figures = [&] { return w.call("GET", "/integrations/" + crm.str() + "/report"); };
+  const auto leave = [&](ResourceId id) {
+    w.change(scope, id, [](port::ResourceRow& row) { row.active = false; });
+  };
+  const auto ann = w.user(crm, "ann", "1");
+  const auto bob = w.user(crm, "bob", "2");
+  leave(ann);
+  auto f = figures();
+  CHECK(f.at("in_grace") == 1);
+  CHECK(f.at("counted") == 0);
+  w.executor.run_for(30h);  // beyond the objective, and it is no miss
+  f = figures();
+  CHECK(f.at("in_grace") == 1);
+  CHECK(f.at("overdue") == 0);
+  w.executor.run_for(20h);
+  f = figures();
+  CHECK(f.at("in_grace") == 0);
+  CHECK(f.at("verified") == 1);
+  CHECK(f.at("within_objective") == 1);
+  CHECK(f.at("missed") == 0);
+  CHECK(f.at("max_ms").to_number<double>() < 60'000);
+  // The deletion fails: access had ended in time all the same.
+  leave(bob);
+  w.app->outcome = connector::Outcome::invalid_request;
+  w.executor.run_for(50h);
+  f = figures();
+  CHECK(f.at("failed_afterwards") == 1);
+  CHECK(f.at("failed") == 0);
+  CHECK(f.at("within_objective") == 2);
+  CHECK(f.at("missed") == 0);
+}
+
+TEST_CASE("who keeps the account is shown apart from what is late", "[service][R9][R20]") {
+  Api w;
+  const auto crm = w.make("crm");
+  const auto scope = port::Scope{w.home, crm};
+  const auto until = to_rfc3339(w.clock.wall() + 72h);
+  w.call("PATCH", "/integrations/" + crm.str(),
+         R"({"policy":{"protection":{"subjects":[{"external_id":"1","reason":"break-glass"}]},
+             "exemptions":[{"external_id":"2","reason":"handover","until":")" +
+             until + R"("}]}})");
+  const auto figures = [&] { return w.call("GET", "/integrations/" + crm.str() + "/report"); };
+  for (const auto id : {w.user(crm, "ann", "1"), w.user(crm, "bob", "2")})
+    w.change(scope, id, [](port::ResourceRow& row) { row.active = false; });
+  w.executor.run_for(48h);
+  auto f = figures();
+  CHECK(f.at("protected") == 1);
+  CHECK(f.at("exempt") == 1);
+  CHECK(f.at("kept_by_decision") == 0);
+  CHECK(f.at("overdue") == 0);
+  CHECK(f.at("counted") == 0);
+  w.executor.run_for(48h);
+  f = figures();
+  CHECK(f.at("protected") == 1);
+  CHECK(f.at("exempt") == 0);
+  CHECK(f.at("verified") == 1);
 }
 
 TEST_CASE("a reconciliation is started, watched and read", "[service][R6]") {

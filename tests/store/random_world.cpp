@@ -499,6 +499,14 @@ std::vector<std::string> RandomWorld::dump(Reader& r) {
       line(std::string(to_string(state)) + " " + std::to_string(n));
     const auto next = value(r.next_due(s));
     line(next ? std::to_string(next->micros) : "never");
+    name("dues");
+    std::optional<ResourceId> last;
+    for (int n = 0; n < 3; ++n) {
+      const auto some = value(r.dues_of_kind(s, "settle", last, 2));
+      page(some);
+      if (!some.rows.empty()) last = some.rows.back().subject;
+    }
+    page(value(r.dues_of_kind(s, "none", std::nullopt, 2)));
     name("guard");
     one(value(r.open_hold(s)));
     for (const auto& hold : value(r.holds(s, 3))) {

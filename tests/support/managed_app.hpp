@@ -81,6 +81,11 @@ class FakeConnector final : public connector::Connector {
       r.effect = it->second.active == wanted ? connector::Effect::already : connector::Effect::done;
       it->second.active = wanted;
     }
+    if (call.operation == Operation::remove) {
+      r.effect = connector::Effect::done;
+      app_->accounts.erase(it);
+      return r;
+    }
     r.accounts.push_back(it->second);
     return r;
   }
@@ -91,7 +96,8 @@ class FakeConnector final : public connector::Connector {
 
 class FakeKind final : public port::ConnectorKind {
  public:
-  explicit FakeKind(std::shared_ptr<FakeApp> app) : app_(std::move(app)) {
+  /// `removes`: the app offers to remove accounts, too.
+  explicit FakeKind(std::shared_ptr<FakeApp> app, bool removes = false) : app_(std::move(app)) {
     d_.id = "fake";
     d_.name = "An app in memory";
     d_.version = "1";
@@ -105,6 +111,12 @@ class FakeKind final : public port::ConnectorKind {
       auto& c = d_.of(op);
       c.supported = true;
       c.reversible = true;
+      c.idempotency = connector::Idempotency::naturally;
+      c.verification = connector::Verification::read;
+    }
+    if (removes) {
+      auto& c = d_.of(Operation::remove);
+      c.supported = true;
       c.idempotency = connector::Idempotency::naturally;
       c.verification = connector::Verification::read;
     }

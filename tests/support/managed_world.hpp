@@ -40,9 +40,9 @@ struct EngineWorld {
   WorkspaceId home;
   std::string owner_token;
 
-  EngineWorld() {
+  explicit EngineWorld(bool app_removes = false) {
     engine::Options options;
-    options.connectors["fake"] = std::make_shared<FakeKind>(app);
+    options.connectors["fake"] = std::make_shared<FakeKind>(app, app_removes);
     options.master_key = std::string(32, 'k');
     auto made = engine::Engine::create({executor, clock, random, *store, http, *crypto}, std::move(options));
     engine = std::move(*made);

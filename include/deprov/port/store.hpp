@@ -383,6 +383,9 @@ class Reader {
   virtual Result<std::vector<DueRow>> dues(const Scope& scope, WallTime now, std::size_t limit) = 0;
   virtual Result<std::optional<WallTime>> next_due(const Scope& scope) = 0;
   virtual Result<std::optional<DueRow>> due(const Scope& scope, ResourceId subject, std::string_view kind) = 0;
+  /// Those of one kind by subject, after `after`, due or not.
+  virtual Result<Page<DueRow>> dues_of_kind(const Scope& scope, std::string_view kind,
+                                            std::optional<ResourceId> after, std::size_t limit) = 0;
 
   virtual Result<std::optional<HoldRow>> open_hold(const Scope& scope) = 0;
   virtual Result<std::optional<HoldRow>> hold(const Scope& scope, HoldId id) = 0;
