@@ -11,6 +11,7 @@ install(TARGETS deprov_core deprov EXPORT deprovTargets
         INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/deprov" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT devel
         FILES_MATCHING PATTERN "*.hpp" PATTERN "*.ipp")
+install(FILES "${PROJECT_SOURCE_DIR}/schemas/policy.schema.json" DESTINATION "${CMAKE_INSTALL_DATADIR}/deprov" COMPONENT devel)
 install(EXPORT deprovTargets NAMESPACE deprov:: DESTINATION "${deprov_config_dir}" COMPONENT devel)
 if(TARGET deprov_cli)
   install(TARGETS deprov_cli RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT program)
