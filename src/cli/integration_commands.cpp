@@ -97,9 +97,10 @@ Result<int> list(const Session& session) {
     if (cell(i.at("status"), "workspace_stopped") != "-") state += ", workspace stopped";
     if (cell(i.at("policy"), "mode") == "observe") state += ", observing";
     rows.push_back({cell(i, "id"), cell(i, "name"), cell(i, "idp"), cell(i, "connector"), state,
-                    cell(i.at("status"), "status")});
+                    cell(i.at("status"), "status"),
+                    i.at("status").at("held").is_null() ? "-" : cell(i.at("status").at("held"), "waiting")});
   }
-  print_table({"ID", "NAME", "IDP", "CONNECTOR", "STATE", "STATUS"}, rows);
+  print_table({"ID", "NAME", "IDP", "CONNECTOR", "STATE", "STATUS", "HELD"}, rows);
   return exit_ok;
 }
 

@@ -160,7 +160,7 @@ void add_policy_commands(CLI::App& program, Session& session) {
                     [&session] { return show(session); }));
   auto* setting = which(add_command(*group, session, "set", "Replace it; the activity has before and after",
                                     [&session, options] { return set(session, *options); }));
-  setting->add_option("--file", options->file, "JSON file with the policy; - for stdin")->required();
+  setting->add_option("--file,file", options->file, "JSON file with the policy; - for stdin")->required();
   setting->add_option("--plan-hash", options->hash, "Only where `deprov plan` still shows this hash");
   auto* check = add_plain_command(*group, session, "validate", "Look at a file, without a store",
                                   [&session, options] { return validate(session, *options); });

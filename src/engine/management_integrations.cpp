@@ -281,8 +281,9 @@ Result<Update> plan_update(Engine::Impl& impl, port::IntegrationRow before, cons
 Result<void> check_plan(Engine::Impl& impl, port::Reader& reader, const Update& update) {
   DEPROV_TRY(context, make_context(update.after, impl.options.connectors));
   if (context->connector == nullptr) return Error(Errc::conflict, "the connector is not known", "plan_hash");
-  DEPROV_TRY(state, read_state(reader, update.after.scope));
-  const auto document = preview_document(impl.ports.crypto, context->policy, state, *context->connector);
+  DEPROV_TRY(state, read_state(reader, update.after.scope, policy::needs_attributes(context->policy.protection)));
+  const auto document =
+      preview_document(impl.ports.crypto, context->policy, state, *context->connector, impl.now());
   if (document.at("hash").get_string() == update.plan_hash) return {};
   return Error(Errc::conflict, "the plan is another one by now", "plan_hash",
                "look at it again with `deprov plan`, and approve what it shows");

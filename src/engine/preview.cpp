@@ -2,6 +2,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <utility>
+#include "engine/decision.hpp"
 
 namespace deprov::engine {
 
@@ -48,14 +49,20 @@ Error too_many(std::size_t bound, std::string_view what) {
 
 }  // namespace
 
-Result<policy::RecordedState> read_state(port::Reader& reader, const port::Scope& scope) {
+Result<policy::RecordedState> read_state(port::Reader& reader, const port::Scope& scope, bool attributes) {
   policy::RecordedState state;
   const auto take_user = [&](const port::ResourceRow& row) -> Result<void> {
     if (state.users.size() == policy::max_state_users) return too_many(policy::max_state_users, "users");
     policy::RecordedState::User u;
     u.id = row.id.str();
     u.user_name = text_in(row, "userName");
+    u.external_id = row.external_id;
     u.active = row.active;
+    if (attributes) {
+      boost::system::error_code ec;
+      auto document = json::parse(row.document.empty() ? "{}" : row.document, ec);
+      if (!ec && document.is_object()) u.attributes = std::move(document.get_object());
+    }
     DEPROV_TRY(subject, reader.subject(scope, row.id));
     if (subject) {
       u.access = subject->access;
@@ -64,6 +71,13 @@ Result<policy::RecordedState> read_state(port::Reader& reader, const port::Scope
       if (u.ended && !subject->job.is_nil()) {
         DEPROV_TRY(job, reader.job(scope, subject->job));
         u.observed = job && job->state == port::JobState::observed;
+      }
+      if (u.ended && !u.access) {
+        DEPROV_TRY(due, reader.due(scope, row.id, retained_kind));
+        if (due) {
+          DEPROV_TRY(retention, policy::parse_retention(due->payload));
+          u.retained = !retention.rule.empty();
+        }
       }
     }
     state.users.push_back(std::move(u));
@@ -90,8 +104,9 @@ Result<policy::RecordedState> read_state(port::Reader& reader, const port::Scope
 }
 
 json::object preview_document(const port::Crypto& crypto, const policy::Policy& policy,
-                              const policy::RecordedState& state, const connector::Description& app) {
-  auto document = policy::preview(policy, state, app);
+                              const policy::RecordedState& state, const connector::Description& app,
+                              WallTime now) {
+  auto document = policy::preview(policy, state, app, now);
   document["hash"] = hex(crypto.sha256(port::bytes_of(json::serialize(document))));
   return document;
 }
@@ -119,12 +134,13 @@ void Engine::preview(Principal by, IntegrationId id, std::optional<json::object>
                          parsed.error().advice());
           candidate = std::move(*parsed);
         }
-        auto state = recorded ? policy::parse_state(*recorded) : read_state(reader, scope);
+        auto state = recorded ? policy::parse_state(*recorded)
+                              : read_state(reader, scope, policy::needs_attributes(candidate.protection));
         if (!state) {
           return Error(state.error().code(), state.error().detail(),
                        recorded ? "state" + state.error().where() : state.error().where(), state.error().advice());
         }
-        *out = preview_document(impl->ports.crypto, candidate, *state, *context->connector);
+        *out = preview_document(impl->ports.crypto, candidate, *state, *context->connector, impl->now());
         return {};
       },
       [out, done = std::move(done)](Result<void> read) mutable {
@@ -138,9 +154,11 @@ void Engine::record_state(Principal by, IntegrationId id, Done<json::object> don
   if (auto ok = require_integrations(by); !ok) return finish<json::object>(impl, std::move(done), ok.error());
   auto out = std::make_shared<json::object>();
   view(
-      [by, id, out](port::Reader& reader) -> Result<void> {
+      [impl, by, id, out](port::Reader& reader) -> Result<void> {
         DEPROV_TRY(row, load_integration(reader, by, id));
-        DEPROV_TRY(state, read_state(reader, row.scope));
+        const auto scope = row.scope;
+        DEPROV_TRY(context, make_context(std::move(row), impl->options.connectors));
+        DEPROV_TRY(state, read_state(reader, scope, policy::needs_attributes(context->policy.protection)));
         *out = policy::to_json(state);
         return {};
       },

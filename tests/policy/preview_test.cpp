@@ -63,6 +63,35 @@ TEST_CASE("what was only observed would be done once it is enforced", "[policy][
         std::vector<std::string>{"cyd restore"});
 }
 
+TEST_CASE("who is protected is retained, and who is retained no longer is removed", "[policy][R9][R22]") {
+  auto state = team();
+  state.users[0].external_id = "e2";  // bob
+  state.users[3].retained = true;     // dee
+  state.users[3].external_id = "e4";
+  const auto groups = std::string(R"("entitling_groups":[{"display_name":"nobody"}])");
+  const auto show = [&](const std::string& more, WallTime now = {}) {
+    return policy::preview(parsed(("{" + groups + more + "}").c_str()), state, app(), now);
+  };
+  const auto protects =
+      R"(,"protection":{"subjects":[{"external_id":"e2","reason":"x"},{"external_id":"e4","reason":"x"}]})";
+  CHECK(changes(show(protects)) == std::vector<std::string>{"ann remove"});
+  CHECK(show(protects).at("counts").at("retained") == 2);
+  // The rule that kept dee is gone: setting this policy would remove her.
+  CHECK(changes(show("")) == std::vector<std::string>{"ann remove", "bob remove", "dee remove"});
+  const auto exempts = R"(,"exemptions":[{"external_id":"e4","reason":"x","until":"2027-01-01T00:00:00Z"}])";
+  CHECK(changes(show(exempts, *parse_rfc3339("2026-12-31T00:00:00Z"))) ==
+        std::vector<std::string>{"ann remove", "bob remove"});
+  CHECK(changes(show(exempts, *parse_rfc3339("2027-01-02T00:00:00Z"))) ==
+        std::vector<std::string>{"ann remove", "bob remove", "dee remove"});
+  // A filter asks for attributes.
+  const auto filters = R"(,"protection":{"subjects":[{"filter":"title eq \"Chief\"","reason":"x"}]})";
+  CHECK(policy::needs_attributes(parsed(("{" + groups + filters + "}").c_str()).protection));
+  CHECK_FALSE(policy::needs_attributes(parsed(("{" + groups + protects + "}").c_str()).protection));
+  CHECK(changes(show(filters)).size() == 3);
+  state.users[1].attributes = {{"userName", "ann"}, {"title", "Chief"}};
+  CHECK(changes(show(filters)) == std::vector<std::string>{"bob remove", "dee remove"});
+}
+
 TEST_CASE("equal states give equal bytes, in whatever order they come", "[policy][R22]") {
   auto other = team();
   std::swap(other.users[0], other.users[4]);

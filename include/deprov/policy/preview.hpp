@@ -7,6 +7,7 @@
 #include <deprov/connector/connector.hpp>
 #include <deprov/error.hpp>
 #include <deprov/policy/policy.hpp>
+#include <deprov/time.hpp>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,9 @@ struct RecordedState {
     bool ended = false;     ///< it had access, and lost it
     bool observed = false;  ///< what follows from that was only observed
     idp::Cause cause = idp::Cause::none;
+    bool retained = false;  ///< access ended, and a rule of the policy keeps the account
+    std::string external_id{};
+    json::object attributes{};  ///< as stored; empty where no rule asks for them
   };
   struct Group {
     std::string id;
@@ -44,10 +48,14 @@ struct RecordedState {
 /// Errors: `invalid_argument`; `where` is the JSON pointer. `limit_exceeded`.
 [[nodiscard]] Result<RecordedState> parse_state(const json::value& document);
 
-/// Who would lose or regain access, why, and by which steps; the rest is counted. In the order of the users' ids,
-/// so that equal states give equal bytes.
+/// Whether a rule of the protection asks for more than ids: then it needs the users' attributes.
+[[nodiscard]] bool needs_attributes(const Protection& protection) noexcept;
+
+/// Who would lose or regain access, why, and by which steps; the rest is counted. Whoever the policy protects or
+/// exempts at `now` is counted as retained; who is retained no longer is removed. A user whose attributes are not
+/// recorded is protected by id alone. In the order of the users' ids, so that equal states give equal bytes.
 [[nodiscard]] json::object preview(const Policy& policy, const RecordedState& state,
-                                   const connector::Description& app);
+                                   const connector::Description& app, WallTime now = {});
 /// What two previews differ in: subjects whose change is in one alone, or another one.
 /// Errors: `invalid_argument` for what is no preview.
 [[nodiscard]] Result<json::object> preview_diff(const json::value& before, const json::value& after);

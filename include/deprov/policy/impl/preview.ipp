@@ -23,7 +23,8 @@ inline const json::value& state_schema() {
         "type": "object", "additionalProperties": false, "required": ["id"],
         "properties": {"id": {"type": "string", "minLength": 1, "maxLength": 1024}, "user_name": {"type": "string"},
           "active": {"type": "boolean"}, "access": {"type": "boolean"}, "ended": {"type": "boolean"},
-          "observed": {"type": "boolean"}, "cause": {"type": "string"}}}},
+          "observed": {"type": "boolean"}, "cause": {"type": "string"}, "retained": {"type": "boolean"},
+          "external_id": {"type": "string"}, "attributes": {"type": "object"}}}},
       "groups": {"type": "array", "items": {
         "type": "object", "additionalProperties": false, "required": ["id"],
         "properties": {"id": {"type": "string", "minLength": 1, "maxLength": 1024},
@@ -91,6 +92,9 @@ DEPROV_INLINE json::object to_json(const RecordedState& state) {
     if (u.ended) o["ended"] = true;
     if (u.observed) o["observed"] = true;
     if (u.cause != idp::Cause::none) o["cause"] = idp::to_string(u.cause);
+    if (u.retained) o["retained"] = true;
+    if (!u.external_id.empty()) o["external_id"] = u.external_id;
+    if (!u.attributes.empty()) o["attributes"] = u.attributes;
     users.emplace_back(std::move(o));
   }
   json::array groups;
@@ -132,6 +136,9 @@ DEPROV_INLINE Result<RecordedState> parse_state(const json::value& document) {
     u.ended = flag(o, "ended", false);
     u.observed = flag(o, "observed", false);
     u.cause = idp::parse_cause(text(o, "cause")).value_or(idp::Cause::none);
+    u.retained = flag(o, "retained", false);
+    u.external_id = text(o, "external_id");
+    if (const auto* attributes = o.if_contains("attributes")) u.attributes = attributes->get_object();
     state.users.push_back(std::move(u));
   }
   std::size_t members = 0;
@@ -149,14 +156,26 @@ DEPROV_INLINE Result<RecordedState> parse_state(const json::value& document) {
   return state;
 }
 
+DEPROV_INLINE bool needs_attributes(const Protection& protection) noexcept {
+  const auto asks = [](const auto& rule) { return !rule.who.role.empty() || !rule.who.filter.empty(); };
+  return std::any_of(protection.subjects.begin(), protection.subjects.end(), asks) ||
+         std::any_of(protection.exemptions.begin(), protection.exemptions.end(), asks);
+}
+
 DEPROV_INLINE json::object preview(const Policy& policy, const RecordedState& state,
-                                   const connector::Description& app) {
+                                   const connector::Description& app, WallTime now) {
   const auto entitled = detail::entitled_by(policy, state);
   std::vector<const RecordedState::User*> users;
   users.reserve(state.users.size());
   for (const auto& u : state.users) users.push_back(&u);
   std::sort(users.begin(), users.end(), [](const auto* a, const auto* b) { return a->id < b->id; });
-  std::uint64_t keep = 0, remove = 0, restore = 0, without = 0;
+  std::uint64_t keep = 0, remove = 0, restore = 0, without = 0, kept = 0;
+  const auto protects = [&](const RecordedState::User& u) {
+    if (policy.protection.empty()) return false;
+    const SubjectFacts facts{ResourceId::parse(u.id).value_or(ResourceId{}), u.external_id,
+                             u.attributes.empty() ? nullptr : &u.attributes};
+    return retained(policy.protection, facts, now).has_value();
+  };
   std::map<idp::Cause, json::array> steps;
   json::array changes;
   for (const auto* u : users) {
@@ -164,7 +183,11 @@ DEPROV_INLINE json::object preview(const Policy& policy, const RecordedState& st
     const bool by_hand = u->ended && u->cause == idp::Cause::manual;
     if (u->access && access) {
       ++keep;
-    } else if ((u->access && !access) || (u->observed && !access && !policy.observe)) {
+    } else if (!access && (u->access || u->retained || (u->observed && !policy.observe))) {
+      if (protects(*u)) {
+        ++kept;
+        continue;
+      }
       ++remove;
       const auto cause = !u->access && u->cause != idp::Cause::none ? u->cause
                          : u->active                                ? idp::Cause::lost_entitling_group
@@ -188,7 +211,8 @@ DEPROV_INLINE json::object preview(const Policy& policy, const RecordedState& st
     }
   }
   return {{"policy", to_json(policy)},
-          {"counts", {{"keep", keep}, {"remove", remove}, {"restore", restore}, {"without", without}}},
+          {"counts",
+           {{"keep", keep}, {"remove", remove}, {"restore", restore}, {"retained", kept}, {"without", without}}},
           {"changes", std::move(changes)}};
 }
 
