@@ -233,16 +233,10 @@ void Reconciliation::compare(std::shared_ptr<const std::vector<connector::Accoun
         self->page_ = self->counts_;
         self->page_subjects_.clear();
         Decision decision(reader, *self->context_, self->evidence_, self->impl_->ports.random, self->impl_->now());
-        if (!self->held_.empty()) decision.judge(Judging::hold, self->held_);
         for (const auto& account : *accounts) DEPROV_CHECK(self->look_at(decision, reader, account));
         return decision.take();
       },
       [self, accounts, next = std::move(next)](Result<port::Committed> committed) mutable {
-        if (!committed && committed.error().code() == Errc::held_by_guard && self->held_.empty()) {
-          self->held_ = committed.error().message();
-          return self->compare(accounts, std::move(next));
-        }
-        self->held_.clear();
         if (!committed) return self->fail(committed.error());
         self->counts_ = self->page_;
         if (!committed->activity_seqs.empty()) self->impl_->notify(self->task_.scope);
@@ -284,7 +278,7 @@ Result<std::vector<port::ResourceRow>> Reconciliation::match(port::Reader& reade
 }
 
 void Reconciliation::found(Decision& decision, port::FindingKind kind, ResourceId subject,
-                           const connector::Account& account, std::string note, JobId job) {
+                           const connector::Account& account, std::string note) {
   ++page_.findings[kind];
   port::FindingRow row;
   row.scope = task_.scope;
@@ -295,7 +289,6 @@ void Reconciliation::found(Decision& decision, port::FindingKind kind, ResourceI
   row.account_id = account.id.substr(0, 1024);
   row.account_login = account.user_name.substr(0, 1024);
   row.note = std::move(note);
-  row.job = job;
   decision.transaction().ops.emplace_back(port::op::PutFinding{std::move(row)});
 }
 
@@ -395,26 +388,12 @@ Result<void> Reconciliation::without_access(Decision& decision, port::Reader& re
   const auto kind = ours ? port::FindingKind::drift : port::FindingKind::leftover;
   std::string note = ours ? "it was re-enabled after our disable" : "its subject has no access";
   if (!account.active) note += "; the app does not say whether it is active";
-  JobId job;
   if (task_.queue) {
-    Decision::End end;
-    end.cause = s.desired == port::Desired::no_access ? s.cause : idp::Cause::none;
-    if (end.cause == idp::Cause::none || end.cause == idp::Cause::restored) {
-      DEPROV_TRY(resource, reader.resource(task_.scope, s.id));
-      end.cause = !resource || resource->deleted ? idp::Cause::hard_deleted
-                  : !resource->active            ? idp::Cause::deactivated
-                                                 : idp::Cause::lost_entitling_group;
-    }
-    end.via = s.via_group;
-    end.inferred = s.via_inferred;
-    end.evidence_at = impl_->now();
-    end.reason = "reconciliation: " + note;
-    // The same decision as for a push, so that whatever guards those guards this.
-    DEPROV_CHECK(decision.end_access(state, end));
-    job = state.subject.job;
-    ++page_.queued;
+    const bool counted = s.counted_at.micros != 0 && impl_->now() - s.counted_at < std::chrono::hours(24);
+    if (!counted) ++page_.worsen;
+    ++page_.to_queue;
   }
-  found(decision, kind, s.id, account, std::move(note), job);
+  found(decision, kind, s.id, account, std::move(note));
   return {};
 }
 

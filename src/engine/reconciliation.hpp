@@ -58,8 +58,13 @@ class Reconciliation : public std::enable_shared_from_this<Reconciliation> {
                               const connector::Account& account, const std::optional<port::BindingRow>& binding);
   Result<void> look_up_again(Decision& decision, port::Reader& reader, ResourceId subject);
   void found(Decision& decision, port::FindingKind kind, ResourceId subject, const connector::Account& account,
-             std::string note, JobId job = {});
+             std::string note);
   void end_of_listing();
+  /// What was found is judged as one unit, and then queued in pieces (R7).
+  void judge();
+  void queue_some();
+  Result<void> queue(Decision& decision, port::Reader& reader, port::FindingRow finding);
+  void queued();
   void subjects_page();
   void confirm();
   void confirmed(bool missing, std::string note);
@@ -83,7 +88,9 @@ class Reconciliation : public std::enable_shared_from_this<Reconciliation> {
   port::UniqueFunction<void()> stopped_;
   Evidence evidence_;
 
-  std::string held_;  ///< why the guard refused the page at hand; empty: it did not
+  std::string held_;        ///< why the guard refused what is to be queued; empty: it did not
+  bool allowed_ = false;    ///< the whole was judged and reserved
+  std::uint64_t last_ = 0;  ///< up to which finding it was queued
   std::string cursor_;
   std::unordered_set<std::size_t> cursors_;
   std::vector<std::size_t> seen_;  ///< hashes of the accounts' ids; sorted when all are there
@@ -101,6 +108,7 @@ class Reconciliation : public std::enable_shared_from_this<Reconciliation> {
   struct Counts {
     std::map<port::FindingKind, std::uint64_t> findings;
     std::uint64_t in_progress = 0, queued = 0, looked_up = 0, number = 0;
+    std::uint64_t to_queue = 0, worsen = 0;  ///< of leftover access and drift, and of these those the guard counts
   };
   Counts counts_, page_;
   std::unordered_set<ResourceId> page_subjects_;  ///< without access, of the page at hand

@@ -18,6 +18,11 @@ void Reconciliation::end_of_listing() {
     incomplete_ = "an account came twice, so the listing moved while it was read";
   if (incomplete_.empty() && accounts_ == 0)
     incomplete_ = "the app shows no account at all; see what the credential may read";
+  if (task_.queue && counts_.to_queue != 0) return judge();
+  queued();
+}
+
+void Reconciliation::queued() {
   if (!incomplete_.empty()) return finish();
   subjects_page();
 }

@@ -139,6 +139,63 @@ TEST_CASE("an account that somebody re-enabled while its deletion waits is drift
   CHECK(w.job(c, ann).state == JobState::in_grace);
 }
 
+TEST_CASE("what a reconciliation would queue is judged whole before any of its effects", "[engine][R6][R7]") {
+  for (const std::uint64_t limit : {149U, 150U}) {
+    CAPTURE(limit);
+    Listed w;
+    // Two pages of leftovers: the first alone would pass.
+    for (int i = 0; i < 150; ++i) {
+      const auto n = std::to_string(1000 + i);
+      w.app->add("a" + n, "ext-u" + n, "u" + n);
+    }
+    const auto c = w.integrate(
+        "okta", R"({"guard":{"percent":100,"small":{"below":0},"absolute":)" + std::to_string(limit) + "}}");
+    std::vector<ResourceId> users;
+    for (int i = 0; i < 150; ++i) users.push_back(w.add_user(c, "u" + std::to_string(1000 + i), false));
+    w.run(1min);
+    const auto disabled = [&] {
+      std::size_t n = 0;
+      for (const auto& [id, account] : w.app->accounts) n += account.active.value_or(true) ? 0 : 1;
+      return n;
+    };
+    REQUIRE(disabled() == 0);
+    const auto report = w.reconcile(c, true);
+    CHECK(count(report, "leftover") == 150);
+    CHECK(report.at("queued") == 150);
+    std::optional<port::HoldRow> hold;
+    w.read([&](port::Reader& r) { hold = r.open_hold(c->row.scope).value(); });
+    if (limit == 150) {
+      CHECK_FALSE(hold);
+      CHECK(disabled() == 150);
+      continue;
+    }
+    REQUIRE(hold);
+    CHECK(hold->held == 150);
+    CHECK(disabled() == 0);
+    CHECK(w.events(c, "guard.refused") == 1);
+    // Held is in hand: it is not queued twice.
+    const auto again = w.reconcile(c, true);
+    CHECK(again.at("queued") == 0);
+    CHECK(again.at("in_progress") == 150);
+    // A person lets it happen.
+    engine::HoldDecision what;
+    constexpr std::string_view digits = "0123456789abcdef";
+    for (const auto b : hold->listing) {
+      what.listing.push_back(digits[b >> 4U]);
+      what.listing.push_back(digits[b & 15U]);
+    }
+    std::optional<Result<std::uint64_t>> decided;
+    w.engine->decide_hold(w.by(), c->row.scope.integration, hold->id, what,
+                          [&](Result<std::uint64_t> r) { decided = std::move(r); });
+    w.run(1h);
+    REQUIRE(decided);
+    REQUIRE(*decided);
+    CHECK(**decided == 150);
+    CHECK(disabled() == 150);
+    for (const auto& finding : w.findings(c, report)) CHECK_FALSE(finding.job.is_nil());
+  }
+}
+
 TEST_CASE("a removal that is under way or held is no leftover", "[engine][R6]") {
   Listed w;
   w.app->add("a1", "ext-ann", "ann");
