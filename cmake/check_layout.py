@@ -43,6 +43,7 @@ MAY_INCLUDE = {
 
 # Single headers that a room may include beyond its row, and why.
 EXTRA_HEADERS = {
+    ("engine", "deprov/http/retry_after.hpp"): "reads a header's text; nothing of the transport",
     ("connectors", "deprov/http/retry_after.hpp"): "a pure function on a response",
     ("base", "deprov/port/connector.hpp"): "deprov/connectors/connectors.hpp names the connectors that come with deprov",
     ("connector", "deprov/port/task.hpp"): "a function type without any effect, which calls carry",

@@ -52,6 +52,8 @@ using TxnId = Id<struct TxnTag>;
 using LeaseToken = Id<struct LeaseTag>;
 using WorkId = Id<struct WorkTag>;
 using HoldId = Id<struct HoldTag>;
+using WebhookId = Id<struct WebhookTag>;
+using DeliveryId = Id<struct DeliveryTag>;
 
 }  // namespace deprov
 

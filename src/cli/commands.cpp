@@ -133,6 +133,7 @@ int run(int argc, char** argv) {
   add_principal_commands(program, session);
   add_subject_commands(program, session);
   add_hold_commands(program, session);
+  add_webhook_commands(program, session);
   add_job_commands(program, session);
   add_activity_command(program, session);
   add_evidence_commands(program, session);

@@ -50,6 +50,7 @@ void add_policy_commands(CLI::App& program, Session& session);
 void add_principal_commands(CLI::App& program, Session& session);
 void add_subject_commands(CLI::App& program, Session& session);
 void add_hold_commands(CLI::App& program, Session& session);
+void add_webhook_commands(CLI::App& program, Session& session);
 void add_job_commands(CLI::App& program, Session& session);
 void add_activity_command(CLI::App& program, Session& session);
 void add_evidence_commands(CLI::App& program, Session& session);

@@ -5,6 +5,7 @@
 #include "engine/chores.hpp"
 #include "engine/decision.hpp"
 #include "engine/management.hpp"
+#include "engine/objective.hpp"
 
 namespace deprov::engine {
 
@@ -123,6 +124,7 @@ void Engine::Impl::attach(const Context& context) {
   if (!started || closing || !options.background) return;
   const auto scope = context->row.scope;
   chores->watch(context);
+  objectives->watch(context);
   auto& slot = background[scope.integration.value];
   if (!slot.expander) {
     slot.expander =
@@ -222,6 +224,7 @@ void Engine::Impl::connection_failed(const port::Scope& scope, const std::string
 
 void Engine::Impl::detach(const port::Scope& scope, port::UniqueFunction<void()> done) {
   chores->forget(scope.integration);
+  objectives->forget(scope.integration);
   const auto it = background.find(scope.integration.value);
   if (it == background.end()) return done();
   auto slot = std::move(it->second);

@@ -97,6 +97,32 @@ Result<void> Engine::Impl::seal_config(port::IntegrationRow& row, const json::ob
   return {};
 }
 
+Result<std::string> Engine::Impl::seal_text(std::string_view context, std::string_view plain) {
+  DEPROV_TRY(sealed, ports.crypto.seal(port::bytes_of(options.master_key), port::bytes_of(context), plain));
+  return json::serialize(
+      json::object{{"key", key_id(ports.crypto, options.master_key)}, {"sealed", to_hex(sealed)}});
+}
+
+Result<std::string> Engine::Impl::unseal_text(std::string_view context, std::string_view sealed,
+                                              const std::string& where) {
+  boost::system::error_code ec;
+  const auto value = json::parse(sealed, ec);
+  const auto* o = ec ? nullptr : value.if_object();
+  const auto* key = o != nullptr ? o->if_contains("key") : nullptr;
+  const auto* text = o != nullptr ? o->if_contains("sealed") : nullptr;
+  const auto bytes = text != nullptr && text->is_string() ? from_hex(text->get_string()) : std::nullopt;
+  if (key == nullptr || !key->is_string() || !bytes)
+    return Error(Errc::store_corrupt, "the stored secret does not parse", where,
+                 "restore the store from a backup");
+  if (std::string_view(key->get_string()) != key_id(ports.crypto, options.master_key)) {
+    return Error(Errc::store_corrupt, "the secret was sealed under another master key than this program was given",
+                 where, "give the master key that the store was made with, or make a new secret");
+  }
+  auto plain = ports.crypto.open(port::bytes_of(options.master_key), port::bytes_of(context), *bytes);
+  if (!plain) return plain.error().within(where);
+  return plain;
+}
+
 Result<json::object> Engine::Impl::unseal_config(const port::IntegrationRow& row) {
   boost::system::error_code ec;
   auto config = json::parse(row.config.empty() ? "{}" : row.config, ec);

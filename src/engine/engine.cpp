@@ -3,8 +3,10 @@
 #include <utility>
 #include "engine/background.hpp"
 #include "engine/chores.hpp"
+#include "engine/courier.hpp"
 #include "engine/decision.hpp"
 #include "engine/impl.hpp"
+#include "engine/objective.hpp"
 #include "engine/reconciliation.hpp"
 #include "jobs/lane.hpp"
 
@@ -23,6 +25,8 @@ Engine::Impl::Impl(Ports p, Options o) : ports(p), options(std::move(o)) {
   counters.ttd_counts.assign(counters.ttd_bounds.size() + 1, 0);
   host = std::make_unique<BackgroundHost>(*this);
   chores = std::make_shared<Chores>(*this);
+  objectives = std::make_shared<Objectives>(*this);
+  courier = std::make_shared<Courier>(*this);
 }
 
 Engine::Impl::~Impl() {
@@ -69,6 +73,8 @@ void Engine::start(Done<void> done) {
     std::vector<port::IntegrationRow> rows;
     std::vector<port::GatewayTokenRow> tokens;
     std::map<WorkspaceId, std::string> stopped;
+    std::vector<port::WebhookRow> webhooks;
+    std::vector<port::Scope> chains;  ///< of workspaces that have any
   };
   auto loaded = std::make_shared<Loaded>();
   auto self = impl_;
@@ -80,8 +86,16 @@ void Engine::start(Done<void> done) {
           loaded->tokens.insert(loaded->tokens.end(), tokens.begin(), tokens.end());
         }
         loaded->rows = std::move(rows);
+        DEPROV_TRY(webhooks, reader.webhooks(std::nullopt));
+        loaded->webhooks = std::move(webhooks);
         DEPROV_TRY(workspaces, reader.workspaces());
         for (const auto& workspace : workspaces) {
+          const auto told = [&](const auto& w) { return w.workspace == workspace.id; };
+          if (std::any_of(loaded->webhooks.begin(), loaded->webhooks.end(), told)) {
+            loaded->chains.push_back({workspace.id, {}});
+            DEPROV_TRY(ever, reader.integrations_ever(workspace.id));
+            for (const auto& row : ever) loaded->chains.push_back(row.scope);
+          }
           DEPROV_TRY(lane, reader.lane({workspace.id, {}}));
           if (lane && !lane->paused.empty()) loaded->stopped.emplace(workspace.id, lane->paused);
         }
@@ -99,6 +113,7 @@ void Engine::start(Done<void> done) {
           self->stopped_workspaces = std::move(loaded->stopped);
           self->started = true;
           for (const auto& context : self->directory.all()) self->attach(context);
+          if (self->options.background) self->courier->start(loaded->webhooks, loaded->chains);
           done({});
         });
       });
@@ -147,6 +162,9 @@ void Engine::close(Duration deadline, Done<void> done) {
     std::vector<port::Scope> scopes;
     for (const auto& context : self->directory.all()) scopes.push_back(context->row.scope);
     self->chores->stop();
+    self->objectives->stop();
+    ++closing->left;
+    self->courier->stop(one);
     closing->left += scopes.size();
     for (const auto& scope : scopes) self->detach(scope, one);
     closing->left += runs.size();
@@ -448,6 +466,13 @@ std::unique_ptr<Engine::Subscription> Engine::subscribe(port::UniqueFunction<voi
 }
 
 void Engine::Impl::notify(const port::Scope& scope) {
+  if (ports.executor.running_here()) {
+    courier->grown(scope);
+  } else {
+    ports.executor.post([weak = weak_from_this(), scope] {
+      if (const auto self = weak.lock()) self->courier->grown(scope);
+    });
+  }
   std::vector<std::shared_ptr<port::UniqueFunction<void(const port::Scope&)>>> calls;
   {
     const std::lock_guard lock(followers_mutex);
@@ -476,7 +501,21 @@ void Engine::metrics(Done<Metrics> done) {
     auto all = std::make_shared<Metrics>(std::move(m));
     const auto contexts = self->directory.all();
     self->ports.store.view(
-        [all, contexts](port::Reader& reader) -> Result<void> {
+        [all, contexts, waiting = self->courier->waiting()](port::Reader& reader) -> Result<void> {
+          for (const auto& w : waiting) {
+            auto& webhook = all->webhooks[{w.workspace, w.webhook}];
+            webhook.messages = w.messages;
+            webhook.records = 0;
+            if (w.chains.empty()) continue;
+            DEPROV_TRY(cursors, reader.webhook_cursors(w.workspace, w.webhook));
+            for (const auto& [chain, looked] : w.chains) {
+              auto place = looked;
+              for (const auto& c : cursors)
+                if (c.chain == chain.integration) place = std::max(place, c.seq);
+              DEPROV_TRY(head, reader.activity_head(chain));
+              webhook.records += head > place ? head - place : 0;
+            }
+          }
           for (const auto& context : contexts) {
             DEPROV_TRY(hold, reader.open_hold(context->row.scope));
             all->held[context->row.scope] = hold ? hold->held : 0;

@@ -24,7 +24,9 @@ namespace deprov::engine {
 
 class BackgroundHost;
 class Chores;
+class Courier;
 class Expander;
+class Objectives;
 class Reconciliation;
 
 /// State touched on the executor only, except where it says otherwise.
@@ -53,6 +55,11 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   /// Splits secrets (by the kind's secret_paths) out of a config and seals them into row.secrets. `config` in
   /// clear must have passed the kind's schema.
   [[nodiscard]] Result<void> seal_config(port::IntegrationRow& row, const json::object& config);
+  /// Seals one text under the master key, bound to `context`, as JSON with the key's id; and opens it again.
+  /// Errors: `store_corrupt`, naming `where`.
+  [[nodiscard]] Result<std::string> seal_text(std::string_view context, std::string_view plain);
+  [[nodiscard]] Result<std::string> unseal_text(std::string_view context, std::string_view sealed,
+                                                const std::string& where);
   /// config and secrets together, in clear.
   [[nodiscard]] Result<json::object> unseal_config(const port::IntegrationRow& row);
 
@@ -84,6 +91,8 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
 
   // ---- recurring duties (engine/chores.cpp), and what of them runs now. On the executor.
   std::shared_ptr<Chores> chores;
+  std::shared_ptr<Objectives> objectives;
+  std::shared_ptr<Courier> courier;
   std::unordered_map<Uuid, std::shared_ptr<Reconciliation>> reconciliations;  ///< by integration
 
   // ---- helpers for whoever writes transactions

@@ -71,6 +71,7 @@ void add_integration_routes(std::vector<AdminRoute>& routes);
 void add_plan_routes(std::vector<AdminRoute>& routes);
 void add_subject_routes(std::vector<AdminRoute>& routes);
 void add_hold_routes(std::vector<AdminRoute>& routes);
+void add_webhook_routes(std::vector<AdminRoute>& routes);
 void add_job_routes(std::vector<AdminRoute>& routes);
 void add_activity_routes(std::vector<AdminRoute>& routes);
 void add_evidence_routes(std::vector<AdminRoute>& routes);
@@ -80,6 +81,8 @@ void add_person_routes(std::vector<AdminRoute>& routes);
 
 /// Those of evidence, reconciliation and reports, as JSON text.
 [[nodiscard]] std::string_view evidence_schemas_text();
+/// Those of webhooks and notifications.
+[[nodiscard]] json::object webhook_schemas();
 /// Component schemas as published, with `$ref` between them.
 [[nodiscard]] const json::object& admin_schemas();
 /// One of them with every `$ref` put in place, for validation.

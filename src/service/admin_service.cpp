@@ -200,6 +200,7 @@ const std::vector<AdminRoute>& admin_routes() {
     add_plan_routes(all);
     add_subject_routes(all);
     add_hold_routes(all);
+    add_webhook_routes(all);
     add_job_routes(all);
     add_activity_routes(all);
     add_evidence_routes(all);

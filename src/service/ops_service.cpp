@@ -110,6 +110,26 @@ void write_lanes(Text& t, const engine::Metrics& m) {
        [](const LaneStatus& l) { return l.stopped ? 1U : 0U; });
 }
 
+void write_webhooks(Text& t, const engine::Metrics& m) {
+  t.family("deprov_webhook_deliveries_total", "counter",
+           "Messages to webhooks since the start, by result; `failed` is an attempt that is repeated.");
+  for (const auto* result : {"delivered", "failed", "dead"}) {
+    const auto it = m.deliveries.find(result);
+    t.sample("deprov_webhook_deliveries_total", label("result", result),
+             it == m.deliveries.end() ? std::uint64_t{0} : it->second);
+  }
+  const auto skipped = m.deliveries.find("skipped_events");
+  t.counter("deprov_webhook_events_skipped_total", "Events that were too old when their turn came.",
+            skipped == m.deliveries.end() ? 0 : skipped->second);
+  t.family("deprov_webhook_outbox_messages", "gauge", "Messages on their way, by webhook.");
+  for (const auto& [key, w] : m.webhooks)
+    t.sample("deprov_webhook_outbox_messages", label("webhook", key.second.str()), w.messages);
+  t.family("deprov_webhook_outbox_records", "gauge",
+           "Records of the activity that wait to be looked at, by webhook.");
+  for (const auto& [key, w] : m.webhooks)
+    t.sample("deprov_webhook_outbox_records", label("webhook", key.second.str()), w.records);
+}
+
 void write_store(Text& t, const port::StoreStats& s) {
   t.counter("deprov_store_commits_total", "Transactions made durable.", s.commits);
   t.counter("deprov_store_batches_total", "Group commits.", s.batches);
@@ -219,6 +239,7 @@ void OpsService::handle(Request request, Responder respond) {
           write_jobs(t, *metrics, *jobs);
           write_ttd(t, *metrics);
           write_lanes(t, *metrics);
+          write_webhooks(t, *metrics);
           write_store(t, engine_.ports().store.stats());
           t.counter("deprov_requests_applied_total", "Effects of IdPs' requests stored.", metrics->applied);
           t.counter("deprov_requests_refused_total", "Effects of IdPs' requests refused.", metrics->refused);

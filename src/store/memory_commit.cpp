@@ -533,6 +533,12 @@ class Commit {
     return {};
   }
 
+  Result<void> apply(const op::PutWebhook& o) { return apply_to(s_, undo_, o); }
+  Result<void> apply(const op::RemoveWebhook& o) { return apply_to(s_, undo_, o); }
+  Result<void> apply(const op::MoveWebhookCursor& o) { return apply_to(s_, undo_, o); }
+  Result<void> apply(const op::PutDelivery& o) { return apply_to(s_, undo_, o); }
+  Result<void> apply(const op::PruneDeliveries& o) { return apply_to(s_, undo_, o); }
+
   MemoryState& s_;
   const Crypto& crypto_;
   Undo undo_;

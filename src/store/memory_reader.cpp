@@ -538,6 +538,17 @@ class MemoryReader final : public Reader {
   Result<std::optional<ChoreRow>> chore(const Scope& scope, std::string_view name) override {
     return copy_of(s_.chores, std::tuple(scope, std::string(name)));
   }
+  Result<std::vector<WebhookRow>> webhooks(std::optional<WorkspaceId> workspace) override {
+    return webhooks_of(s_, workspace);
+  }
+  Result<std::vector<WebhookCursorRow>> webhook_cursors(WorkspaceId workspace, WebhookId webhook) override {
+    return webhook_cursors_of(s_, workspace, webhook);
+  }
+  Result<Page<DeliveryRow>> deliveries(WorkspaceId workspace, WebhookId webhook,
+                                       std::optional<DeliveryState> state, std::optional<DeliveryId> before,
+                                       std::size_t limit) override {
+    return deliveries_of(s_, workspace, webhook, state, before, limit);
+  }
   Result<Page<FindingRow>> findings(const Scope& scope, WorkId run, std::uint64_t after,
                                     std::size_t limit) override {
     Page<FindingRow> page;

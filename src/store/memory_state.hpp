@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <tuple>
@@ -72,6 +73,10 @@ struct MemoryState {
 
   std::map<Key<Scope, std::string>, port::ChoreRow> chores;
   std::map<Key<Scope, WorkId, std::uint64_t>, port::FindingRow> findings;
+
+  std::map<Key<WorkspaceId, WebhookId>, port::WebhookRow> webhooks;
+  std::map<Key<WorkspaceId, WebhookId, IntegrationId>, std::uint64_t> webhook_cursors;
+  std::map<Key<WorkspaceId, WebhookId, DeliveryId>, port::DeliveryRow> deliveries;
 };
 
 /// Changes maps, and takes the changes back in reverse order.
@@ -143,6 +148,19 @@ void each_before(const Map& map, const typename Map::key_type& end, F&& f) {
     if (!f(it->first, it->second)) return;
   }
 }
+
+// memory_webhooks.cpp
+Result<void> apply_to(MemoryState& s, Undo& undo, const port::op::PutWebhook& o);
+Result<void> apply_to(MemoryState& s, Undo& undo, const port::op::RemoveWebhook& o);
+Result<void> apply_to(MemoryState& s, Undo& undo, const port::op::MoveWebhookCursor& o);
+Result<void> apply_to(MemoryState& s, Undo& undo, const port::op::PutDelivery& o);
+Result<void> apply_to(MemoryState& s, Undo& undo, const port::op::PruneDeliveries& o);
+Result<std::vector<port::WebhookRow>> webhooks_of(const MemoryState& s, std::optional<WorkspaceId> workspace);
+Result<std::vector<port::WebhookCursorRow>> webhook_cursors_of(const MemoryState& s, WorkspaceId workspace,
+                                                               WebhookId webhook);
+Result<port::Page<port::DeliveryRow>> deliveries_of(const MemoryState& s, WorkspaceId workspace, WebhookId webhook,
+                                                    std::optional<port::DeliveryState> state,
+                                                    std::optional<DeliveryId> before, std::size_t limit);
 
 /// Applies a whole transaction or nothing of it.
 [[nodiscard]] Result<port::Committed> apply_transaction(MemoryState& state, const port::Crypto& crypto,

@@ -65,6 +65,16 @@ constexpr Names<FindingKind, 5> finding_kinds{{{FindingKind::leftover, "leftover
                                                {FindingKind::ambiguous, "ambiguous"}}};
 }  // namespace
 
+namespace {
+constexpr Names<DeliveryState, 3> delivery_states{
+    {{DeliveryState::pending, "pending"}, {DeliveryState::delivered, "delivered"}, {DeliveryState::dead, "dead"}}};
+}  // namespace
+
+std::string_view to_string(DeliveryState s) noexcept { return name_of(delivery_states, s); }
+std::optional<DeliveryState> parse_delivery_state(std::string_view text) noexcept {
+  return value_of(delivery_states, text);
+}
+
 std::string_view to_string(FindingKind k) noexcept { return name_of(finding_kinds, k); }
 std::optional<FindingKind> parse_finding_kind(std::string_view text) noexcept {
   return value_of(finding_kinds, text);

@@ -43,6 +43,13 @@ class SqliteReaderBase : public port::Reader {
   Result<port::Page<port::FindingRow>> findings(const port::Scope& scope, WorkId run, std::uint64_t after,
                                                 std::size_t limit) override;
 
+  // sqlite_reader_webhooks.cpp
+  Result<std::vector<port::WebhookRow>> webhooks(std::optional<WorkspaceId> workspace) override;
+  Result<std::vector<port::WebhookCursorRow>> webhook_cursors(WorkspaceId workspace, WebhookId webhook) override;
+  Result<port::Page<port::DeliveryRow>> deliveries(WorkspaceId workspace, WebhookId webhook,
+                                                   std::optional<port::DeliveryState> state,
+                                                   std::optional<DeliveryId> before, std::size_t limit) override;
+
  protected:
   template <class Row, class F>
   Result<std::optional<Row>> one(Use& use, F&& read) {

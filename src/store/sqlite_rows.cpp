@@ -128,6 +128,21 @@ HoldItemRow read_hold_item(Use& use, const Scope& scope) {
   return r;
 }
 
+WebhookRow read_webhook(Use& use) {
+  WebhookRow r;
+  use.read_all(r.workspace, r.id, r.integration, r.name, r.url, r.events, r.secrets, r.created, r.version);
+  return r;
+}
+
+DeliveryRow read_delivery(Use& use, WorkspaceId workspace, WebhookId webhook) {
+  DeliveryRow r;
+  r.workspace = workspace;
+  r.webhook = webhook;
+  use.read_all(r.id, r.state, r.created, r.due, r.finished, r.attempts, r.status, r.events, r.error, r.body,
+               r.version);
+  return r;
+}
+
 WorkRow read_work(Use& use, const Scope& scope) {
   WorkRow r;
   r.scope = scope;

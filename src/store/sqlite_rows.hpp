@@ -43,6 +43,8 @@ using SeqRef = std::array<std::uint8_t, 8>;
 [[nodiscard]] port::DueRow read_due(Use& use, const port::Scope& scope);
 [[nodiscard]] port::HoldRow read_hold(Use& use, const port::Scope& scope);
 [[nodiscard]] port::HoldItemRow read_hold_item(Use& use, const port::Scope& scope);
+[[nodiscard]] port::WebhookRow read_webhook(Use& use);
+[[nodiscard]] port::DeliveryRow read_delivery(Use& use, WorkspaceId workspace, WebhookId webhook);
 [[nodiscard]] port::WorkRow read_work(Use& use, const port::Scope& scope);
 [[nodiscard]] port::ActivityRow read_activity(Use& use, const port::Scope& scope);
 

@@ -151,6 +151,23 @@ CREATE TABLE finding(
 CREATE TABLE claim(
   scope INTEGER NOT NULL, key TEXT NOT NULL, owner BLOB NOT NULL, PRIMARY KEY(scope, key)) WITHOUT ROWID;
 )sql",
+    // Who is told by HTTP, how far they have come, and what is on its way to them.
+    R"sql(
+CREATE TABLE webhook(
+  scope INTEGER NOT NULL, id BLOB NOT NULL, integration BLOB NOT NULL, name TEXT NOT NULL, url TEXT NOT NULL,
+  events TEXT NOT NULL, secrets TEXT NOT NULL, created INTEGER NOT NULL, version INTEGER NOT NULL,
+  PRIMARY KEY(scope, id)) WITHOUT ROWID;
+CREATE TABLE webhook_cursor(
+  scope INTEGER NOT NULL, webhook BLOB NOT NULL, chain BLOB NOT NULL, seq INTEGER NOT NULL,
+  PRIMARY KEY(scope, webhook, chain)) WITHOUT ROWID;
+CREATE TABLE delivery(
+  did INTEGER PRIMARY KEY, scope INTEGER NOT NULL, webhook BLOB NOT NULL, id BLOB NOT NULL, state INTEGER NOT NULL,
+  created INTEGER NOT NULL, due INTEGER NOT NULL, finished INTEGER NOT NULL, attempts INTEGER NOT NULL,
+  status INTEGER NOT NULL, events INTEGER NOT NULL, error TEXT NOT NULL, body TEXT NOT NULL,
+  version INTEGER NOT NULL);
+CREATE UNIQUE INDEX delivery_id ON delivery(scope, webhook, id);
+CREATE INDEX delivery_state ON delivery(scope, webhook, state, id);
+)sql",
 };
 
 /// Makes the tables, or brings those of an older version up to `known`. Errors: `store_version`,

@@ -104,6 +104,11 @@ class SqliteWriter {
   Result<void> apply(const port::op::PutChore& o);
   Result<void> apply(const port::op::PutFinding& o);
   Result<void> apply(const port::op::RemoveFindings& o);
+  Result<void> apply(const port::op::PutWebhook& o);
+  Result<void> apply(const port::op::RemoveWebhook& o);
+  Result<void> apply(const port::op::MoveWebhookCursor& o);
+  Result<void> apply(const port::op::PutDelivery& o);
+  Result<void> apply(const port::op::PruneDeliveries& o);
 
   /// Its number; a scope that is new gets one, which is a write.
   Result<std::int64_t> scope_for_writing(const port::Scope& scope);

@@ -1,6 +1,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <deprov/json_schema.hpp>
+#include <deprov/policy/policy.hpp>
 #include <deprov/service/admin_service.hpp>
 #include <deprov/service/ops_service.hpp>
 #include <set>
@@ -90,7 +91,7 @@ TEST_CASE("every documented route answers as the document says") {
   CHECK(check_json_schema(w.resolved(w.document.at("components").at("schemas").at("Integration"))));
   w.call(200, "GET", "/openapi.json", "/openapi.json");
   w.call(200, "GET", "/connectors", "/connectors");
-  w.call(200, "GET", "/policy-schema", "/policy-schema");
+  CHECK((w.call(200, "GET", "/policy-schema", "/policy-schema") == policy::policy_schema()));
   w.call(200, "GET", "/workspaces", "/workspaces");
   w.call(201, "POST", "/workspaces", "/workspaces", R"({"name":"x"})");
   w.call(409, "POST", "/workspaces", "/workspaces", R"({"name":"x"})");
@@ -225,6 +226,32 @@ TEST_CASE("every documented route answers as the document says") {
   CHECK(text(kept, "why") == "kept by decision");
   CHECK(text(kept, "reason") == "on leave");
   CHECK(w.call(200, "GET", one, at).at("status").at("held").is_null());
+
+  // Who is told what happens, and what there is to tell.
+  const auto hook = w.call(
+      201, "POST", "/webhooks", "/webhooks",
+      R"({"name":"alerts","url":"https://alerts.example.com/in","events":["removal.verified","removal.failed"],"integration":")" +
+          text(made, "id") + "\"}",
+      text(admin, "token"));
+  CHECK(text(hook, "secret").rfind("whsec_", 0) == 0);
+  w.call(409, "POST", "/webhooks", "/webhooks", R"({"name":"alerts","url":"https://alerts.example.com/in"})");
+  w.call(400, "POST", "/webhooks", "/webhooks", R"({"name":"x","url":"http://alerts.example.com/in"})");
+  w.call(400, "POST", "/webhooks", "/webhooks",
+         R"({"name":"x","url":"https://alerts.example.com/in","events":["nothing"]})");
+  CHECK(w.call(200, "GET", "/webhooks", "/webhooks").at("items").as_array().size() == 1);
+  const auto told = "/webhooks/" + text(hook, "id");
+  w.call(200, "GET", "/webhooks/{webhook}", told);
+  CHECK(w.call(200, "POST", "/webhooks/{webhook}/test", told + "/test").at("delivered") == false);
+  CHECK(text(w.call(200, "POST", "/webhooks/{webhook}/rotate-secret", told + "/rotate-secret",
+                    R"({"overlap_seconds":60.0})"),
+             "secret") != text(hook, "secret"));
+  w.call(204, "DELETE", "/webhooks/{webhook}", told);
+  w.call(404, "GET", "/webhooks/{webhook}", told);
+  const auto notes = w.call(200, "GET", one + "/notifications", at + "/notifications?limit=2");
+  CHECK(notes.at("items").as_array().size() == 2);
+  CHECK(notes.at("more") == true);
+  CHECK(w.call(200, "GET", "/workspace/notifications", "/workspace/notifications").at("items").as_array().size() ==
+        2);  // the stop and its end
 
   w.call(200, "GET", "/activity", "/activity");
   const auto page = w.call(200, "GET", one + "/activity", at + "/activity?limit=3");

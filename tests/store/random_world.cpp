@@ -147,7 +147,7 @@ Op RandomWorld::admin_op(Reader& reader) {
 Op RandomWorld::any_op(Reader& reader) {
   const auto s = any_scope();
   const auto at = [this] { return WallTime{static_cast<std::int64_t>(below(60))}; };
-  switch (below(20)) {
+  switch (below(22)) {
     case 0:
     case 1:
     case 2: return resource_op(reader);
@@ -260,6 +260,8 @@ Op RandomWorld::any_op(Reader& reader) {
       row.job = chance(50) ? JobId{} : job_id(below(jobs));
       return op::PutFinding{row};
     }
+    case 20:
+    case 21: return webhook_op(reader);
     default: return guard_op(reader);
   }
 }
@@ -540,6 +542,8 @@ std::vector<std::string> RandomWorld::dump(Reader& r) {
         line(span ? std::to_string(span->first) + " to " + std::to_string(span->last) : "none");
       }
     }
+    name("webhooks");
+    for (const auto& text : webhook_lines(r, s)) line(text);
     name("chores and findings");
     one(value(r.chore(s, "reconcile")));
     one(value(r.chore(s, "retention")));

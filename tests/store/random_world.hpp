@@ -27,6 +27,8 @@ class RandomWorld {
   port::Op job_op(port::Reader& reader);
   port::Op admin_op(port::Reader& reader);
   port::Op guard_op(port::Reader& reader);
+  port::Op webhook_op(port::Reader& reader);
+  static std::vector<std::string> webhook_lines(port::Reader& reader, const port::Scope& scope);
 
   runtime::SeededRandom random_;
   std::uint64_t next_ = 1;

@@ -124,4 +124,18 @@ std::string show(const FindingRow& r) {
       .str();
 }
 
+std::string show(const WebhookRow& r) {
+  return (Text() << r.workspace << r.id << r.integration << r.name << r.url << r.events << r.secrets << r.created
+                 << r.version)
+      .str();
+}
+std::string show(const WebhookCursorRow& r) {
+  return (Text() << r.workspace << r.webhook << r.chain << r.seq).str();
+}
+std::string show(const DeliveryRow& r) {
+  return (Text() << r.workspace << r.webhook << r.id << r.state << r.created << r.due << r.finished << r.attempts
+                 << r.status << r.events << r.error << r.body << r.version)
+      .str();
+}
+
 }  // namespace deprov::test

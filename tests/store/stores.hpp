@@ -161,5 +161,8 @@ std::string show(const ActivityRow& r);
 std::string show(const Committed& c);
 std::string show(const ChoreRow& r);
 std::string show(const FindingRow& r);
+std::string show(const WebhookRow& r);
+std::string show(const WebhookCursorRow& r);
+std::string show(const DeliveryRow& r);
 
 }  // namespace deprov::test

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deprov/engine/context.hpp>
 #include <deprov/engine/effect.hpp>
+#include <deprov/engine/notification.hpp>
 #include <deprov/error.hpp>
 #include <deprov/port/clock.hpp>
 #include <deprov/port/connector.hpp>
@@ -96,6 +97,25 @@ struct HoldDecision {
   WallTime until;                     ///< to reject: access is kept until then
 };
 
+/// Whom to tell of what.
+struct CreateWebhook {
+  std::string name{};
+  std::string url{};                           ///< https; http for localhost alone
+  std::vector<NotificationType> events{};      ///< empty: all
+  std::optional<IntegrationId> integration{};  ///< nothing: all of the workspace
+};
+struct CreatedWebhook {
+  port::WebhookRow row;
+  std::string secret;  ///< shown this once
+};
+/// What came of a test event.
+struct WebhookTest {
+  bool delivered = false;
+  int status = 0;     ///< HTTP; 0: there was no answer
+  std::string error;  ///< why it was not delivered
+  Duration took{0};
+};
+
 /// Numbers of one lane, now.
 struct LaneStatus {
   std::uint32_t in_flight = 0;    ///< jobs in memory
@@ -116,6 +136,13 @@ struct Metrics {
   std::uint64_t applied = 0, refused = 0;
   std::map<port::Scope, LaneStatus> lanes;
   std::map<port::Scope, std::uint64_t> held;  ///< subjects that wait for a person (R7)
+  std::map<std::string, std::uint64_t>
+      deliveries;  ///< to webhooks: delivered, failed (an attempt), dead, skipped_events
+  struct Webhook {
+    std::uint64_t messages = 0;  ///< on their way
+    std::uint64_t records = 0;   ///< of the activity that wait to be looked at for it
+  };
+  std::map<std::pair<WorkspaceId, WebhookId>, Webhook> webhooks;
 };
 
 /// *Thread safety*: every function may be called from any thread; completions come on the executor, once.
@@ -234,6 +261,25 @@ class Engine {
   /// chain of the workspace. Owner, Super Admin. Answers how many details were deleted.
   void delete_details(Principal by, IntegrationId id, WallTime before, Done<std::uint64_t> done);
 
+  // ---- notifications: what there is to tell people (Owner, Super Admin, Admin)
+  /// A webhook hears of what happens after it was made. Its messages are signed (see webhook_signature.hpp),
+  /// repeated until they are answered with 2xx, for 72 hours, and come in the order of each chain, at least once.
+  /// Errors: `invalid_argument`, `conflict` (the name), `limit_exceeded` (50 a workspace), `not_found` (the
+  /// integration).
+  void create_webhook(Principal by, CreateWebhook what, Done<CreatedWebhook> done);
+  /// A new secret; messages are signed with the old one besides for `overlap`.
+  void rotate_webhook_secret(Principal by, WebhookId id, Duration overlap, Done<std::string> done);
+  /// What is on its way to it is given up.
+  void remove_webhook(Principal by, WebhookId id, Done<void> done);
+  /// Sends a test event, once, now.
+  void test_webhook(Principal by, WebhookId id, Done<WebhookTest> done);
+  /// For hosts that drain: what there is to tell of one chain (a nil integration: the workspace's own), in order,
+  /// after `after`; at most `limit`. Start with 0, or where you are content to begin, keep `upto` of the page that
+  /// you have dealt with in a store of your own, and give it as `after` the next time: nothing is missed over
+  /// restarts.
+  void notifications(Principal by, IntegrationId id, std::uint64_t after, std::size_t limit,
+                     Done<NotificationPage> done);
+
   // ---- watching
   /// Calls `on_append` on the executor whenever a chain has grown, until the subscription is destroyed.
   class Subscription {
@@ -241,6 +287,13 @@ class Engine {
     virtual ~Subscription() = default;
   };
   [[nodiscard]] std::unique_ptr<Subscription> subscribe(port::UniqueFunction<void(const port::Scope&)> on_append);
+  /// For hosts that want to be called: calls `on_notification` on the executor for each notification of the
+  /// workspace's chains from about now on, in the order of each chain, once, until the subscription is destroyed
+  /// (on the executor, or before it runs). `wanted` empty: all. What happens while nobody is subscribed is for
+  /// `notifications`. A host that pumps is called from within `pump`. The function must be quick.
+  [[nodiscard]] std::unique_ptr<Subscription> subscribe_notifications(
+      WorkspaceId workspace, std::vector<NotificationType> wanted,
+      port::UniqueFunction<void(const Notification&)> on_notification);
   void metrics(Done<Metrics> done);
 
   [[nodiscard]] const Ports& ports() const noexcept;

@@ -343,6 +343,52 @@ struct FindingRow {
   JobId job;         ///< what was queued for it; nil: nothing
 };
 
+/// An address that is told by HTTP what happens.
+struct WebhookRow {
+  WorkspaceId workspace;
+  WebhookId id;
+  IntegrationId integration;  ///< nil: every one of the workspace, and the workspace itself
+  std::string name;
+  std::string url;
+  std::string events;   ///< what it hears of, names with a comma between; empty: everything
+  std::string secrets;  ///< sealed JSON
+  WallTime created;
+  std::uint64_t version = 0;
+};
+
+/// How far one webhook has come in one chain; what follows is its outbox. A nil chain is the workspace's own.
+struct WebhookCursorRow {
+  WorkspaceId workspace;
+  WebhookId webhook;
+  IntegrationId chain;
+  std::uint64_t seq = 0;
+};
+
+enum class DeliveryState : std::uint8_t {
+  pending = 1,
+  delivered = 2,
+  dead = 3,  ///< given up
+};
+[[nodiscard]] std::string_view to_string(DeliveryState s) noexcept;
+[[nodiscard]] std::optional<DeliveryState> parse_delivery_state(std::string_view text) noexcept;
+
+/// One message to a webhook: on its way, or how it ended.
+struct DeliveryRow {
+  WorkspaceId workspace;
+  WebhookId webhook;
+  DeliveryId id;
+  DeliveryState state = DeliveryState::pending;
+  WallTime created;
+  WallTime due;       ///< of the next attempt
+  WallTime finished;  ///< 0: it is pending
+  std::uint32_t attempts = 0;
+  int status = 0;            ///< HTTP, of the last answer; 0: there was none
+  std::uint64_t events = 0;  ///< told in it
+  std::string error;         ///< of the last attempt
+  std::string body;          ///< the same at each attempt; empty once it was delivered
+  std::uint64_t version = 0;
+};
+
 /// The first and the last of some records of a chain.
 struct SeqSpan {
   std::uint64_t first = 0;

@@ -245,6 +245,31 @@ struct RemoveFindings {
   WorkId keep;
   std::size_t limit = 1000;
 };
+/// `row.version` 0 creates; otherwise it must be the present one.
+struct PutWebhook {
+  WebhookRow row;
+};
+/// With its cursors and its deliveries. Nobody there: `not_found`.
+struct RemoveWebhook {
+  WorkspaceId workspace;
+  WebhookId id;
+};
+/// Moves it from `from` (0: there is none yet), else `stale_read`. No such webhook: `not_found`.
+struct MoveWebhookCursor {
+  WebhookCursorRow row;
+  std::uint64_t from = 0;
+};
+/// `row.version` 0 creates; otherwise it must be the present one. No such webhook: `not_found`.
+struct PutDelivery {
+  DeliveryRow row;
+};
+/// Removes those of one state but the newest `keep`.
+struct PruneDeliveries {
+  WorkspaceId workspace;
+  WebhookId webhook;
+  DeliveryState state = DeliveryState::delivered;
+  std::size_t keep = 0;
+};
 }  // namespace op
 
 using Op =
@@ -253,7 +278,8 @@ using Op =
                  op::PutSubject, op::PutBinding, op::AppendChange, op::PutJob, op::PutLane, op::PutDue,
                  op::RemoveDue, op::PutWork, op::AdvanceWork, op::RemoveWork, op::AppendActivity, op::Reserve,
                  op::Unreserve, op::Population, op::OpenHold, op::PutHoldItem, op::DeleteDetails, op::PutChore,
-                 op::PutFinding, op::RemoveFindings, op::ClaimKey, op::ReleaseKey>;
+                 op::PutFinding, op::RemoveFindings, op::ClaimKey, op::ReleaseKey, op::PutWebhook,
+                 op::RemoveWebhook, op::MoveWebhookCursor, op::PutDelivery, op::PruneDeliveries>;
 
 /// All of it, or nothing. Ops are applied in order.
 struct Transaction {
@@ -420,6 +446,15 @@ class Reader {
                                                        WallTime from, WallTime to) = 0;
 
   virtual Result<std::optional<ChoreRow>> chore(const Scope& scope, std::string_view name) = 0;
+  /// In order of creation; all workspaces where `workspace` is nothing.
+  virtual Result<std::vector<WebhookRow>> webhooks(std::optional<WorkspaceId> workspace) = 0;
+  /// By chain; a chain that is not among them was not begun.
+  virtual Result<std::vector<WebhookCursorRow>> webhook_cursors(WorkspaceId workspace, WebhookId webhook) = 0;
+  /// The newest first, before `before`; of one state where that is given.
+  virtual Result<Page<DeliveryRow>> deliveries(WorkspaceId workspace, WebhookId webhook,
+                                               std::optional<DeliveryState> state,
+                                               std::optional<DeliveryId> before, std::size_t limit) = 0;
+
   /// Findings of one reconciliation with `n` greater than `after`, in order.
   virtual Result<Page<FindingRow>> findings(const Scope& scope, WorkId run, std::uint64_t after,
                                             std::size_t limit) = 0;

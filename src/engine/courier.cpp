@@ -1,0 +1,284 @@
+#include "engine/courier.hpp"
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
+#include <utility>
+
+namespace deprov::engine {
+
+namespace {
+
+constexpr std::size_t chains_a_look = 100;
+constexpr std::size_t most_detail = 2048;
+/// How far a place in a chain may lie behind what was looked at and told nothing.
+constexpr std::uint64_t most_unwritten = 5000;
+constexpr Duration store_again_after = std::chrono::seconds(5);
+
+}  // namespace
+
+/// One look at the chains of a webhook, and what came of it.
+struct Courier::Look {
+  port::WebhookRow row;
+  std::vector<NotificationType> wanted;
+  std::set<port::Scope> chains;
+  std::map<port::Scope, std::uint64_t> looked;
+  // what came of it; made anew where the transaction is decided again
+  std::optional<port::DeliveryRow> message;
+  std::set<port::Scope> left;  ///< that may have more
+  std::map<port::Scope, std::uint64_t> upto;
+  std::uint64_t skipped = 0;
+};
+
+Courier::~Courier() {
+  for (auto& [id, e] : endpoints_)
+    if (e.timer != 0) engine_.ports.executor.cancel(e.timer);
+}
+
+Courier::Endpoint* Courier::find(WebhookId id) {
+  const auto it = endpoints_.find(id);
+  return it == endpoints_.end() || stopped_ ? nullptr : &it->second;
+}
+
+bool Courier::hears(const Endpoint& e, const port::Scope& chain) const {
+  return e.row.workspace == chain.workspace &&
+         (e.row.integration.is_nil() || e.row.integration == chain.integration);
+}
+
+void Courier::start(const std::vector<port::WebhookRow>& rows, const std::vector<port::Scope>& chains) {
+  for (const auto& row : rows) {
+    auto& e = endpoints_[row.id];
+    e.row = row;
+    e.wanted = wanted_of(row);
+    for (const auto& chain : chains)
+      if (hears(e, chain)) e.chains.insert(chain);
+  }
+  for (const auto& row : rows) step(row.id);
+}
+
+void Courier::put(const port::WebhookRow& row) {
+  if (stopped_) return;
+  auto& e = endpoints_[row.id];
+  e.row = row;
+  e.wanted = wanted_of(row);
+  step(row.id);
+}
+
+void Courier::forget(WebhookId id) {
+  auto* e = find(id);
+  if (e == nullptr) return;
+  if (e->timer != 0) engine_.ports.executor.cancel(e->timer);
+  if (e->call) engine_.ports.http.cancel(*e->call);
+  endpoints_.erase(id);
+}
+
+void Courier::grown(const port::Scope& chain) {
+  if (stopped_) return;
+  for (auto& [id, e] : endpoints_) {
+    if (!hears(e, chain) || !e.chains.insert(chain).second || e.busy) continue;
+    // Not from here: whoever appended is still on the stack, and more may come at once.
+    engine_.ports.executor.post([weak = weak_from_this(), id = id] {
+      if (const auto self = weak.lock()) self->step(id);
+    });
+  }
+}
+
+void Courier::stop(port::UniqueFunction<void()> done) {
+  stopped_ = true;
+  all_over_ = std::move(done);
+  for (auto& [id, e] : endpoints_) {
+    if (e.timer != 0) engine_.ports.executor.cancel(e.timer);
+    e.timer = 0;
+    if (e.call) engine_.ports.http.cancel(*e.call);
+  }
+  finish_stop();
+}
+
+void Courier::finish_stop() {
+  if (!stopped_ || calls_ != 0 || !all_over_) return;
+  auto done = std::move(all_over_);
+  all_over_ = {};
+  done();
+}
+
+std::vector<Courier::Waiting> Courier::waiting() const {
+  std::vector<Waiting> out;
+  for (const auto& [id, e] : endpoints_) {
+    Waiting w{e.row.workspace, id, e.pending ? 1U : 0U, {}};
+    for (const auto& chain : e.chains) {
+      const auto it = e.looked.find(chain);
+      w.chains.emplace_back(chain, it == e.looked.end() ? 0 : it->second);
+    }
+    out.push_back(std::move(w));
+  }
+  return out;
+}
+
+void Courier::later(WebhookId id, Duration wait) {
+  auto* e = find(id);
+  if (e == nullptr) return;
+  if (e->timer != 0) engine_.ports.executor.cancel(e->timer);
+  e->timer = engine_.ports.executor.post_at(engine_.ports.clock.mono() + std::max(wait, Duration{0}),
+                                            [weak = weak_from_this(), id] {
+                                              const auto self = weak.lock();
+                                              auto* mine = self ? self->find(id) : nullptr;
+                                              if (mine == nullptr) return;
+                                              mine->timer = 0;
+                                              self->step(id);
+                                            });
+}
+
+void Courier::step(WebhookId id) {
+  auto* e = find(id);
+  if (e == nullptr || e->busy || e->timer != 0) return;
+  if (!e->loaded) return load(id);
+  if (e->pending) {
+    const auto wait = e->pending->due - engine_.now();
+    // Wall time may jump: no timer is longer than an hour.
+    if (wait.count() > 0) return later(id, std::min<Duration>(wait, std::chrono::hours(1)));
+    return send(id);
+  }
+  if (!e->chains.empty()) compose(id);
+}
+
+/// What a former run left on its way.
+void Courier::load(WebhookId id) {
+  auto* e = find(id);
+  e->busy = true;
+  auto pending = std::make_shared<std::optional<port::DeliveryRow>>();
+  engine_.ports.store.view(
+      [pending, workspace = e->row.workspace, id](port::Reader& reader) -> Result<void> {
+        DEPROV_TRY(page, reader.deliveries(workspace, id, port::DeliveryState::pending, std::nullopt, 1));
+        pending->reset();
+        if (!page.rows.empty()) *pending = std::move(page.rows.front());
+        return {};
+      },
+      [weak = weak_from_this(), &executor = engine_.ports.executor, pending, id](Result<void> read) {
+        executor.post([weak, pending, id, ok = read.has_value()] {
+          const auto self = weak.lock();
+          auto* mine = self ? self->find(id) : nullptr;
+          if (mine == nullptr) return;
+          mine->busy = false;
+          if (!ok) return self->later(id, store_again_after);
+          mine->loaded = true;
+          mine->pending = std::move(*pending);
+          self->step(id);
+        });
+      });
+}
+
+// ---- what there is to tell
+
+Result<port::Transaction> Courier::look(port::Reader& reader, Look& look) const {
+  look.message.reset();
+  look.left = look.chains;
+  look.upto.clear();
+  look.skipped = 0;
+  const auto now = engine_.now();
+  std::map<IntegrationId, std::uint64_t> places;
+  DEPROV_TRY(cursors, reader.webhook_cursors(look.row.workspace, look.row.id));
+  for (const auto& c : cursors) places[c.chain] = c.seq;
+
+  port::Transaction txn;
+  txn.id = engine_.ports.random.id<TxnId>(now);
+  json::array events;
+  std::uint64_t told = 0;
+  std::size_t chains = 0;
+  for (const auto& chain : look.chains) {
+    if (events.size() >= most_events || ++chains > chains_a_look) break;
+    const auto place = places[chain.integration];
+    const auto seen = look.looked.find(chain);
+    const auto after = seen == look.looked.end() ? place : std::max(place, seen->second);
+    DEPROV_TRY(page, read_notifications(reader, chain, after, most_events - events.size(), look.wanted));
+    bool tells = false;
+    for (auto& n : page.items) {
+      if (n.at + most_age < now) {
+        look.skipped += n.count;
+        continue;
+      }
+      if (json::serialize(n.detail).size() > most_detail) n.detail = {{"truncated", true}};
+      told += n.count;
+      events.push_back(to_json(n));
+      tells = true;
+    }
+    if (!page.more) look.left.erase(chain);
+    look.upto[chain] = page.upto;
+    if (page.upto > place && (tells || !page.items.empty() || page.upto - place >= most_unwritten))
+      txn.ops.emplace_back(
+          port::op::MoveWebhookCursor{{look.row.workspace, look.row.id, chain.integration, page.upto}, place});
+  }
+  if (look.skipped != 0) {
+    port::op::AppendActivity a;
+    a.scope = {look.row.workspace, {}};
+    a.at = now;
+    a.event = "webhook.skipped";
+    a.actor = "engine";
+    a.detail = json::serialize(json::object{{"webhook", look.row.id.str()},
+                                            {"name", look.row.name},
+                                            {"events", look.skipped},
+                                            {"reason", "older than 72 hours when their turn came"}});
+    engine_.ports.random.fill(a.salt);
+    txn.ops.emplace_back(std::move(a));
+  }
+  if (events.empty()) return txn;
+  port::DeliveryRow message;
+  message.workspace = look.row.workspace;
+  message.webhook = look.row.id;
+  message.id = engine_.ports.random.id<DeliveryId>(now);
+  message.created = message.due = now;
+  message.events = told;
+  message.body = json::serialize(webhook_message(look.row, now, std::move(events), look.skipped));
+  look.message = message;
+  txn.ops.emplace_back(port::op::PutDelivery{std::move(message)});
+  return txn;
+}
+
+void Courier::compose(WebhookId id) {
+  auto* e = find(id);
+  e->busy = true;
+  auto state = std::make_shared<Look>();
+  state->row = e->row;
+  state->wanted = e->wanted;
+  state->chains = std::exchange(e->chains, {});
+  state->looked = e->looked;
+  const auto weak = weak_from_this();
+  engine_.decide(
+      [weak, state](port::Reader& reader) -> Result<port::Transaction> {
+        const auto self = weak.lock();
+        if (!self) return port::Transaction{};
+        return self->look(reader, *state);
+      },
+      [weak, state](const Result<port::Committed>& committed) {
+        if (const auto self = weak.lock())
+          self->composed(state, committed.has_value(),
+                         committed ? std::nullopt : std::optional<Error>(committed.error()));
+      });
+}
+
+void Courier::composed(const std::shared_ptr<Look>& look, bool stored, const std::optional<Error>& error) {
+  const auto id = look->row.id;
+  auto* e = find(id);
+  if (e == nullptr) return;
+  e->busy = false;
+  if (!stored) {
+    if (error && error->code() == Errc::not_found) {
+      endpoints_.erase(id);
+      return;
+    }
+    e->chains.insert(look->chains.begin(), look->chains.end());
+    return later(id, store_again_after);
+  }
+  e->chains.insert(look->left.begin(), look->left.end());
+  for (const auto& [chain, upto] : look->upto) e->looked[chain] = upto;
+  if (look->message) {
+    e->pending = std::move(look->message);
+    e->pending->version = 1;
+  }
+  if (look->skipped != 0) {
+    engine_.notify({look->row.workspace, {}});
+    const std::lock_guard lock(engine_.metrics_mutex);
+    engine_.counters.deliveries["skipped_events"] += look->skipped;
+  }
+  step(id);
+}
+
+}  // namespace deprov::engine
