@@ -51,9 +51,11 @@ Result<int> show(const Session& session, const JobOptions& o) {
   std::vector<std::vector<std::string>> rows;
   for (const auto& s : steps.as_array()) {
     const auto deletes = s.as_object().if_contains("delete_account");
-    rows.push_back({deletes != nullptr && deletes->as_bool() ? "delete" : cell(s, "operation"), cell(s, "state"),
-                    cell(s, "not_before"), cell(s, "approval"), cell(s, "attempts"), cell(s, "outcome"),
-                    cell(s, "detail")});
+    const auto name = cell(s, "kind") == "verify"                ? std::string("read back")
+                      : deletes != nullptr && deletes->as_bool() ? std::string("delete")
+                                                                 : cell(s, "operation");
+    rows.push_back({name, cell(s, "state"), cell(s, "not_before"), cell(s, "approval"), cell(s, "attempts"),
+                    cell(s, "outcome"), cell(s, "detail")});
   }
   std::cout << "\n";
   print_table({"STEP", "STATE", "NOT BEFORE", "APPROVAL", "ATTEMPTS", "OUTCOME", "DETAIL"}, rows);

@@ -377,3 +377,33 @@ TEST_CASE("the demo finds the app as it has to be") {
   for (const auto& entry : std::filesystem::directory_iterator(s.path))
     CHECK(entry.path().filename().string().rfind("deprov-demo", 0) != 0);
 }
+
+TEST_CASE("webhooks by hand, on a data directory", "[webhook]") {
+  const Home home;
+  const auto made = run(home,
+                        "webhook add alerts --url https://alerts.example.com/in --event removal.failed --event "
+                        "hold.opened" +
+                            home.local());
+  INFO(made.err);
+  REQUIRE(made.code == 0);
+  CHECK(made.text("secret").rfind("whsec_", 0) == 0);
+  CHECK(made.json().at("events").as_array().size() == 2);
+  CHECK(run(home, "webhook add alerts --url https://alerts.example.com/in" + home.local()).code == 4);
+  CHECK(run(home, "webhook add x --url http://alerts.example.com/in" + home.local()).code == 1);
+  CHECK(run(home, "webhook add x --url https://alerts.example.com/ --event nothing" + home.local()).code == 1);
+  const auto list = run(home, "webhook list" + home.local());
+  CHECK(list.out.find("removal.failed hold.opened") != std::string::npos);
+  const auto rotated = run(home, "webhook rotate-secret alerts --overlap 60" + home.local());
+  CHECK(rotated.text("secret") != made.text("secret"));
+  CHECK(run(home, "webhook show alerts --json" + home.local()).json().at("deliveries").as_array().empty());
+  CHECK(run(home, "webhook show nobody" + home.local()).code == 3);
+  CHECK(run(home, "webhook add own --url http://127.0.0.1:1/" + home.local()).code == 0);
+  const auto tested = run(home, "webhook test own" + home.local());
+  CHECK(tested.code == 1);  // nobody listens there
+  CHECK(tested.out.find("not delivered: no connection") == 0);
+  CHECK(run(home, "webhook remove alerts" + home.local()).code == 0);
+  CHECK(run(home, "webhook list --json" + home.local()).json().at("items").as_array().size() == 1);
+  const auto activity = run(home, "activity --json" + home.local());
+  CHECK(activity.out.find("webhook.secret_rotated") != std::string::npos);
+  CHECK(activity.out.find("whsec_") == std::string::npos);
+}
