@@ -332,3 +332,23 @@ TEST_CASE("resources of custom types are made, changed and deleted in bulk, and 
   CHECK(w.get("/Devices/" + id_of(r, 0)).status == 404);
   CHECK(w.get("/Devices").at("/totalResults") == 3);
 }
+
+TEST_CASE("a reference of a custom type goes to the resource that its bulkId names, or the operation is refused") {
+  const auto settings = boost::json::parse(R"({
+    "schemas":[{"id":"urn:example:Device","name":"Device","attributes":[
+      {"name":"serial","required":true},{"name":"owner","type":"reference","referenceTypes":["User"]}]}],
+    "resource_types":[{"name":"Device","endpoint":"/Devices","schema":"urn:example:Device"}]})")
+                            .as_object();
+  ScimWorld w("generic", settings);
+  w.add_user("bob");
+  const auto device = [](const std::string& owner) {
+    return R"({"schemas":["urn:example:Device"],"serial":"S","owner":")" + owner + "\"}";
+  };
+  const auto r =
+      bulk(w, {post("/Devices", "d0", device("/Users/bulkId:u")), post("/Users", "u", user("ann")),
+               post("/Devices", "d1", device("../Users/bulkId:bob")), post("/Users", "bob", user("bob")),
+               post("/Devices", "d2", device("/Users/bulkId:nobody"))});
+  CHECK(statuses(r) == "201 201 409 409 409");
+  CHECK(w.get("/Devices/" + id_of(r, 0)).str("/owner") == "/Users/" + id_of(r, 1));
+  CHECK(w.get("/Devices").at("/totalResults") == 1);
+}

@@ -116,12 +116,10 @@ class BulkReferences {
   }
 
   /// "/Users/bulkId:x", whole: the value of a reference, whatever its attribute is called.
-  bool names_resource(std::string_view text) const {
+  static bool names_resource(std::string_view text) {
     const auto at = text.rfind('/');
-    if (at == std::string_view::npos || text.find(' ') != std::string_view::npos) return false;
-    const auto last = text.substr(at + 1);
-    if (!last.starts_with(bulk_prefix)) return false;
-    return std::find(known_.begin(), known_.end(), last.substr(bulk_prefix.size())) != known_.end();
+    return at != std::string_view::npos && text.substr(at + 1).starts_with(bulk_prefix) &&
+           text.find(' ') == std::string_view::npos;
   }
 
  private:
