@@ -81,8 +81,6 @@ TEST_CASE("errors name the JSON path") {
   CHECK(refused(schema(
             R"([{"name":"a","type":"complex","subAttributes":[{"name":"b","type":"complex",
                 "subAttributes":[{"name":"c"}]}]}])")) == "schemas[0].attributes[0].subAttributes[0]");
-  CHECK(refused(schema(R"([{"name":"a","mutability":"writeOnly","returned":"never","uniqueness":"server"}])")) ==
-        "schemas[0].attributes[0].uniqueness");
   CHECK(refused(schema(R"([{"name":"a","type":"boolean","uniqueness":"server"}])")) ==
         "schemas[0].attributes[0].uniqueness");
   CHECK(refused(schema(R"([{"name":"a","required":"yes"}])")) == "schemas[0].attributes[0].required");

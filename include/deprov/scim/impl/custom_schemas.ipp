@@ -152,9 +152,6 @@ class CustomReader {
          a.type == AttributeType::binary))
       return fail("an attribute of type " + std::string(to_string(a.type)) + " has no uniqueness",
                   where + ".uniqueness", "write none (RFC 7643 section 2.3)");
-    if (a.uniqueness != Uniqueness::none && a.mutability == Mutability::write_only)
-      return fail("what is writeOnly is not kept, so nothing shows whether it is unique", where + ".uniqueness",
-                  "write none");
     if (a.returned == Returned::always && a.mutability == Mutability::write_only)
       return fail("what is writeOnly is not returned", where + ".returned", "write never");
     return {};
