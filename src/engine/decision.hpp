@@ -26,6 +26,8 @@ constexpr std::string_view hold_work = "hold";
 constexpr std::string_view worsened_counter = "worsened";
 /// Of these, who has access all the same: only the role was lowered.
 constexpr std::string_view roles_counter = "roles";
+/// Of these, who has access all the same: it was judged with its unit, and its turn comes, or it settles.
+constexpr std::string_view early_counter = "early";
 
 /// A subject with what was read of it for one decision.
 struct SubjectState {
@@ -90,8 +92,10 @@ class Decision {
   Result<void> evaluate(ResourceId subject, idp::Cause cause, ResourceId via, WallTime evidence_at, bool settled);
   /// What was judged when its unit was, or has to be judged now; its access is evaluated again.
   Result<void> settle(const port::DueRow& due, Judging otherwise, const std::string& why);
-  /// Reserves at once for a request whose worsening was counted before.
-  void reserve_unit(ResourceId group, std::uint64_t worsen, std::uint64_t direct, std::uint64_t members);
+  /// Reserves at once for a request whose worsening was counted before: `early` still have access, `worsen` did
+  /// not count yet, and `direct` of these are in the group itself.
+  void reserve_unit(ResourceId group, std::uint64_t early, std::uint64_t worsen, std::uint64_t direct,
+                    std::uint64_t members);
   /// The time of a retention is over, or its rule may be: decided anew.
   Result<void> reconsider(const port::DueRow& due);
   /// Whether a person decided that its access is kept, and nothing has changed since.
@@ -135,6 +139,8 @@ class Decision {
   Result<bool> waits(SubjectState& state, const End& end);
   void reserve(port::SubjectRow& subject, ResourceId via, std::optional<std::uint64_t> members);
   Result<void> add_reservations();
+  /// It does not have access all the same any more, or does not lose it.
+  void early_no_more(WallTime counted);
   Result<void> put_in_hold(const port::SubjectRow& subject, const port::JobRow& job);
   Result<std::optional<policy::Retention>> retention_of(const SubjectState& state);
   /// Puts what is shown of a retained subject, and when to look at it again.
@@ -186,6 +192,7 @@ class Decision {
   struct Reservations {
     std::uint64_t fresh = 0;
     std::vector<WallTime> counted;  ///< of subjects that count already
+    std::uint64_t early = 0;        ///< of both, who has access until its turn comes, or it has settled
     struct Group {
       std::uint64_t lost = 0;
       std::uint64_t members = 0;

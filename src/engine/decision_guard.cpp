@@ -75,7 +75,7 @@ Result<bool> Decision::waits(SubjectState& state, const End& end) {
 // In front of everything else: a refusal before the first write costs the store nothing.
 Result<void> Decision::add_reservations() {
   auto& r = reservations_;
-  if (r.fresh == 0 && r.counted.empty()) return {};
+  if (r.fresh == 0 && r.counted.empty() && r.early == 0) return {};
   const auto& guard = context_.policy.guard;
   policy::GuardBase base;
   const auto minute = port::minute_of(now_);
@@ -89,6 +89,9 @@ Result<void> Decision::add_reservations() {
     base = policy::guard_base(steps, minute);
     if (!base.lasting) {
       DEPROV_TRY(lost, reader_.reserved(scope(), worsened_counter, now_));
+      DEPROV_TRY(early, reader_.reserved(scope(), early_counter, now_));
+      lost.hour -= std::min(lost.hour, early.hour);
+      lost.day -= std::min(lost.day, early.day);
       if (!context_.policy.roles.empty()) {  // whose role was lowered has access all the same
         DEPROV_TRY(lowered, reader_.reserved(scope(), roles_counter, now_));
         lost.hour -= std::min(lost.hour, lowered.hour);
@@ -113,6 +116,12 @@ Result<void> Decision::add_reservations() {
     ops.emplace_back(o);
   }
   o.counted = {};
+  if (r.early != 0) {
+    o.counter = std::string(early_counter);
+    o.amount = r.early;
+    o.limit_hour = o.limit_day = policy::no_limit;
+    ops.emplace_back(o);
+  }
   for (const auto& [id, group] : r.groups) {
     o.counter = "group:" + id.str();
     o.amount = group.lost;
@@ -290,6 +299,7 @@ Result<void> Decision::settle(const port::DueRow& due, Judging otherwise, const 
   }
   if (reserved) {
     DEPROV_TRY(state, load(due.subject));
+    early_no_more(state.subject.counted_at);
     DEPROV_TRY(access, has_access(state));
     if (state.stored && state.subject.access && access) {
       // The net effect counts (R14): what was reserved for it is taken back.
@@ -308,8 +318,15 @@ Result<void> Decision::settle(const port::DueRow& due, Judging otherwise, const 
   return evaluate(due.subject, cause, via, due.since, true);
 }
 
-void Decision::reserve_unit(ResourceId group, std::uint64_t worsen, std::uint64_t direct, std::uint64_t members) {
+void Decision::early_no_more(WallTime counted) {
+  if (counted.micros != 0)
+    txn_.ops.emplace_back(port::op::Unreserve{scope(), std::string(early_counter), 1, counted});
+}
+
+void Decision::reserve_unit(ResourceId group, std::uint64_t early, std::uint64_t worsen, std::uint64_t direct,
+                            std::uint64_t members) {
   reservations_.fresh += worsen;
+  reservations_.early += early;
   if (direct != 0) reservations_.groups[group] = {direct, members};
 }
 

@@ -24,8 +24,9 @@ void Expander::Piece::judge(Decision& decision, std::uint64_t members) const {
 struct Expander::Count {
   port::WorkRow row;
   std::shared_ptr<const std::vector<MemberStep>> steps;  ///< null: the group is evaluated again
-  std::uint64_t worsen = 0;
-  std::uint64_t direct = 0;  ///< of these, members of the group itself
+  std::uint64_t early = 0;                               ///< who has access, and loses it
+  std::uint64_t worsen = 0;                              ///< who worsens, and does not count yet
+  std::uint64_t direct = 0;                              ///< of these, members of the group itself
   std::uint64_t members = 0;
   bool over = false;
   // Where it stands.
@@ -41,8 +42,8 @@ struct Expander::Count {
   std::vector<Level> below;
   std::unordered_set<ResourceId> seen;
 
-  Result<bool> worsens(port::Reader& reader, Decision& decision, ResourceId subject, bool by_access,
-                       const MembershipOverlay& overlay, WallTime now) const;
+  Result<void> take(port::Reader& reader, Decision& decision, ResourceId subject, bool by_access,
+                    const MembershipOverlay& overlay, bool is_direct, WallTime now);
   void descend(ResourceId group, bool by_access) {
     if (below.size() < max_group_depth && seen.insert(group).second)
       below.push_back({group, std::nullopt, by_access});
@@ -55,20 +56,27 @@ bool Expander::wants_judging(const Piece& piece) {
   return context && context->policy.guard.enabled && !context->policy.entitling_groups.empty();
 }
 
-Result<bool> Expander::Count::worsens(port::Reader& reader, Decision& decision, ResourceId subject, bool by_access,
-                                      const MembershipOverlay& overlay, WallTime now) const {
+Result<void> Expander::Count::take(port::Reader& reader, Decision& decision, ResourceId subject, bool by_access,
+                                   const MembershipOverlay& overlay, bool is_direct, WallTime now) {
   DEPROV_TRY(found, reader.subject(row.scope, subject));
-  if (!found) return false;
+  if (!found) return {};
   // What was kept by decision ends with the next change of its grants, and counts like any other.
   DEPROV_TRY(kept, decision.is_kept(*found));
-  if (!found->access && !kept) return false;
-  if (found->counted_at.micros != 0 && now - found->counted_at < std::chrono::hours(1)) return false;
+  const bool has_it = found->access;
+  if (!has_it && !kept) return {};
+  const bool again = found->counted_at.micros != 0 && now - found->counted_at < std::chrono::hours(1);
   DEPROV_TRY(counted, decision.counts(subject));
-  if (!counted || by_access) return counted;
-  SubjectState state;
-  state.subject = std::move(*found);
-  DEPROV_TRY(access, decision.has_access(state, overlay));
-  return !access;
+  if (!counted) return {};
+  if (!by_access) {
+    SubjectState state;
+    state.subject = std::move(*found);
+    DEPROV_TRY(access, decision.has_access(state, overlay));
+    if (access) return {};
+  }
+  early += has_it ? 1 : 0;
+  worsen += again ? 0 : 1;
+  direct += is_direct && !again ? 1 : 0;
+  return {};
 }
 
 void Expander::count(const Piece& piece) {
@@ -116,10 +124,7 @@ Result<void> Expander::count_some(port::Reader& reader, Count& c) {
       c.descend(m.member, true);
       return {};
     }
-    DEPROV_TRY(worse, c.worsens(reader, decision, m.member, false, {group, true}, now));
-    c.worsen += worse ? 1 : 0;
-    c.direct += worse ? 1 : 0;
-    return {};
+    return c.take(reader, decision, m.member, false, {group, true}, true, now);
   };
   while (left > 0 && !c.over) {
     if (!c.below.empty()) {
@@ -132,9 +137,7 @@ Result<void> Expander::count_some(port::Reader& reader, Count& c) {
           c.descend(m.member, level.by_access);
           continue;
         }
-        DEPROV_TRY(worse, c.worsens(reader, decision, m.member, level.by_access, {}, now));
-        c.worsen += worse ? 1 : 0;
-        if (level.group == group) c.direct += worse ? 1 : 0;
+        DEPROV_CHECK(c.take(reader, decision, m.member, level.by_access, {}, level.group == group, now));
       }
       left -= std::min(left, std::max<std::size_t>(page.rows.size(), 1));
       continue;
@@ -185,8 +188,8 @@ void Expander::judge(const std::shared_ptr<Count>& c, bool hold) {
                                             {"work", c->row.id.str()},
                                             {"worsen", c->worsen},
                                             {"members", c->members}});
-        } else if (c->worsen != 0) {
-          decision.reserve_unit(c->row.group, c->worsen, c->direct, c->members);
+        } else if (c->worsen != 0 || c->early != 0) {
+          decision.reserve_unit(c->row.group, c->early, c->worsen, c->direct, c->members);
         }
         decision.transaction().ops.emplace_back(
             port::op::AdvanceWork{self->scope_, c->row.id, c->row.version,

@@ -18,6 +18,7 @@ namespace {
 constexpr std::string_view removals_counter = "removals";
 constexpr std::string_view worsened_counter = "worsened";
 constexpr std::string_view roles_counter = "roles";  ///< of these, who has access all the same
+constexpr std::string_view early_counter = "early";  ///< and who has it until its turn comes, or it has settled
 constexpr Duration a_day = std::chrono::hours(24);
 constexpr Duration a_year = std::chrono::hours(24 * 365);
 }  // namespace
@@ -46,9 +47,10 @@ Result<bool> Lane::must_join(port::Reader& reader, const port::JobRow& job, Guar
     for (const auto& row : rows) steps.push_back({row.minute, row.delta});
     DEPROV_TRY(lost, reader.reserved(scope_, worsened_counter, ports_.clock.wall()));
     DEPROV_TRY(lowered, reader.reserved(scope_, roles_counter, ports_.clock.wall()));
+    DEPROV_TRY(early, reader.reserved(scope_, early_counter, ports_.clock.wall()));
     seen.base = policy::guard_base(steps, port::minute_of(ports_.clock.wall()),
-                                   lost.hour - std::min(lost.hour, lowered.hour),
-                                   lost.day - std::min(lost.day, lowered.day));
+                                   lost.hour - std::min(lost.hour, lowered.hour + early.hour),
+                                   lost.day - std::min(lost.day, lowered.day + early.day));
   }
   DEPROV_TRY(hold, reader.open_hold(scope_));
   if (!hold && !removes) return false;

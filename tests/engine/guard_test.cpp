@@ -288,6 +288,31 @@ TEST_CASE("a unit within the limits goes, and a move within the settle window co
   CHECK_FALSE(w.open_hold());
 }
 
+TEST_CASE("who was counted and has access until it has settled widens no limit", "[engine][R7][R14]") {
+  const bool deferred = GENERATE(false, true);
+  CAPTURE(deferred);
+  Guarded w(10, R"({"entitling_groups":[{"display_name":"a"}],"settle_ms":60000,"guard":{}})");
+  const auto a = w.add_group(w.c, "a", w.users);
+  w.run(5s);
+  // Of ten, and without a past: five may go, and these are they.
+  const std::vector<ResourceId> some(w.users.begin(), w.users.begin() + 5);
+  if (deferred) {
+    w.options.inline_members = 2;
+    w.options.piece = 2;
+    w.engine.reset();
+    w.boot();
+    w.run(5s);
+  }
+  REQUIRE(w.members(w.c, a, MemberStep::Kind::remove, some));
+  w.run(10s);
+  CHECK(w.disabled() == 0);
+  REQUIRE(w.set_active(w.c, w.users[5], false));
+  w.run(10s);
+  CHECK(w.disabled() == 0);
+  REQUIRE(w.open_hold());
+  CHECK(w.open_hold()->held == 1);
+}
+
 TEST_CASE("more than half of a group waits, where it is at least ten", "[engine][R7]") {
   Guarded w(
       120, R"({"entitling_groups":[{"display_name":"all"},{"display_name":"team"}],"settle_ms":1000,"guard":{}})");
