@@ -21,7 +21,7 @@ using namespace deprov::test::sim;
 
 constexpr const char* usage =
     "Usage: deprov-sim [--seed N [--only I,J,...]] [--seeds A..B] [--for SECONDS] [--from N] [--jobs N]\n"
-    "                  [--fault NAME] [--faults] [--minimise] [--json]\n"
+    "                  [--fault NAME] [--faults] [--no-minimise] [--activity] [--json]\n"
     "  --seed N       plays one seed, and says what it is made of where it fails\n"
     "  --only I,J     with these of its events alone\n"
     "  --seeds A..B   plays A, A+1, ... B\n"

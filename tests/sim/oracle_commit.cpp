@@ -102,7 +102,9 @@ void Oracle::check_sent(std::size_t app, const port::Transaction& txn, const por
   const auto stored = reader.job(scope, job->id);
   if (stored && *stored && (job->kind == JobKind::remove_access || job->cause == idp::Cause::role_lowered)) {
     const auto planned = policy::parse_plan((*stored)->plan);
-    if (planned && plan.guard && !by_hand) check_guard_fence(app, *job, *planned, reader);
+    // A role that is only given back takes nothing away, and waits for nobody.
+    const bool gives = step->operation == Operation::grant_entitlement;
+    if (planned && plan.guard && !by_hand && !gives) check_guard_fence(app, *job, *planned, reader);
   }
   if (step->operation == Operation::remove) check_final(app, *job, *parsed, *step);
 }
