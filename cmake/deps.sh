@@ -24,7 +24,7 @@ TEXT
   exit 1
 fi
 
-packages=(cmake ninja-build g++ pkg-config python3 openssl
+packages=(cmake ninja-build g++ pkg-config python3 openssl curl
   libmsgsl-dev libcurl4-openssl-dev libssl-dev libsqlite3-dev libcli11-dev catch2 libbenchmark-dev ccache)
 if [ "$ci" = yes ]; then
   packages+=(clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev python3-venv)

@@ -35,7 +35,11 @@ Engine::Impl::~Impl() {
 }
 
 Engine::Engine(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
-Engine::~Engine() = default;
+Engine::~Engine() {
+  // They hold the engine, and one whose app never answers would hold it for ever.
+  const auto runs = impl_->reconciliations;
+  for (const auto& [id, run] : runs) run->abandon();
+}
 
 Result<std::unique_ptr<Engine>> Engine::create(Ports ports, Options options) {
   if (options.master_key.size() != 32)

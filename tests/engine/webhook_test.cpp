@@ -428,7 +428,8 @@ TEST_CASE("a new secret, with the old one besides for a while", "[engine][webhoo
   CHECK(w.workspace_events("webhook.tested") == 4);
   // No secret is on the activity.
   w.read([&](port::Reader& r) {
-    for (const auto& row : r.activity({w.workspace, {}}, 0, 1000)->rows) {
+    const auto page = r.activity({w.workspace, {}}, 0, 1000);
+    for (const auto& row : page->rows) {
       CHECK(row.detail.value_or("").find("whsec_") == std::string::npos);
       CHECK(row.detail.value_or("").find(third->substr(6)) == std::string::npos);
     }

@@ -274,7 +274,8 @@ void Scenario::verify() {
     std::map<JobState, std::uint64_t> counted;
     const auto all = r.jobs(scope_, {}, std::nullopt, 1000);
     for (const auto& job : all->rows) ++counted[job.state];
-    for (const auto& [state, n] : *r.job_counts(scope_)) {
+    const auto counts = r.job_counts(scope_);
+    for (const auto& [state, n] : *counts) {
       INFO(port::to_string(state));
       CHECK(counted[state] == n);
     }
