@@ -20,7 +20,7 @@ void Reconciliation::judge() {
           decision.record("guard.refused",
                           {{"run", self->run_.str()}, {"worsen", self->counts_.worsen}, {"reason", self->held_}});
         } else if (self->context_->policy.guard.enabled && self->counts_.worsen != 0) {
-          decision.reserve_unit({}, self->counts_.worsen, 0, 0);
+          decision.reserve_unit({}, 0, self->counts_.worsen, 0, 0);  // who is leftover has no access any more
         }
         return decision.take();
       },

@@ -251,10 +251,12 @@ TEST_CASE("a change that a connector let go of is an unknown outcome, and is rea
   const World world(o, "ours", config);
   world.deactivate(world.add_user("ann"));
   wait_for_event(world, "removal.verified");
-  const std::lock_guard lock(mutex);
-  REQUIRE(lines.size() == 1);
-  CHECK(lines[0].find("connector ours let go of a call (disable)") != std::string::npos);
-  const std::lock_guard app_lock(app.mutex);
+  {
+    const std::lock_guard lock(mutex);
+    REQUIRE(lines.size() == 1);
+    CHECK(lines[0].find("connector ours let go of a call (disable)") != std::string::npos);
+  }
+  const std::lock_guard lock(app.mutex);
   CHECK(std::count(app.log.begin(), app.log.end(), "disable acc-ann") == 0);
 }
 
