@@ -165,12 +165,14 @@ class Core {
         writing_ = false;
         return false;
       }
+      committing_ = true;
       end_snapshots();
     }
     writer_.run(batch);
     {
       const std::lock_guard lock(mutex_);
       ++committed_;
+      committing_ = false;
       end_snapshots();
       for (const auto& item : batch) queued_bytes_ -= item.queued_bytes;
       stats_ = writer_.stats();
@@ -244,7 +246,7 @@ class Core {
       if (!idle_readers_.empty()) {
         auto side = std::move(idle_readers_.back());
         idle_readers_.pop_back();
-        if (side->at != committed_) side->end();
+        if (stale(*side)) side->end();
         side->at = committed_;
         return side;
       }
@@ -258,9 +260,12 @@ class Core {
     side->at = at;
     return side;
   }
+  /// While a commit is under way another reader may see it already: whoever reads after that one has to see it,
+  /// too.
+  [[nodiscard]] bool stale(const ReadSide& side) const { return committing_ || side.at != committed_; }
   void give_back(std::unique_ptr<ReadSide> side) {
     const std::lock_guard lock(mutex_);
-    if (side->at != committed_) side->end();
+    if (stale(*side)) side->end();
     if (dir_ && idle_readers_.size() < std::max<std::size_t>(2 * options_.readers, 2))
       idle_readers_.push_back(std::move(side));
   }
@@ -277,6 +282,7 @@ class Core {
   std::size_t reading_ = 0;
   std::size_t glances_ = 0;
   std::uint64_t committed_ = 1;  ///< group commits so far, and one
+  bool committing_ = false;
   std::vector<std::unique_ptr<ReadSide>> idle_readers_;
   StoreStats stats_;
   std::optional<DataDir> dir_;
