@@ -127,7 +127,7 @@ def self_test(args):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--library")
+    parser.add_argument("--library", dest="shared", metavar="LIB")
     parser.add_argument("--self-test", action="store_true")
     parser.add_argument("--cc", default="cc")
     parser.add_argument("--cxx", default="c++")
@@ -138,7 +138,7 @@ def main():
     else:
         found = compiles(args, HEADER.name, HEADER.parent)
         found += differences(HEADER.read_text(encoding="utf-8"), (HERE / "symbols.txt").read_text(encoding="utf-8"),
-                             symbols_of(args, args.library))
+                             symbols_of(args, args.shared))
     for line in found:
         print(line)
     return 1 if found else 0

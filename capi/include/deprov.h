@@ -562,7 +562,7 @@ DEPROV_API deprov_status deprov_rows_open(deprov_engine* engine, const deprov_ca
                                           const deprov_rows_options* options, deprov_rows** rows,
                                           deprov_error** error);
 /** The next row, as JSON; good until the next call on these rows. Waits.
- *  *Errors*: ::DEPROV_END: no more for now. Activity may have grown when it is asked again, and goes on then.
+ *  *Errors*: ::DEPROV_END: there are no more. Activity may have grown when it is asked again, and goes on then.
  *  Otherwise as deprov_admin_call(); the same row is read when it is asked again. */
 DEPROV_API deprov_status deprov_rows_next(deprov_rows* rows, deprov_str* row, deprov_error** error);
 /** Where these rows are: what `restart` takes, in this process or in another, today or later. Empty before the

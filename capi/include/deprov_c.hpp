@@ -287,7 +287,7 @@ class Response {
 class Rows {
  public:
   explicit Rows(deprov_rows* owned) noexcept : rows_(owned) {}
-  /// Nothing: no more for now.
+  /// Nothing: there are no more; of activity there may be again later.
   std::optional<std::string_view> next() {
     deprov_str row{};
     deprov_error* error = nullptr;

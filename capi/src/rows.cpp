@@ -143,7 +143,7 @@ deprov_status deprov_rows_next(deprov_rows* rows, deprov_str* row, deprov_error*
   return capi::guard(error, [&]() -> Result<std::optional<capi::End>> {
     if (rows == nullptr) return capi::null_argument("rows");
     if (row == nullptr) return capi::null_argument("row");
-    // A chain grows: its end is only the end for now.
+    // A chain grows: behind its end there may be more when it is asked again.
     if (rows->page.empty() && (!rows->ended || rows->kind == DEPROV_ROWS_ACTIVITY)) DEPROV_CHECK(fetch(*rows));
     if (rows->page.empty()) return std::optional<capi::End>(capi::End{});
     give(*rows);

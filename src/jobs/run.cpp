@@ -226,7 +226,7 @@ void Lane::begin(const RunPtr& run) {
       });
 }
 
-// What the store refuses for now would be found due again at once, and refused again, without any time in between.
+// What the store refuses once would be found due again at once, and refused again, without any time in between.
 void Lane::begin_later(const RunPtr& run, const Error& error) {
   if (error.code() == Errc::fenced || stopping_) return drop(run);
   after(std::chrono::seconds(1), [self = shared_from_this(), run] { self->begin(run); });

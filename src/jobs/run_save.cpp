@@ -43,7 +43,7 @@ void Lane::save(const RunPtr& run, std::string event, json::object detail, std::
 }
 
 // Somebody changed the job meanwhile (cancelled, or bound by hand): what happened in the app is recorded all the
-// same. Where that fails for now it is tried again, since a job that looks running is found by nobody else.
+// same. Where that fails it is tried again, since a job that looks running is found by nobody else.
 void Lane::save_late(const RunPtr& run, std::string event, json::object detail, std::function<void()> next) {
   struct Late {
     std::optional<std::uint64_t> version;
