@@ -205,7 +205,7 @@ void commit_created(const std::shared_ptr<Engine::Impl>& impl, const Principal& 
         impl->notify(row.scope);
         auto made = row;
         made.version = 1;
-        make_current(impl, row.scope, [made = std::move(made), token, done = std::move(done)]() mutable {
+        make_current(impl, row.scope, made, [made, token, done = std::move(done)]() mutable {
           done(CreatedIntegration{std::move(made), token.text});
         });
       });
@@ -323,7 +323,7 @@ void commit_update(const std::shared_ptr<Engine::Impl>& impl, const Principal& b
         if (!committed) return done(committed.error());
         impl->notify(row.scope);
         ++row.version;
-        make_current(impl, row.scope, [impl, row, policy_changed, done = std::move(done)]() mutable {
+        make_current(impl, row.scope, row, [impl, row, policy_changed, done = std::move(done)]() mutable {
           if (policy_changed) reconsider_retained(impl, row.scope);
           done(std::move(row));
         });
@@ -424,7 +424,7 @@ void Engine::set_integration_state(Principal by, IntegrationId id, port::Integra
       [impl, result, done = std::move(done)](Result<port::Committed> committed) mutable {
         if (!committed) return done(committed.error());
         impl->notify(result->scope);
-        make_current(impl, result->scope,
+        make_current(impl, result->scope, *result,
                      [result, done = std::move(done)]() mutable { done(std::move(*result)); });
       });
 }
@@ -495,7 +495,7 @@ void Engine::check_integration(Principal by, IntegrationId id, Done<connector::R
                     if (!committed) return done(committed.error());
                     impl->notify(row->scope);
                     if (!good) return done(std::move(reply));
-                    make_current(impl, row->scope, [reply = std::move(reply), done = std::move(done)]() mutable {
+                    make_current(impl, row->scope, std::nullopt, [reply = std::move(reply), done = std::move(done)]() mutable {
                       done(std::move(reply));
                     });
                   });

@@ -87,7 +87,7 @@ void Engine::stop_integration(Principal by, IntegrationId id, std::string reason
             return done(committed.error());
           }
           impl->notify(result->scope);
-          make_current(impl, result->scope, [impl, id, result, done = std::move(done)]() mutable {
+          make_current(impl, result->scope, *result, [impl, id, result, done = std::move(done)]() mutable {
             impl->stopping.erase(id.value);
             done(std::move(*result));
           });

@@ -145,6 +145,61 @@ TEST_CASE("a stop between the record of a step and its request holds the request
   CHECK(sent == 0);
 }
 
+TEST_CASE("what was answered as stopped or paused stands still, though the row cannot be read again",
+          "[engine][stop]") {
+  const bool kill = GENERATE(false, true);
+  CAPTURE(kill);
+  auto faults = std::make_shared<test::StoreFaults>();
+  test::World w(1, test::faulty(faults));
+  w.app->add("a1", "ext-ann", "ann");
+  const auto c = w.integrate("okta");
+  const auto ann = w.add_user(c, "ann");
+  w.run(1s);
+  bool stored = false;
+  faults->on_commit = [&](const port::Transaction& txn) -> std::optional<Error> {
+    for (const auto& op : txn.ops) stored = stored || std::holds_alternative<port::op::PutIntegration>(op);
+    return std::nullopt;
+  };
+  faults->on_view = [&] { return stored ? std::optional(Error(Errc::io, "the disk does not answer")) : std::nullopt; };
+  const auto row = kill ? stop(w, c) : set(w, c, IntegrationState::paused);
+  REQUIRE(row);
+  REQUIRE(stored);
+  faults->on_view = {};
+  REQUIRE(w.set_active(c, ann, false));
+  w.run(1h);
+  CHECK(effects(w) == 0);
+  CHECK(w.engine->integration(c->row.scope.integration)->row.state == row->state);
+  // Nothing else that looks at the lanes lets it go on.
+  REQUIRE(stop_all(w));
+  REQUIRE(resume_all(w));
+  w.run(1h);
+  CHECK(effects(w) == 0);
+  REQUIRE(set(w, c, IntegrationState::active));
+  w.run(1min);
+  CHECK(w.job(c, ann).state == JobState::succeeded_verified);
+}
+
+TEST_CASE("an integration that was made is there, though its row cannot be read again", "[engine][stop]") {
+  auto faults = std::make_shared<test::StoreFaults>();
+  test::World w(1, test::faulty(faults));
+  (void)w.integrate("okta");
+  bool stored = false;
+  faults->on_commit = [&](const port::Transaction& txn) -> std::optional<Error> {
+    for (const auto& op : txn.ops) stored = stored || std::holds_alternative<port::op::PutIntegration>(op);
+    return std::nullopt;
+  };
+  faults->on_view = [&] { return stored ? std::optional(Error(Errc::io, "the disk does not answer")) : std::nullopt; };
+  engine::CreateIntegration what;
+  what.name = "two";
+  what.idp = "okta";
+  what.connector = "fake";
+  what.check = false;
+  const auto made = at_once<engine::CreatedIntegration>(
+      w, [&](auto d) { w.engine->create_integration(by(w), std::move(what), std::move(d)); });
+  REQUIRE(made);
+  CHECK(w.engine->authenticate_gateway(made->scim_token));
+}
+
 TEST_CASE("a stop that cannot be stored is no stop, and says so", "[engine][stop]") {
   auto faults = std::make_shared<test::StoreFaults>();
   test::World w(1, test::faulty(faults));
