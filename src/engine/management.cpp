@@ -123,24 +123,25 @@ json::object check_json(const connector::Reply& reply) {
 
 void make_current(const std::shared_ptr<Engine::Impl>& impl, port::Scope scope,
                   std::optional<port::IntegrationRow> known, port::UniqueFunction<void()> done) {
-  impl->refresh(scope, [impl, scope, known = std::move(known),
-                        done = std::move(done)](const Result<void>& read) mutable {
-    // What is stored counts, also while it cannot be read: what was answered "stopped" must not go on.
-    const bool there = known && (known->version == 1 || impl->directory.find(scope.integration));
-    if (!read && there) {
-      if (auto context = make_context(std::move(*known), impl->options.connectors))
-        impl->directory.put(std::move(*context));
-    }
-    if (const auto context = impl->directory.find(scope.integration); context && impl->started) {
-      // A lane that stopped by itself begins anew: whoever changes or checks the connection wants to see it work.
-      const auto slot = impl->background.find(scope.integration.value);
-      if (slot != impl->background.end() && slot->second.lane && !slot->second.lane->own_pause().empty())
-        slot->second.fingerprint.clear();
-      impl->attach(context);
-      impl->poke(scope);
-    }
-    done();
-  });
+  impl->refresh(
+      scope, [impl, scope, known = std::move(known), done = std::move(done)](const Result<void>& read) mutable {
+        // What is stored counts, also while it cannot be read: what was answered "stopped" must not go on.
+        const bool there = known && (known->version == 1 || impl->directory.find(scope.integration));
+        if (!read && there) {
+          if (auto context = make_context(std::move(*known), impl->options.connectors))
+            impl->directory.put(std::move(*context));
+        }
+        if (const auto context = impl->directory.find(scope.integration); context && impl->started) {
+          // A lane that stopped by itself begins anew: whoever changes or checks the connection wants to see it
+          // work.
+          const auto slot = impl->background.find(scope.integration.value);
+          if (slot != impl->background.end() && slot->second.lane && !slot->second.lane->own_pause().empty())
+            slot->second.fingerprint.clear();
+          impl->attach(context);
+          impl->poke(scope);
+        }
+        done();
+      });
 }
 
 void announce(const std::shared_ptr<Engine::Impl>& impl, const port::Scope& scope) {

@@ -173,7 +173,8 @@ void Engine::delete_integration(Principal by, IntegrationId id, bool abandon, Do
               impl->directory.remove(scope.integration);
               return done({});
             }
-            make_current(impl, scope, std::nullopt, [error = result.error(), done = std::move(done)]() mutable { done(error); });
+            make_current(impl, scope, std::nullopt,
+                         [error = result.error(), done = std::move(done)]() mutable { done(error); });
           });
         };
         if (!impl->started) return go();

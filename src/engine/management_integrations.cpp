@@ -495,9 +495,9 @@ void Engine::check_integration(Principal by, IntegrationId id, Done<connector::R
                     if (!committed) return done(committed.error());
                     impl->notify(row->scope);
                     if (!good) return done(std::move(reply));
-                    make_current(impl, row->scope, std::nullopt, [reply = std::move(reply), done = std::move(done)]() mutable {
-                      done(std::move(reply));
-                    });
+                    make_current(
+                        impl, row->scope, std::nullopt,
+                        [reply = std::move(reply), done = std::move(done)]() mutable { done(std::move(reply)); });
                   });
             });
       });

@@ -1,4 +1,5 @@
 #include "jobs/history.hpp"
+#include <algorithm>
 #include <deprov/policy/plan.hpp>
 #include <set>
 
@@ -22,6 +23,18 @@ Result<bool> disable_in_doubt(port::Reader& reader, const port::Scope& scope, Re
     }
   }
   return false;
+}
+
+Result<std::optional<WallTime>> undecided_until(port::Reader& reader, const port::Scope& scope, ResourceId subject,
+                                                WallTime now) {
+  constexpr Duration soon = std::chrono::seconds(1);
+  constexpr Duration late = std::chrono::minutes(10);
+  DEPROV_TRY(settling, reader.due(scope, subject, "settle"));
+  if (settling) return std::optional(std::max(settling->at, now + soon));
+  DEPROV_TRY(works, reader.works(scope, 1));
+  if (works.empty()) return std::optional<WallTime>{};
+  // Work that cannot be done now stays for long, and is not asked after all the time.
+  return std::optional(now + std::clamp((now - works.front().created) / 4, soon, late));
 }
 
 Result<std::string> handle_under_way(port::Reader& reader, const port::Scope& scope, ResourceId subject,

@@ -13,6 +13,11 @@ namespace deprov::jobs {
 /// of it; a restore that succeeded since then settles it. Looks at the newest 50 jobs.
 [[nodiscard]] Result<bool> disable_in_doubt(port::Reader& reader, const port::Scope& scope, ResourceId subject);
 
+/// Until when it is open whether the subject's access, as its groups show it, is what will be decided: a loss that
+/// settles (R14), or work on groups that is not done yet. Nothing: it is decided.
+[[nodiscard]] Result<std::optional<WallTime>> undecided_until(port::Reader& reader, const port::Scope& scope,
+                                                              ResourceId subject, WallTime now);
+
 /// The handle of a request for `operation` that an earlier job made and that the app, as far as is known, is still
 /// working on; empty: there is none. Looks at the newest 50 jobs.
 [[nodiscard]] Result<std::string> handle_under_way(port::Reader& reader, const port::Scope& scope,

@@ -181,6 +181,8 @@ class Lane : public std::enable_shared_from_this<Lane> {
   /// What follows where an exchange did not answer the question that was asked.
   void failed_exchange(const RunPtr& run, const connector::Reply& reply);
   void retry_later(const RunPtr& run, std::optional<Duration> server_wait, bool costs_attempt, std::string why);
+  /// Nothing went wrong, and nothing is told: its time has not come.
+  void wait_until(const RunPtr& run, WallTime until, std::string why);
   void put_back(const RunPtr& run, std::string why);
   void hold(const RunPtr& run, std::string why);
   void finish(const RunPtr& run, port::JobState state, std::string why);

@@ -82,6 +82,7 @@ void Lane::begin(const RunPtr& run) {
     bool joins = false;
     std::string under_way;
     std::optional<policy::Retention> retention;
+    std::optional<WallTime> undecided;
     connector::Match match;
     Run::Roles roles;
   };
@@ -96,6 +97,10 @@ void Lane::begin(const RunPtr& run) {
         if (run->row.kind != JobKind::bind) {
           DEPROV_TRY(access, self->host_.has_access(reader, self->scope_, run->row.subject));
           seen->access = access;
+          if (subject && subject->access != access) {
+            DEPROV_TRY(until, undecided_until(reader, self->scope_, run->row.subject, self->ports_.clock.wall()));
+            seen->undecided = until;
+          }
         }
         if (run->row.kind == JobKind::remove_access || lowers_role(run->row)) {
           DEPROV_TRY(retention, self->host_.retained(reader, self->scope_, run->row.subject));
@@ -177,6 +182,10 @@ void Lane::begin(const RunPtr& run) {
             }
             const bool wanted = run->row.kind != JobKind::remove_access;
             const bool restore = run->row.kind == JobKind::restore_access;
+            // What settles, or is still being worked off, may leave it as it was: then this job is the one that
+            // acts.
+            if (seen->access != wanted && run->row.cause != idp::Cause::manual && seen->undecided && !role)
+              return self->wait_until(run, *seen->undecided, "it is not decided yet whether that stays so");
             if (seen->access != wanted && run->row.cause != idp::Cause::manual)
               return self->finish(run, JobState::superseded,
                                   wanted ? "the subject has no access any more" : "the subject has access again");
@@ -514,6 +523,22 @@ void Lane::retry_later(const RunPtr& run, std::optional<Duration> server_wait, b
   // Throttling costs no attempt and no record: an app that throttles would fill the chain with it.
   save(run, costs_attempt ? "job.retrying" : "", std::move(detail), [self, run, due] {
     self->arm_timer(due);
+    self->drop(run);
+  });
+}
+
+void Lane::wait_until(const RunPtr& run, WallTime until, std::string why) {
+  const bool asks = std::any_of(run->plan.steps.begin(), run->plan.steps.end(), [](const policy::Step& s) {
+    return s.kind == StepKind::call && s.state == StepState::accepted;
+  });
+  run->row.state = asks ? JobState::waiting_async : JobState::retrying;
+  run->row.due = until;
+  run->row.deadline = std::max(run->row.deadline, until);  // its attempt is still to come
+  run->row.lease = {};
+  run->row.reason = std::move(why);
+  auto self = shared_from_this();
+  save(run, "", {}, [self, run, until] {
+    self->arm_timer(until);
     self->drop(run);
   });
 }

@@ -5,6 +5,7 @@
 #include <utility>
 #include "catch.hpp"
 #include "support/fake_app.hpp"
+#include "support/faulty_store.hpp"
 
 using namespace deprov;
 using namespace std::chrono_literals;
@@ -142,6 +143,69 @@ TEST_CASE("a group that is moved from one entitling group to another removes nob
   t.w.run(settled * 3);
   CHECK(t.ann_in());
   CHECK(t.w.app->count("disable a1") == 0);
+}
+
+TEST_CASE("what settles neither ends a restore nor a removal before it is decided", "[engine][R4][R14]") {
+  Groups g;
+  const auto users = g.group("App Users", {g.ann});
+  g.leave(users, g.ann);
+  g.w.run(settled);
+  REQUIRE_FALSE(g.ann_in());
+  const auto outcome = GENERATE(connector::Outcome::unavailable, connector::Outcome::unknown_outcome);
+  CAPTURE(connector::to_string(outcome));
+  // Back, gone and back again, and the enable has not come through yet.
+  g.w.app->answer(connector::Operation::enable, outcome);
+  REQUIRE(g.w.members(g.c, users, MemberStep::Kind::add, {g.ann}));
+  g.w.run(100ms);
+  REQUIRE(g.w.members(g.c, users, MemberStep::Kind::remove, {g.ann}));
+  g.w.run(20s);
+  CHECK(g.w.app->accounts.at("a1").active == false);  // who has no access is not let in on the chance
+  REQUIRE(g.w.members(g.c, users, MemberStep::Kind::add, {g.ann}));
+  g.w.run(settled + 10s);
+  CHECK(g.ann_in());
+  CHECK(g.w.job(g.c, g.ann, port::JobKind::restore_access).state == JobState::succeeded_verified);
+  // And where it stays gone, it was never in.
+  REQUIRE(g.w.members(g.c, users, MemberStep::Kind::remove, {g.ann}));
+  g.w.run(settled + 10s);
+  REQUIRE_FALSE(g.ann_in());
+  g.w.app->answer(connector::Operation::enable, connector::Outcome::unavailable);
+  REQUIRE(g.w.members(g.c, users, MemberStep::Kind::add, {g.ann}));
+  g.w.run(100ms);
+  const auto asked = g.w.app->count("enable a1");
+  REQUIRE(g.w.members(g.c, users, MemberStep::Kind::remove, {g.ann}));
+  g.w.run(2 * settled);
+  CHECK_FALSE(g.ann_in());
+  CHECK(g.w.app->count("enable a1") == asked);
+}
+
+TEST_CASE("a grant that is there and gone before it was worked off takes no removal away", "[engine][R1][R5]") {
+  auto faults = std::make_shared<test::StoreFaults>();
+  test::World w(1, test::faulty(faults));
+  w.app->add("a1", "ext-ann", "ann");
+  const auto c = w.integrate("entra", R"({"entitling_groups":[{"display_name":"App Users"}],"settle_ms":0})");
+  const auto ann = w.add_user(c, "ann");
+  w.run(5s);
+  const auto users = w.add_group(c, "App Users", {ann});
+  const auto team = w.add_group(c, "Team", {ann});
+  w.run(5s);
+  // The app is busy with the removal when the team becomes part of the group, and no more.
+  w.app->answer(connector::Operation::disable, connector::Outcome::unavailable);
+  REQUIRE(w.members(c, users, MemberStep::Kind::remove, {ann}));
+  w.run(100ms);
+  REQUIRE(w.app->accounts.at("a1").active == true);
+  bool expanding = false;
+  faults->on_commit = [&](const port::Transaction& txn) -> std::optional<Error> {
+    for (const auto& op : txn.ops) expanding = expanding || std::holds_alternative<port::op::RemoveWork>(op);
+    return expanding ? std::optional(Error(Errc::unavailable, "not now")) : std::nullopt;
+  };
+  REQUIRE(w.members(c, users, MemberStep::Kind::add, {team}, true));
+  w.run(30s);  // the removal is tried again, and the team is not worked off yet
+  REQUIRE(expanding);
+  faults->on_commit = {};
+  REQUIRE(w.members(c, users, MemberStep::Kind::remove, {team}, true));
+  w.run(2min);
+  CHECK_FALSE(w.subject(c, ann).access);
+  CHECK(w.app->accounts.at("a1").active == false);
 }
 
 TEST_CASE("a group inside an entitling one that is deleted or emptied takes its members' access", "[engine][R1]") {

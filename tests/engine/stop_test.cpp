@@ -160,7 +160,9 @@ TEST_CASE("what was answered as stopped or paused stands still, though the row c
     for (const auto& op : txn.ops) stored = stored || std::holds_alternative<port::op::PutIntegration>(op);
     return std::nullopt;
   };
-  faults->on_view = [&] { return stored ? std::optional(Error(Errc::io, "the disk does not answer")) : std::nullopt; };
+  faults->on_view = [&] {
+    return stored ? std::optional(Error(Errc::io, "the disk does not answer")) : std::nullopt;
+  };
   const auto row = kill ? stop(w, c) : set(w, c, IntegrationState::paused);
   REQUIRE(row);
   REQUIRE(stored);
@@ -188,7 +190,9 @@ TEST_CASE("an integration that was made is there, though its row cannot be read 
     for (const auto& op : txn.ops) stored = stored || std::holds_alternative<port::op::PutIntegration>(op);
     return std::nullopt;
   };
-  faults->on_view = [&] { return stored ? std::optional(Error(Errc::io, "the disk does not answer")) : std::nullopt; };
+  faults->on_view = [&] {
+    return stored ? std::optional(Error(Errc::io, "the disk does not answer")) : std::nullopt;
+  };
   engine::CreateIntegration what;
   what.name = "two";
   what.idp = "okta";
