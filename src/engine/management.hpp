@@ -52,8 +52,8 @@ void call_app(const std::shared_ptr<Engine::Impl>& impl, std::unique_ptr<connect
 /// Outcome and detail of a check, for the activity.
 [[nodiscard]] json::object check_json(const connector::Reply& reply);
 
-/// Makes the stored row the current one, for requests and for the lane. Where it cannot be read now, `known` is it:
-/// what was committed a moment ago.
+/// Makes the stored row the current one, for requests and for the lane. Where it cannot be read now, `known` is
+/// it: what was committed a moment ago.
 void make_current(const std::shared_ptr<Engine::Impl>& impl, port::Scope scope,
                   std::optional<port::IntegrationRow> known, port::UniqueFunction<void()> done);
 /// The op that lets a lane run again which stopped by itself, or nothing where it runs.

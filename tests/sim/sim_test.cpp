@@ -64,6 +64,15 @@ TEST_CASE("whatever happens, the oracles find nothing", "[sim][R1][R3][R4][R5][R
   CHECK(sum.records > 10 * seeds);
 }
 
+// Beyond the seeds above: each of these showed a fault of deprov that has a test of its own by now.
+TEST_CASE("seeds that found something once stay clean", "[sim]") {
+  for (const std::uint64_t seed : {8337U, 9070U}) {
+    const auto script = write_script(seed);
+    const auto out = play(script);
+    if (out.violation) FAIL_CHECK(report(script, minimise(script, *out.violation), *out.violation));
+  }
+}
+
 TEST_CASE("each planted fault is found", "[sim]") {
   std::atomic<std::size_t> next{0};
   std::mutex mutex;
