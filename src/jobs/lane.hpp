@@ -177,6 +177,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
   void step_look_at_roles(const RunPtr& run);
   void plan_role(const RunPtr& run, const std::vector<std::string>& present);
   void step_verify_role(const RunPtr& run);
+  // run_outcome.cpp
   void no_slot(const RunPtr& run);
   /// What follows where an exchange did not answer the question that was asked.
   void failed_exchange(const RunPtr& run, const connector::Reply& reply);
