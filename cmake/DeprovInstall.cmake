@@ -59,7 +59,7 @@ endforeach()
 set(deprov_pc_requires "libcurl openssl sqlite3")
 if(DEPROV_IS_STATIC)
   set(deprov_pc_dependencies
-      "Requires: ${deprov_pc_requires}\nLibs: -L\${libdir} -ldeprov ${deprov_pc_boost_private} ${deprov_pc_boost} -pthread")
+      "Requires: ${deprov_pc_requires}\nLibs: -L\${libdir} -ldeprov ${deprov_pc_boost_private} ${deprov_pc_boost} -pthread -lm")
 else()
   set(deprov_pc_dependencies
       "Requires.private: ${deprov_pc_requires}\nLibs: -L\${libdir} -ldeprov ${deprov_pc_boost}\nLibs.private: ${deprov_pc_boost_private} -pthread")

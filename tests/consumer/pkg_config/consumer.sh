@@ -17,4 +17,8 @@ if pkg-config --exists deprov_c; then
   # shellcheck disable=SC2046
   "${CC:-cc}" -std=c99 "$@" "$(dirname "$source")/capi.c" $(pkg-config --cflags --libs deprov_c) -o "$out"_c
   LD_LIBRARY_PATH="$prefix/$libdir${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" "$out"_c
+  # The static one needs no program of ours at run time.
+  # shellcheck disable=SC2046
+  "${CC:-cc}" -std=c99 "$@" "$(dirname "$source")/capi.c" $(pkg-config --cflags --libs deprov_c_static) -o "$out"_c_static
+  "$out"_c_static
 fi
