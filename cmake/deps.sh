@@ -29,8 +29,14 @@ packages=(cmake ninja-build g++ pkg-config python3 openssl curl
 if [ "$ci" = yes ]; then
   packages+=(clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev python3-venv)
 fi
+# bindings/go is tested with whatever Go there is.
+command -v go >/dev/null || [ -x /usr/local/go/bin/go ] || packages+=(golang-go)
 
-# They come from another registry; where that cannot be reached, their tests say that they are skipped.
+# They come from other registries; where those cannot be reached, their tests say that they are skipped.
+staticcheck() {
+  [ "$ci" = no ] || PATH=$PATH:/usr/local/go/bin "$(dirname "${BASH_SOURCE[0]}")/../bindings/go/staticcheck.sh" >/dev/null ||
+    echo "deps.sh: staticcheck could not be built; the test \"go\" will do without" >&2
+}
 peers() {
   [ "$ci" = no ] || bash "$(dirname "${BASH_SOURCE[0]}")/peers.sh" ||
     echo "deps.sh: the SCIM programs of peers.sh could not be installed; the test \"peers\" will be skipped" >&2
@@ -85,6 +91,7 @@ done
 boost_is_installed || missing+=(boost)
 if [ "${#missing[@]}" -eq 0 ]; then
   peers
+  staticcheck
   exit 0
 fi
 
@@ -115,3 +122,4 @@ for package in "${missing[@]}"; do
 done
 "${apt[@]}" install -y --no-install-recommends "${wanted[@]}" </dev/null >/dev/null
 peers
+staticcheck

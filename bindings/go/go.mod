@@ -1,0 +1,3 @@
+module deprov
+
+go 1.19

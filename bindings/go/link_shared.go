@@ -1,0 +1,6 @@
+//go:build !deprov_static
+
+package deprov
+
+// #cgo pkg-config: deprov_c
+import "C"

@@ -1,0 +1,152 @@
+#include "shim.h"
+#include <string.h>
+#include "_cgo_export.h"
+
+static void free_user(void* user) { deprovGoFree((uintptr_t)user); }
+static deprov_status key(void* user, uint8_t* out) { return deprovGoKey((uintptr_t)user, out); }
+static int64_t clock_us(void* user) { return deprovGoClock((uintptr_t)user); }
+static void write_log(void* user, int32_t level, deprov_str message) {
+  deprovGoLog((uintptr_t)user, level, message);
+}
+
+deprov_go_opened deprov_go_open(const deprov_engine_options* options, deprov_go_hooks hooks) {
+  deprov_go_opened out = {DEPROV_OK, NULL, NULL};
+  deprov_engine_options o = *options;
+  o.struct_size = sizeof o;
+  if (hooks.key != 0) {
+    o.key = key;
+    o.key_user = (void*)hooks.key;
+    o.key_user_free = free_user;
+  }
+  if (hooks.clock != 0) {
+    o.clock = clock_us;
+    o.clock_user = (void*)hooks.clock;
+    o.clock_user_free = free_user;
+  }
+  if (hooks.log != 0) {
+    o.log = write_log;
+    o.log_user = (void*)hooks.log;
+    o.log_user_free = free_user;
+  }
+  out.status = deprov_engine_open(&o, &out.engine, &out.error);
+  return out;
+}
+
+static deprov_status open_connection(void* user, deprov_str config, void** instance, deprov_error** error) {
+  uintptr_t made = 0;
+  const deprov_status status = deprovGoOpen((uintptr_t)user, config, &made, error);
+  *instance = (void*)made;
+  return status;
+}
+static void close_connection(void* user, void* instance) {
+  (void)user;
+  deprovGoClose((uintptr_t)instance);
+}
+static void start_call(void* user, void* instance, deprov_call* call) {
+  (void)user;
+  deprovGoStart((uintptr_t)instance, call);
+}
+static void cancel_call(void* user, void* instance, deprov_call* call) {
+  (void)user;
+  deprovGoCancel((uintptr_t)instance, call);
+}
+
+deprov_go_made deprov_go_connector(deprov_str description, uintptr_t user) {
+  deprov_go_made out = {DEPROV_OK, NULL, NULL};
+  deprov_connector_callbacks c;
+  memset(&c, 0, sizeof c);
+  c.struct_size = sizeof c;
+  c.user = (void*)user;
+  c.user_free = free_user;
+  c.open = open_connection;
+  c.close = close_connection;
+  c.start = start_call;
+  c.cancel = cancel_call;
+  out.status = deprov_connector_new(description, &c, &out.connector, &out.error);
+  return out;
+}
+
+deprov_go_sent deprov_go_send(deprov_engine* engine, int32_t as, const char* text, const uint32_t* lengths,
+                              size_t header_count, const char* body, size_t body_length, uint64_t user) {
+  deprov_go_sent out = {DEPROV_OK, 0, NULL};
+  deprov_header headers[DEPROV_GO_MAX_HEADERS];
+  deprov_request request;
+  size_t i;
+  memset(&request, 0, sizeof request);
+  request.struct_size = sizeof request;
+  request.as = as;
+#define TAKE(into)                            \
+  do {                                        \
+    (into).ptr = text, (into).len = *lengths; \
+    text += *lengths++;                       \
+  } while (0)
+  TAKE(request.method);
+  TAKE(request.target);
+  TAKE(request.peer);
+  TAKE(request.workspace);
+  for (i = 0; i < header_count && i < DEPROV_GO_MAX_HEADERS; ++i) {
+    TAKE(headers[i].name);
+    TAKE(headers[i].value);
+  }
+#undef TAKE
+  request.headers = headers;
+  request.header_count = i;
+  request.body.ptr = body;
+  request.body.len = body_length;
+  out.status = deprov_engine_send(engine, &request, (void*)(uintptr_t)user, &out.token, &out.error);
+  return out;
+}
+
+deprov_status deprov_go_next(deprov_engine* engine, deprov_go_events* out) {
+  deprov_event events[DEPROV_GO_BATCH];
+  const deprov_status status = deprov_engine_next(engine, events, DEPROV_GO_BATCH, 0, &out->taken, NULL);
+  size_t i;
+  for (i = 0; i < out->taken; ++i) {
+    out->events[i].kind = events[i].kind;
+    out->events[i].status = events[i].status;
+    out->events[i].user = (uint64_t)(uintptr_t)events[i].user;
+    out->events[i].response = events[i].response;
+  }
+  return status;
+}
+
+void deprov_go_answer_get(const deprov_response* response, deprov_go_answer* out) {
+  size_t i;
+  out->status = deprov_response_get_status(response);
+  out->streaming = deprov_response_is_streaming(response);
+  out->header_count = deprov_response_get_header_count(response);
+  for (i = 0; i < out->header_count && i < DEPROV_GO_HEADERS; ++i)
+    out->headers[i] = deprov_response_get_header(response, i);
+  out->body = deprov_response_get_body(response);
+}
+
+deprov_go_text deprov_go_piece(deprov_response* response) {
+  deprov_go_text out = {DEPROV_OK, {NULL, 0}, NULL};
+  out.status = deprov_response_read(response, 0, &out.text, &out.error);
+  return out;
+}
+
+deprov_status deprov_go_want(deprov_response* response, uint64_t user, deprov_error** error) {
+  return deprov_response_want(response, (void*)(uintptr_t)user, error);
+}
+
+deprov_go_text deprov_go_row(deprov_rows* rows) {
+  deprov_go_text out = {DEPROV_OK, {NULL, 0}, NULL};
+  out.status = deprov_rows_next(rows, &out.text, &out.error);
+  return out;
+}
+
+void deprov_go_call_get(const deprov_call* call, deprov_go_call* out) {
+  out->operation = deprov_call_get_operation(call);
+  out->delete_account = deprov_call_get_delete_account(call);
+  out->page_size = deprov_call_get_page_size(call);
+  out->timeout_ms = deprov_call_get_timeout_ms(call);
+  out->email_count = deprov_call_get_email_count(call);
+  out->account = deprov_call_get_account(call);
+  out->external_id = deprov_call_get_external_id(call);
+  out->user_name = deprov_call_get_user_name(call);
+  out->entitlement = deprov_call_get_entitlement(call);
+  out->cursor = deprov_call_get_cursor(call);
+  out->handle = deprov_call_get_handle(call);
+  out->idempotency_key = deprov_call_get_idempotency_key(call);
+}
