@@ -3,6 +3,7 @@
 #include <array>
 #include <boost/json/parse.hpp>
 #include <deprov/idp/dialect.hpp>
+#include <deprov/idp/snapshot_reader.hpp>
 #include <deprov/scim/bulk.hpp>
 #include <deprov/scim/match.hpp>
 #include <deprov/scim/patch.hpp>
@@ -230,16 +231,47 @@ std::string query(std::string_view input) {
   return {};
 }
 
+/// What a reader makes of a list that comes in pieces: every user, and how it ended.
+std::string read_list(idp::SnapshotFormat format, std::string_view bytes, std::size_t piece) {
+  idp::SnapshotMapping mapping;
+  mapping.external_id = "externalId";
+  mapping.active = "active";
+  if (format == idp::SnapshotFormat::json) mapping.list = "Resources";
+  if (format != idp::SnapshotFormat::json) mapping.end_marker = "#end";
+  std::string seen;
+  const auto reader = idp::make_snapshot_reader(format, mapping, {1'000, 16}, [&](const idp::SnapshotUser& u) {
+    seen.append(u.id).append("|").append(u.external_id).append(u.active ? "|in\n" : "|out\n");
+    return Result<void>{};
+  });
+  for (std::size_t i = 0; i < bytes.size(); i += piece)
+    if (!(*reader)->feed(bytes.substr(i, piece))) break;
+  const auto end = (*reader)->end();
+  // Of text that is no JSON, Boost.JSON words the reason by where it was cut.
+  return seen + (end ? "complete" : std::string(to_string(end.error().code())) + " " + end.error().where());
+}
+
+std::string snapshot(std::string_view input) {
+  if (input.empty()) return {};
+  const auto format = static_cast<idp::SnapshotFormat>(static_cast<unsigned char>(input.front()) % 3);
+  const std::string text = std::string(input.substr(1)) + "\n";
+  const auto whole = read_list(format, text, text.size());
+  for (const std::size_t piece : {1U, 5U})
+    if (const auto cut = read_list(format, text, piece); cut != whole)
+      return "in pieces it is another list: " + cut + " instead of " + whole;
+  return {};
+}
+
 }  // namespace
 
 std::span<const Target> targets() {
-  static constexpr std::array<Target, 7> all = {{{"json", json_text},
+  static constexpr std::array<Target, 8> all = {{{"json", json_text},
                                                  {"resource", resource},
                                                  {"filter", filter},
                                                  {"path", path},
                                                  {"patch", patch},
                                                  {"query", query},
-                                                 {"bulk", bulk}}};
+                                                 {"bulk", bulk},
+                                                 {"snapshot", snapshot}}};
   return all;
 }
 

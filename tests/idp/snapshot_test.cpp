@@ -1,0 +1,300 @@
+#include <deprov/idp/snapshot.hpp>
+#include <map>
+#include <string>
+#include <vector>
+#include "catch.hpp"
+
+using namespace deprov;
+using namespace deprov::idp;
+
+namespace {
+
+FingerprintKey key_of(std::uint8_t first = 0) {
+  FingerprintKey key;
+  for (std::size_t i = 0; i < key.bytes.size(); ++i) key.bytes[i] = static_cast<std::uint8_t>(first + i);
+  return key;
+}
+const FingerprintKey key = key_of();
+
+std::string hex(const Fingerprint& f) {
+  std::string out;
+  for (const auto word : {f.high, f.low})
+    for (unsigned i = 0; i < 8; ++i) {
+      const auto byte = static_cast<unsigned>(word >> (8 * i)) & 0xffU;
+      out += "0123456789abcdef"[byte >> 4U];
+      out += "0123456789abcdef"[byte & 15U];
+    }
+  return out;
+}
+
+struct Person {
+  std::string id;
+  bool active = true;
+  std::string login{};
+};
+SnapshotUser user_of(const Person& p) { return {p.id, {}, p.login, {}, p.active}; }
+
+Result<CompleteSnapshot> read(const std::vector<Person>& people, const CompleteSnapshot* before = nullptr) {
+  SnapshotReading reading(key, {}, before);
+  for (const auto& p : people) DEPROV_CHECK(reading.add(user_of(p)));
+  return std::move(reading).close(EndOfList::seen());
+}
+
+using Differences = std::map<std::string, Difference>;
+/// By the ids of `known`, so that who left is named too.
+Differences differences(const CompleteSnapshot& before, const CompleteSnapshot& after,
+                        const std::vector<std::string>& known) {
+  Differences found;
+  const auto counts = compare(before, after, [&](Difference d, const UserPrint& u) {
+    for (const auto& id : known)
+      if (fingerprint(key, id) == u.id) found[id] = d;
+  });
+  REQUIRE(counts.has_value());
+  return found;
+}
+
+std::string stored(const CompleteSnapshot& s) {
+  std::string bytes;
+  s.save([&](std::string_view piece) {
+    CHECK(piece.size() <= 65'536);
+    bytes += piece;
+  });
+  return bytes;
+}
+Result<CompleteSnapshot> load(std::string_view bytes, std::size_t cut, const FingerprintKey& with = key) {
+  SnapshotLoader loader(with);
+  for (std::size_t i = 0; i < bytes.size(); i += cut) DEPROV_CHECK(loader.feed(bytes.substr(i, cut)));
+  return std::move(loader).finish();
+}
+
+}  // namespace
+
+TEST_CASE("fingerprints are SipHash-2-4 with 128 bits", "[idp][snapshot]") {
+  // The first vectors of the reference implementation, and of `openssl mac SIPHASH` for the others.
+  CHECK(hex(fingerprint(key, "")) == "a3817f04ba25a8e66df67214c7550293");
+  CHECK(hex(fingerprint(key, std::string_view("\x00", 1))) == "da87c1d86b99af44347659119b22fc45");
+  CHECK(hex(fingerprint(key, "user@example.com")) == "c2347567188a54ca5a42ee7669bad79d");
+  CHECK(hex(fingerprint(key, "00u1a2b3c4d5e6f7g8h9")) == "b4762d4979e4a81a2704492982914a0d");
+  CHECK(fingerprint(key_of(1), "") != fingerprint(key, ""));
+}
+
+TEST_CASE("what changed between two complete lists is told by user", "[idp][snapshot][R6]") {
+  const auto before =
+      read({{"stays"}, {"ends"}, {"comes back", false}, {"renamed", true, "old"}, {"leaves"}, {"out", false}});
+  REQUIRE(before);
+  const std::vector<Person> now = {{"new"},        {"out", false},  {"renamed", true, "new"},
+                                   {"comes back"}, {"ends", false}, {"stays"}};
+  const std::vector<std::string> known = {"stays", "ends", "comes back", "renamed", "leaves", "new", "out"};
+  const Differences expected = {{"ends", Difference::ended},
+                                {"comes back", Difference::restored},
+                                {"renamed", Difference::changed},
+                                {"leaves", Difference::left},
+                                {"new", Difference::appeared}};
+
+  SECTION("while it is read, but for who left") {
+    SnapshotReading reading(key, {}, &*before);
+    Differences seen;
+    for (const auto& p : now) {
+      const auto d = reading.add(user_of(p));
+      REQUIRE(d);
+      if (*d != Difference::same) seen[p.id] = *d;
+    }
+    auto without_left = expected;
+    without_left.erase("leaves");
+    CHECK(seen == without_left);
+    const auto after = std::move(reading).close(EndOfList::counted(6));
+    REQUIRE(after);
+    CHECK(differences(*before, *after, known) == expected);
+    // The same as without a list before.
+    const auto alone = read(now);
+    REQUIRE(alone);
+    CHECK(alone->users() == after->users());
+  }
+  SECTION("nothing changed") {
+    const auto again =
+        read({{"out", false}, {"leaves"}, {"renamed", true, "old"}, {"comes back", false}, {"ends"}, {"stays"}},
+             &*before);
+    REQUIRE(again);
+    CHECK(compare(*before, *again).value() == SnapshotCounts{6, 0, 0, 0, 0, 0});
+  }
+  SECTION("a name that moves from one attribute to another is a change") {
+    SnapshotReading first(key);
+    REQUIRE(first.add({"a", "x", "", "", true}));
+    const auto one = std::move(first).close(EndOfList::seen());
+    SnapshotReading second(key, {}, &*one);
+    CHECK(second.add({"a", "", "x", "", true}).value() == Difference::changed);
+  }
+}
+
+TEST_CASE("a list that is not complete makes nobody absent", "[idp][snapshot][R6]") {
+  const auto before = read({{"a"}, {"b"}, {"c"}});
+  REQUIRE(before);
+  SnapshotLimits limits;
+  limits.max_users = 3;
+  limits.max_pages = 2;
+  SnapshotReading reading(key, limits, &*before);
+  const auto refused = [&](Errc code, EndOfList end = EndOfList::seen()) {
+    const auto r = std::move(reading).close(end);
+    REQUIRE(!r);
+    CHECK(r.error().code() == code);
+    CHECK(!r.error().advice().empty());
+  };
+
+  SECTION("empty") { refused(Errc::protocol); }
+  SECTION("the source counts more than it showed") {
+    CHECK(reading.add({"a"}));
+    refused(Errc::protocol, EndOfList::counted(3));
+  }
+  SECTION("the source counts fewer than it showed") {
+    CHECK(reading.add({"a"}));
+    CHECK(reading.add({"b"}));
+    refused(Errc::protocol, EndOfList::counted(1));
+  }
+  SECTION("a page failed, whatever came after it") {
+    CHECK(reading.add({"a"}));
+    reading.fail(Error(Errc::unavailable, "503", "page 2", "later"));
+    CHECK(!reading.add({"b"}));
+    CHECK(!reading.begin_page("3"));
+    refused(Errc::unavailable);
+  }
+  SECTION("the first failure is the one that is told") {
+    reading.fail(Error(Errc::unavailable, "503", "page 2", "later"));
+    reading.fail(Error(Errc::timeout, "none", "page 3", "later"));
+    refused(Errc::unavailable);
+  }
+  SECTION("a page came twice") {
+    CHECK(reading.begin_page("?after=1"));
+    CHECK(reading.add({"a"}));
+    CHECK(!reading.begin_page("?after=1"));
+    refused(Errc::protocol);
+  }
+  SECTION("more pages than the bound") {
+    CHECK(reading.begin_page("1"));
+    CHECK(reading.begin_page("2"));
+    CHECK(!reading.begin_page("3"));
+    refused(Errc::limit_exceeded);
+  }
+  SECTION("more users than the bound") {
+    for (const auto* id : {"a", "b", "c"}) CHECK(reading.add({id}));
+    CHECK(!reading.add({"d"}));
+    refused(Errc::limit_exceeded);
+  }
+  SECTION("somebody is listed twice who was there before") {
+    CHECK(reading.add({"a"}));
+    CHECK(!reading.add({"a"}));
+    refused(Errc::protocol);
+  }
+  SECTION("somebody new is listed twice") {
+    CHECK(reading.add({"new"}));
+    CHECK(reading.add({"new"}));
+    refused(Errc::protocol);
+  }
+  SECTION("somebody without id") {
+    CHECK(!reading.add({""}));
+    refused(Errc::protocol);
+  }
+  SECTION("a list that was read under another key") {
+    SnapshotReading other(key_of(7), {}, &*before);
+    CHECK(other.add({"a"}).error().code() == Errc::conflict);
+    CHECK(std::move(other).close(EndOfList::seen()).error().code() == Errc::conflict);
+    SnapshotReading alone(key_of(7));
+    CHECK(alone.add({"a"}));
+    const auto snapshot = std::move(alone).close(EndOfList::seen());
+    CHECK(compare(*before, *snapshot).error().code() == Errc::conflict);
+  }
+}
+
+TEST_CASE("a snapshot is taken up again as it was stored, or not at all", "[idp][snapshot][R6]") {
+  SnapshotReading reading(key);
+  for (int i = 0; i < 9'000; ++i) {
+    const auto id = "user" + std::to_string(i);
+    REQUIRE(reading.add({id, {}, {}, {}, i % 3 != 0}));
+  }
+  const auto snapshot = std::move(reading).close(EndOfList::counted(9'000));
+  REQUIRE(snapshot);
+  for (int i = 0; i < 9'000; ++i) {
+    const auto* found = snapshot->find(fingerprint(key, "user" + std::to_string(i)));
+    REQUIRE(found != nullptr);
+    REQUIRE(found->active() == (i % 3 != 0));
+    REQUIRE(snapshot->find(fingerprint(key, "other" + std::to_string(i))) == nullptr);
+  }
+  CHECK(snapshot->find({0, 0}) == nullptr);
+  CHECK(snapshot->find({~std::uint64_t{0}, ~std::uint64_t{0}}) == nullptr);
+
+  const auto bytes = stored(*snapshot);
+  CHECK(bytes.size() == 24 * 9'001);
+  for (const std::size_t cut : {std::size_t{1}, std::size_t{24}, std::size_t{1'000}, bytes.size()}) {
+    const auto again = load(bytes, cut);
+    REQUIRE(again);
+    CHECK(again->users() == snapshot->users());
+    CHECK(compare(*snapshot, *again).value().same == 9'000);
+  }
+  const auto is_corrupt = [&](std::string_view text, const FingerprintKey& with = key) {
+    return load(text, 1'000, with).error().code() == Errc::store_corrupt;
+  };
+  CHECK(is_corrupt(""));
+  CHECK(is_corrupt(std::string_view(bytes).substr(0, bytes.size() - 1)));
+  CHECK(is_corrupt(std::string_view(bytes).substr(0, bytes.size() - 24)));
+  CHECK(is_corrupt(std::string_view(bytes).substr(0, 24)));
+  CHECK(is_corrupt(bytes + std::string(24, '\xff')));
+  CHECK(is_corrupt(bytes + "x"));
+  CHECK(is_corrupt(bytes, key_of(7)));
+  for (const std::size_t at :
+       {std::size_t{0}, std::size_t{9}, std::size_t{17}, std::size_t{40}, bytes.size() - 1}) {
+    auto altered = bytes;
+    altered[at] = static_cast<char>(altered[at] ^ 1);
+    CHECK(is_corrupt(altered));
+  }
+}
+
+TEST_CASE("lists that change little are followed for many rounds", "[idp][snapshot]") {
+  std::map<std::string, Person> people;
+  for (int i = 0; i < 400; ++i) people["u" + std::to_string(i)] = {"u" + std::to_string(i)};
+  std::optional<CompleteSnapshot> last;
+  std::uint32_t dice = 7;
+  const auto roll = [&](std::uint32_t n) {
+    dice = dice * 1'664'525U + 1'013'904'223U;
+    return (dice >> 8U) % n;
+  };
+  for (int round = 0; round < 60; ++round) {
+    SnapshotCounts expected;
+    const auto was = people;
+    if (last) {
+      for (int i = 0; i < 12; ++i) {
+        const auto id = "u" + std::to_string(roll(450));
+        switch (roll(4)) {
+          case 0: people.erase(id); break;
+          case 1: people[id] = {id}; break;
+          case 2: people[id] = {id, false}; break;
+          default:
+            people[id].id = id;
+            people[id].login = std::to_string(round);
+            break;
+        }
+      }
+      for (const auto& [id, p] : people) {
+        const auto old = was.find(id);
+        if (old == was.end())
+          ++expected.appeared;
+        else if (old->second.active && !p.active)
+          ++expected.ended;
+        else if (!old->second.active && p.active)
+          ++expected.restored;
+        else if (old->second.login != p.login)
+          ++expected.changed;
+        else
+          ++expected.same;
+      }
+      for (const auto& [id, p] : was) expected.left += people.count(id) == 0 ? 1 : 0;
+    }
+    SnapshotReading reading(key, {}, last ? &*last : nullptr);
+    for (const auto& [id, p] : people) REQUIRE(reading.add(user_of(p)));
+    auto now = std::move(reading).close(EndOfList::counted(people.size()));
+    REQUIRE(now);
+    REQUIRE(now->size() == people.size());
+    if (last) {
+      REQUIRE(compare(*last, *now).value() == expected);
+    }
+    last = std::move(*now);
+  }
+}
