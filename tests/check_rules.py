@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 RULES = [f"R{n}" for n in range(1, 23)]
-NOT_YET = {"R16"}  # exactly these may be without a test, and have to say so
+NOT_YET = set()  # exactly these may be without a test, and have to say so
 MARK = "**not yet**"
 TEST_CASE = re.compile(r'TEST_CASE\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)(?:,\s*((?:"[^"]*"\s*)+))?\)')
 
@@ -24,7 +24,7 @@ def tests_in(path):
     return found
 
 
-def check(root):
+def check(root, not_yet=NOT_YET):
     problems, seen = [], set()
     tests = {p.relative_to(root / "tests").as_posix(): tests_in(p) for p in (root / "tests").rglob("*_test.cpp")}
     for number, line in enumerate((root / "tests/RULES.md").read_text().splitlines(), 1):
@@ -40,11 +40,11 @@ def check(root):
             problems.append(f"{where}: {rule} stands twice")
         seen.add(rule)
         named = re.findall(r"`([^`]+)`", cells[2])
-        if rule in NOT_YET:
+        if rule in not_yet:
             if MARK not in cells[2]:
                 problems.append(f"{where}: {rule} has no test yet, and has to say so: {MARK}")
         elif MARK in cells[2]:
-            problems.append(f"{where}: {rule} has to be shown by tests; only {', '.join(sorted(NOT_YET))} may wait")
+            problems.append(f"{where}: {rule} has to be shown by tests; only {', '.join(sorted(not_yet)) or 'none'} may wait")
         elif not named:
             problems.append(f"{where}: {rule} names no test")
         for name in named:
@@ -63,7 +63,7 @@ def check(root):
             for tag in sorted(t for t in tags if re.fullmatch(r"R\d+", t)):
                 if tag not in seen:
                     problems.append(f'tests/{file}: "{title}" has the tag [{tag}], which RULES.md does not know')
-                if tag in NOT_YET:
+                if tag in not_yet:
                     problems.append(f'tests/{file}: "{title}" shows {tag}: name it in RULES.md, and let it wait no more')
     return problems
 
@@ -75,9 +75,9 @@ def self_test():
             (tests / "engine").mkdir(parents=True)
             (tests / "RULES.md").write_text(table)
             (tests / "engine" / "a_test.cpp").write_text(source)
-            return check(pathlib.Path(d))
+            return check(pathlib.Path(d), {"R16"})
 
-    names = "".join(f"[{r}]" for r in RULES if r not in NOT_YET)
+    names = "".join(f"[{r}]" for r in RULES if r != "R16")
     source = f'TEST_CASE("all of it", "{names}") {{}}\nTEST_CASE("in "\n "two", "[engine]") {{}}\n'
     row = {r: f"| {r} | what | `engine/a_test.cpp: all of it` | oracle |\n" for r in RULES}
     row["R16"] = f"| R16 | what | {MARK}: later | later |\n"
