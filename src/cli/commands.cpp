@@ -92,6 +92,17 @@ Result<std::string> find_integration(Api& api, const std::string& name_or_id) {
   }
   for (const auto& item : items)
     if (cell(item, "name") == name_or_id) return cell(item, "id");
+  // Names of deleted ones are free; what they left behind is still asked for.
+  DEPROV_TRY(ever, api.call("GET", "/integrations?deleted=true"));
+  std::string gone;
+  for (const auto& item : ever.at("items").as_array()) {
+    if (cell(item, "name") != name_or_id) continue;
+    if (!gone.empty())
+      return Error(Errc::conflict, "several integrations of this name were deleted", name_or_id,
+                   "name one by its id: `deprov integration list --deleted` lists them");
+    gone = cell(item, "id");
+  }
+  if (!gone.empty()) return gone;
   return Error(Errc::not_found, "there is no integration of this name", name_or_id,
                "list them with `deprov integration list`");
 }

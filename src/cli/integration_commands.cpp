@@ -12,6 +12,7 @@ struct IntegrationOptions {
   std::string name, idp, connector, config, policy, settings, schemas, resource_types, patch_answer, reason;
   bool no_check = false;
   bool abandon = false;
+  bool deleted = false;
   std::int64_t overlap = 0;
   std::string from, to;
 };
@@ -86,7 +87,7 @@ Result<int> update(const Session& session, const IntegrationOptions& o) {
 
 Result<int> list(const Session& session) {
   DEPROV_TRY(api, session.open());
-  DEPROV_TRY(found, api->call("GET", "/integrations"));
+  DEPROV_TRY(found, api->call("GET", o.deleted ? "/integrations?deleted=true" : "/integrations"));
   if (session.as_json) {
     print_json(found);
     return exit_ok;
@@ -216,7 +217,9 @@ void add_integration_commands(CLI::App& program, Session& session) {
   make->add_option("--idp", options->idp, "One of " + idps)->required();
   make->add_option("--connector", options->connector, "Kind of connector: scim, sandbox")->required();
   files(make);
-  add_command(*group, session, "list", "All of them with their status", [&session] { return list(session); });
+  auto* listing = add_command(*group, session, "list", "All of them with their status",
+                              [&session, options] { return list(session, *options); });
+  listing->add_flag("--deleted", options->deleted, "With those that were deleted, whose jobs and evidence stay");
   auto* one = add("show", "One with its status and its time to deprovision",
                   [&session, options] { return show(session, *options); });
   one->add_option("--from", options->from, "Figures from removals of this time or later (default: 30 days ago)");

@@ -32,7 +32,7 @@ Result<int> list(const Session& session, const JobOptions& o) {
     rows.push_back({cell(j, "id"), cell(j, "user_name"), cell(j, "kind"), cell(j, "state"), cell(j, "cause"),
                     cell(j, "attempts"), cell(j, "created"), duration_text(j.at("time_to_deprovision_ms"))});
   }
-  print_table({"ID", "USER NAME", "KIND", "STATE", "CAUSE", "ATTEMPTS", "CREATED", "TOOK"}, rows);
+  print_table({"ID", "USER NAME", "KIND", "STATE", "CAUSE", "RETRIES", "CREATED", "TOOK"}, rows);
   if (!found.at("next").is_null()) std::cout << "more: --before " << cell(found, "next") << "\n";
   return exit_ok;
 }

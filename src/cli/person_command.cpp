@@ -73,10 +73,15 @@ Result<int> report(const Session& session, const std::string& key) {
     for (const auto& c : candidates) {
       const auto& s = c.at("subject");
       rows.push_back({cell(c.at("integration"), "name"), cell(s, "id"), cell(s, "user_name"),
-                      s.at("access").as_bool() ? "yes" : "no", words(cell(c, "matched_by"))});
+                      s.at("deleted").as_bool()  ? "deleted " + cell(s, "modified")
+                      : s.at("access").as_bool() ? "yes"
+                                                 : "no",
+                      words(cell(c, "matched_by"))});
     }
     print_table({"INTEGRATION", "SUBJECT", "USER NAME", "ACCESS", "WHY"}, rows);
+    std::cout << "Each of them: deprov person report SUBJECT\n";
   }
+  if (found.at("more").as_bool()) std::cout << "There are more than are shown.\n";
   return apps.empty() ? exit_not_found : exit_ok;
 }
 
@@ -89,7 +94,10 @@ void add_person_commands(CLI::App& program, Session& session) {
   auto* command = add_command(*group, session, "report",
                               "When somebody lost access, in which apps, who decided, and what proves it",
                               [&session, key] { return report(session, *key); });
-  command->add_option("key", *key, "A subject's id or externalId; userName or e-mail address for candidates")
+  command
+      ->add_option(
+          "key", *key,
+          "A subject's id or externalId; userName (of deleted ones, too) or e-mail address for candidates")
       ->required();
   command->footer("Exit codes: 0 found, 3 nobody, or candidates only.");
 }

@@ -22,7 +22,10 @@ void show_row(const CallPtr& call) {
 
 void list(const CallPtr& call) {
   read(call, [call](port::Reader& reader) -> Result<json::value> {
-    DEPROV_TRY(rows, reader.integrations(call->by.workspace));
+    const auto it = call->query.find("deleted");
+    const bool deleted = it != call->query.end() && it->second == "true";
+    DEPROV_TRY(rows,
+               deleted ? reader.integrations_ever(call->by.workspace) : reader.integrations(call->by.workspace));
     json::array items;
     for (const auto& row : rows) {
       DEPROV_TRY(item, shown(reader, row));
@@ -126,7 +129,7 @@ void add_integration_routes(std::vector<AdminRoute>& routes) {
        tag,
        "All integrations with their status",
        needs,
-       {},
+       {{"deleted", "boolean", "With those that were deleted, whose jobs and evidence stay."}},
        "",
        200,
        "IntegrationList",

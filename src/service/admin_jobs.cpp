@@ -7,10 +7,10 @@ namespace deprov::service {
 
 namespace {
 
-/// The integrations whose jobs are asked for.
+/// The integrations whose jobs are asked for; deleted ones, too, since somebody may ask a year later.
 Result<std::vector<port::Scope>> scopes_of(port::Reader& reader, const AdminCall& call) {
   DEPROV_TRY(wanted, id_of<IntegrationId>(call, "integration"));
-  DEPROV_TRY(rows, reader.integrations(call.by.workspace));
+  DEPROV_TRY(rows, reader.integrations_ever(call.by.workspace));
   std::vector<port::Scope> scopes;
   for (const auto& row : rows)
     if (!wanted || row.scope.integration == *wanted) scopes.push_back(row.scope);
@@ -24,7 +24,7 @@ Result<std::vector<port::Scope>> scopes_of(port::Reader& reader, const AdminCall
 /// A job is known by its id alone in its workspace. Errors: `not_found`.
 Result<port::JobRow> job_of(port::Reader& reader, const AdminCall& call) {
   const auto id = call.id<JobId>(0);
-  DEPROV_TRY(rows, reader.integrations(call.by.workspace));
+  DEPROV_TRY(rows, reader.integrations_ever(call.by.workspace));
   for (const auto& row : rows) {
     DEPROV_TRY(job, reader.job(row.scope, id));
     if (job) return std::move(*job);

@@ -52,13 +52,17 @@ class Search {
   }
   std::vector<Match> matches;
   std::vector<Match> candidates;
+  bool more = false;  ///< there are more of either than are looked at
 
  private:
   void add(std::vector<Match>& to, const port::IntegrationRow& integration, port::ResourceRow subject,
            std::string by) {
     if (subject.type != "User") return;
     if (!known_.insert({integration.scope.integration, subject.id}).second) return;
-    if (matches.size() >= most_subjects || candidates.size() >= most_candidates) return;
+    if (matches.size() >= most_subjects || candidates.size() >= most_candidates) {
+      more = true;
+      return;
+    }
     to.push_back({integration, std::move(subject), std::move(by)});
   }
 
@@ -116,6 +120,9 @@ class Search {
       for (const auto& login : logins) {
         DEPROV_TRY(named, reader_.resources_by_key(i.scope, "User", {Attribute::user_name, login}, 10));
         for (auto& row : named) add(candidates, i, std::move(row), "user_name");
+        // Whoever is gone left the name behind, and others may have had it since.
+        DEPROV_TRY(gone, reader_.tombstones_by_user_name(i.scope, "User", login, most_candidates + 1));
+        for (auto& row : gone) add(candidates, i, std::move(row), "user_name");
         DEPROV_TRY(mailed, reader_.resources_by_key(i.scope, "User", {Attribute::email, login}, 10));
         for (auto& row : mailed) add(candidates, i, std::move(row), "email");
       }
@@ -249,8 +256,8 @@ void report(const CallPtr& call) {
                                         {"matched_by", m.by},
                                         {"subject", std::move(subject)}});
     }
-    return json::value(
-        json::object{{"key", key}, {"apps", std::move(apps)}, {"candidates", std::move(candidates)}});
+    return json::value(json::object{
+        {"key", key}, {"apps", std::move(apps)}, {"candidates", std::move(candidates)}, {"more", search.more}});
   });
 }
 

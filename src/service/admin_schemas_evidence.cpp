@@ -92,12 +92,13 @@ constexpr std::string_view text = R"json({
   "properties": {"id": {"$ref": "#/components/schemas/Id"}, "name": {"type": "string"}, "idp": {"type": "string"},
     "connector": {"type": "string"}, "deleted": {"type": "boolean"}}},
 "PersonReport": {
-  "type": "object", "additionalProperties": false, "required": ["key", "apps", "candidates"],
+  "type": "object", "additionalProperties": false, "required": ["key", "apps", "candidates", "more"],
   "properties": {"key": {"type": "string"},
     "apps": {"type": "array", "items": {"$ref": "#/components/schemas/PersonApp"},
       "description": "Subjects that are declared to be this person: by their id, or by an externalId of one IdP where the integration declares it immutable."},
     "candidates": {"type": "array", "items": {"$ref": "#/components/schemas/PersonCandidate"},
-      "description": "Who has the same login, address or undeclared externalId; possibly another person."}}},
+      "description": "Who has, or had when they were deleted, the same login or undeclared externalId, or has the same address; possibly another person."},
+    "more": {"type": "boolean", "description": "There are more than are shown: 100 candidates, 200 subjects."}}},
 "PersonApp": {
   "type": "object", "additionalProperties": false,
   "required": ["integration", "matched_by", "subject", "lost_access_at", "removals"],

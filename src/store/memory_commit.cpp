@@ -148,7 +148,11 @@ class Commit {
     };
     const MemoryState::Nothing nothing;
     if (!row.external_id.empty()) set(s_.by_external_id, std::tuple(row.scope, row.external_id, row.id), nothing);
-    if (row.deleted) return;
+    if (row.deleted) {
+      if (!row.user_name_key.empty())
+        set(s_.by_gone_name, std::tuple(row.scope, row.user_name_key, row.id), nothing);
+      return;
+    }
     set(s_.by_type, std::tuple(row.scope, row.type, row.id), nothing);
     set(s_.by_modified, std::tuple(row.scope, row.type, row.modified, row.id), nothing);
     undo_.add(s_.resource_counts, std::tuple(row.scope, row.type), add ? 1 : -1);

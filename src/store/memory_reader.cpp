@@ -136,16 +136,13 @@ class MemoryReader final : public Reader {
 
   Result<std::vector<ResourceRow>> tombstones_by_external_id(const Scope& scope, std::string_view type,
                                                              std::string_view external_id) override {
-    std::vector<ResourceRow> rows;
-    each_from(s_.by_external_id, {scope, std::string(external_id), ResourceId{}}, [&](const auto& k, const auto&) {
-      if (std::get<0>(k) != scope || std::get<1>(k) != external_id) return false;
-      const auto& row = s_.resources.at(std::tuple(scope, std::get<2>(k)));
-      if (row.deleted && (type.empty() || row.type == type)) rows.push_back(row);
-      return true;
-    });
-    std::reverse(rows.begin(), rows.end());
-    std::stable_sort(rows.begin(), rows.end(),
-                     [](const auto& a, const auto& b) { return a.modified > b.modified; });
+    return tombstones(s_.by_external_id, scope, type, external_id);
+  }
+  Result<std::vector<ResourceRow>> tombstones_by_user_name(const Scope& scope, std::string_view type,
+                                                           std::string_view user_name,
+                                                           std::size_t limit) override {
+    auto rows = tombstones(s_.by_gone_name, scope, type, user_name);
+    if (rows.size() > limit) rows.resize(limit);
     return rows;
   }
 
@@ -561,6 +558,21 @@ class MemoryReader final : public Reader {
   }
 
  private:
+  template <class Index>
+  std::vector<ResourceRow> tombstones(const Index& index, const Scope& scope, std::string_view type,
+                                      std::string_view value) const {
+    std::vector<ResourceRow> rows;
+    each_from(index, {scope, std::string(value), ResourceId{}}, [&](const auto& k, const auto&) {
+      if (std::get<0>(k) != scope || std::get<1>(k) != value) return false;
+      const auto& row = s_.resources.at(std::tuple(scope, std::get<2>(k)));
+      if (row.deleted && (type.empty() || row.type == type)) rows.push_back(row);
+      return true;
+    });
+    std::reverse(rows.begin(), rows.end());
+    std::stable_sort(rows.begin(), rows.end(),
+                     [](const auto& a, const auto& b) { return a.modified > b.modified; });
+    return rows;
+  }
   const MemoryState& s_;
 };
 

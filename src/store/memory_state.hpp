@@ -36,6 +36,7 @@ struct MemoryState {
   std::map<Key<Scope, std::string>, std::uint64_t> resource_counts;         // live
   std::map<Key<Scope, std::string, std::string>, ResourceId> by_user_name;  // live; scope, type, key
   Index<Scope, std::string, ResourceId> by_external_id;                     // tombstones too
+  Index<Scope, std::string, ResourceId> by_gone_name;                       // tombstones; their user names
   Index<Scope, std::string, ResourceId> by_display_name;                    // live
   Index<Scope, std::string, ResourceId> by_email;                           // live
 

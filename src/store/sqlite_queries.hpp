@@ -117,6 +117,11 @@ namespace deprov::store {
   X(resource_tombstones, "SELECT " DEPROV_RESOURCE_COLUMNS                                                        \
                          " FROM resource WHERE scope = ?1 AND external_id = ?2 AND external_id <> '' "            \
                          "AND deleted = 1 AND (?3 = '' OR type = ?3) ORDER BY modified DESC, id DESC")            \
+  X(resource_tombstones_named,                                                                                    \
+    "SELECT " DEPROV_RESOURCE_COLUMNS                                                                             \
+    " FROM resource INDEXED BY resource_gone_name WHERE scope = ?1 AND user_name = ?2 "                           \
+    "AND user_name <> '' AND deleted = 1 AND (?3 = '' OR type = ?3) "                                             \
+    "ORDER BY modified DESC, id DESC LIMIT ?4")                                                                   \
   X(resource_page, "SELECT " DEPROV_RESOURCE_COLUMNS                                                              \
                    " FROM resource WHERE scope = ? AND type = ? AND id > ? AND deleted = 0 "                      \
                    "ORDER BY id LIMIT ? OFFSET ?")                                                                \

@@ -108,6 +108,12 @@ class SqliteReader final : public SqliteReaderBase {
     Use use(c_, Q::resource_tombstones, scopes_.find(scope), external_id, type);
     return all<ResourceRow>(use, [&] { return read_resource(use, scope); });
   }
+  Result<std::vector<ResourceRow>> tombstones_by_user_name(const Scope& scope, std::string_view type,
+                                                           std::string_view user_name,
+                                                           std::size_t limit) override {
+    Use use(c_, Q::resource_tombstones_named, scopes_.find(scope), user_name, type, sql_limit(limit));
+    return all<ResourceRow>(use, [&] { return read_resource(use, scope); });
+  }
   Result<Page<ResourceRow>> resources(const Scope& scope, std::string_view type, std::optional<ResourceId> after,
                                       std::size_t limit) override {
     return resource_page(scope, type, after.value_or(ResourceId{}), 0, limit);

@@ -168,6 +168,16 @@ CREATE TABLE delivery(
 CREATE UNIQUE INDEX delivery_id ON delivery(scope, webhook, id);
 CREATE INDEX delivery_state ON delivery(scope, webhook, state, id);
 )sql",
+    // Who is gone is found by the name that they had.
+    R"sql(
+CREATE INDEX resource_gone_name ON resource(scope, user_name, modified, id)
+  WHERE deleted = 1 AND user_name <> '';
+)sql",
+    // Webhooks with authorities of their own, and messages that a person has sent again.
+    R"sql(
+ALTER TABLE webhook ADD COLUMN ca_pem TEXT NOT NULL DEFAULT '';
+ALTER TABLE delivery ADD COLUMN resent INTEGER NOT NULL DEFAULT 0;
+)sql",
 };
 
 /// Makes the tables, or brings those of an older version up to `known`. Errors: `store_version`,

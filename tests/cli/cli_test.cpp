@@ -137,6 +137,12 @@ TEST_CASE("integrations by hand, on a data directory") {
   CHECK(evidence.code == 0);
   CHECK(evidence.out.find("integration.deleted") != std::string::npos);
   CHECK(run(home, "integration show sales" + home.local()).code == 3);
+  // And by the name, where only one that was deleted had it.
+  CHECK(run(home, "activity --json --integration sales" + home.local()).out.find("integration.deleted") !=
+        std::string::npos);
+  CHECK(run(home, "jobs list --json --integration sales" + home.local()).code == 0);
+  CHECK(run(home, "integration list" + home.local()).out.find("sales") == std::string::npos);
+  CHECK(run(home, "integration list --deleted" + home.local()).out.find("deleted") != std::string::npos);
 }
 
 TEST_CASE("how a PATCH is answered is set by a flag, beside the other settings") {

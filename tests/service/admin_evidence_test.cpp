@@ -3,6 +3,7 @@
 #include <boost/json/serialize.hpp>
 #include <deprov/evidence/verifier.hpp>
 #include <deprov/service/admin_service.hpp>
+#include <set>
 #include "catch.hpp"
 #include "support/managed_world.hpp"
 
@@ -260,6 +261,73 @@ TEST_CASE("a person is joined by declared ids, and logins are candidates only", 
   // A deleted subject is still that person.
   w.change({w.home, crm}, ann, [](port::ResourceRow& row) { row.deleted = true; });
   CHECK(w.call("GET", "/person-report?key=00u1").at("apps").as_array().size() == 2);
+}
+
+TEST_CASE("who was deleted is found by the login that they had, with whoever had it since",
+          "[service][R12][R20]") {
+  Api w;
+  const auto crm = w.make("crm");
+  const auto gone = [](port::ResourceRow& row) { row.deleted = true; };
+  std::set<std::string> expected;
+  for (const auto* external_id : {"00u1", "00u2"}) {
+    const auto ann = w.user(crm, "ann@example.com", external_id);
+    w.change({w.home, crm}, ann, gone);
+    expected.insert(ann.str());
+  }
+  const auto other = w.user(crm, "bob@example.com", "00u3");
+  w.change({w.home, crm}, other, gone);
+  const auto found = [&](const std::string& login) {
+    const auto report = w.call("GET", "/person-report?key=" + login);
+    CHECK(report.at("apps").as_array().empty());
+    CHECK(report.at("more") == false);
+    std::set<std::string> ids;
+    for (const auto& c : report.at("candidates").as_array()) {
+      CHECK(text(c, "matched_by") == "user_name");
+      ids.insert(text(c.at("subject"), "id"));
+    }
+    return ids;
+  };
+  CHECK(found("Ann%40Example.com") == expected);
+  // And who has the name now.
+  const auto again = w.user(crm, "ann@example.com", "00u4");
+  expected.insert(again.str());
+  CHECK(found("ann%40example.com") == expected);
+  // By the id that was found: what became of it.
+  w.change({w.home, crm}, again, gone);
+  CHECK(found("ann%40example.com") == expected);
+  const auto report = w.call("GET", "/person-report?key=" + again.str());
+  REQUIRE(report.at("apps").as_array().size() == 1);
+  CHECK(report.at("apps").at(0).at("removals").as_array().size() == 1);
+  CHECK(report.at("candidates").as_array().size() == 2);
+  // Many are cut off, and it is said so.
+  for (int i = 0; i < 110; ++i) w.change({w.home, crm}, w.user(crm, "cat", "c" + std::to_string(i)), gone);
+  const auto many = w.call("GET", "/person-report?key=cat");
+  CHECK(many.at("candidates").as_array().size() == 100);
+  CHECK(many.at("more") == true);
+}
+
+TEST_CASE("jobs of a deleted integration are still there to be read", "[service][R20]") {
+  Api w;
+  const auto crm = w.make("crm");
+  const auto ann = w.user(crm, "ann", "00u1");
+  w.change({w.home, crm}, ann, [](port::ResourceRow& row) { row.active = false; });
+  const auto before = w.call("GET", "/jobs?subject=" + ann.str());
+  REQUIRE_FALSE(before.at("items").as_array().empty());
+  const auto job = text(before.at("items").at(0), "id");
+  REQUIRE(w.wait<void>([&](auto d) { w.engine->delete_integration(w.local, crm, true, std::move(d)); }));
+  CHECK(w.call("GET", "/jobs").at("items") == before.at("items"));
+  CHECK(w.call("GET", "/jobs?integration=" + crm.str()).at("items").as_array().size() ==
+        w.call("GET", "/jobs").at("items").as_array().size());
+  CHECK(text(w.call("GET", "/jobs/" + job).at("job"), "state") == "succeeded_verified");
+  CHECK_FALSE(w.call("GET", "/jobs/" + job).at("activity").as_array().empty());
+  // It is found by its name, and listed for those who ask for deleted ones.
+  CHECK(w.call("GET", "/integrations").at("items").as_array().empty());
+  const auto ever = w.call("GET", "/integrations?deleted=true");
+  REQUIRE(ever.at("items").as_array().size() == 1);
+  CHECK(text(ever.at("items").at(0), "state") == "deleted");
+  // Nothing can be done with them any more.
+  CHECK(w.send("POST", "/jobs/" + job + "/retry").status == 404);
+  CHECK(w.send("POST", "/jobs/" + job + "/attest", R"({"reason":"by hand"})").status == 404);
 }
 
 TEST_CASE("time to deprovision in figures: what is overdue or failed is a miss", "[service][R20]") {

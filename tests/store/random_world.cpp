@@ -441,7 +441,11 @@ std::vector<std::string> RandomWorld::dump(Reader& r) {
             if (text.empty()) continue;  // absent keys are not looked up
             all(value(r.resources_by_key(s, type, {attribute, text}, 3)));
           }
-          if (!text.empty()) all(value(r.tombstones_by_external_id(s, type, text)));
+          if (text.empty()) continue;
+          name("tombstones " + text);
+          all(value(r.tombstones_by_external_id(s, type, text)));
+          all(value(r.tombstones_by_user_name(s, type, text, 100)));
+          all(value(r.tombstones_by_user_name(s, type, text, 1)));
         }
       }
     }

@@ -92,6 +92,11 @@ TEST_CASE("a resource is versioned, its name unique, and free after its deletion
           return r.resources_by_key(here, "User", {ResourceKey::Attribute::user_name, "ann"}, 9);
         }).empty());
   CHECK(read(store, [](Reader& r) { return r.tombstones_by_external_id(here, "User", "ext-ann"); }).size() == 1);
+  const auto gone = [&](std::size_t limit) {
+    return read(store, [&](Reader& r) { return r.tombstones_by_user_name(here, "User", "ann", limit); });
+  };
+  CHECK(gone(9).size() == 1);
+  CHECK(read(store, [](Reader& r) { return r.tombstones_by_user_name(here, "Group", "ann", 9); }).empty());
   auto other = user(here, 3, "ann");
   other.email_keys = {"a@x", "b@x"};
   REQUIRE(commit(store, {op::PutResource{other}}));

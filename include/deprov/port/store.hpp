@@ -363,6 +363,10 @@ class Reader {
   /// The same for tombstones, by external id: the newest first (R12).
   virtual Result<std::vector<ResourceRow>> tombstones_by_external_id(const Scope& scope, std::string_view type,
                                                                      std::string_view external_id) = 0;
+  /// The same by user name, as folded as the key is, at most `limit`.
+  virtual Result<std::vector<ResourceRow>> tombstones_by_user_name(const Scope& scope, std::string_view type,
+                                                                   std::string_view user_name,
+                                                                   std::size_t limit) = 0;
   /// Who holds a claimed key.
   virtual Result<std::optional<ResourceId>> key_owner(const Scope& scope, std::string_view key) = 0;
   /// Live resources by id order, after `after`.
