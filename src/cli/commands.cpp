@@ -107,7 +107,7 @@ Result<std::string> find_integration(Api& api, const std::string& name_or_id) {
                "list them with `deprov integration list`");
 }
 
-Result<json::value> read_json_file(const std::string& path, std::string_view option, bool list) {
+Result<std::string> read_text_file(const std::string& path, std::string_view option) {
   const auto where = std::string(option) + " " + path;
   std::string text;
   if (path == "-") {
@@ -119,6 +119,12 @@ Result<json::value> read_json_file(const std::string& path, std::string_view opt
   }
   if (text.size() > max_file)
     return Error(Errc::limit_exceeded, "the file has more than " + std::to_string(max_file) + " bytes", where);
+  return text;
+}
+
+Result<json::value> read_json_file(const std::string& path, std::string_view option, bool list) {
+  const auto where = std::string(option) + " " + path;
+  DEPROV_TRY(text, read_text_file(path, option));
   boost::system::error_code ec;
   auto value = json::parse(text, ec);
   if (ec) return Error(Errc::invalid_syntax, "not JSON: " + ec.message(), where);

@@ -37,6 +37,8 @@ void add_integration_option(CLI::App& command, Session& session);
 
 /// The id of the integration that is meant. Errors: `not_found`, `invalid_argument`.
 [[nodiscard]] Result<std::string> find_integration(Api& api, const std::string& name_or_id);
+/// Reads a file, or standard input for "-". Errors: `not_found`, `limit_exceeded`.
+[[nodiscard]] Result<std::string> read_text_file(const std::string& path, std::string_view option);
 /// Reads a JSON object from a file, or from standard input for "-". Errors: `invalid_syntax`, `not_found`,
 /// `limit_exceeded`.
 [[nodiscard]] Result<json::value> read_json_file(const std::string& path, std::string_view option,

@@ -9,6 +9,7 @@ namespace deprov::engine {
 namespace {
 
 constexpr std::size_t chains_a_look = 100;
+constexpr std::size_t pending_a_page = 10;
 constexpr std::size_t most_detail = 2048;
 /// How far a place in a chain may lie behind what was looked at and told nothing.
 constexpr std::uint64_t most_unwritten = 5000;
@@ -39,9 +40,22 @@ Courier::Endpoint* Courier::find(WebhookId id) {
   return it == endpoints_.end() || stopped_ ? nullptr : &it->second;
 }
 
+std::optional<std::vector<NotificationType>> wanted_in(const port::WebhookRow& row,
+                                                       const std::vector<NotificationType>& wanted,
+                                                       const port::Scope& chain) {
+  if (row.workspace != chain.workspace) return std::nullopt;
+  if (row.integration.is_nil() || row.integration == chain.integration) return wanted;
+  if (!chain.integration.is_nil()) return std::nullopt;
+  // Of the workspace itself: whether the integration stands still with all others.
+  std::vector<NotificationType> stops;
+  for (const auto type : {NotificationType::lane_paused, NotificationType::lane_resumed})
+    if (wanted.empty() || std::find(wanted.begin(), wanted.end(), type) != wanted.end()) stops.push_back(type);
+  if (stops.empty()) return std::nullopt;
+  return stops;
+}
+
 bool Courier::hears(const Endpoint& e, const port::Scope& chain) const {
-  return e.row.workspace == chain.workspace &&
-         (e.row.integration.is_nil() || e.row.integration == chain.integration);
+  return wanted_in(e.row, e.wanted, chain).has_value();
 }
 
 void Courier::start(const std::vector<port::WebhookRow>& rows, const std::vector<port::Scope>& chains) {
@@ -69,6 +83,15 @@ void Courier::forget(WebhookId id) {
   if (e->timer != 0) engine_.ports.executor.cancel(e->timer);
   if (e->call) engine_.ports.http.cancel(*e->call);
   endpoints_.erase(id);
+}
+
+void Courier::again(WebhookId id) {
+  auto* e = find(id);
+  if (e == nullptr) return;
+  e->loaded = false;
+  if (e->timer != 0) engine_.ports.executor.cancel(e->timer);
+  e->timer = 0;
+  step(id);
 }
 
 void Courier::grown(const port::Scope& chain) {
@@ -103,7 +126,7 @@ void Courier::finish_stop() {
 std::vector<Courier::Waiting> Courier::waiting() const {
   std::vector<Waiting> out;
   for (const auto& [id, e] : endpoints_) {
-    Waiting w{e.row.workspace, id, e.pending ? 1U : 0U, {}};
+    Waiting w{e.row.workspace, id, (e.pending ? 1U : 0U) + e.behind, {}};
     for (const auto& chain : e.chains) {
       const auto it = e.looked.find(chain);
       w.chains.emplace_back(chain, it == e.looked.end() ? 0 : it->second);
@@ -140,16 +163,28 @@ void Courier::step(WebhookId id) {
   if (!e->chains.empty()) compose(id);
 }
 
-/// What a former run left on its way.
+/// What a former run left on its way, or what is to be sent again: the oldest first.
 void Courier::load(WebhookId id) {
   auto* e = find(id);
   e->busy = true;
-  auto pending = std::make_shared<std::optional<port::DeliveryRow>>();
+  struct Found {
+    std::optional<port::DeliveryRow> oldest;
+    std::uint64_t behind = 0;
+  };
+  e->loaded = true;
+  auto pending = std::make_shared<Found>();
   engine_.ports.store.view(
       [pending, workspace = e->row.workspace, id](port::Reader& reader) -> Result<void> {
-        DEPROV_TRY(page, reader.deliveries(workspace, id, port::DeliveryState::pending, std::nullopt, 1));
-        pending->reset();
-        if (!page.rows.empty()) *pending = std::move(page.rows.front());
+        *pending = {};
+        std::uint64_t seen = 0;
+        for (bool more = true; more;) {
+          const auto before = pending->oldest ? std::optional(pending->oldest->id) : std::nullopt;
+          DEPROV_TRY(page, reader.deliveries(workspace, id, port::DeliveryState::pending, before, pending_a_page));
+          more = page.more && !page.rows.empty();
+          seen += page.rows.size();
+          if (!page.rows.empty()) pending->oldest = std::move(page.rows.back());
+        }
+        pending->behind = seen == 0 ? 0 : seen - 1;
         return {};
       },
       [weak = weak_from_this(), &executor = engine_.ports.executor, pending, id](Result<void> read) {
@@ -158,9 +193,12 @@ void Courier::load(WebhookId id) {
           auto* mine = self ? self->find(id) : nullptr;
           if (mine == nullptr) return;
           mine->busy = false;
-          if (!ok) return self->later(id, store_again_after);
-          mine->loaded = true;
-          mine->pending = std::move(*pending);
+          if (!ok) {
+            mine->loaded = false;
+            return self->later(id, store_again_after);
+          }
+          mine->pending = std::move(pending->oldest);
+          mine->behind = pending->behind;
           self->step(id);
         });
       });
@@ -185,12 +223,19 @@ Result<port::Transaction> Courier::look(port::Reader& reader, Look& look) const 
   std::size_t chains = 0;
   for (const auto& chain : look.chains) {
     if (events.size() >= most_events || ++chains > chains_a_look) break;
+    const auto wanted = wanted_in(look.row, look.wanted, chain);
+    if (!wanted) {
+      look.left.erase(chain);
+      continue;
+    }
+    const bool above = chain.integration != look.row.integration && !look.row.integration.is_nil();
     const auto place = places[chain.integration];
     const auto seen = look.looked.find(chain);
     const auto after = seen == look.looked.end() ? place : std::max(place, seen->second);
-    DEPROV_TRY(page, read_notifications(reader, chain, after, most_events - events.size(), look.wanted));
+    DEPROV_TRY(page, read_notifications(reader, chain, after, most_events - events.size(), *wanted));
     bool tells = false;
     for (auto& n : page.items) {
+      if (above && n.at < look.row.created) continue;  // stores of old have no place in that chain
       if (n.at + most_age < now) {
         look.skipped += n.count;
         continue;

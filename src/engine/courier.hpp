@@ -19,8 +19,9 @@ namespace deprov::engine {
 /// tells it. *Thread safety*: the executor only.
 class Courier : public std::enable_shared_from_this<Courier> {
  public:
-  static constexpr std::size_t most_events = 100;               ///< in one message
-  static constexpr Duration most_age = std::chrono::hours(72);  ///< of an event, and of a message
+  static constexpr std::size_t most_events = 100;                    ///< in one message
+  static constexpr Duration most_age = std::chrono::hours(72);       ///< of an event, and of a message
+  static constexpr Duration most_age_again = std::chrono::hours(1);  ///< of one that is sent again, since then
   static constexpr Duration answer_time = std::chrono::seconds(15);
   static constexpr std::size_t most_answer = std::size_t{64} * 1024;
   static constexpr std::size_t delivered_kept = 20;
@@ -36,6 +37,8 @@ class Courier : public std::enable_shared_from_this<Courier> {
   /// It is there, or it was changed.
   void put(const port::WebhookRow& row);
   void forget(WebhookId id);
+  /// Messages that were given up are pending again.
+  void again(WebhookId id);
   /// There are new records in the chain.
   void grown(const port::Scope& chain);
   /// Starts nothing any more; `done` when nothing is under way.
@@ -57,6 +60,7 @@ class Courier : public std::enable_shared_from_this<Courier> {
     std::set<port::Scope> chains;                 ///< that may have something to tell
     std::map<port::Scope, std::uint64_t> looked;  ///< up to where nothing was to be told, beyond what is stored
     std::optional<port::DeliveryRow> pending;
+    std::uint64_t behind = 0;  ///< further messages that are pending
     bool loaded = false;
     bool busy = false;
     port::TimerId timer = 0;
@@ -85,6 +89,10 @@ class Courier : public std::enable_shared_from_this<Courier> {
   port::UniqueFunction<void()> all_over_;
 };
 
+/// What a webhook wants to hear of that chain; nothing: not a word.
+[[nodiscard]] std::optional<std::vector<NotificationType>> wanted_in(const port::WebhookRow& row,
+                                                                     const std::vector<NotificationType>& wanted,
+                                                                     const port::Scope& chain);
 /// The names of a webhook's events as stored.
 [[nodiscard]] std::vector<NotificationType> wanted_of(const port::WebhookRow& row);
 /// The request that carries a message, signed at `now` by the present secret, and by the former one while that is

@@ -103,6 +103,7 @@ Result<port::HttpRequest> webhook_request(Engine::Impl& engine, const port::Webh
                      {"webhook-timestamp", std::to_string(seconds)},
                      {"webhook-signature", std::move(signatures)}};
   request.body = std::move(body);
+  request.peer.ca_pem = row.ca_pem;
   request.timeout = Courier::answer_time;
   request.max_response_bytes = Courier::most_answer;
   return request;
@@ -183,7 +184,8 @@ void Courier::answered(WebhookId id, const port::HttpResult& result) {
   std::optional<Duration> wish;
   if (result.response) wish = http::retry_after(*result.response, now, longest_wait);
   row.due = now + jobs::backoff(retry, row.attempts, wish, engine_.ports.random);
-  if (row.due - row.created > most_age) {
+  const bool again = row.resent.micros != 0;
+  if (row.due - (again ? row.resent : row.created) > (again ? most_age_again : most_age)) {
     count("dead");
     row.state = port::DeliveryState::dead;
     row.finished = now;
@@ -240,6 +242,7 @@ void Courier::record(WebhookId id, port::DeliveryRow row) {
           ++mine->pending->version;
         } else {
           mine->pending.reset();
+          if (mine->behind != 0) mine->loaded = false;
         }
         self->step(id);
       });

@@ -5,6 +5,7 @@
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 #include <deprov/engine/webhook_signature.hpp>
+#include <deprov/http/authorities.hpp>
 #include <utility>
 #include "engine/courier.hpp"
 #include "engine/management.hpp"
@@ -37,6 +38,13 @@ Result<void> check_url(const std::string& url) {
   return bad("has to begin with https://", "http:// is for localhost alone");
 }
 
+Result<void> check_ca(const std::string& pem) {
+  if (pem.empty()) return {};
+  const auto ok = http::check_authorities(pem);
+  if (ok) return {};
+  return Error(ok.error().code(), ok.error().detail(), "ca_pem", ok.error().advice());
+}
+
 std::string new_secret(const Ports& ports) {
   std::array<std::uint8_t, 32> bytes{};
   ports.random.fill(bytes);
@@ -55,7 +63,11 @@ Result<port::WebhookRow> load_webhook(port::Reader& reader, const Principal& by,
 port::Scope chain_of(const port::WebhookRow& row) { return {row.workspace, row.integration}; }
 
 json::object webhook_detail(const port::WebhookRow& row) {
-  return {{"webhook", row.id.str()}, {"name", row.name}, {"url", row.url}, {"events", row.events}};
+  return {{"webhook", row.id.str()},
+          {"name", row.name},
+          {"url", row.url},
+          {"events", row.events},
+          {"own_authorities", !row.ca_pem.empty()}};
 }
 
 }  // namespace
@@ -66,12 +78,14 @@ void Engine::create_webhook(Principal by, CreateWebhook what, Done<CreatedWebhoo
   if (auto ok = require_integrations(by); !ok) return refuse(ok.error());
   if (auto ok = check_name(what.name, "name"); !ok) return refuse(ok.error());
   if (auto ok = check_url(what.url); !ok) return refuse(ok.error());
+  if (auto ok = check_ca(what.ca_pem); !ok) return refuse(ok.error());
   port::WebhookRow row;
   row.workspace = by.workspace;
   row.id = impl->new_id<WebhookId>();
   row.integration = what.integration.value_or(IntegrationId{});
   row.name = std::move(what.name);
   row.url = std::move(what.url);
+  row.ca_pem = std::move(what.ca_pem);
   for (const auto type : what.events) {
     if (!row.events.empty()) row.events += ",";
     row.events += to_string(type);
@@ -100,11 +114,10 @@ void Engine::create_webhook(Principal by, CreateWebhook what, Done<CreatedWebhoo
         port::Transaction txn;
         txn.id = impl->new_id<TxnId>();
         txn.ops.emplace_back(port::op::PutWebhook{row});
-        std::vector<port::Scope> chains{{row.workspace, row.integration}};
-        if (row.integration.is_nil()) {
-          DEPROV_TRY(integrations, reader.integrations_ever(by.workspace));
-          for (const auto& i : integrations) chains.push_back(i.scope);
-        }
+        std::vector<port::Scope> chains{{row.workspace, {}}};
+        DEPROV_TRY(integrations, reader.integrations_ever(by.workspace));
+        for (const auto& i : integrations)
+          if (row.integration.is_nil() || row.integration == i.scope.integration) chains.push_back(i.scope);
         for (const auto& chain : chains) {
           DEPROV_TRY(head, reader.activity_head(chain));
           if (head != 0)
@@ -164,6 +177,90 @@ void Engine::rotate_webhook_secret(Principal by, WebhookId id, Duration overlap,
         if (impl->started && impl->options.background) impl->courier->put(*changed);
         impl->notify(chain_of(*changed));
         done(webhook_secret_text(secret));
+      });
+}
+
+void Engine::set_webhook_authorities(Principal by, WebhookId id, std::string ca_pem, Done<void> done) {
+  const auto impl = impl_;
+  if (auto ok = require_integrations(by); !ok) return finish<void>(impl, std::move(done), ok.error());
+  if (auto ok = check_ca(ca_pem); !ok) return finish<void>(impl, std::move(done), ok.error());
+  auto changed = std::make_shared<port::WebhookRow>();
+  impl->decide(
+      [impl, by, id, ca_pem = std::move(ca_pem), changed](port::Reader& reader) -> Result<port::Transaction> {
+        DEPROV_TRY(row, load_webhook(reader, by, id));
+        row.ca_pem = ca_pem;
+        *changed = row;
+        ++changed->version;
+        port::Transaction txn;
+        txn.id = impl->new_id<TxnId>();
+        txn.ops.emplace_back(port::op::PutWebhook{row});
+        txn.ops.emplace_back(impl->activity(chain_of(row), "webhook.updated", by.actor(), webhook_detail(row)));
+        return txn;
+      },
+      [impl, changed, done = std::move(done)](Result<port::Committed> committed) mutable {
+        if (!committed) return done(committed.error());
+        if (impl->started && impl->options.background) impl->courier->put(*changed);
+        impl->notify(chain_of(*changed));
+        done({});
+      });
+}
+
+void Engine::resend_deliveries(Principal by, WebhookId id, ResendDeliveries what, Done<std::uint64_t> done) {
+  const auto impl = impl_;
+  if (auto ok = require_integrations(by); !ok) return finish<std::uint64_t>(impl, std::move(done), ok.error());
+  auto count = std::make_shared<std::uint64_t>(0);
+  auto chain = std::make_shared<port::Scope>();
+  impl->decide(
+      [impl, by, id, what, count, chain](port::Reader& reader) -> Result<port::Transaction> {
+        DEPROV_TRY(row, load_webhook(reader, by, id));
+        *chain = chain_of(row);
+        *count = 0;
+        port::Transaction txn;
+        txn.id = impl->new_id<TxnId>();
+        const auto now = impl->now();
+        std::optional<DeliveryId> before;
+        for (bool more = true; more;) {
+          DEPROV_TRY(page, reader.deliveries(by.workspace, id, std::nullopt, before, 20));
+          for (auto& delivery : page.rows) {
+            before = delivery.id;
+            const bool dead = delivery.state == port::DeliveryState::dead;
+            if (what.message ? delivery.id != *what.message : !dead || delivery.created < what.since) continue;
+            if (!dead) {
+              return Error(Errc::conflict,
+                           delivery.state == port::DeliveryState::pending ? "the message is on its way"
+                                                                          : "the message was delivered",
+                           "message " + message_id(delivery.id), "only what was given up is sent again");
+            }
+            delivery.state = port::DeliveryState::pending;
+            delivery.due = delivery.resent = now;
+            delivery.finished = {};
+            delivery.attempts = 0;
+            txn.ops.emplace_back(port::op::PutDelivery{std::move(delivery)});
+            ++*count;
+          }
+          more = page.more && !page.rows.empty();
+        }
+        if (what.message && *count == 0) {
+          return Error(Errc::not_found, "there is no such message", "message " + message_id(*what.message),
+                       "list them with `deprov webhook show`");
+        }
+        if (*count == 0) return port::Transaction{};
+        json::object detail{{"webhook", id.str()}, {"name", row.name}, {"messages", *count}};
+        if (what.message) {
+          detail["delivery"] = what.message->str();
+        } else {
+          detail["since"] = to_rfc3339(what.since);
+        }
+        txn.ops.emplace_back(impl->activity(*chain, "webhook.resent", by.actor(), detail));
+        return txn;
+      },
+      [impl, id, count, chain, done = std::move(done)](Result<port::Committed> committed) mutable {
+        if (!committed) return done(committed.error());
+        if (*count != 0) {
+          impl->courier->again(id);
+          impl->notify(*chain);
+        }
+        done(*count);
       });
 }
 

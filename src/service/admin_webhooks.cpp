@@ -24,6 +24,7 @@ json::object webhook_json(const port::WebhookRow& row) {
           {"url", row.url},
           {"integration", id_json(row.integration)},
           {"events", std::move(events)},
+          {"ca_pem", row.ca_pem.empty() ? json::value() : json::value(row.ca_pem)},
           {"created", time_json(row.created)}};
 }
 
@@ -33,6 +34,7 @@ json::object delivery_json(const port::DeliveryRow& row) {
           {"created", time_json(row.created)},
           {"due", row.state == port::DeliveryState::pending ? time_json(row.due) : json::value()},
           {"finished", time_json(row.finished)},
+          {"resent", time_json(row.resent)},
           {"attempts", row.attempts},
           {"status", row.status == 0 ? json::value() : json::value(row.status)},
           {"events", row.events},
@@ -76,6 +78,7 @@ void add(const CallPtr& call) {
   engine::CreateWebhook what;
   what.name = call->text("name");
   what.url = call->text("url");
+  what.ca_pem = call->text("ca_pem");
   if (const auto* events = call->body.if_contains("events"); events != nullptr && events->is_array()) {
     for (const auto& v : events->get_array()) {
       const auto type = engine::parse_notification_type(v.as_string());
@@ -116,6 +119,40 @@ void rotate(const CallPtr& call) {
                                        if (!secret) return fail(call, secret.error());
                                        answer(call, 200, json::object{{"id", id.str()}, {"secret", *secret}});
                                      });
+}
+
+void change(const CallPtr& call) {
+  call->engine.set_webhook_authorities(call->by, call->id<WebhookId>(0), call->text("ca_pem"),
+                                       [call](const Result<void>& done) {
+                                         if (!done) return fail(call, done.error());
+                                         read(call, [call](port::Reader& reader) -> Result<json::value> {
+                                           DEPROV_TRY(row, webhook_of(reader, *call));
+                                           return json::value(webhook_json(row));
+                                         });
+                                       });
+}
+
+void resend(const CallPtr& call) {
+  engine::ResendDeliveries what;
+  const auto message = call->text("message");
+  const auto since = call->text("since");
+  if (message.empty() == since.empty()) {
+    return fail(call, Error(Errc::invalid_argument, "one message or a time has to be named", "body",
+                            "give either \"message\" or \"since\""));
+  }
+  if (!message.empty()) {
+    const std::string_view id = message;
+    what.message = DeliveryId::parse(id.substr(0, 4) == "msg_" ? id.substr(4) : id);
+    if (!what.message) return fail(call, Error(Errc::invalid_argument, "not the id of a message", "body/message"));
+  } else {
+    const auto time = parse_rfc3339(since);
+    if (!time) return fail(call, Error(Errc::invalid_argument, "not a time (RFC 3339)", "body/since"));
+    what.since = *time;
+  }
+  call->engine.resend_deliveries(call->by, call->id<WebhookId>(0), what, [call](Result<std::uint64_t> count) {
+    if (!count) return fail(call, count.error());
+    answer(call, 202, json::object{{"messages", *count}});
+  });
 }
 
 void remove(const CallPtr& call) {
@@ -178,17 +215,32 @@ constexpr std::string_view text = R"json({
   "properties": {"name": {"$ref": "#/components/schemas/Name"},
     "url": {"type": "string", "minLength": 1, "maxLength": 2048, "description": "https; http for localhost alone."},
     "events": {"$ref": "#/components/schemas/WebhookEvents", "description": "What it hears of; none: everything."},
-    "integration": {"$ref": "#/components/schemas/Id", "description": "Of this one alone; absent: of all, and of the workspace."}}},
+    "ca_pem": {"$ref": "#/components/schemas/Authorities"},
+    "integration": {"$ref": "#/components/schemas/Id", "description": "Of this one alone, and of stops of the whole workspace; absent: of all."}}},
+"Authorities": {"type": "string", "maxLength": 262144,
+  "description": "PEM: the authorities that a certificate is judged by, in place of the system's; empty: the system's."},
+"WebhookChange": {
+  "type": "object", "additionalProperties": false, "required": ["ca_pem"],
+  "properties": {"ca_pem": {"$ref": "#/components/schemas/Authorities"}}},
+"WebhookResend": {
+  "type": "object", "additionalProperties": false, "description": "One message, or all that were given up and were made then or later.",
+  "properties": {"message": {"type": "string", "minLength": 1, "maxLength": 100, "description": "As in the header webhook-id."},
+    "since": {"$ref": "#/components/schemas/Time"}}},
+"WebhookResent": {
+  "type": "object", "additionalProperties": false, "required": ["messages"],
+  "properties": {"messages": {"type": "integer", "minimum": 0, "description": "So many are on their way again."}}},
 "WebhookCreated": {
   "type": "object", "additionalProperties": false,
-  "required": ["id", "name", "url", "integration", "events", "created", "secret"],
+  "required": ["id", "name", "url", "integration", "events", "ca_pem", "created", "secret"],
   "properties": {"id": {"$ref": "#/components/schemas/Id"}, "name": {"$ref": "#/components/schemas/Name"}, "url": {"type": "string"},
     "integration": {"$ref": "#/components/schemas/IdOrNull"}, "events": {"$ref": "#/components/schemas/WebhookEvents"},
+    "ca_pem": {"type": ["string", "null"], "description": "Authorities in place of the system's."},
     "created": {"$ref": "#/components/schemas/Time"}, "secret": {"type": "string", "description": "Shown this once."}}},
 "Webhook": {
-  "type": "object", "additionalProperties": false, "required": ["id", "name", "url", "integration", "events", "created"],
+  "type": "object", "additionalProperties": false, "required": ["id", "name", "url", "integration", "events", "ca_pem", "created"],
   "properties": {"id": {"$ref": "#/components/schemas/Id"}, "name": {"$ref": "#/components/schemas/Name"}, "url": {"type": "string"},
     "integration": {"$ref": "#/components/schemas/IdOrNull"}, "events": {"$ref": "#/components/schemas/WebhookEvents"},
+    "ca_pem": {"type": ["string", "null"], "description": "Authorities in place of the system's."},
     "created": {"$ref": "#/components/schemas/Time"},
     "last": {"description": "The newest message.", "anyOf": [{"type": "null"}, {"$ref": "#/components/schemas/WebhookDelivery"}]}}},
 "WebhookList": {
@@ -196,11 +248,12 @@ constexpr std::string_view text = R"json({
   "properties": {"items": {"type": "array", "items": {"$ref": "#/components/schemas/Webhook"}}}},
 "WebhookDelivery": {
   "type": "object", "additionalProperties": false,
-  "required": ["id", "state", "created", "due", "finished", "attempts", "status", "events", "error"],
+  "required": ["id", "state", "created", "due", "finished", "resent", "attempts", "status", "events", "error"],
   "properties": {"id": {"type": "string", "description": "As in the header webhook-id."},
     "state": {"enum": ["pending", "delivered", "dead"], "description": "dead: given up after 72 hours."},
     "created": {"$ref": "#/components/schemas/Time"}, "due": {"$ref": "#/components/schemas/TimeOrNull"},
-    "finished": {"$ref": "#/components/schemas/TimeOrNull"}, "attempts": {"type": "integer"},
+    "finished": {"$ref": "#/components/schemas/TimeOrNull"},
+    "resent": {"$ref": "#/components/schemas/TimeOrNull", "description": "When a person had it sent again; it is tried for an hour."}, "attempts": {"type": "integer"},
     "status": {"type": ["integer", "null"], "description": "HTTP, of the last answer."}, "events": {"type": "integer"},
     "error": {"type": ["string", "null"]}}},
 "WebhookDetail": {
@@ -280,6 +333,28 @@ void add_webhook_routes(std::vector<AdminRoute>& routes) {
              204,
              "",
              remove});
+  add_route({"PATCH",
+             "/webhooks/{webhook}",
+             "changeWebhook",
+             tag,
+             "Other authorities that its certificate is judged by",
+             needs,
+             {},
+             "WebhookChange",
+             200,
+             "Webhook",
+             change});
+  add_route({"POST",
+             "/webhooks/{webhook}/resend",
+             "resendWebhook",
+             tag,
+             "Sends what was given up again, as it was: the oldest first, before what is new",
+             needs,
+             {},
+             "WebhookResend",
+             202,
+             "WebhookResent",
+             resend});
   add_route({"POST",
              "/webhooks/{webhook}/test",
              "testWebhook",

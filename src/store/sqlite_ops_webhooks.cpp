@@ -31,8 +31,8 @@ Result<void> SqliteWriter::apply(const op::PutWebhook& o) {
   DEPROV_TRY(now, webhook_version(c_, scopes_.find(home), r.id));
   if (now != r.version) return stale(named("webhook", r.id), r.version, now);
   DEPROV_TRY(scope, scope_for_writing(home));
-  DEPROV_CHECK(write(Q::webhook_put, scope, r.id, r.integration, r.name, r.url, r.events, r.secrets, r.created,
-                     r.version + 1));
+  DEPROV_CHECK(write(Q::webhook_put, scope, r.id, r.integration, r.name, r.url, r.events, r.ca_pem, r.secrets,
+                     r.created, r.version + 1));
   return {};
 }
 
@@ -74,11 +74,11 @@ Result<void> SqliteWriter::apply(const op::PutDelivery& o) {
   }
   if (now != r.version) return stale(named("delivery", r.id), r.version, now);
   if (now == 0) {
-    DEPROV_CHECK(write(Q::delivery_insert, scope, r.webhook, r.id, r.state, r.created, r.due, r.finished,
+    DEPROV_CHECK(write(Q::delivery_insert, scope, r.webhook, r.id, r.state, r.created, r.due, r.finished, r.resent,
                        r.attempts, r.status, r.events, r.error, r.body, 1));
   } else {
-    DEPROV_CHECK(write(Q::delivery_update, r.state, r.created, r.due, r.finished, r.attempts, r.status, r.events,
-                       r.error, r.body, r.version + 1, scope, r.webhook, r.id));
+    DEPROV_CHECK(write(Q::delivery_update, r.state, r.created, r.due, r.finished, r.resent, r.attempts, r.status,
+                       r.events, r.error, r.body, r.version + 1, scope, r.webhook, r.id));
   }
   return {};
 }

@@ -306,15 +306,18 @@ namespace deprov::store {
     "DELETE FROM finding WHERE (scope, run, n) IN (SELECT scope, run, n FROM finding "                            \
     "WHERE scope = ? AND run <> ? ORDER BY run, n LIMIT ?)")                                                      \
   X(webhook_all,                                                                                                  \
-    "SELECT s.workspace, w.id, w.integration, w.name, w.url, w.events, w.secrets, w.created, w.version "          \
+    "SELECT s.workspace, w.id, w.integration, w.name, w.url, w.events, w.ca_pem, w.secrets, w.created, "          \
+    "w.version "                                                                                                  \
     "FROM webhook w JOIN scope s ON s.id = w.scope ORDER BY w.created, w.id, s.workspace")                        \
   X(webhook_page,                                                                                                 \
-    "SELECT s.workspace, w.id, w.integration, w.name, w.url, w.events, w.secrets, w.created, w.version "          \
+    "SELECT s.workspace, w.id, w.integration, w.name, w.url, w.events, w.ca_pem, w.secrets, w.created, "          \
+    "w.version "                                                                                                  \
     "FROM webhook w JOIN scope s ON s.id = w.scope WHERE w.scope = ? ORDER BY w.created, w.id")                   \
   X(webhook_version, "SELECT version FROM webhook WHERE scope = ? AND id = ?")                                    \
   X(webhook_put,                                                                                                  \
-    "INSERT OR REPLACE INTO webhook(scope, id, integration, name, url, events, secrets, created, version) "       \
-    "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)")                                                                          \
+    "INSERT OR REPLACE INTO webhook(scope, id, integration, name, url, events, ca_pem, secrets, created, "        \
+    "version) "                                                                                                   \
+    "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")                                                                       \
   X(webhook_remove, "DELETE FROM webhook WHERE scope = ? AND id = ?")                                             \
   X(webhook_cursor_get, "SELECT seq FROM webhook_cursor WHERE scope = ? AND webhook = ? AND chain = ?")           \
   X(webhook_cursor_all, "SELECT chain, seq FROM webhook_cursor WHERE scope = ? AND webhook = ? ORDER BY chain")   \
@@ -322,17 +325,20 @@ namespace deprov::store {
   X(webhook_cursors_remove, "DELETE FROM webhook_cursor WHERE scope = ? AND webhook = ?")                         \
   X(delivery_version, "SELECT version FROM delivery WHERE scope = ? AND webhook = ? AND id = ?")                  \
   X(delivery_insert,                                                                                              \
-    "INSERT INTO delivery(scope, webhook, id, state, created, due, finished, attempts, status, events, error, "   \
+    "INSERT INTO delivery(scope, webhook, id, state, created, due, finished, resent, attempts, status, events, "  \
+    "error, "                                                                                                     \
     "body, version) "                                                                                             \
-    "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")                                                              \
+    "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")                                                           \
   X(delivery_update,                                                                                              \
-    "UPDATE delivery SET state = ?, created = ?, due = ?, finished = ?, attempts = ?, status = ?, events = ?, "   \
+    "UPDATE delivery SET state = ?, created = ?, due = ?, finished = ?, resent = ?, attempts = ?, status = ?, "   \
+    "events = ?, "                                                                                                \
     "error = ?, body = ?, version = ? WHERE scope = ? AND webhook = ? AND id = ?")                                \
   X(delivery_page,                                                                                                \
-    "SELECT id, state, created, due, finished, attempts, status, events, error, body, version "                   \
+    "SELECT id, state, created, due, finished, resent, attempts, status, events, error, body, version "           \
     "FROM delivery WHERE scope = ? AND webhook = ? AND id < ? ORDER BY id DESC LIMIT ?")                          \
   X(delivery_page_state,                                                                                          \
-    "SELECT id, state, created, due, finished, attempts, status, events, error, body, version FROM delivery "     \
+    "SELECT id, state, created, due, finished, resent, attempts, status, events, error, body, version FROM "      \
+    "delivery "                                                                                                   \
     "WHERE scope = ? AND webhook = ? AND state = ? AND id < ? ORDER BY id DESC LIMIT ?")                          \
   X(deliveries_remove, "DELETE FROM delivery WHERE scope = ? AND webhook = ?")                                    \
   X(deliveries_prune,                                                                                             \

@@ -130,7 +130,8 @@ HoldItemRow read_hold_item(Use& use, const Scope& scope) {
 
 WebhookRow read_webhook(Use& use) {
   WebhookRow r;
-  use.read_all(r.workspace, r.id, r.integration, r.name, r.url, r.events, r.secrets, r.created, r.version);
+  use.read_all(r.workspace, r.id, r.integration, r.name, r.url, r.events, r.ca_pem, r.secrets, r.created,
+               r.version);
   return r;
 }
 
@@ -138,8 +139,8 @@ DeliveryRow read_delivery(Use& use, WorkspaceId workspace, WebhookId webhook) {
   DeliveryRow r;
   r.workspace = workspace;
   r.webhook = webhook;
-  use.read_all(r.id, r.state, r.created, r.due, r.finished, r.attempts, r.status, r.events, r.error, r.body,
-               r.version);
+  use.read_all(r.id, r.state, r.created, r.due, r.finished, r.resent, r.attempts, r.status, r.events, r.error,
+               r.body, r.version);
   return r;
 }
 

@@ -407,6 +407,10 @@ TEST_CASE("webhooks by hand, on a data directory", "[webhook]") {
   const auto tested = run(home, "webhook test own" + home.local());
   CHECK(tested.code == 1);  // nobody listens there
   CHECK(tested.out.find("not delivered: no connection") == 0);
+  CHECK(run(home, "webhook resend own --since 2026-11-24" + home.local()).out == "0 on the way again\n");
+  CHECK(run(home, "webhook resend own" + home.local()).code == 2);
+  CHECK(run(home, "webhook resend own --message msg_01890a5d-ac96-774b-bcce-b302099a8057" + home.local()).code ==
+        3);
   CHECK(run(home, "webhook remove alerts" + home.local()).code == 0);
   CHECK(run(home, "webhook list --json" + home.local()).json().at("items").as_array().size() == 1);
   const auto activity = run(home, "activity --json" + home.local());

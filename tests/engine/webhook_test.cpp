@@ -1,81 +1,19 @@
 // Webhooks: what happens is told, signed, in order, at least once.
-#include <boost/json/serialize.hpp>
-#include <deprov/engine/webhook_signature.hpp>
 #include <deprov/store/sqlite_store.hpp>
 #include <filesystem>
 #include <set>
 #include <stdexcept>
 #include "catch.hpp"
-#include "support/fake_app.hpp"
-#include "support/receiver.hpp"
+#include "engine/told.hpp"
 
 using namespace deprov;
 using namespace std::chrono_literals;
 using engine::NotificationType;
 using test::Receiver;
+using test::Told;
 namespace json = boost::json;
 
 namespace {
-
-struct Told : test::World {
-  Receiver receiver;
-  engine::Context c;
-  engine::Principal owner;
-
-  explicit Told(const std::string& policy = "{}", const StoreMaker& make_store = {}) : World(1, make_store) {
-    transport = &receiver;
-    c = integrate("okta", policy);
-    owner = {workspace, {}, "tester", port::Role::owner};
-  }
-  ~Told() { receiver.forget(); }
-  Told(const Told&) = delete;
-  Told& operator=(const Told&) = delete;
-
-  template <class T, class Start>
-  Result<T> wait(Start start) {
-    std::optional<Result<T>> got;
-    start([&](Result<T> r) { got.emplace(std::move(r)); });
-    while (!got && executor->run_one()) {
-    }
-    if (!got) return Error(Errc::timeout, "no completion came");
-    return std::move(*got);
-  }
-  Result<engine::CreatedWebhook> hook(engine::CreateWebhook what) {
-    if (what.name.empty()) what.name = "alerts";
-    if (what.url.empty()) what.url = "https://alerts.example.com/deprov";
-    return wait<engine::CreatedWebhook>([&](auto done) { engine->create_webhook(owner, what, std::move(done)); });
-  }
-  ResourceId user(const std::string& name) {
-    app->add("a-" + name, "ext-" + name, name);
-    const auto id = add_user(c, name);
-    run(1s);
-    return id;
-  }
-  void leave(ResourceId id) { REQUIRE(set_active(c, id, false)); }
-  std::vector<port::DeliveryRow> deliveries(WebhookId id) {
-    std::vector<port::DeliveryRow> rows;
-    read([&](port::Reader& r) { rows = r.deliveries(workspace, id, std::nullopt, std::nullopt, 1000)->rows; });
-    return rows;
-  }
-  std::size_t workspace_events(std::string_view event) {
-    std::size_t n = 0;
-    read([&](port::Reader& r) {
-      const auto page = r.activity({workspace, {}}, 0, 10'000);
-      for (const auto& row : page->rows) n += row.event == event ? 1 : 0;
-    });
-    return n;
-  }
-  bool signed_by(const std::string& secret, std::size_t i) {
-    return engine::verify_webhook(*crypto, secret, receiver.header(i, "webhook-id"),
-                                  receiver.header(i, "webhook-timestamp"), receiver.header(i, "webhook-signature"),
-                                  receiver.got.at(i).body, clock.wall());
-  }
-  engine::Metrics metrics() {
-    auto m = wait<engine::Metrics>([&](auto done) { engine->metrics(std::move(done)); });
-    REQUIRE(m);
-    return *m;
-  }
-};
 
 using Strings = std::vector<std::string>;
 
@@ -503,10 +441,14 @@ TEST_CASE("a webhook that was removed hears nothing more", "[engine][webhook]") 
   CHECK(gone.error().code() == Errc::not_found);
 }
 
-TEST_CASE("a webhook of one integration hears of that one alone", "[engine][webhook]") {
+TEST_CASE("a webhook of one integration hears of that one, and of stops of the whole workspace",
+          "[engine][webhook]") {
   Told w;
   const auto ann = w.user("ann");
   const auto other = w.integrate("entra");
+  REQUIRE(w.wait<void>([&](auto done) { w.engine->stop_workspace(w.owner, "before", std::move(done)); }));
+  REQUIRE(w.wait<void>([&](auto done) { w.engine->resume_workspace(w.owner, "before", std::move(done)); }));
+  w.run(1s);
   REQUIRE(w.hook({.integration = other->row.scope.integration}));
   w.leave(ann);
   w.run(1min);
@@ -517,6 +459,32 @@ TEST_CASE("a webhook of one integration hears of that one alone", "[engine][webh
   REQUIRE(w.set_active(other, eve, false));
   w.run(1min);
   CHECK(w.receiver.types() == Strings{"removal.verified"});
+  // It stands still with all others, and goes on with them.
+  REQUIRE(w.wait<void>([&](auto done) { w.engine->stop_workspace(w.owner, "bad feed", std::move(done)); }));
+  w.run(1min);
+  CHECK(w.receiver.types(1) == Strings{"lane.paused"});
+  CHECK(w.receiver.events(1)[0].at("detail").at("record") == "workspace.stopped");
+  CHECK(w.receiver.events(1)[0].at("detail").at("reason") == "bad feed");
+  w.crash();
+  w.boot();
+  REQUIRE(w.wait<void>([&](auto done) { w.engine->resume_workspace(w.owner, "mended", std::move(done)); }));
+  w.run(1min);
+  CHECK(w.receiver.types(2) == Strings{"lane.resumed"});
+  // Not of another one's stop.
+  REQUIRE(w.wait<port::IntegrationRow>([&](auto done) {
+    w.engine->stop_integration(w.owner, w.c->row.scope.integration, "theirs", std::move(done));
+  }));
+  w.run(1min);
+  CHECK(w.receiver.got.size() == 3);
+}
+
+TEST_CASE("a webhook of one integration that wants no stops hears of none", "[engine][webhook]") {
+  Told w;
+  REQUIRE(w.hook({.events = {NotificationType::removal_verified}, .integration = w.c->row.scope.integration}));
+  REQUIRE(w.wait<void>([&](auto done) { w.engine->stop_workspace(w.owner, "bad feed", std::move(done)); }));
+  w.run(1min);
+  CHECK(w.receiver.got.empty());
+  CHECK(w.metrics().webhooks.begin()->second.records == 0);
 }
 
 TEST_CASE("an engine that closes waits for the request under way", "[engine][webhook]") {

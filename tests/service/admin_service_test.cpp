@@ -242,6 +242,17 @@ TEST_CASE("every documented route answers as the document says") {
   const auto told = "/webhooks/" + text(hook, "id");
   w.call(200, "GET", "/webhooks/{webhook}", told);
   CHECK(w.call(200, "POST", "/webhooks/{webhook}/test", told + "/test").at("delivered") == false);
+  const std::string pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+  const auto trusting = json::serialize(json::object{{"ca_pem", pem}});
+  CHECK(text(w.call(200, "PATCH", "/webhooks/{webhook}", told, trusting), "ca_pem") == pem);
+  CHECK(text(w.call(200, "GET", "/webhooks", "/webhooks").at("items").at(0), "ca_pem") == pem);
+  w.call(400, "PATCH", "/webhooks/{webhook}", told, R"({"ca_pem":"/etc/ssl/ca.pem"})");
+  CHECK(w.call(200, "PATCH", "/webhooks/{webhook}", told, R"({"ca_pem":""})").at("ca_pem").is_null());
+  const std::string again = "/webhooks/{webhook}/resend";
+  CHECK(w.call(202, "POST", again, told + "/resend", R"({"since":"2020-01-01T00:00:00Z"})").at("messages") == 0);
+  w.call(400, "POST", again, told + "/resend", "{}");
+  w.call(400, "POST", again, told + "/resend", R"({"message":"x"})");
+  w.call(404, "POST", again, told + "/resend", R"({"message":"msg_01890a5d-ac96-774b-bcce-b302099a8057"})");
   CHECK(text(w.call(200, "POST", "/webhooks/{webhook}/rotate-secret", told + "/rotate-secret",
                     R"({"overlap_seconds":60.0})"),
              "secret") != text(hook, "secret"));

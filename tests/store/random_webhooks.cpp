@@ -31,6 +31,7 @@ Op RandomWorld::webhook_op(Reader& reader) {
       row.name = text(4);
       row.url = text(4);
       row.events = text(3);
+      row.ca_pem = text(3);
       row.secrets = text(5);
       row.created = at();
       for (const auto& old : value(reader.webhooks(s.workspace)))
@@ -57,6 +58,7 @@ Op RandomWorld::webhook_op(Reader& reader) {
       row.created = at();
       row.due = at();
       row.finished = at();
+      row.resent = at();
       row.attempts = static_cast<std::uint32_t>(below(9));
       row.status = static_cast<int>(below(600));
       row.events = below(100);

@@ -125,16 +125,16 @@ std::string show(const FindingRow& r) {
 }
 
 std::string show(const WebhookRow& r) {
-  return (Text() << r.workspace << r.id << r.integration << r.name << r.url << r.events << r.secrets << r.created
-                 << r.version)
+  return (Text() << r.workspace << r.id << r.integration << r.name << r.url << r.events << r.ca_pem << r.secrets
+                 << r.created << r.version)
       .str();
 }
 std::string show(const WebhookCursorRow& r) {
   return (Text() << r.workspace << r.webhook << r.chain << r.seq).str();
 }
 std::string show(const DeliveryRow& r) {
-  return (Text() << r.workspace << r.webhook << r.id << r.state << r.created << r.due << r.finished << r.attempts
-                 << r.status << r.events << r.error << r.body << r.version)
+  return (Text() << r.workspace << r.webhook << r.id << r.state << r.created << r.due << r.finished << r.resent
+                 << r.attempts << r.status << r.events << r.error << r.body << r.version)
       .str();
 }
 

@@ -103,6 +103,12 @@ struct CreateWebhook {
   std::string url{};                           ///< https; http for localhost alone
   std::vector<NotificationType> events{};      ///< empty: all
   std::optional<IntegrationId> integration{};  ///< nothing: all of the workspace
+  std::string ca_pem{};                        ///< authorities in place of the system's; empty: the system's
+};
+/// Which messages that were given up are sent again.
+struct ResendDeliveries {
+  std::optional<DeliveryId> message{};  ///< this one; nothing: all that were made
+  WallTime since{};                     ///< then or later
 };
 struct CreatedWebhook {
   port::WebhookRow row;
@@ -262,7 +268,8 @@ class Engine {
   void delete_details(Principal by, IntegrationId id, WallTime before, Done<std::uint64_t> done);
 
   // ---- notifications: what there is to tell people (Owner, Super Admin, Admin)
-  /// A webhook hears of what happens after it was made. Its messages are signed (see webhook_signature.hpp),
+  /// A webhook hears of what happens after it was made; one of a single integration hears of stops of the whole
+  /// workspace, too. Its messages are signed (see webhook_signature.hpp),
   /// repeated until they are answered with 2xx, for 72 hours, and come in the order of each chain, at least once.
   /// Errors: `invalid_argument`, `conflict` (the name), `limit_exceeded` (50 a workspace), `not_found` (the
   /// integration).
@@ -271,6 +278,12 @@ class Engine {
   void rotate_webhook_secret(Principal by, WebhookId id, Duration overlap, Done<std::string> done);
   /// What is on its way to it is given up.
   void remove_webhook(Principal by, WebhookId id, Done<void> done);
+  /// Other authorities that its certificate is judged by; empty: the system's.
+  void set_webhook_authorities(Principal by, WebhookId id, std::string ca_pem, Done<void> done);
+  /// Messages that were given up are sent again, as they were and under the same id, the oldest first and before
+  /// what is new; one that is not taken within an hour is given up again. Answers how many. Errors: `not_found`,
+  /// `conflict` (the message was not given up).
+  void resend_deliveries(Principal by, WebhookId id, ResendDeliveries what, Done<std::uint64_t> done);
   /// Sends a test event, once, now.
   void test_webhook(Principal by, WebhookId id, Done<WebhookTest> done);
   /// For hosts that drain: what there is to tell of one chain (a nil integration: the workspace's own), in order,

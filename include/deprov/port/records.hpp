@@ -351,6 +351,7 @@ struct WebhookRow {
   std::string name;
   std::string url;
   std::string events;   ///< what it hears of, names with a comma between; empty: everything
+  std::string ca_pem;   ///< who vouches for its certificate, in place of the system's authorities; empty: those
   std::string secrets;  ///< sealed JSON
   WallTime created;
   std::uint64_t version = 0;
@@ -381,6 +382,7 @@ struct DeliveryRow {
   WallTime created;
   WallTime due;       ///< of the next attempt
   WallTime finished;  ///< 0: it is pending
+  WallTime resent;    ///< when a person had it sent again; 0: nobody did
   std::uint32_t attempts = 0;
   int status = 0;            ///< HTTP, of the last answer; 0: there was none
   std::uint64_t events = 0;  ///< told in it
