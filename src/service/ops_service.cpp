@@ -157,6 +157,13 @@ Response state(int status, std::string_view word, std::string_view why = {}) {
   return plain(status, "application/json", boost::json::serialize(o));
 }
 
+/// 127.0.0.0/8, the same as an IPv6 address (RFC 4291), and ::1.
+bool is_loopback(std::string_view address) {
+  constexpr std::string_view mapped = "::ffff:";
+  if (address.substr(0, mapped.size()) == mapped) address.remove_prefix(mapped.size());
+  return address == "::1" || address.substr(0, 4) == "127.";
+}
+
 }  // namespace
 
 void RequestCounts::count(std::string_view service, std::string_view method, int status) {
@@ -182,8 +189,8 @@ std::string RequestCounts::text() const {
   return t.take();
 }
 
-OpsService::OpsService(engine::Engine& engine, std::function<std::string()> more)
-    : engine_(engine), more_(std::move(more)) {}
+OpsService::OpsService(engine::Engine& engine, std::function<std::string()> more, OpsOptions options)
+    : engine_(engine), options_(std::move(options)), more_(std::move(more)) {}
 
 bool OpsService::disk_takes_writes() {
   constexpr auto rest = std::chrono::seconds(30);
@@ -197,7 +204,43 @@ bool OpsService::disk_takes_writes() {
   return !stats.failing || now >= not_before_;
 }
 
+std::optional<Response> OpsService::refusal(const Request& request, OpsOptions::Metrics metrics) const {
+  if (!options_.token.empty()) {
+    constexpr std::string_view scheme = "Bearer ";
+    const auto given = request.header("Authorization").value_or("");
+    const auto& crypto = engine_.ports().crypto;
+    const auto digest = [&](std::string_view text) { return crypto.sha256(port::bytes_of(text)); };
+    if (given.substr(0, scheme.size()) == scheme &&
+        crypto.equal(digest(given.substr(scheme.size())), digest(options_.token)))
+      return std::nullopt;
+    auto r = state(401, "unauthorized", "metrics are for who shows their token");
+    r.headers.push_back({"WWW-Authenticate", "Bearer realm=\"deprov metrics\""});
+    return r;
+  }
+  if (metrics == OpsOptions::Metrics::anybody) return std::nullopt;
+  if (metrics == OpsOptions::Metrics::nobody) return state(404, "there is nothing at this address");
+  bool local = is_loopback(request.peer);
+  for (const auto* name : {"Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"})
+    if (request.header(name)) local = false;
+  if (local) return std::nullopt;
+  return state(403, "forbidden",
+               "metrics are for this machine alone; whoever runs the server may set a token "
+               "(--metrics-token-file) or a listener of their own (--ops-listen)");
+}
+
 void OpsService::handle(Request request, Responder respond) {
+  answer(std::move(request), std::move(respond), options_.metrics);
+}
+
+void OpsService::Inner::handle(Request request, Responder respond) {
+  auto counted = [&ops = ops_, method = request.method, respond = std::move(respond)](Response response) mutable {
+    ops.requests().count("ops", method, response.status);
+    respond(std::move(response));
+  };
+  ops_.answer(std::move(request), std::move(counted), OpsOptions::Metrics::anybody);
+}
+
+void OpsService::answer(Request request, Responder respond, OpsOptions::Metrics for_whom) {
   const auto path = request.path();
   if (request.method != "GET" && request.method != "HEAD") {
     auto r = state(405, "the method is not offered here");
@@ -221,6 +264,7 @@ void OpsService::handle(Request request, Responder respond) {
         });
   }
   if (path != "/metrics") return (*shared)(state(404, "there is nothing at this address"));
+  if (auto refused = refusal(request, for_whom)) return (*shared)(std::move(*refused));
   auto jobs = std::make_shared<JobCounts>();
   engine_.view(
       [jobs](port::Reader& reader) -> Result<void> {

@@ -420,7 +420,41 @@ TEST_CASE("health, readiness and metrics") {
   CHECK(w.send(router, "POST", "/metrics", "", "").status == 405);
   CHECK(w.send(router, "GET", "/api/v1/integrations", "", w.owner_token).status == 200);
   CHECK(w.send(router, "GET", "/api/v1/integrations", "", "").status == 401);
-  const auto metrics = w.send(router, "GET", "/metrics", "", "");
+  // From elsewhere, or through a proxy, nobody reads them unless it is said so.
+  const auto asked = [&](service::Handler& handler, const std::string& peer, const std::string& field = {}) {
+    service::Request r{"GET", "/metrics", {}, "", peer};
+    if (!field.empty()) r.headers.push_back({field.substr(0, field.find(':')), field.substr(field.find(' ') + 1)});
+    std::optional<service::Response> got;
+    handler.handle(std::move(r), [&](service::Response x) { got = std::move(x); });
+    for (int i = 0; i < 1000 && !got; ++i)
+      if (w.executor.run_until_idle() == 0 && !got) (void)w.executor.advance_to_next_timer();
+    REQUIRE(got);
+    return std::move(*got);
+  };
+  for (const auto* peer : {"", "192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1", "127"})
+    CHECK(asked(router, peer).status == 403);
+  for (const auto* peer : {"127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"})
+    CHECK(asked(router, peer).status == 200);
+  for (const auto* field :
+       {"X-Forwarded-For: 127.0.0.1", "Forwarded: for=192.0.2.1", "via: 1.1 p", "X-Real-IP: ::1"})
+    CHECK(asked(router, "127.0.0.1", field).status == 403);
+  CHECK(asked(ops.inner(), "192.0.2.1").status == 200);
+  {
+    service::OpsOptions options;
+    options.metrics = service::OpsOptions::Metrics::nobody;
+    service::OpsService apart(*w.engine, {}, options);
+    CHECK(asked(apart, "127.0.0.1").status == 404);
+    CHECK(asked(apart.inner(), "192.0.2.1").status == 200);
+    options.token = "a-token-of-some-length";
+    service::OpsService closed(*w.engine, {}, options);
+    for (auto* handler : {static_cast<service::Handler*>(&closed), &closed.inner()}) {
+      CHECK(asked(*handler, "127.0.0.1").status == 401);
+      CHECK(asked(*handler, "127.0.0.1", "Authorization: Bearer " + w.owner_token).status == 401);
+      CHECK(asked(*handler, "127.0.0.1", "Authorization: Bearer a-token-of-some-lengt").status == 401);
+      CHECK(asked(*handler, "192.0.2.1", "Authorization: Bearer a-token-of-some-length").status == 200);
+    }
+  }
+  const auto metrics = asked(router, "127.0.0.1");
   CHECK(metrics.status == 200);
   for (const auto* line :
        {"deprov_http_requests_total{service=\"admin\",method=\"GET\",status=\"401\"} 1\n",
