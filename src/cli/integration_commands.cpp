@@ -26,8 +26,21 @@ Result<void> add_file(json::object& body, const char* member, const std::string&
   return {};
 }
 
+/// A file of authorities is read here: the server may be on another machine, and does not open files for whoever
+/// manages integrations.
+Result<void> add_authorities(json::object& config) {
+  const auto* file = config.if_contains("ca_file");
+  if (file == nullptr || !file->is_string() || config.contains("ca_pem")) return {};
+  DEPROV_TRY(pem, read_text_file(std::string(file->get_string()), "config/ca_file"));
+  config["ca_pem"] = pem;
+  config.erase("ca_file");
+  return {};
+}
+
 Result<void> add_files(json::object& body, const IntegrationOptions& o) {
   DEPROV_CHECK(add_file(body, "config", o.config));
+  if (auto* config = body.if_contains("config"); config != nullptr && config->is_object())
+    DEPROV_CHECK(add_authorities(config->get_object()));
   DEPROV_CHECK(add_file(body, "policy", o.policy));
   DEPROV_CHECK(add_file(body, "settings", o.settings));
   DEPROV_CHECK(add_file(body, "schemas", o.schemas, true));
@@ -85,7 +98,7 @@ Result<int> update(const Session& session, const IntegrationOptions& o) {
   return exit_ok;
 }
 
-Result<int> list(const Session& session) {
+Result<int> list(const Session& session, const IntegrationOptions& o) {
   DEPROV_TRY(api, session.open());
   DEPROV_TRY(found, api->call("GET", o.deleted ? "/integrations?deleted=true" : "/integrations"));
   if (session.as_json) {

@@ -1,8 +1,11 @@
 // `serve`: the library behind an HTTP server, until a signal ends it.
 #include <signal.h>
 #include <atomic>
+#include <deprov/connectors/connectors.hpp>
 #include <deprov/server/server.hpp>
 #include <iostream>
+#include <string_view>
+#include <vector>
 #include "cli/commands.hpp"
 
 namespace deprov::cli {
@@ -16,6 +19,10 @@ struct ServeOptions {
   std::size_t threads = 1;
   std::size_t max_connections = 1024;
   std::int64_t grace_seconds = 10;
+  std::string metrics_token_file;
+  std::string ops_listen;
+  std::vector<std::string> connectors;
+  std::vector<std::string> config_files;
   std::string egress{to_string(http::Egress::own_networks)};
 };
 
@@ -41,6 +48,20 @@ std::string server_metrics(const server::ServerCounters& c) {
   return out;
 }
 
+/// The token of `/metrics`, without the white space around it.
+Result<std::string> metrics_token(const std::string& file) {
+  if (file.empty()) return std::string{};
+  DEPROV_TRY(text, read_text_file(file, "--metrics-token-file"));
+  constexpr std::string_view space = " \t\r\n";
+  const auto from = text.find_first_not_of(space);
+  if (from != std::string::npos) text = text.substr(from, text.find_last_not_of(space) - from + 1);
+  if (from == std::string::npos || text.size() < 16 || text.find_first_of(space) != std::string::npos) {
+    return Error(Errc::invalid_argument, "has to hold one token of at least 16 characters",
+                 "--metrics-token-file " + file, "make one with `openssl rand -hex 32`");
+  }
+  return text;
+}
+
 /// Waits for signals until one of them ends the server.
 void wait_for_end(const sigset_t& signals, const Session& session, const ServeOptions& options,
                   server::Server& server) {
@@ -61,6 +82,20 @@ Result<int> serve(const Session& session, const ServeOptions& options) {
     return Error(Errc::invalid_argument, "certificate and key belong together", "--tls-cert, --tls-key",
                  "give both or neither");
   }
+  server::ServerOptions ops_options;
+  if (!options.ops_listen.empty()) {
+    if (auto ok = server::parse_listen(options.ops_listen, ops_options); !ok)
+      return Error(Errc::invalid_argument, ok.error().detail(), "--ops-listen", ok.error().advice());
+  }
+  const auto known = builtin_connectors();
+  for (const auto& id : options.connectors) {
+    if (known.contains(id)) continue;
+    std::string words;
+    for (const auto& [word, kind] : known) words += (words.empty() ? "" : ", ") + word;
+    return Error(Errc::invalid_argument, "this program knows no connector \"" + id + "\"", "--connectors",
+                 "use some of: " + words);
+  }
+  DEPROV_TRY(token, metrics_token(options.metrics_token_file));
   server_options.threads = options.threads;
   server_options.max_connections = options.max_connections;
   server_options.tls_certificate_file = options.certificate;
@@ -80,6 +115,10 @@ Result<int> serve(const Session& session, const ServeOptions& options) {
   instance_options.directory = session.data;
   instance_options.create = false;
   instance_options.scim.scheme = scheme;
+  instance_options.config_directories = options.config_files;
+  if (!options.connectors.empty()) instance_options.connector_ids = options.connectors;
+  instance_options.ops.token = token;
+  if (!options.ops_listen.empty()) instance_options.ops.metrics = service::OpsOptions::Metrics::nobody;
   instance_options.egress = http::egress_from(options.egress).value_or(http::Egress::own_networks);
   instance_options.more_metrics = [&counted] {
     const auto* s = counted.load();
@@ -89,17 +128,31 @@ Result<int> serve(const Session& session, const ServeOptions& options) {
   instance = std::move(opened);
   DEPROV_TRY(server, server::Server::start(server_options, instance->handler()));
   counted = server.get();
-  const auto host =
-      server_options.host.find(':') == std::string::npos ? server_options.host : "[" + server_options.host + "]";
-  const auto url = scheme + "://" + host + ":" + std::to_string(server->port());
+  std::unique_ptr<server::Server> ops_server;
+  if (!options.ops_listen.empty()) {
+    ops_options.on_error = server_options.on_error;
+    DEPROV_TRY(started, server::Server::start(ops_options, instance->ops().inner()));
+    ops_server = std::move(started);
+  }
+  const auto url_of = [](const std::string& how, const std::string& host, std::uint16_t port) {
+    return how + "://" + (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" +
+           std::to_string(port);
+  };
+  const auto url = url_of(scheme, server_options.host, server->port());
+  const auto ops_url = ops_server ? url_of("http", ops_options.host, ops_server->port()) : std::string{};
   if (session.as_json) {
-    print_json(json::object{{"listening", url}});
+    json::object listening{{"listening", url}};
+    if (ops_server) listening["ops_listening"] = ops_url;
+    print_json(listening);
   } else {
-    std::cout << "deprov listens on " << url << std::endl;
+    std::cout << "deprov listens on " << url;
+    if (ops_server) std::cout << ", for health and metrics on " << ops_url;
+    std::cout << std::endl;
   }
   wait_for_end(signals, session, options, *server);
   instance->ops().set_ready(false);
   const auto stopped = server->stop(std::chrono::seconds(options.grace_seconds));
+  if (ops_server) (void)ops_server->stop(std::chrono::seconds(1));
   const auto closed = instance->close(std::chrono::seconds(options.grace_seconds));
   counted = nullptr;
   if (!stopped) print_error(stopped.error(), session.as_json);
@@ -119,6 +172,23 @@ void add_serve_command(CLI::App& program, Session& session) {
   command->add_option("--listen", options->listen, "HOST:PORT; port 0 takes any free one")->capture_default_str();
   command->add_option("--tls-cert", options->certificate, "PEM file with the certificate chain");
   command->add_option("--tls-key", options->key, "PEM file with its key");
+  command->add_option(
+      "--metrics-token-file", options->metrics_token_file,
+      "File with a token that /metrics asks for, from everywhere; without it, and without --ops-listen, "
+      "/metrics is for this machine alone");
+  command->add_option(
+      "--ops-listen", options->ops_listen,
+      "HOST:PORT of a listener without TLS for /healthz, /readyz and /metrics alone; /metrics is then "
+      "not at --listen");
+  command
+      ->add_option("--connectors", options->connectors,
+                   "Kinds of connectors that integrations may use, with a comma between (default: all)")
+      ->delimiter(',');
+  command
+      ->add_option("--config-files", options->config_files,
+                   "Directory beneath which integrations that are made or changed through the API may name files "
+                   "(an app of the sandbox, ca_file); may be repeated (default: none)")
+      ->check(CLI::ExistingDirectory);
   command->add_option("--threads", options->threads, "Threads for connections")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();

@@ -334,6 +334,12 @@ class SandboxKind final : public port::ConnectorKind {
     return {};
   }
 
+  [[nodiscard]] std::vector<port::ConfigFile> files(const json::object& config) const override {
+    const auto parsed = parse_sandbox_config(config);
+    if (!parsed) return {};
+    return {{"/file", parsed->file}, {"/effect_log", parsed->log}};
+  }
+
   [[nodiscard]] Result<std::unique_ptr<connector::Connector>> open(const json::object& config,
                                                                    port::ConnectorHost host) const override {
     DEPROV_TRY(parsed, parse_sandbox_config(config));

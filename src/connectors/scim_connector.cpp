@@ -1,4 +1,5 @@
 #include "scim_connector.hpp"
+#include <deprov/http/authorities.hpp>
 #include <memory>
 #include <utility>
 #include "scim_config.hpp"
@@ -88,8 +89,17 @@ class ScimKind final : public port::ConnectorKind {
   [[nodiscard]] const Description& describe() const override { return description_; }
 
   [[nodiscard]] Result<void> validate(const connector::json::object& config) const override {
-    DEPROV_CHECK(parse_scim_config(config));
+    DEPROV_TRY(parsed, parse_scim_config(config));
+    if (parsed.peer.ca_pem.empty()) return {};
+    if (auto ok = http::check_authorities(parsed.peer.ca_pem); !ok)
+      return Error(ok.error().code(), ok.error().detail(), "/ca_pem", ok.error().advice());
     return {};
+  }
+
+  [[nodiscard]] std::vector<port::ConfigFile> files(const connector::json::object& config) const override {
+    const auto* file = config.if_contains("ca_file");
+    if (file == nullptr || !file->is_string()) return {};
+    return {{"/ca_file", std::string(file->get_string())}};
   }
 
   [[nodiscard]] Result<std::unique_ptr<connector::Connector>> open(const connector::json::object& config,

@@ -1,4 +1,5 @@
 // Integrations: made, changed, paused, checked, and given new tokens.
+#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <deprov/json_schema.hpp>
@@ -108,8 +109,27 @@ Result<void> check_stored_fit(port::Reader& reader, const port::IntegrationRow& 
   return {};
 }
 
-Result<void> check_documents(const Engine::Impl& impl, const port::IntegrationRow& row, const json::object& config,
-                             const json::value& policy, const json::value& settings) {
+/// Who manages integrations is no administrator of this machine: its files are not theirs to name.
+Result<void> check_files(const Engine::Impl& impl, const Principal& by, const port::ConnectorKind& kind,
+                         const json::object& config, const json::object* stored) {
+  if (by.id.is_nil()) return {};
+  const auto before = stored == nullptr ? std::vector<port::ConfigFile>{} : kind.files(*stored);
+  for (const auto& file : kind.files(config)) {
+    if (std::find(before.begin(), before.end(), file) != before.end()) continue;
+    if (impl.options.may_name_file && impl.options.may_name_file(file.path)) continue;
+    return Error(Errc::forbidden, "names a file of the server's machine that is not open to integrations",
+                 "config" + file.member,
+                 file.member == "/ca_file" ? "give the certificates themselves, as \"ca_pem\""
+                                           : "whoever runs the server names the directories that are "
+                                             "(`deprov serve --config-files DIR`)");
+  }
+  return {};
+}
+
+/// `stored`: the config that is in use, whose files may stay.
+Result<void> check_documents(const Engine::Impl& impl, const Principal& by, const port::IntegrationRow& row,
+                             const json::object& config, const json::value& policy, const json::value& settings,
+                             const json::object* stored = nullptr) {
   DEPROV_CHECK(check_name(row.name, "name"));
   if (idp::find_dialect(row.idp) == nullptr) {
     std::string known;
@@ -129,6 +149,7 @@ Result<void> check_documents(const Engine::Impl& impl, const port::IntegrationRo
   if (auto ok = validate_json(kind->second->describe().config_schema, config); !ok)
     return in("config", ok.error());
   if (auto ok = kind->second->validate(config); !ok) return in("config", ok.error());
+  DEPROV_CHECK(check_files(impl, by, *kind->second, config, stored));
   if (auto ok = policy::parse_policy(policy); !ok) return in("policy", ok.error());
   if (auto ok = validate_json(settings_schema(), settings); !ok) return in("settings", ok.error());
   if (!has_own_schemas(settings.get_object())) return {};
@@ -219,7 +240,8 @@ struct Update {
   std::string plan_hash;
 };
 
-Result<Update> plan_update(Engine::Impl& impl, port::IntegrationRow before, const json::object& changes) {
+Result<Update> plan_update(Engine::Impl& impl, const Principal& by, port::IntegrationRow before,
+                           const json::object& changes) {
   Update update;
   update.after = before;
   json::value policy, settings;
@@ -268,7 +290,7 @@ Result<Update> plan_update(Engine::Impl& impl, port::IntegrationRow before, cons
       if (const auto* kept = settings_before.get_object().if_contains(name)) to[name] = *kept;
     }
   }
-  DEPROV_CHECK(check_documents(impl, update.after, config.get_object(), policy, settings));
+  DEPROV_CHECK(check_documents(impl, by, update.after, config.get_object(), policy, settings, &clear));
   update.after.policy = json::serialize(policy);
   update.after.settings = json::serialize(settings);
   if (update.config_changed) DEPROV_CHECK(impl.seal_config(update.after, config.get_object()));
@@ -348,7 +370,8 @@ void Engine::create_integration(Principal by, CreateIntegration what, Done<Creat
   row.policy = json::serialize(what.policy);
   row.settings = json::serialize(what.settings);
   row.created = row.modified = impl->now();
-  if (auto ok = check_documents(*impl, row, what.config, what.policy, what.settings); !ok) return fail(ok.error());
+  if (auto ok = check_documents(*impl, by, row, what.config, what.policy, what.settings); !ok)
+    return fail(ok.error());
   if (const auto* dialect = idp::find_dialect(row.idp)) row.idp = std::string(dialect->name);
   if (auto ok = impl->seal_config(row, what.config); !ok) return fail(ok.error());
   if (!what.check) return commit_created(impl, by, row, std::nullopt, std::move(done));
@@ -368,7 +391,7 @@ void Engine::update_integration(Principal by, IntegrationId id, json::object cha
   view(
       [impl, by, id, changes = std::move(changes), update](port::Reader& reader) -> Result<void> {
         DEPROV_TRY(row, load_integration(reader, by, id));
-        DEPROV_TRY(planned, plan_update(*impl, std::move(row), changes));
+        DEPROV_TRY(planned, plan_update(*impl, by, std::move(row), changes));
         if (!planned.plan_hash.empty()) DEPROV_CHECK(check_plan(*impl, reader, planned));
         *update = std::move(planned);
         return {};

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <deprov/connectors/connectors.hpp>
 #include <deprov/crypto/crypto.hpp>
@@ -124,6 +125,18 @@ Result<std::unique_ptr<Instance>> Instance::open(InstanceOptions options) {
   engine::Options eo;
   eo.connectors = builtin_connectors();
   for (auto& [id, kind] : options.connectors) eo.connectors.insert_or_assign(id, kind);
+  if (options.connector_ids) {
+    for (const auto& id : *options.connector_ids)
+      if (!eo.connectors.contains(id))
+        return Error(Errc::invalid_argument, "this program knows no connector by this word", "connector " + id);
+    std::erase_if(eo.connectors, [&](const auto& kind) {
+      const auto& ids = *options.connector_ids;
+      return std::find(ids.begin(), ids.end(), kind.first) == ids.end();
+    });
+  }
+  eo.may_name_file = [directories = options.config_directories](const std::string& path) {
+    return is_beneath(directories, path);
+  };
   const auto bytes = options.key->bytes();
   eo.master_key.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   eo.background = options.background;
@@ -133,7 +146,8 @@ Result<std::unique_ptr<Instance>> Instance::open(InstanceOptions options) {
   parts->engine = std::move(engine);
   parts->scim = std::make_unique<service::ScimService>(*parts->engine, std::move(options.scim));
   parts->admin = std::make_unique<service::AdminService>(*parts->engine);
-  parts->ops = std::make_unique<service::OpsService>(*parts->engine, std::move(options.more_metrics));
+  parts->ops = std::make_unique<service::OpsService>(*parts->engine, std::move(options.more_metrics),
+                                                     std::move(options.ops));
   parts->router = std::make_unique<service::Router>(*parts->scim, *parts->admin, *parts->ops);
   std::unique_ptr<Instance> instance(new Instance(std::move(parts)));
   DEPROV_CHECK(instance->wait<void>([&](engine::Done<void> done) { instance->engine().start(std::move(done)); }));

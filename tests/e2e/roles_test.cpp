@@ -38,7 +38,7 @@ Finished against(const Running& app, std::vector<std::string> args, const std::s
 
 TEST_CASE("a member looks at nothing and changes nothing, admins manage integrations and no principals", "[R21]") {
   Running app(1);
-  app.serve();
+  app.serve({.more = {"--config-files", app.dir().path()}, .before = {}});
   const auto& id = app.integration().id;
   const auto member = add(app, "member");
   const auto admin = add(app, "admin");

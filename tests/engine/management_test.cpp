@@ -5,6 +5,7 @@ using namespace deprov;
 using deprov::test::managed::EngineWorld;
 using port::JobState;
 using port::Role;
+namespace json = boost::json;
 
 namespace {
 
@@ -130,6 +131,45 @@ TEST_CASE("a config that the kind refuses is refused without asking the app, too
   });
   REQUIRE_FALSE(changed);
   CHECK(changed.error().where() == "config/url");
+}
+
+TEST_CASE("who manages integrations names no files of the machine but those that the host lets them", "[R21]") {
+  EngineWorld w;
+  w.app->add("a1", "ann");
+  const auto admin = w.principal(Role::admin);
+  const auto owner = w.principal(Role::owner);
+  const auto make = [&](const engine::Principal& by, const std::string& file) {
+    engine::CreateIntegration what;
+    what.name = "app " + file;
+    what.idp = "okta";
+    what.connector = "fake";
+    what.config = {{"url", "x"}, {"file", file}};
+    return w.wait<engine::CreatedIntegration>(
+        [&](auto d) { w.engine->create_integration(by, std::move(what), std::move(d)); });
+  };
+  for (const auto& by : {admin, owner}) {
+    const auto refused = make(by, "/etc/shadow");
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code() == Errc::forbidden);
+    CHECK(refused.error().where() == "config/file");
+  }
+  CHECK(w.app->opened_with.empty());
+  CHECK(make(admin, "/open/app.jsonl"));
+  // Who owns the machine may; and what is stored stays, whoever changes the rest.
+  const auto made = make(w.local, "/home/app.jsonl");
+  REQUIRE(made);
+  const auto change = [&](const json::object& config) {
+    return w.wait<port::IntegrationRow>([&](auto d) {
+      w.engine->update_integration(admin, made->row.scope.integration, {{"config", config}}, std::move(d));
+    });
+  };
+  CHECK(change({{"url", "y"}}));
+  CHECK(change({{"url", "z"}, {"file", "/home/app.jsonl"}}));
+  const auto moved = change({{"file", "/home/other.jsonl"}});
+  REQUIRE_FALSE(moved);
+  CHECK(moved.error().code() == Errc::forbidden);
+  CHECK(change({{"file", "/open/other.jsonl"}}));
+  CHECK(change({{"file", "/home/app.jsonl"}}).error().code() == Errc::forbidden);
 }
 
 TEST_CASE("a connection that cannot be opened is said so, and opened as soon as it can be") {

@@ -102,7 +102,7 @@ class FakeKind final : public port::ConnectorKind {
     d_.name = "An app in memory";
     d_.version = "1";
     d_.config_schema = boost::json::parse(R"({"type": "object", "additionalProperties": false, "required": ["url"],
-      "properties": {"url": {"type": "string", "minLength": 1}, "auth": {"type": "object", "additionalProperties": false,
+      "properties": {"url": {"type": "string", "minLength": 1}, "file": {"type": "string"}, "auth": {"type": "object", "additionalProperties": false,
       "properties": {"user": {"type": "string"}, "token": {"type": "string", "minLength": 1}}}}})");
     d_.secret_paths = {"auth.token"};
     using connector::Operation;
@@ -125,6 +125,11 @@ class FakeKind final : public port::ConnectorKind {
   [[nodiscard]] Result<void> validate(const connector::json::object& config) const override {
     if (config.at("url").as_string() != "bad:") return {};
     return Error(Errc::invalid_argument, "has to be another", "/url");
+  }
+  [[nodiscard]] std::vector<port::ConfigFile> files(const connector::json::object& config) const override {
+    const auto* file = config.if_contains("file");
+    if (file == nullptr) return {};
+    return {{"/file", std::string(file->as_string())}};
   }
   [[nodiscard]] Result<std::unique_ptr<connector::Connector>> open(const connector::json::object& config,
                                                                    port::ConnectorHost) const override {

@@ -44,6 +44,7 @@ struct EngineWorld {
     engine::Options options;
     options.connectors["fake"] = std::make_shared<FakeKind>(app, app_removes);
     options.master_key = std::string(32, 'k');
+    options.may_name_file = [](const std::string& path) { return path.rfind("/open/", 0) == 0; };
     auto made = engine::Engine::create({executor, clock, random, *store, http, *crypto}, std::move(options));
     engine = std::move(*made);
     local.role = port::Role::owner;

@@ -14,6 +14,7 @@
 #include <deprov/port/http_transport.hpp>
 #include <deprov/port/random.hpp>
 #include <deprov/port/store.hpp>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -45,6 +46,10 @@ struct Options {
   std::size_t piece = 250;           ///< subjects a transaction then
   std::size_t max_in_flight = 4096;  ///< requests being applied; more are answered `busy`
   std::size_t lane_window = 256;     ///< jobs of one lane in memory
+  /// Whether a connection that a principal makes or changes may name that file of this machine
+  /// (`ConnectorKind::files`). The machine's own administrator may name any, and what is stored already stays.
+  /// Empty: none may. Called from any thread.
+  std::function<bool(const std::string& path)> may_name_file{};
 };
 
 /// Who manages: the row of the principal whose token it was, or the machine's own administrator.

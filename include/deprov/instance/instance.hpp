@@ -13,8 +13,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace deprov {
+
+/// Whether a path (absolute, or from the working directory on) is beneath one of these directories, with links
+/// followed to what is there.
+[[nodiscard]] bool is_beneath(const std::vector<std::string>& directories, const std::string& path);
 
 struct InstanceOptions {
   std::string directory{};            ///< holds the store and, unless `key_file` says otherwise, the master key
@@ -22,8 +27,13 @@ struct InstanceOptions {
   bool background = true;             ///< false: jobs are left alone; for looking and managing only
   std::string key_file{};             ///< 32 bytes; empty: `master.key` in the directory, made when absent
   port::ConnectorKinds connectors{};  ///< besides those that deprov brings
+  std::optional<std::vector<std::string>> connector_ids{};  ///< those that may be used; nothing: all
+  /// Beneath these, connections that principals make or change may name files of this machine: the app of a
+  /// sandbox, a file of authorities. The machine's own administrator (a principal without an id) may name any.
+  std::vector<std::string> config_directories{};
   http::Egress egress = http::Egress::own_networks;  ///< where connectors may connect to
   service::ScimOptions scim{};
+  service::OpsOptions ops{};
   std::function<std::string()> more_metrics{};  ///< text that `/metrics` shows besides
   /// True: a store that ends with the instance; without `key` its secrets are sealed under a key of chance.
   bool in_memory = false;
@@ -43,7 +53,7 @@ class Instance {
  public:
   /// Blocks until the engine runs.
   /// Errors: `store_locked` (another process has the directory), `store_version`, `not_found`, `io`, and those of
-  /// the key file; `invalid_argument` where a store in memory is given a directory.
+  /// the key file; `invalid_argument` where a store in memory is given a directory, or a connector is not known.
   [[nodiscard]] static Result<std::unique_ptr<Instance>> open(InstanceOptions options);
   /// Closes with a deadline of ten seconds.
   ~Instance();

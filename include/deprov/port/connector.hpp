@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace deprov::port {
 
@@ -21,6 +22,13 @@ struct ConnectorHost {
   HttpTransport& http;
 };
 
+/// A file on the engine's machine that a config names.
+struct ConfigFile {
+  std::string member;  ///< where in the config, "/ca_file"
+  std::string path;
+  friend bool operator==(const ConfigFile&, const ConfigFile&) = default;
+};
+
 /// A kind of connector. *Thread safety*: any thread.
 class ConnectorKind {
  public:
@@ -29,6 +37,13 @@ class ConnectorKind {
   /// What the schema cannot say about a config that fits it; touches nothing outside.
   /// Errors: `invalid_argument` naming the member.
   [[nodiscard]] virtual Result<void> validate(const connector::json::object& config) const {
+    (void)config;
+    return {};
+  }
+  /// The files that a config which was validated would have read or written; who may name which is the host's to
+  /// say
+  /// (`engine::Options::may_name_file`).
+  [[nodiscard]] virtual std::vector<ConfigFile> files(const connector::json::object& config) const {
     (void)config;
     return {};
   }
