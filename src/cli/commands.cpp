@@ -6,6 +6,7 @@
 #include <iostream>
 #include <iterator>
 #include <new>
+#include <optional>
 #include <stdexcept>
 
 namespace deprov::cli {
@@ -134,6 +135,29 @@ Result<json::value> read_json_file(const std::string& path, std::string_view opt
   return value;
 }
 
+namespace {
+/// What was typed where a command belongs, and is none.
+std::optional<Error> unknown_command(CLI::App& program, int argc, char** argv) {
+  auto* group = &program;
+  std::string path = "deprov";
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word.empty() || word.front() == '-') return std::nullopt;
+    std::string known;
+    CLI::App* next = nullptr;
+    for (auto* command : group->get_subcommands([](CLI::App*) { return true; })) {
+      if (command->get_name() == word) next = command;
+      known += (known.empty() ? "" : ", ") + command->get_name();
+    }
+    if (next == nullptr)
+      return Error(Errc::invalid_argument, "there is no command \"" + word + "\"", path, "there are: " + known);
+    group = next;
+    path += " " + word;
+  }
+  return std::nullopt;
+}
+}  // namespace
+
 int run(int argc, char** argv) {
   // A reader that goes away early and a file that may not grow show in a failed write, not in a signal.
   (void)std::signal(SIGPIPE, SIG_IGN);
@@ -160,6 +184,12 @@ int run(int argc, char** argv) {
   add_about_commands(program, session);
   try {
     program.parse(argc, argv);
+  } catch (const CLI::RequiredError& e) {
+    if (const auto unknown = unknown_command(program, argc, argv)) {
+      print_error(*unknown, session.as_json);
+      return exit_usage;
+    }
+    return program.exit(e) == 0 ? exit_ok : exit_usage;
   } catch (const CLI::ParseError& e) {
     return program.exit(e) == 0 ? exit_ok : exit_usage;
   }

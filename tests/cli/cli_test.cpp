@@ -62,6 +62,8 @@ TEST_CASE("wrong usage is exit code 2, and help and version are 0") {
   const Scratch s;
   CHECK(run(s, "").code == 2);
   CHECK(run(s, "frobnicate").code == 2);
+  CHECK(run(s, "frobnicate").err.find("frobnicate") != std::string::npos);
+  CHECK(run(s, "jobs lisst").err.find("deprov jobs: there is no command \"lisst\"") != std::string::npos);
   CHECK(run(s, "integration").code == 2);
   CHECK(run(s, "integration list").code == 2);
   CHECK(run(s, "integration list --server example.com --token x").code == 2);
