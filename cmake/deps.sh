@@ -2,7 +2,8 @@
 # Installs what the build needs and this machine lacks: Debian 12, Ubuntu 24.04, and later ones.
 # Silent when nothing is missing.
 #   deps.sh        what quickstart.sh and test.sh need
-#   deps.sh --ci   also what .ci/run needs: clang, clang-tidy, clang-format, and the SCIM programs of peers.sh
+#   deps.sh --ci   also what .ci/run needs: clang, clang-tidy, clang-format, the SCIM programs of peers.sh, and what
+#                  python.sh installs
 set -euo pipefail
 
 ci=no
@@ -27,7 +28,7 @@ fi
 packages=(cmake ninja-build g++ pkg-config python3 openssl curl
   libmsgsl-dev libcurl4-openssl-dev libssl-dev libsqlite3-dev libcli11-dev catch2 libbenchmark-dev ccache)
 if [ "$ci" = yes ]; then
-  packages+=(clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev python3-venv)
+  packages+=(clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev python3-venv python3-dev)
 fi
 # bindings/go is tested with whatever Go there is.
 command -v go >/dev/null || [ -x /usr/local/go/bin/go ] || packages+=(golang-go)
@@ -38,8 +39,11 @@ staticcheck() {
     echo "deps.sh: staticcheck could not be built; the test \"go\" will do without" >&2
 }
 peers() {
-  [ "$ci" = no ] || bash "$(dirname "${BASH_SOURCE[0]}")/peers.sh" ||
+  [ "$ci" = yes ] || return 0
+  bash "$(dirname "${BASH_SOURCE[0]}")/peers.sh" ||
     echo "deps.sh: the SCIM programs of peers.sh could not be installed; the test \"peers\" will be skipped" >&2
+  bash "$(dirname "${BASH_SOURCE[0]}")/python.sh" ||
+    echo "deps.sh: the tools of python.sh could not be installed; the test \"python\" will be skipped" >&2
 }
 
 installed() {

@@ -1,0 +1,86 @@
+"""Builds the extension and the library it stands on; the rest is in pyproject.toml.
+
+DEPROV_BUILD_DIR   a build tree of deprov whose libdeprov_c is taken as it is
+DEPROV_PREFIX      where deprov was installed; its libdeprov_c is taken as it is
+DEPROV_SOURCE_DIR  the checkout, where this folder was copied out of it
+Without the first two, CMake builds libdeprov_c from the checkout, with CMAKE_ARGS, into its build/python-wheel.
+"""
+
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+
+from setuptools import setup
+from setuptools.command.build_ext import build_ext
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = pathlib.Path(os.environ.get("DEPROV_SOURCE_DIR") or HERE.parents[1])
+
+
+def environment_path(name: str) -> "pathlib.Path | None":
+    value = os.environ.get(name)
+    return pathlib.Path(value).resolve() if value else None
+
+
+def version() -> str:
+    """It is written down once, in the C++ header."""
+    for place in (ROOT, environment_path("DEPROV_PREFIX") or ROOT):
+        path = place / "include" / "deprov" / "config.hpp"
+        if path.is_file():
+            found = re.search(r'#define DEPROV_VERSION "([^"]+)"', path.read_text(encoding="utf-8"))
+            if found:
+                return found.group(1)
+    raise SystemExit(f"deprov: {ROOT} is no checkout of deprov; install from one, or set DEPROV_SOURCE_DIR")
+
+
+def shared_library(place: pathlib.Path) -> pathlib.Path:
+    found = sorted(p for p in place.rglob("libdeprov_c.so.*") if not p.is_symlink() and p.is_file())
+    if not found:
+        raise SystemExit(f"deprov: there is no libdeprov_c.so below {place}; build the target deprov_capi there")
+    return found[-1]
+
+
+def built_library(jobs: int) -> pathlib.Path:
+    if not (ROOT / "CMakeLists.txt").is_file():
+        raise SystemExit(f"deprov: {ROOT} is no checkout of deprov; install from one, or set DEPROV_PREFIX")
+    tree = ROOT / "build" / "python-wheel"
+    # The flags of the preset "release": objects that are cached of one are of use to the other.
+    options = ["-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_CXX_FLAGS_RELEASE=-O2 -DNDEBUG", "-DDEPROV_BUILD_TESTS=OFF",
+               "-DDEPROV_BUILD_BENCH=OFF", "-DDEPROV_BUILD_CLI=OFF", "-DDEPROV_BUILD_CAPI=ON"]
+    if shutil.which("ninja"):
+        options += ["-G", "Ninja"]
+    options += shlex.split(os.environ.get("CMAKE_ARGS", ""))
+    subprocess.run(["cmake", "-S", str(ROOT), "-B", str(tree), *options], check=True)
+    subprocess.run(["cmake", "--build", str(tree), "--target", "deprov_capi", "-j", str(jobs)], check=True)
+    return shared_library(tree)
+
+
+class BuildExtension(build_ext):
+    """The library stands beside the extension, which finds it there."""
+
+    def run(self) -> None:
+        prefix = environment_path("DEPROV_PREFIX")
+        tree = environment_path("DEPROV_BUILD_DIR")
+        given = prefix or tree
+        library = shared_library(given) if given else built_library(self.parallel or os.cpu_count() or 1)
+        soname = re.sub(r"^(libdeprov_c\.so\.\d+).*$", r"\1", library.name)
+        for extension in self.extensions:
+            extension.include_dirs.append(str(prefix / "include" if prefix else ROOT / "capi" / "include"))
+            extension.extra_objects.append(str(library))
+            extension.extra_link_args.append("-Wl,-rpath,$ORIGIN")
+            extension.depends.append(str(library))
+        super().run()
+        package = pathlib.Path(self.get_ext_fullpath("deprov._native")).parent
+        package.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(library, package / soname)
+
+
+setup(
+    version=version(),
+    cffi_modules=["native/build_ffi.py:ffi"],
+    cmdclass={"build_ext": BuildExtension},
+    options={"bdist_wheel": {"py_limited_api": "cp39"}},
+)

@@ -1,0 +1,45 @@
+"""deprov notices that a person lost access in the identity provider, and makes sure that every connected app knows it.
+
+:class:`Engine` is where to begin; ``deprov.connector`` makes a class a connector; :mod:`deprov.wsgi` and
+:mod:`deprov.asgi` put the SCIM and admin endpoints into a web server. What the words mean and what is guaranteed
+stands in the README of the project; what a function does in depth, in ``deprov.h``.
+"""
+
+from __future__ import annotations
+
+import json as _json
+from typing import Any as _Any, Dict as _Dict
+
+from ._native import ffi as _ffi, lib as _lib
+from .connector import (LATER, Account, Call, Effect, Failed, Operation, Outcome, Reply, ThrottleScope, connector,
+                        operation)
+from .engine import CallLeft, Caller, CloseReport, Engine, Integration, Response, Rows, Workspace
+from .errors import (BusyError, CancelledError, ClosedError, ConflictError, Error, ForbiddenError, ForkedError,
+                     HeldError, InternalError, InvalidError, LimitExceededError, NotFoundError,
+                     PreconditionFailedError, StoreError, StoreLockedError, TimeoutError, UnauthorizedError,
+                     UniquenessError, UnsupportedError, WrongThreadError, text as _text)
+
+__all__ = [
+    "LATER", "Account", "BusyError", "Call", "CallLeft", "Caller", "CancelledError", "CloseReport", "ClosedError",
+    "ConflictError", "Effect", "Engine", "Error", "Failed", "ForbiddenError", "ForkedError", "HeldError",
+    "Integration", "InternalError", "InvalidError", "LimitExceededError", "NotFoundError", "Operation", "Outcome",
+    "PreconditionFailedError", "Reply", "Response", "Rows", "StoreError", "StoreLockedError", "ThrottleScope",
+    "TimeoutError", "UnauthorizedError", "UniquenessError", "UnsupportedError", "Workspace", "WrongThreadError",
+    "build_info", "connector", "has_feature", "operation",
+]
+
+__version__: str = _text(_lib.deprov_build_get_version())
+
+
+def build_info() -> _Dict[str, _Any]:
+    """What the library was built from and what it has: `version`, `abi`, `compiler`, `features`."""
+    found: _Dict[str, _Any] = _json.loads(_text(_lib.deprov_build_get_info()))
+    return found
+
+
+def has_feature(name: str) -> bool:
+    """Whether the library has a feature, such as "store.memory" or "connector.scim"."""
+    bytes_ = name.encode()
+    buffer = _ffi.from_buffer("char[]", bytes_)
+    place = _ffi.new("deprov_str *", {"ptr": buffer, "len": len(bytes_)})
+    return bool(_lib.deprov_build_has_feature(place[0]))

@@ -1,0 +1,256 @@
+"""The engine for asyncio: nothing here blocks the event loop, which waits on the library's descriptors.
+
+::
+
+    with deprov.Engine("./data") as engine:
+        async with engine.aio() as a:
+            response = await a.call("GET", "/healthz")
+
+A host-driven engine is pumped by the loop as long as the context is open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, AsyncIterator, Optional, Set, Tuple
+
+from . import errors
+from ._hub import empty_error
+from ._native import ffi, lib
+from .engine import Body, Caller, Engine, Headers, Integration, Response, _admin, _answered, _Use
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_NULL = ffi.NULL
+_TIMEOUT = int(lib.DEPROV_ERR_TIMEOUT)
+_END = int(lib.DEPROV_END)
+_PUMP_BUDGET = 0.005
+
+
+class AsyncEngine:
+    """An engine seen from one event loop, the one that runs when the context is entered."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._loop: Optional[asyncio.AbstractEventLoop] = None
+        self._timer: Optional[asyncio.TimerHandle] = None
+        self._events = -1
+        self._pump = -1
+        self._use: Optional[_Use] = None
+        self._waiting: Set["asyncio.Future[Tuple[int, Any]]"] = set()
+
+    async def __aenter__(self) -> "AsyncEngine":
+        if self._loop is not None:
+            raise RuntimeError("this AsyncEngine is in use; engine.aio() makes another one")
+        use = self.engine._use()
+        use.__enter__()  # the library's side stays as long as the loop looks at it
+        self._use = use
+        self._loop = asyncio.get_running_loop()
+        self.engine._loops.add(self)
+        self._events = self.engine.event_descriptor
+        self._loop.add_reader(self._events, self._on_events)
+        self.engine._hub.loops += 1
+        if self.engine.host_driven:
+            self._pump = self.engine.pump_descriptor
+            self._loop.add_reader(self._pump, self._on_pump)
+            self._on_pump()
+        return self
+
+    async def __aexit__(self, kind: Optional[type], value: Optional[BaseException],
+                        trace: Optional["TracebackType"]) -> None:
+        self._leave()
+        # Whoever still waits is told, and not left alone.
+        for future in list(self._waiting):
+            if not future.done():
+                future.set_result((int(lib.DEPROV_ERR_CLOSED), _NULL))
+
+    def _leave(self) -> None:
+        loop, self._loop = self._loop, None
+        if loop is None:
+            return
+        self.engine._hub.loops -= 1
+        if not loop.is_closed():
+            loop.remove_reader(self._events)
+            if self._pump >= 0:
+                loop.remove_reader(self._pump)
+        if self._timer is not None:
+            self._timer.cancel()
+        self.engine._loops.discard(self)
+        if self._use is not None:
+            self._use.__exit__()
+            self._use = None
+
+    def engine_closed(self) -> None:
+        """By whichever thread closed it."""
+        loop = self._loop
+        if loop is None:
+            return
+        try:
+            here = asyncio.get_running_loop() is loop
+        except RuntimeError:
+            here = False
+        if here or loop.is_closed():
+            self._leave()
+        else:
+            try:
+                loop.call_soon_threadsafe(self._leave)
+            except RuntimeError:  # it was closed meanwhile
+                self._leave()
+
+    # ---- what the loop calls
+
+    def _on_events(self) -> None:
+        try:
+            while self.engine._hub.take(0) > 0:
+                pass
+        except errors.ClosedError:
+            self._leave()  # the engine was closed under the loop
+
+    def _on_pump(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._loop is None:
+            return
+        try:
+            wait = self.engine.pump(_PUMP_BUDGET)
+        except errors.ClosedError:
+            self._leave()
+            return
+        if wait is not None:
+            self._timer = self._loop.call_later(wait, self._on_pump)
+
+    # ---- waiting
+
+    def _future(self) -> Tuple["asyncio.Future[Tuple[int, Any]]", Any]:
+        loop = self._loop
+        if loop is None:
+            raise errors.make(int(lib.DEPROV_ERR_CLOSED), detail="the asynchronous context is not open",
+                              where="engine", advice="use `async with engine.aio() as a`")
+        if loop is not asyncio.get_running_loop():
+            raise RuntimeError("this AsyncEngine belongs to another event loop")
+        future: "asyncio.Future[Tuple[int, Any]]" = loop.create_future()
+        self._waiting.add(future)
+        future.add_done_callback(self._waiting.discard)
+
+        def settle(status: int, response: Any) -> None:
+            if not future.done():
+                future.set_result((status, response))
+
+        def taken(status: int, response: Any) -> None:
+            # By the loop itself, or by a thread that was faster.
+            try:
+                running = asyncio.get_running_loop()
+            except RuntimeError:
+                running = None
+            if running is loop:
+                settle(status, response)
+            elif not loop.is_closed():
+                loop.call_soon_threadsafe(settle, status, response)
+
+        return future, taken
+
+    async def call(self, method: str, target: str, headers: Headers = (), body: Body = None, *, peer: str = "",
+                   by: Optional[Caller] = None) -> "AsyncResponse":
+        """As :meth:`Engine.call`. A task that is cancelled lets go of the request; what was asked for may happen all
+        the same."""
+        packed = Engine._pack(method, target, headers, body, peer, by)
+        future, taken = self._future()
+        with _Use(self.engine) as handle:
+            user, token = self.engine._begin(handle, packed, taken)
+        if self._pump >= 0:
+            self._on_pump()
+        try:
+            status, response = await future
+        except asyncio.CancelledError:
+            self.engine._hub.forget(user)
+            try:
+                with _Use(self.engine) as handle:
+                    lib.deprov_engine_cancel(handle, token, _NULL)
+            except errors.ClosedError:
+                pass
+            raise
+        if response == _NULL:
+            raise empty_error(status)
+        return AsyncResponse(response, self)
+
+    async def scim(self, integration: Integration, method: str, path: str, body: Body = None) -> "AsyncResponse":
+        """As :meth:`Engine.scim`."""
+        headers = [("Authorization", "Bearer " + integration.scim_token)]
+        if body is not None:
+            headers.append(("Content-Type", "application/scim+json"))
+        return await self.call(method, integration.scim_base_path + path, headers, body)
+
+    async def admin(self, by: Optional[Caller], method: str, path: str, body: Body = None) -> Any:
+        """As :meth:`Engine.admin`."""
+        response = await self.call(method, *_admin(path, body), by=by or Caller())
+        if response.streaming:
+            response._body = b"".join([piece async for piece in response])
+        return _answered(response)
+
+
+class AsyncResponse(Response):
+    """As :class:`Response`; a body that comes in pieces is iterated over with ``async for``."""
+
+    __slots__ = ("_aio", "_user", "_wanted")
+
+    def __init__(self, handle: Any, aio: AsyncEngine) -> None:
+        super().__init__(handle)
+        self._aio = aio
+        self._user = 0
+        self._wanted: "Optional[asyncio.Future[Tuple[int, Any]]]" = None
+
+    def __del__(self) -> None:
+        if getattr(self, "_user", 0) != 0:
+            self._aio.engine._hub.forget(self._user)
+
+    async def read_async(self) -> Optional[bytes]:
+        """The next piece of a body that comes in pieces; None at its end. None is lost where the task is cancelled."""
+        piece = ffi.new("deprov_str *")
+        error = ffi.new("deprov_error **")
+        while True:
+            status = lib.deprov_response_read(self._open(), 0, piece, error)
+            if status == 0:
+                return errors.bytes_of(piece[0])
+            if status == _END:
+                lib.deprov_error_free(error[0])
+                return None
+            if status != _TIMEOUT:
+                errors.raise_for(status, error[0])
+            lib.deprov_error_free(error[0])
+            if self._wanted is None:
+                self._want()
+            assert self._wanted is not None
+            status, _ = await asyncio.shield(self._wanted)
+            self._wanted, self._user = None, 0
+            if status != 0:
+                raise empty_error(status)
+
+    def _want(self) -> None:
+        future, taken = self._aio._future()
+        hub = self._aio.engine._hub
+        error = ffi.new("deprov_error **")
+        user = hub.expect(taken)
+        status = lib.deprov_response_want(self._open(), ffi.cast("void *", user), error)
+        if status != 0:
+            hub.forget(user)
+            future.cancel()
+            errors.raise_for(status, error[0])
+        self._wanted, self._user = future, user
+        if self._aio._pump >= 0:
+            self._aio._on_pump()
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        if not self.streaming:
+            if self.body:
+                yield self.body
+            return
+        while True:
+            piece = await self.read_async()
+            if piece is None:
+                return
+            yield piece
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._pieces()

@@ -1,0 +1,636 @@
+"""The engine: opening it, asking it, closing it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+import threading
+import warnings
+import weakref
+from typing import (TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple,
+                    Union)
+
+from . import _process, errors
+from ._hub import SLICE_MS, Hub, Waiter, empty_error
+from ._native import ffi, lib
+from .connector import ConnectorKind, kind_of
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from .aio import AsyncEngine
+
+Headers = Union[Mapping[str, str], Iterable[Tuple[str, str]]]
+Body = Union[bytes, bytearray, memoryview, str, Mapping[str, Any], Sequence[Any], None]
+LogCallback = Callable[[int, str], None]
+
+_END = int(lib.DEPROV_END)
+_TIMEOUT = int(lib.DEPROV_ERR_TIMEOUT)
+_NULL = ffi.NULL
+_main_ident = _process.main_ident
+
+
+@dataclasses.dataclass(frozen=True)
+class Caller:
+    """Who manages: the local administrator of a workspace, or the principal whose token this is. Neither: the local
+    administrator without a workspace, which is enough to make one."""
+
+    workspace: str = ""
+    token: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Workspace:
+    """One customer. ``owner_token`` is shown this once."""
+
+    id: str
+    name: str
+    owner_token: str = dataclasses.field(repr=False)
+
+    @property
+    def local(self) -> Caller:
+        """Its local administrator."""
+        return Caller(workspace=self.id)
+
+
+@dataclasses.dataclass(frozen=True)
+class Integration:
+    """One app with its IdP. ``scim_token`` is shown this once."""
+
+    id: str
+    name: str
+    scim_base_path: str
+    scim_token: str = dataclasses.field(repr=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class CallLeft:
+    """A call to a connector that had not ended."""
+
+    connector: str
+    operation: str
+    account: str
+
+
+@dataclasses.dataclass(frozen=True)
+class CloseReport:
+    """What had not ended when the engine was closed; false where everything had."""
+
+    requests: Tuple[int, ...] = ()
+    calls: Tuple[CallLeft, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.requests or self.calls)
+
+
+def _pack_headers(headers: Headers) -> Tuple[bytes, int]:
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    parts: List[str] = []
+    for name, value in pairs:
+        if "\0" in name or "\0" in value:
+            raise errors.make(int(lib.DEPROV_ERR_INVALID_ARGUMENT), detail="a header has a zero byte",
+                              where="request.headers")
+        parts += (name, value)
+    if not parts:
+        return b"", 0
+    return "\0".join(parts).encode("utf-8") + b"\0", len(parts) // 2
+
+
+def _pack_body(body: Body) -> bytes:
+    if isinstance(body, bytes):
+        return body
+    if body is None:
+        return b""
+    if isinstance(body, str):
+        return body.encode()
+    if isinstance(body, (bytearray, memoryview)):
+        return bytes(body)
+    return json.dumps(body, separators=(",", ":")).encode()
+
+
+class Response:
+    """What was answered. A refusal is an answer, too: see ``status``. One thread at a time uses it."""
+
+    __slots__ = ("_handle", "_body", "_headers", "status", "streaming")
+
+    def __init__(self, handle: Any) -> None:
+        self._handle = handle
+        self._body: Optional[bytes] = None
+        self._headers: Optional[List[Tuple[str, str]]] = None
+        self.status = int(lib.deprov_response_get_status(handle))
+        #: Whether the body comes in pieces of unknown number: iterate over the response.
+        self.streaming = bool(lib.deprov_response_is_streaming(handle))
+
+    def __repr__(self) -> str:
+        return f"<deprov.Response {self.status}>"
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def headers(self) -> List[Tuple[str, str]]:
+        if self._headers is None:
+            handle = self._handle
+            found = (lib.deprov_response_get_header(handle, i)
+                     for i in range(lib.deprov_response_get_header_count(handle)))
+            self._headers = [(errors.text(h.name), errors.text(h.value)) for h in found]
+        return self._headers
+
+    def header(self, name: str, default: str = "") -> str:
+        """The first header of that name, in any case."""
+        return next((v for n, v in self.headers if n.lower() == name.lower()), default)
+
+    @property
+    def body(self) -> bytes:
+        """The whole body. One that comes in pieces is waited for and put together, and kept."""
+        if self._body is None:
+            self._body = b"".join(self) if self.streaming else errors.bytes_of(lib.deprov_response_get_body(self._handle))
+        return self._body
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    def read(self, timeout: Optional[float] = None) -> Optional[bytes]:
+        """The next piece of a body that comes in pieces; None at its end. :class:`TimeoutError` where none came in
+        `timeout` seconds: none is lost then."""
+        left = None if timeout is None else max(0, round(timeout * 1000))
+        piece = ffi.new("deprov_str *")
+        error = ffi.new("deprov_error **")
+        while True:
+            wait = SLICE_MS if left is None else min(left, SLICE_MS)
+            status = lib.deprov_response_read(self._open(), wait, piece, error)
+            _process.raise_interrupt()
+            if status == 0:
+                return errors.bytes_of(piece[0])
+            if status == _END:
+                lib.deprov_error_free(error[0])
+                return None
+            if left is not None:
+                left -= wait
+            if status != _TIMEOUT or left == 0:
+                errors.raise_for(status, error[0])
+            lib.deprov_error_free(error[0])
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The pieces; the whole body as one where it does not come in pieces."""
+        if not self.streaming:
+            if self.body:
+                yield self.body
+            return
+        while True:
+            piece = self.read()
+            if piece is None:
+                return
+            yield piece
+
+    def _open(self) -> Any:
+        if self._handle is None:
+            raise errors.make(int(lib.DEPROV_ERR_CLOSED), detail="the response is closed", where="response")
+        _process.check_fork()
+        return self._handle
+
+    def close(self) -> None:
+        """Ends the work behind a body that is not read to its end. Of a whole body nothing is lost."""
+        if self._handle is not None:
+            if not self.streaming:
+                _ = self.body
+            _ = self.headers
+            handle, self._handle = self._handle, None
+            ffi.release(handle)
+
+
+class Rows(Iterator[Dict[str, Any]]):
+    """Records, one after the other. At the end the iteration stops; of activity more may come, and a new ``for`` over
+    the same rows goes on with it."""
+
+    def __init__(self, handle: Any, use: Callable[[], "_Use"]) -> None:
+        self._handle = handle
+        self._use = use
+        self._row = ffi.new("deprov_str *")
+        self._error = ffi.new("deprov_error **")
+
+    def __iter__(self) -> "Rows":
+        return self
+
+    def __next__(self) -> Dict[str, Any]:
+        with self._use():
+            status = lib.deprov_rows_next(self._handle, self._row, self._error)
+            if status == _END:
+                lib.deprov_error_free(self._error[0])
+                raise StopIteration
+            errors.check(status, self._error)
+            record: Dict[str, Any] = json.loads(errors.bytes_of(self._row[0]))
+            return record
+
+    @property
+    def restart(self) -> str:
+        """Where these rows are: what `restart` takes, in this process or in another, today or later."""
+        return errors.text(lib.deprov_rows_get_restart(self._handle))
+
+
+class _Use:
+    """Somebody is inside of the library with this engine."""
+
+    __slots__ = ("_engine",)
+
+    def __init__(self, engine: "Engine") -> None:
+        self._engine = engine
+
+    def __enter__(self) -> Any:
+        engine = self._engine
+        if _process.forked():
+            _process.check_fork()
+        with engine._lock:
+            if engine._freed:
+                raise errors.make(int(lib.DEPROV_ERR_CLOSED), detail="the engine is closed", where="engine")
+            engine._users += 1
+        return engine._handle
+
+    def __exit__(self, *_: object) -> None:
+        engine = self._engine
+        with engine._lock:
+            engine._users -= 1
+            last = engine._free_wanted and engine._users == 0 and not engine._freed
+            if last:
+                engine._freed = True
+        if last and engine._finalizer.detach() is not None:
+            # It was closed meanwhile. This may be the engine's own thread, which would wait for itself.
+            _process.free_later(_process.free_engine, engine._handle)
+        if _process._interrupted:
+            _process.raise_interrupt()
+
+
+class Engine:
+    """A running engine, on a data directory or in memory; any thread may use it.
+
+    As a context manager it is closed at the end. One that nobody closed is let go of with a ResourceWarning.
+
+    ``key``: the 32 bytes of the master key, or a function that answers them; ``key_file`` names a file instead.
+    ``clock``: seconds since 1970, called by any thread. ``log``: a function of a level of :mod:`logging` and a text, or a logger.
+    ``connectors``: classes that :func:`deprov.connector` made connectors.
+    ``host_driven``: no thread of deprov runs; call :meth:`pump`.
+    """
+
+    def __init__(self, directory: Union[str, "os.PathLike[str]", None] = None, *, memory: bool = False,
+                 must_exist: bool = False, look_only: bool = False, host_driven: bool = False, store_readers: int = 0,
+                 key: Union[bytes, Callable[[], bytes], None] = None,
+                 key_file: Union[str, "os.PathLike[str]", None] = None,
+                 clock: Optional[Callable[[], float]] = None,
+                 log: Union[LogCallback, logging.Logger, None] = None,
+                 connectors: Iterable[Any] = ()) -> None:
+        _process.check_fork()
+        self._lock = threading.Lock()
+        self._users = 0
+        self._free_wanted = False
+        self._freed = False
+        self._report: Optional[CloseReport] = None
+        self._loops: "weakref.WeakSet[AsyncEngine]" = weakref.WeakSet()
+        kinds = [kind_of(c) for c in connectors]
+        options = ffi.new("deprov_engine_options *")
+        options.struct_size = ffi.sizeof("deprov_engine_options")
+        keep: List[Any] = []
+
+        def put(member: str, value: bytes) -> None:
+            keep.append(ffi.from_buffer("char[]", value))
+            getattr(options, member).ptr = keep[-1]
+            getattr(options, member).len = len(value)
+
+        options.store = lib.DEPROV_STORE_MEMORY if memory else lib.DEPROV_STORE_DIRECTORY
+        if directory is not None:
+            put("directory", os.fsencode(directory))
+        options.must_exist = must_exist
+        options.look_only = look_only
+        options.host_driven = host_driven
+        options.store_readers = store_readers
+        asked: Optional[_Key] = None
+        if key_file is not None:
+            options.key_source = lib.DEPROV_KEY_FILE
+            put("key_file", os.fsencode(key_file))
+        elif callable(key):
+            asked = _Key(key)
+            options.key_source = lib.DEPROV_KEY_CALLBACK
+            options.key = lib.deprovpy_key
+            options.key_user = _process.user_of(asked)
+            options.key_user_free = lib.deprovpy_user_free
+        elif key is not None:
+            options.key_source = lib.DEPROV_KEY_BYTES
+            put("key_bytes", bytes(key))
+        if clock is not None:
+            options.clock = lib.deprovpy_clock
+            options.clock_user = _process.user_of(clock)
+            options.clock_user_free = lib.deprovpy_user_free
+        if log is not None:
+            options.log = lib.deprovpy_log
+            options.log_user = _process.user_of(log.log if isinstance(log, logging.Logger) else log)
+            options.log_user_free = lib.deprovpy_user_free
+        array = ffi.new("deprov_connector *[]", [k.handle for k in kinds])
+        options.connectors = array
+        options.connector_count = len(kinds)
+        engine = ffi.new("deprov_engine **")
+        error = ffi.new("deprov_error **")
+        status = lib.deprov_engine_open(options, engine, error)
+        if asked is not None and asked.raised is not None:
+            lib.deprov_error_free(error[0])
+            raise asked.raised
+        errors.check(status, error)
+        _process.opened()
+        self._handle = engine[0]
+        self._host_driven = host_driven
+        self._hub = Hub(self._handle)
+        self._finalizer = weakref.finalize(self, _process.free_later, _process.free_engine, self._handle)
+        self._finalizer.atexit = False
+        _process.close_at_exit(self)
+
+    # ---- life
+
+    def __enter__(self) -> "Engine":
+        return self
+
+    def __exit__(self, kind: Optional[type], value: Optional[BaseException],
+                 trace: Optional["TracebackType"]) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None) is not None and not self._free_wanted and not _process.forked():
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self)
+
+    def __repr__(self) -> str:
+        return f"<deprov.Engine at {id(self):#x}{' (closed)' if self._free_wanted else ''}>"
+
+    @property
+    def closed(self) -> bool:
+        return self._free_wanted
+
+    def close(self, deadline: float = 10.0) -> CloseReport:
+        """Closes in order, within `deadline` seconds, and lets go of the library's side. What had not ended is in the
+        report. Twice is once."""
+        if self._report is not None:
+            return self._report
+        try:
+            with self._use() as handle:
+                report = _interruptibly(lambda: self._close(handle, deadline))
+        except errors.ClosedError:
+            return self._report or CloseReport()
+        try:
+            while self._hub.take(0) > 0:
+                pass
+        except errors.ClosedError:
+            pass
+        self._hub.fail_all()
+        self._report = report
+        for loop in list(self._loops):
+            loop.engine_closed()
+        with self._lock:
+            self._free_wanted = True
+            last = self._users == 0 and not self._freed
+            if last:
+                self._freed = True
+        if last:
+            self._free_now()
+        return report
+
+    def _close(self, handle: Any, deadline: float) -> CloseReport:
+        report = ffi.new("deprov_buffer **")
+        error = ffi.new("deprov_error **")
+        status = lib.deprov_engine_close(handle, max(0, round(deadline * 1000)), report, error)
+        found = errors.text(lib.deprov_buffer_get(report[0]))
+        lib.deprov_buffer_free(report[0])
+        if status not in (0, _TIMEOUT) or not found:
+            errors.raise_for(status, error[0])
+        lib.deprov_error_free(error[0])
+        left = json.loads(found)
+        return CloseReport(tuple(int(t) for t in left["requests"]), tuple(CallLeft(**c) for c in left["calls"]))
+
+    def _free_now(self) -> None:
+        if self._finalizer.detach() is not None:
+            _process.free_engine(self._handle)
+
+    def _use(self) -> _Use:
+        return _Use(self)
+
+    # ---- requests
+
+    def call(self, method: str, target: str, headers: Headers = (), body: Body = None, *, peer: str = "",
+             by: Optional[Caller] = None) -> Response:
+        """Carries out a request as an HTTP server got it: SCIM, the admin API, health, metrics. `by` asks as the
+        local administrator, for paths below /api/v1. Signals are heard while it waits in the main thread."""
+        packed = self._pack(method, target, headers, body, peer, by)
+        if threading.get_ident() == _main_ident:
+            return self._call_hearing_signals(packed)
+        response = ffi.new("deprov_response **")
+        error = ffi.new("deprov_error **")
+        with _Use(self) as handle:
+            status = lib.deprovpy_request(handle, 1, 0, *packed, _NULL, response, error)
+        if status != 0:
+            errors.raise_for(status, error[0])
+        return Response(ffi.gc(response[0], lib.deprov_response_free))
+
+    @staticmethod
+    def _pack(method: str, target: str, headers: Headers, body: Body, peer: str,
+              by: Optional[Caller]) -> Tuple[Any, ...]:
+        head, count = _pack_headers(headers)
+        name, path, content, source = method.encode(), target.encode(), _pack_body(body), peer.encode()
+        workspace = b"" if by is None else by.workspace.encode()
+        if by is not None and by.token:
+            extra, more = _pack_headers((("Authorization", "Bearer " + by.token),))
+            head, count, by = head + extra, count + more, None
+        as_ = lib.DEPROV_AS_TOKEN if by is None else lib.DEPROV_AS_LOCAL
+        return (as_, name, len(name), path, len(path), head, len(head), count, content, len(content), source,
+                len(source), workspace, len(workspace))
+
+    def _call_hearing_signals(self, packed: Tuple[Any, ...]) -> Response:
+        waiter = Waiter()
+        with _Use(self) as handle:
+            user, token = self._begin(handle, packed, waiter)
+            try:
+                self._hub.wait(waiter)
+            except BaseException:
+                self._hub.forget(user)
+                lib.deprov_engine_cancel(handle, token, _NULL)
+                raise
+        if waiter.response == _NULL:
+            raise empty_error(waiter.status)
+        return Response(waiter.response)
+
+    def _begin(self, handle: Any, packed: Tuple[Any, ...], taken: Callable[[int, Any], None]) -> Tuple[int, int]:
+        user = self._hub.expect(taken)
+        token = ffi.new("uint64_t *")
+        error = ffi.new("deprov_error **")
+        status = lib.deprovpy_request(handle, 0, user, *packed, token, _NULL, error)
+        if status != 0:
+            self._hub.forget(user)
+            errors.raise_for(status, error[0])
+        return user, int(token[0])
+
+    def scim(self, integration: Integration, method: str, path: str, body: Body = None) -> Response:
+        """A SCIM request with the integration's own token, such as `"GET", "/Users?count=1"`."""
+        headers = [("Authorization", "Bearer " + integration.scim_token)]
+        if body is not None:
+            headers.append(("Content-Type", "application/scim+json"))
+        return self.call(method, integration.scim_base_path + path, headers, body)
+
+    def admin(self, by: Optional[Caller], method: str, path: str, body: Body = None) -> Any:
+        """One call of the admin API; `path` is below /api/v1. The record that was answered, or None. Raises what the
+        API refuses, in its own words."""
+        return _answered(self.call(method, *_admin(path, body), by=by or Caller()))
+
+    # ---- managing
+
+    def create_workspace(self, name: str, owner: str = "owner") -> Workspace:
+        made = self.admin(None, "POST", "/workspaces", {"name": name, "owner": owner})
+        return Workspace(made["id"], made["name"], made["owner_token"])
+
+    def create_integration(self, by: Caller, name: str, *, idp: str, connector: str,
+                           **more: Any) -> Integration:
+        """Further members as the admin API names them: config, policy, settings, schemas, resource_types, check."""
+        made = self.admin(by, "POST", "/integrations", {"name": name, "idp": idp, "connector": connector, **more})
+        return Integration(made["id"], made["name"], made["scim_base_path"], made["scim_token"])
+
+    def subjects(self, by: Caller, integration: str, *, restart: str = "", filter: str = "", page: int = 0) -> Rows:
+        """Subjects in the order in which they came. `filter`: more query parameters of the list, encoded for URLs."""
+        return self._rows(lib.DEPROV_ROWS_SUBJECTS, by, integration, restart, filter, page)
+
+    def jobs(self, by: Caller, integration: str = "", *, restart: str = "", filter: str = "", page: int = 0) -> Rows:
+        """Jobs, the newest first; of one integration, or of all."""
+        return self._rows(lib.DEPROV_ROWS_JOBS, by, integration, restart, filter, page)
+
+    def activity(self, by: Caller, integration: str = "", *, restart: str = "", filter: str = "",
+                 page: int = 0) -> Rows:
+        """The activity of one integration, or (none) of acts on the workspace, the oldest first."""
+        return self._rows(lib.DEPROV_ROWS_ACTIVITY, by, integration, restart, filter, page)
+
+    def holds(self, by: Caller, integration: str, *, filter: str = "") -> Rows:
+        """Holds of an integration, the newest first; at most 1000."""
+        return self._rows(lib.DEPROV_ROWS_HOLDS, by, integration, "", filter, 0)
+
+    def _rows(self, kind: int, by: Caller, integration: str, restart: str, filter: str, page: int) -> Rows:
+        keep = [x.encode() for x in (by.workspace, by.token, integration, restart, filter)]
+        caller = ffi.new("deprov_caller *")
+        options = ffi.new("deprov_rows_options *")
+        caller.struct_size = ffi.sizeof("deprov_caller")
+        options.struct_size = ffi.sizeof("deprov_rows_options")
+        buffers = [ffi.from_buffer("char[]", x) for x in keep]
+        for place, buffer, value in zip((caller.workspace, caller.token, options.integration, options.restart,
+                                         options.filter), buffers, keep):
+            place.ptr = buffer
+            place.len = len(value)
+        options.kind = kind
+        options.page = page
+        rows = ffi.new("deprov_rows **")
+        error = ffi.new("deprov_error **")
+        with self._use() as handle:
+            errors.check(lib.deprov_rows_open(handle, caller, options, rows, error), error)
+        return Rows(ffi.gc(rows[0], lib.deprov_rows_free), self._use)
+
+    # ---- driving
+
+    def pump(self, budget: float = 0.0) -> Optional[float]:
+        """For `host_driven`: runs what is ready, for about `budget` seconds. How many seconds there will be nothing
+        to do unless the descriptor becomes readable: 0.0 where work is left, None where only the descriptor can
+        tell."""
+        wait = ffi.new("int64_t *")
+        error = ffi.new("deprov_error **")
+        with self._use() as handle:
+            errors.check(lib.deprov_engine_pump(handle, round(budget * 1000), wait, error), error)
+        left = int(wait[0])
+        return None if left == 2**63 - 1 else left / 1000
+
+    @property
+    def pump_descriptor(self) -> int:
+        """For `host_driven`: readable whenever there is something to pump; -1 otherwise."""
+        with self._use() as handle:
+            return int(lib.deprov_engine_get_pump_descriptor(handle))
+
+    @property
+    def event_descriptor(self) -> int:
+        with self._use() as handle:
+            return int(lib.deprov_engine_get_event_descriptor(handle))
+
+    @property
+    def host_driven(self) -> bool:
+        return self._host_driven
+
+    def aio(self) -> "AsyncEngine":
+        """The same engine for the running event loop of asyncio; an asynchronous context manager."""
+        from .aio import AsyncEngine
+        return AsyncEngine(self)
+
+
+def _admin(path: str, body: Body) -> Tuple[str, List[Tuple[str, str]], Body]:
+    if not path.startswith("/"):
+        raise errors.make(int(lib.DEPROV_ERR_INVALID_ARGUMENT), detail="does not begin with a slash", where="path",
+                          advice="give it without /api/v1")
+    return "/api/v1" + path, [] if body is None else [("Content-Type", "application/json")], body
+
+
+def _answered(response: Response) -> Any:
+    if response.ok:
+        return json.loads(response.body) if response.body else None
+    try:
+        said = json.loads(response.body)["error"]
+    except (ValueError, KeyError, TypeError):
+        said = {}
+    status = errors.by_name.get(said.get("code", ""), int(lib.DEPROV_ERR_INTERNAL))
+    raise errors.make(status, detail=said.get("message", f"answered {response.status}"), where=said.get("where", ""),
+                      advice=said.get("advice", ""))
+
+
+def _interruptibly(work: Callable[[], CloseReport]) -> CloseReport:
+    """In the main thread signals are heard while another thread does it; elsewhere there are none to be heard."""
+    if threading.get_ident() != _main_ident:
+        return work()
+    done: List[CloseReport] = []
+    failed: List[BaseException] = []
+
+    def run() -> None:
+        try:
+            done.append(work())
+        except BaseException as e:  # noqa: BLE001  (it is raised again where it belongs)
+            failed.append(e)
+
+    thread = threading.Thread(target=run, name="deprov-close", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(SLICE_MS / 1000)
+    if failed:
+        raise failed[0]
+    return done[0]
+
+
+# ---- what the library calls
+
+class _Key:
+    def __init__(self, ask: Callable[[], bytes]) -> None:
+        self.ask = ask
+        self.raised: Optional[BaseException] = None
+
+
+@ffi.def_extern(error=int(lib.DEPROV_ERR_INTERNAL))  # type: ignore[untyped-decorator]
+def deprovpy_key(user: Any, key: Any) -> int:
+    holder: _Key = ffi.from_handle(user)
+    try:
+        found = bytes(holder.ask())
+        if len(found) != 32:
+            raise ValueError(f"the master key has {len(found)} bytes; it needs 32")
+        ffi.memmove(key, found, 32)
+        return 0
+    except BaseException as e:  # noqa: BLE001  (Engine() raises it)
+        holder.raised = e
+        return int(lib.DEPROV_ERR_INVALID_ARGUMENT)
+
+
+@ffi.def_extern(onerror=_process.in_callback)  # type: ignore[untyped-decorator]
+def deprovpy_clock(user: Any) -> int:
+    return int(ffi.from_handle(user)() * 1_000_000)
+
+
+_levels = {int(lib.DEPROV_LOG_INFO): logging.INFO, int(lib.DEPROV_LOG_WARNING): logging.WARNING,
+           int(lib.DEPROV_LOG_ERROR): logging.ERROR}
+
+
+@ffi.def_extern(onerror=_process.in_callback)  # type: ignore[untyped-decorator]
+def deprovpy_log(user: Any, level: int, message: Any) -> None:
+    ffi.from_handle(user)(_levels.get(int(level), logging.ERROR), errors.text(message))
