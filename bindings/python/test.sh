@@ -22,5 +22,5 @@ export DEPROV_SOURCE_DIR=$source DEPROV_BUILD_DIR=$build
   --target "$work/site" .
 rm -rf build src/*.egg-info
 export PYTHONPATH=$work/site PYTHONDONTWRITEBYTECODE=1
-"$python" -m pytest -p no:cacheprovider
+"$python" -m pytest -p no:cacheprovider --durations=3 --durations-min=5
 "$python" -m mypy --cache-dir "$work/mypy" src/deprov "$source/tests/consumer/embed.py"
