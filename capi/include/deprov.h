@@ -478,12 +478,13 @@ DEPROV_API deprov_status deprov_engine_cancel(deprov_engine* engine, uint64_t to
 
 #define DEPROV_EVENT_RESPONSE 1 /**< a request of deprov_engine_send() has ended */
 #define DEPROV_EVENT_PIECE 2    /**< a piece of a body can be read */
+#define DEPROV_EVENT_ROW 3      /**< a row can be read, or it can be read that there is none */
 
 /** Something that ended. Its layout is frozen. */
 typedef struct deprov_event {
   int32_t kind;              /**< `DEPROV_EVENT_*`; ignore those you do not know */
   deprov_status status;      /**< ::DEPROV_OK, or why there is no response */
-  uint64_t token;            /**< of deprov_engine_send() */
+  uint64_t token;            /**< of deprov_engine_send() or deprov_rows_want() */
   void* user;                /**< of whatever began it */
   deprov_response* response; /**< yours to free; NULL where there is none */
   uint64_t reserved[2];
@@ -565,6 +566,12 @@ DEPROV_API deprov_status deprov_rows_open(deprov_engine* engine, const deprov_ca
  *  *Errors*: ::DEPROV_END: there are no more. Activity may have grown when it is asked again, and goes on then.
  *  Otherwise as deprov_admin_call(); the same row is read when it is asked again. */
 DEPROV_API deprov_status deprov_rows_next(deprov_rows* rows, deprov_str* row, deprov_error** error);
+/** Asks for the next row without waiting. Where deprov_rows_next() would not wait now, `token` gets 0 and no event
+ *  comes; otherwise the engine's queue gets an event ::DEPROV_EVENT_ROW with `user` and the token, once that is
+ * so. One at a time. deprov_engine_cancel() ends it; a row that was on its way is none the less the next one. The
+ * rows may be freed meanwhile; the event comes all the same. *Errors*: ::DEPROV_ERR_CONFLICT (it was asked for
+ * already), ::DEPROV_ERR_CLOSED, ::DEPROV_ERR_BUSY (as deprov_engine_send()). */
+DEPROV_API deprov_status deprov_rows_want(deprov_rows* rows, void* user, uint64_t* token, deprov_error** error);
 /** Where these rows are: what `restart` takes, in this process or in another, today or later. Empty before the
  *  first row, and for holds. Good until the next call on these rows. */
 DEPROV_API deprov_str deprov_rows_get_restart(const deprov_rows* rows);

@@ -296,6 +296,12 @@ class Rows {
     if (status != DEPROV_OK) detail::raise(status, error);
     return view(row);
   }
+  /// 0: `next` would not wait. Otherwise an event DEPROV_EVENT_ROW with this token says so.
+  uint64_t want(void* user = nullptr) {
+    uint64_t token = 0;
+    detail::check([&](deprov_error** e) { return deprov_rows_want(rows_.get(), user, &token, e); });
+    return token;
+  }
   [[nodiscard]] std::string restart() const { return std::string(view(deprov_rows_get_restart(rows_.get()))); }
 
  private:

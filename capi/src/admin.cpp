@@ -48,26 +48,36 @@ Result<Caller> take_caller(const deprov_caller* by) {
   return out;
 }
 
-Result<std::string> admin_call(Core& core, const Caller& by, std::string method, std::string_view path,
-                               std::string body) {
+service::Request admin_request(const Caller& by, std::string method, std::string_view path, std::string body,
+                               std::optional<Caller>& local) {
   service::Request request;
   request.method = std::move(method);
   request.target = std::string(service::admin_base) + std::string(path);
   if (!body.empty()) request.headers.push_back({"Content-Type", "application/json"});
   request.body = std::move(body);
-  std::optional<Caller> local;
   if (by.token.empty()) {
     local = by;
   } else {
     request.headers.push_back({"Authorization", "Bearer " + by.token});
   }
-  DEPROV_TRY(response, core.call(std::move(request), std::move(local)));
+  return request;
+}
+
+Result<std::string> admin_answer(service::Response response, std::string_view path) {
   if (response.status < 200 || response.status > 299) return error_of(response);
   if (response.stream) {
     return Error(Errc::unsupported, "the answer comes in pieces", std::string(path),
                  "use deprov_engine_call() and deprov_response_read()");
   }
   return std::move(response.body);
+}
+
+Result<std::string> admin_call(Core& core, const Caller& by, std::string method, std::string_view path,
+                               std::string body) {
+  std::optional<Caller> local;
+  auto request = admin_request(by, std::move(method), path, std::move(body), local);
+  DEPROV_TRY(response, core.call(std::move(request), std::move(local)));
+  return admin_answer(std::move(response), path);
 }
 
 }  // namespace deprov::capi

@@ -75,6 +75,11 @@ class Core : public std::enable_shared_from_this<Core> {
 [[nodiscard]] Result<service::Request> take_request(const deprov_request& in, std::optional<Caller>& local);
 [[nodiscard]] Result<Caller> take_caller(const deprov_caller* by);
 
+/// A call of the admin API as a request; `local` gets whoever asks without a token.
+[[nodiscard]] service::Request admin_request(const Caller& by, std::string method, std::string_view path,
+                                             std::string body, std::optional<Caller>& local);
+/// What it was answered with. Errors: those of the API; `unsupported` for a body in pieces.
+[[nodiscard]] Result<std::string> admin_answer(service::Response response, std::string_view path);
 /// One call of the admin API. Errors: those of the API; `unsupported` for a body in pieces.
 [[nodiscard]] Result<std::string> admin_call(Core& core, const Caller& by, std::string method,
                                              std::string_view path, std::string body);

@@ -9,14 +9,14 @@ Events::~Events() {
   for (const auto& event : queue_) deprov_response_free(event.response);
 }
 
-Result<std::uint64_t> Events::begin(void* user) {
+Result<std::uint64_t> Events::begin(int32_t kind, void* user) {
   const std::lock_guard lock(mutex_);
   if (refusing_) return Error(Errc::closed, "the engine is closed", "engine");
   if (queue_.size() + under_way_.size() >= most) {
     return Error(Errc::busy, std::to_string(most) + " requests are under way or not taken yet", "engine",
                  "take events with deprov_engine_next()");
   }
-  under_way_.emplace(++last_, user);
+  under_way_.emplace(++last_, UnderWay{kind, user});
   idle_.clear();
   return last_;
 }
@@ -25,7 +25,7 @@ void Events::finish(std::uint64_t token, std::unique_ptr<deprov_response> respon
   const std::lock_guard lock(mutex_);
   const auto it = under_way_.find(token);
   if (it == under_way_.end()) return;
-  deprov_event event{DEPROV_EVENT_RESPONSE, DEPROV_OK, token, it->second, response.get(), {}};
+  deprov_event event{it->second.kind, DEPROV_OK, token, it->second.user, response.get(), {}};
   push_locked(event);
   static_cast<void>(response.release());
   under_way_.erase(it);
@@ -36,10 +36,15 @@ bool Events::cancel(std::uint64_t token) {
   const std::lock_guard lock(mutex_);
   const auto it = under_way_.find(token);
   if (it == under_way_.end()) return false;
-  push_locked({DEPROV_EVENT_RESPONSE, DEPROV_ERR_CANCELLED, token, it->second, nullptr, {}});
+  push_locked({it->second.kind, DEPROV_ERR_CANCELLED, token, it->second.user, nullptr, {}});
   under_way_.erase(it);
   settle_locked();
   return true;
+}
+
+bool Events::is_under_way(std::uint64_t token) const {
+  const std::lock_guard lock(mutex_);
+  return under_way_.count(token) != 0;
 }
 
 void Events::piece(void* user) {
@@ -64,10 +69,12 @@ void Events::refuse() {
 std::vector<std::uint64_t> Events::end() {
   const std::lock_guard lock(mutex_);
   std::vector<std::uint64_t> tokens;
-  for (const auto& [token, user] : under_way_) tokens.push_back(token);
+  for (const auto& [token, what] : under_way_) tokens.push_back(token);
   std::sort(tokens.begin(), tokens.end());
-  for (const auto token : tokens)
-    push_locked({DEPROV_EVENT_RESPONSE, DEPROV_ERR_CANCELLED, token, under_way_.at(token), nullptr, {}});
+  for (const auto token : tokens) {
+    const auto& what = under_way_.at(token);
+    push_locked({what.kind, DEPROV_ERR_CANCELLED, token, what.user, nullptr, {}});
+  }
   under_way_.clear();
   settle_locked();
   ended_ = true;

@@ -23,12 +23,14 @@ class Events {
   Events(const Events&) = delete;
   Events& operator=(const Events&) = delete;
 
-  /// A request begins. Errors: `closed`, `busy`.
-  Result<std::uint64_t> begin(void* user);
+  /// A request begins, which ends with an event of this kind. Errors: `closed`, `busy`.
+  Result<std::uint64_t> begin(int32_t kind, void* user);
   /// It was answered; the event belongs to the queue until it is taken. Nobody waits for it: no effect.
   void finish(std::uint64_t token, std::unique_ptr<deprov_response> response);
   /// False: it has ended.
   bool cancel(std::uint64_t token);
+  /// Whether it has not ended yet.
+  [[nodiscard]] bool is_under_way(std::uint64_t token) const;
   void piece(void* user);
 
   std::size_t take(deprov_event* out, std::size_t count);
@@ -49,7 +51,11 @@ class Events {
 
   mutable std::mutex mutex_;
   std::deque<deprov_event> queue_;
-  std::unordered_map<std::uint64_t, void*> under_way_;
+  struct UnderWay {
+    int32_t kind;
+    void* user;
+  };
+  std::unordered_map<std::uint64_t, UnderWay> under_way_;
   std::uint64_t last_ = 0;
   bool refusing_ = false;
   bool ended_ = false;

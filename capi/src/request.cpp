@@ -96,7 +96,7 @@ deprov_status deprov_engine_send(deprov_engine* engine, const deprov_request* re
     std::optional<capi::Caller> local;
     DEPROV_TRY(in, taken(engine, request, local));
     const auto& core = engine->core;
-    DEPROV_TRY(begun, core->events()->begin(user));
+    DEPROV_TRY(begun, core->events()->begin(DEPROV_EVENT_RESPONSE, user));
     if (token != nullptr) *token = begun;
     core->start(std::move(in), std::move(local),
                 [events = core->events(), weak = std::weak_ptr(core), id = begun](service::Response answer) {

@@ -2,13 +2,44 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <charconv>
+#include <cstdint>
+#include <deprov/runtime/notice.hpp>
 #include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
 #include <utility>
 #include "core.hpp"
 #include "guard.hpp"
 
 namespace json = boost::json;
 using namespace deprov;
+
+namespace {
+
+/// A page on its way. The engine has a share in it: rows may be freed before the answer is there.
+struct Page {
+  std::mutex mutex;
+  bool asked_for = false;
+  std::optional<service::Response> answer;
+  runtime::Notice ready;    // up while there is an answer
+  std::uint64_t token = 0;  // whose event says so
+  std::weak_ptr<capi::Events> events;
+
+  void arrived(service::Response response) {
+    std::uint64_t who = 0;
+    {
+      const std::lock_guard lock(mutex);
+      answer = std::move(response);
+      ready.set();
+      who = std::exchange(token, 0);
+    }
+    if (who == 0) return;
+    if (const auto queue = events.lock()) queue->finish(who, nullptr);
+  }
+};
+
+}  // namespace
 
 struct deprov_rows {
   std::shared_ptr<capi::Core> core;
@@ -18,6 +49,7 @@ struct deprov_rows {
   std::string position;  // of the row that was given last: an id, or a number
   std::string restart;
   std::deque<json::value> page;
+  std::shared_ptr<Page> next = std::make_shared<Page>();
   std::string row;
   bool ended = false;
 };
@@ -79,16 +111,78 @@ Result<std::string> path_of(const deprov_rows_options& in) {
   return path;
 }
 
-Result<void> fetch(deprov_rows& rows) {
+std::string path_of_next(const deprov_rows& rows) {
   auto path = rows.path;
   if (!rows.position.empty()) path += (rows.kind == DEPROV_ROWS_JOBS ? "&before=" : "&after=") + rows.position;
-  DEPROV_TRY(body, capi::admin_call(*rows.core, rows.by, "GET", path, {}));
+  return path;
+}
+
+/// A chain grows: behind its end there may be more when it is asked again.
+bool needs_page(const deprov_rows& rows) {
+  return rows.page.empty() && (!rows.ended || rows.kind == DEPROV_ROWS_ACTIVITY);
+}
+
+/// Asks for the next page, unless that was done. Without waiting.
+void ask(deprov_rows& rows) {
+  {
+    const std::lock_guard lock(rows.next->mutex);
+    if (std::exchange(rows.next->asked_for, true)) return;
+  }
+  std::optional<capi::Caller> local;
+  auto request = capi::admin_request(rows.by, "GET", path_of_next(rows), {}, local);
+  rows.core->start(std::move(request), std::move(local),
+                   [page = rows.next](service::Response response) { page->arrived(std::move(response)); });
+}
+
+Result<void> fetch(deprov_rows& rows) {
+  auto& next = *rows.next;
+  if (!next.ready.is_set()) {
+    DEPROV_CHECK(rows.core->is_open());
+    rows.core->may_wait();
+    ask(rows);
+    (void)rows.core->instance().wait_until(next.ready, capi::milliseconds(INT64_MAX));
+  }
+  std::optional<service::Response> answer;
+  {
+    const std::lock_guard lock(next.mutex);
+    answer = std::exchange(next.answer, std::nullopt);
+    next.ready.clear();
+    next.asked_for = false;
+  }
+  DEPROV_TRY(body, capi::admin_answer(std::move(*answer), path_of_next(rows)));
   auto page = json::parse(body);
   auto& o = page.as_object();
   for (auto& item : o.at("items").as_array()) rows.page.push_back(std::move(item));
-  const auto* next = o.if_contains("next");
-  rows.ended = next == nullptr || next->is_null();
+  const auto* more = o.if_contains("next");
+  rows.ended = more == nullptr || more->is_null();
   return {};
+}
+
+/// 0: nothing has to be waited for.
+Result<std::uint64_t> want(deprov_rows& rows, void* user) {
+  if (!needs_page(rows)) return std::uint64_t{0};
+  const auto& events = rows.core->events();
+  auto& next = *rows.next;
+  {
+    const std::lock_guard lock(next.mutex);
+    if (next.answer) return std::uint64_t{0};
+    if (next.token != 0 && events->is_under_way(next.token))
+      return Error(Errc::conflict, "a row was asked for already", "rows");
+  }
+  DEPROV_TRY(token, events->begin(DEPROV_EVENT_ROW, user));
+  bool there = false;
+  {
+    const std::lock_guard lock(next.mutex);
+    there = next.answer.has_value();  // meanwhile
+    next.token = there ? 0 : token;
+    next.events = events;
+  }
+  if (there) {
+    events->finish(token, nullptr);
+  } else {
+    ask(rows);
+  }
+  return token;
 }
 
 void give(deprov_rows& rows) {
@@ -143,12 +237,22 @@ deprov_status deprov_rows_next(deprov_rows* rows, deprov_str* row, deprov_error*
   return capi::guard(error, [&]() -> Result<std::optional<capi::End>> {
     if (rows == nullptr) return capi::null_argument("rows");
     if (row == nullptr) return capi::null_argument("row");
-    // A chain grows: behind its end there may be more when it is asked again.
-    if (rows->page.empty() && (!rows->ended || rows->kind == DEPROV_ROWS_ACTIVITY)) DEPROV_CHECK(fetch(*rows));
+    if (needs_page(*rows)) DEPROV_CHECK(fetch(*rows));
     if (rows->page.empty()) return std::optional<capi::End>(capi::End{});
     give(*rows);
     *row = capi::str(rows->row);
     return std::optional<capi::End>{};
+  });
+}
+
+deprov_status deprov_rows_want(deprov_rows* rows, void* user, uint64_t* token, deprov_error** error) {
+  if (token != nullptr) *token = 0;
+  return capi::guard(error, [&]() -> Result<void> {
+    if (rows == nullptr) return capi::null_argument("rows");
+    if (token == nullptr) return capi::null_argument("token");
+    DEPROV_TRY(begun, want(*rows, user));
+    *token = begun;
+    return {};
   });
 }
 

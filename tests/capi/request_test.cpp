@@ -393,3 +393,88 @@ TEST_CASE("rows are pulled one by one, page by page, and taken up again") {
     CHECK(deprov_rows_next(rows, &row, nullptr) == DEPROV_ERR_CLOSED);
   }
 }
+
+TEST_CASE("a row is asked for without waiting, once at a time, and is not lost where nobody waits any more") {
+  auto o = in_memory();
+  o.host_driven = 1;  // no page comes before somebody pumps
+  const World world(o);
+  auto* engine = world.engine.get();
+  const auto ann = world.add_user("ann");
+  const auto by = world.local();
+  deprov_rows_options options{};
+  options.struct_size = sizeof options;
+  options.kind = DEPROV_ROWS_SUBJECTS;
+  options.integration = str(world.integration);
+  deprov_rows* rows = nullptr;
+  REQUIRE(deprov_rows_open(engine, &by, &options, &rows, nullptr) == DEPROV_OK);
+  RowsPtr owned(rows);
+  int mark = 0;
+  uint64_t token = 0;
+  deprov_event event{};
+  size_t taken = 0;
+  REQUIRE(deprov_rows_want(rows, &mark, &token, nullptr) == DEPROV_OK);
+  CHECK(token != 0);
+  uint64_t second = 0;
+  CHECK(deprov_rows_want(rows, &mark, &second, nullptr) == DEPROV_ERR_CONFLICT);
+  CHECK(deprov_rows_want(rows, &mark, nullptr, nullptr) == DEPROV_ERR_INVALID_ARGUMENT);
+  const auto expect = [&](deprov_status status) {
+    REQUIRE(deprov_engine_next(engine, &event, 1, 60'000, &taken, nullptr) == DEPROV_OK);
+    CHECK(event.kind == DEPROV_EVENT_ROW);
+    CHECK(event.status == status);
+    CHECK(event.user == &mark);
+    CHECK(event.token == token);
+    CHECK(event.response == nullptr);
+  };
+
+  SECTION("it comes, and so does the end") {
+    expect(DEPROV_OK);
+    deprov_str row{};
+    REQUIRE(deprov_rows_next(rows, &row, nullptr) == DEPROV_OK);
+    CHECK(json::parse(text(row)).at("id").as_string() == ann);
+    REQUIRE(deprov_rows_want(rows, &mark, &token, nullptr) == DEPROV_OK);
+    CHECK(token == 0);  // known already
+    CHECK(deprov_rows_next(rows, &row, nullptr) == DEPROV_END);
+    CHECK(deprov_engine_next(engine, &event, 1, 0, &taken, nullptr) == DEPROV_ERR_TIMEOUT);
+  }
+  SECTION("it is cancelled, and read later") {
+    REQUIRE(deprov_engine_cancel(engine, token, nullptr) == DEPROV_OK);
+    expect(DEPROV_ERR_CANCELLED);
+    REQUIRE(deprov_rows_want(rows, &mark, &token, nullptr) == DEPROV_OK);
+    expect(DEPROV_OK);
+    CHECK(deprov_engine_next(engine, &event, 1, 0, &taken, nullptr) == DEPROV_ERR_TIMEOUT);
+    deprov_str row{};
+    CHECK(deprov_rows_next(rows, &row, nullptr) == DEPROV_OK);
+  }
+  SECTION("it is waited for after all") {
+    deprov_str row{};
+    CHECK(deprov_rows_next(rows, &row, nullptr) == DEPROV_OK);
+    expect(DEPROV_OK);
+  }
+  SECTION("the rows are freed meanwhile") {
+    owned.reset();
+    expect(DEPROV_OK);
+  }
+  SECTION("what cannot be read is told by reading") {
+    deprov_rows* others = nullptr;
+    const deprov_caller nobody{sizeof nobody, {}, str("dpo_nobody")};
+    REQUIRE(deprov_rows_open(engine, &nobody, &options, &others, nullptr) == DEPROV_OK);
+    const RowsPtr owned_too(others);
+    expect(DEPROV_OK);
+    REQUIRE(deprov_rows_want(others, &mark, &token, nullptr) == DEPROV_OK);
+    expect(DEPROV_OK);
+    deprov_str row{};
+    CHECK(deprov_rows_next(others, &row, nullptr) == DEPROV_ERR_UNAUTHORIZED);
+    CHECK(deprov_rows_next(others, &row, nullptr) == DEPROV_ERR_UNAUTHORIZED);
+  }
+  SECTION("the engine is closed first") {
+    deprov_rows* late = nullptr;
+    REQUIRE(deprov_rows_open(engine, &by, &options, &late, nullptr) == DEPROV_OK);
+    const RowsPtr owned_too(late);
+    CHECK(deprov_engine_close(engine, 60'000, nullptr, nullptr) == DEPROV_OK);
+    expect(DEPROV_OK);
+    deprov_str row{};
+    CHECK(deprov_rows_next(rows, &row, nullptr) == DEPROV_OK);  // it came before the end
+    CHECK(deprov_rows_want(late, &mark, &token, nullptr) == DEPROV_ERR_CLOSED);
+    CHECK(deprov_rows_next(late, &row, nullptr) == DEPROV_ERR_CLOSED);
+  }
+}
