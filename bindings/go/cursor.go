@@ -20,19 +20,10 @@ const (
 	rowsHolds    rowsKind = C.DEPROV_ROWS_HOLDS
 )
 
-// cursor is rows of the library. Reading a page waits there, so a goroutine of its own does it where the context can
-// end; what such a one reads although nobody waits any more is kept for the next time.
+// cursor is rows of the library.
 type cursor struct {
-	engine  *Engine
-	c       *C.deprov_rows
-	restart string // after the row that was given last
-	pending chan row
-}
-
-type row struct {
-	bytes   []byte
-	restart string
-	err     error
+	engine *Engine
+	c      *C.deprov_rows
 }
 
 func (e *Engine) openCursor(by Caller, kind rowsKind, options RowsOptions) (*cursor, error) {
@@ -63,67 +54,77 @@ func (e *Engine) openCursor(by Caller, kind rowsKind, options RowsOptions) (*cur
 	if err := takeError(C.deprov_rows_open(c, caller, o, &rows, &why), why); err != nil {
 		return nil, err
 	}
-	made := &cursor{engine: e, c: rows, restart: options.Restart}
+	made := &cursor{engine: e, c: rows}
 	runtime.SetFinalizer(made, (*cursor).free) // for who forgets to close
 	return made, nil
 }
 
-// next answers with io.EOF at the end.
+// next answers with io.EOF at the end. Where the context ends first, nobody waits for the row any more, but it is not
+// lost: it is the next one.
 func (r *cursor) next(ctx context.Context) ([]byte, error) {
+	defer runtime.KeepAlive(r)
 	if err := ctx.Err(); err != nil {
 		return nil, contextError(err, "rows")
 	}
-	if r.pending == nil && ctx.Done() == nil {
-		return r.give(r.read())
+	id, w, ok := r.engine.wait()
+	if !ok {
+		return nil, errClosed()
 	}
-	if r.pending == nil {
-		pending := make(chan row, 1)
-		r.pending = pending
-		go func() { pending <- r.read() }()
+	token, err := r.want(id)
+	if err != nil {
+		r.engine.forget(id)
+		return nil, err
+	}
+	if token == 0 { // it is there, or it is known that there is none
+		r.engine.forget(id)
+		return r.read()
 	}
 	select {
-	case got := <-r.pending:
-		r.pending = nil
-		return r.give(got)
+	case got := <-w.event:
+		if got.status != C.DEPROV_OK {
+			return nil, errClosed()
+		}
 	case <-ctx.Done():
+		r.engine.cancel(token)
+		<-w.event // at once
 		return nil, contextError(ctx.Err(), "rows")
 	}
+	return r.read()
 }
 
-func (r *cursor) give(got row) ([]byte, error) {
-	if got.err == nil {
-		r.restart = got.restart
-	}
-	return got.bytes, got.err
-}
-
-func (r *cursor) read() row {
-	defer runtime.KeepAlive(r)
+func (r *cursor) want(id uint64) (C.uint64_t, error) {
 	if r.engine.enter() == nil {
-		return row{err: errClosed()}
+		return 0, errClosed()
+	}
+	defer r.engine.leave()
+	wanted := C.deprov_go_want_row(r.c, C.uint64_t(id))
+	return wanted.token, takeError(wanted.status, wanted.error)
+}
+
+// read takes the row that is there.
+func (r *cursor) read() ([]byte, error) {
+	if r.engine.enter() == nil {
+		return nil, errClosed()
 	}
 	defer r.engine.leave()
 	got := C.deprov_go_row(r.c)
 	if got.status == C.DEPROV_END {
 		C.deprov_error_free(got.error)
-		return row{err: io.EOF}
+		return nil, io.EOF
 	}
 	if err := takeError(got.status, got.error); err != nil {
-		return row{err: err}
+		return nil, err
 	}
-	return row{bytes: goBytes(got.text), restart: goString(C.deprov_rows_get_restart(r.c))}
+	return goBytes(got.text), nil
 }
 
-func (r *cursor) close() {
-	if r.pending != nil { // it is still inside
-		go func(pending chan row) {
-			<-pending
-			r.free()
-		}(r.pending)
-		r.pending = nil
-		return
+// restart is after the row that was given last.
+func (r *cursor) restart() string {
+	defer runtime.KeepAlive(r)
+	if r.c == nil {
+		return ""
 	}
-	r.free()
+	return goString(C.deprov_rows_get_restart(r.c))
 }
 
 func (r *cursor) free() {

@@ -38,6 +38,8 @@ type Rows[T any] struct {
 	raw    json.RawMessage
 	err    error
 	closed bool
+
+	restart string // when they were closed
 }
 
 // Subjects of an integration, in the order in which they came. The context is that of all reading; what cannot be
@@ -100,16 +102,17 @@ func (r *Rows[T]) Err() error { return r.err }
 // Restart is where these rows are: what RowsOptions.Restart takes, today or later. Empty before the first row, and for
 // holds.
 func (r *Rows[T]) Restart() string {
-	if r.cursor == nil {
-		return ""
+	if r.cursor == nil || r.closed {
+		return r.restart
 	}
-	return r.cursor.restart
+	return r.cursor.restart()
 }
 
 // Close lets go of them. Twice is once.
 func (r *Rows[T]) Close() error {
 	if r.cursor != nil && !r.closed {
-		r.cursor.close()
+		r.restart = r.cursor.restart()
+		r.cursor.free()
 	}
 	r.closed = true
 	return nil

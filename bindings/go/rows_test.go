@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"sort"
 	"testing"
+	"time"
 )
 
 func collect[T any](t *testing.T, rows *Rows[T], of func(T) string) []string {
@@ -151,33 +152,40 @@ func TestRowsThatCannotBeReadSayWhy(t *testing.T) {
 }
 
 func TestNoRowIsLostWhereTheContextEndsFirst(t *testing.T) {
-	w := newWorld(t, Options{InMemory: true}, Integration{})
-	ann := w.addUser("ann")
-	c, err := w.engine.openCursor(w.by(), rowsSubjects, RowsOptions{Integration: w.wiki.ID})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(w.ctx)
-	go cancel()
-	row, err := c.next(ctx)
-	if err != nil { // it came too late, or not: the row comes
-		if !errors.Is(err, context.Canceled) {
-			t.Fatal(err)
+	engine := openIn(t, Options{InMemory: true, HostDriven: true}) // no page comes before somebody pumps
+	p := &player{t: t, engine: engine}
+	var workspace *Workspace
+	p.wait(func() {
+		var err error
+		if workspace, err = engine.CreateWorkspace(context.Background(), "acme", "owner"); err != nil {
+			t.Error(err)
 		}
-		row, err = c.next(w.ctx)
+	})
+	rows := engine.Activity(context.Background(), Caller{Workspace: workspace.ID}, RowsOptions{})
+	defer rows.Close()
+	for i := 0; i < 2; i++ {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+		row, err := rows.cursor.next(ctx)
+		cancel()
+		if row != nil || !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrTimeout) {
+			t.Error(string(row), err)
+		}
 	}
-	var subject Subject
-	if err != nil || json.Unmarshal(row, &subject) != nil || subject.ID != ann {
-		t.Error(string(row), err)
+	p.wait(func() {
+		if !rows.Next() || rows.Value().Seq != 1 {
+			t.Error(rows.Value(), rows.Err())
+		}
+	})
+	ended := make(chan error, 1)
+	go func() {
+		for rows.Next() {
+		}
+		ended <- rows.Err()
+	}()
+	if err := engine.Close(context.Background()); err != nil {
+		t.Error(err)
 	}
-	c.close()
-
-	again, err := w.engine.openCursor(w.by(), rowsSubjects, RowsOptions{Integration: w.wiki.ID})
-	if err != nil {
-		t.Fatal(err)
+	if err := <-ended; err != nil && !errors.Is(err, ErrClosed) {
+		t.Error(err)
 	}
-	ended, stop := context.WithCancel(w.ctx)
-	go stop()
-	_, _ = again.next(ended)
-	again.close() // also while a row is being read
 }

@@ -136,6 +136,12 @@ deprov_go_text deprov_go_row(deprov_rows* rows) {
   return out;
 }
 
+deprov_go_sent deprov_go_want_row(deprov_rows* rows, uint64_t user) {
+  deprov_go_sent out = {DEPROV_OK, 0, NULL};
+  out.status = deprov_rows_want(rows, (void*)(uintptr_t)user, &out.token, &out.error);
+  return out;
+}
+
 void deprov_go_call_get(const deprov_call* call, deprov_go_call* out) {
   out->operation = deprov_call_get_operation(call);
   out->delete_account = deprov_call_get_delete_account(call);

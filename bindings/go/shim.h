@@ -72,6 +72,7 @@ typedef struct deprov_go_text {
 deprov_go_text deprov_go_piece(deprov_response* response);
 deprov_status deprov_go_want(deprov_response* response, uint64_t user, deprov_error** error);
 deprov_go_text deprov_go_row(deprov_rows* rows);
+deprov_go_sent deprov_go_want_row(deprov_rows* rows, uint64_t user);
 
 typedef struct deprov_go_call {
   int32_t operation;
