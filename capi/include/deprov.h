@@ -434,7 +434,7 @@ typedef struct deprov_request {
   const deprov_header* headers;
   size_t header_count;
   deprov_str body;
-  deprov_str peer;      /**< address of the client, for the activity */
+  deprov_str peer;      /**< address of the client, for the activity; /metrics is for 127.0.0.0/8 and ::1 */
   deprov_str workspace; /**< for ::DEPROV_AS_LOCAL: whose; empty: none, which is enough to make one */
 } deprov_request;
 

@@ -97,6 +97,9 @@ Result<void> check_url(const std::string& where, const std::string& url, bool al
   if (parsed->has_userinfo())
     return invalid(where, "must not have a user name or password in it", "put the credential into \"auth\"");
   if (parsed->has_fragment()) return invalid(where, "must not have a fragment");
+  const std::string port(parsed->port());  // digits; `port_number` wraps around
+  if (!port.empty() && (port.size() > 5 || std::stoul(port) - 1 >= 65535))
+    return invalid(where, "has no port that there is", "ports are from 1 to 65535");
   const auto scheme = parsed->scheme_id();
   if (scheme == boost::urls::scheme::https) return {};
   if (scheme != boost::urls::scheme::http) return invalid(where, "has to begin with https://");

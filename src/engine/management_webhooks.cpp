@@ -31,6 +31,9 @@ Result<void> check_url(const std::string& url) {
   if (parsed->has_userinfo())
     return bad("must not have a user name or password in it", "the signature says who sends");
   if (parsed->has_fragment()) return bad("must not have a fragment");
+  const std::string port(parsed->port());  // digits; `port_number` wraps around
+  if (!port.empty() && (port.size() > 5 || std::stoul(port) - 1 >= 65535))
+    return bad("has no port that there is", "ports are from 1 to 65535");
   if (parsed->scheme_id() == boost::urls::scheme::https) return {};
   const auto host = parsed->host();
   const bool own = host == "localhost" || host == "127.0.0.1" || host == "[::1]";

@@ -63,6 +63,7 @@ TEST_CASE("scim: bad configurations are refused at the member, without its value
   CHECK(refused_at(R"({"base_url":"https://a","headers":{"X Y":"hunter2"}})") == "/headers/X Y");
   CHECK(refused_at(R"({"base_url":"https://a","headers":{"X":"hunter2\r\nY: z"}})") == "/headers/X");
   CHECK(refused_at(R"({"base_url":"https://a","ca_file":"/x","ca_pem":"y"})") == "/ca_pem");
+  CHECK(refused_at(R"({"base_url":"https://a:99999"})") == "/base_url");
   CHECK(refused_at(R"({"base_url":"https://a","proxy":{"url":"socks5://p"}})") == "/proxy/url");
   CHECK(refused_at(R"({"base_url":"https://a","timeout_s":0})") == "/timeout_s");
   CHECK(refused_at(R"({"base_url":"https://a","page_size":0})") == "/page_size");

@@ -409,8 +409,9 @@ TEST_CASE("what cannot be a webhook is refused by name", "[engine][webhook]") {
     const auto made = w.hook({.name = name, .url = url});
     return made ? Errc::internal : made.error().code();
   };
-  for (const auto* url : {"", "x", "ftp://example.com/", "http://example.com/", "https://u:p@example.com/",
-                          "https://example.com/#x", "https://", "http://127.0.0.1.example.com/"}) {
+  for (const auto* url :
+       {"", "x", "ftp://example.com/", "http://example.com/", "https://u:p@example.com/", "https://example.com/#x",
+        "https://", "http://127.0.0.1.example.com/", "https://example.com:99999/", "https://example.com:0/"}) {
     INFO(url);
     if (*url != '\0') CHECK(refused(url) == Errc::invalid_argument);
   }
