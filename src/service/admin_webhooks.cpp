@@ -209,7 +209,8 @@ constexpr std::string_view text = R"json({
       "properties": {"workspace": {"$ref": "#/components/schemas/Id"}, "webhook": {"$ref": "#/components/schemas/Id"},
         "skipped": {"type": "integer", "minimum": 0, "description": "Events that are not told, since they were older than 72 hours when their turn came."},
         "events": {"type": "array", "minItems": 1, "maxItems": 100, "items": {"$ref": "#/components/schemas/Notification"}}}}}},
-"WebhookEvents": {"type": "array", "maxItems": 50, "items": {"$ref": "#/components/schemas/NotificationType"}},
+"WebhookEvent": {"enum": []},
+"WebhookEvents": {"type": "array", "maxItems": 50, "items": {"$ref": "#/components/schemas/WebhookEvent"}},
 "WebhookCreate": {
   "type": "object", "additionalProperties": false, "required": ["name", "url"],
   "properties": {"name": {"$ref": "#/components/schemas/Name"},
@@ -280,6 +281,7 @@ json::object webhook_schemas() {
   auto schemas = json::parse(text).get_object();
   json::array names;
   for (const auto type : engine::notification_types()) names.emplace_back(engine::to_string(type));
+  schemas["WebhookEvent"] = json::object{{"enum", names}};
   names.emplace_back(engine::to_string(engine::NotificationType::webhook_test));
   schemas["NotificationType"] = json::object{{"enum", std::move(names)}};
   return schemas;

@@ -236,6 +236,10 @@ TEST_CASE("every documented route answers as the document says") {
   CHECK(text(hook, "secret").rfind("whsec_", 0) == 0);
   w.call(409, "POST", "/webhooks", "/webhooks", R"({"name":"alerts","url":"https://alerts.example.com/in"})");
   w.call(400, "POST", "/webhooks", "/webhooks", R"({"name":"x","url":"http://alerts.example.com/in"})");
+  // A test event is sent by who tests, and wanted by nobody; it is not among those that are offered.
+  const auto unknown = w.call(400, "POST", "/webhooks", "/webhooks",
+                              R"({"name":"x","url":"https://alerts.example.com/","events":["webhook.test"]})");
+  CHECK(json::serialize(unknown).find("webhook.test") == std::string::npos);
   w.call(400, "POST", "/webhooks", "/webhooks",
          R"({"name":"x","url":"https://alerts.example.com/in","events":["nothing"]})");
   CHECK(w.call(200, "GET", "/webhooks", "/webhooks").at("items").as_array().size() == 1);
