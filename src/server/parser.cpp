@@ -137,12 +137,22 @@ struct RequestParser::Impl {
     state = State::bad;
   }
 
-  void refuse_header_size() {
+  void refuse_header_size(std::string_view bytes) {
     const auto bound = std::to_string(limits.header_bytes) + " bytes";
-    if (parser->in_fields())
-      refuse(431, "the header of the request is longer than " + bound);
-    else
-      refuse(414, "the request line is longer than " + bound);
+    if (parser->in_fields()) return refuse(431, "the header of the request is longer than " + bound);
+    note_line(bytes);
+    refuse(414, "the request line is longer than " + bound);
+  }
+
+  /// Of a request line that is refused: the method, and how its target begins, which say in whose form to refuse.
+  void note_line(std::string_view bytes) {
+    constexpr std::size_t most = 200;
+    if (!request.target.empty()) return;
+    const auto method = bytes.find(' ');
+    if (method == std::string_view::npos || method > 20) return;
+    request.method = bytes.substr(0, method);
+    request.target = bytes.substr(method + 1, most);
+    request.target.resize(std::min(request.target.size(), request.target.find_first_of(" \r\n")));
   }
 
   /// Another version of HTTP, and not just anything in the place of one.
@@ -157,9 +167,10 @@ struct RequestParser::Impl {
   }
 
   void fail(const error_code& ec, std::string_view bytes) {
-    if (ec == http::error::header_limit) return refuse_header_size();
+    if (ec == http::error::header_limit) return refuse_header_size(bytes);
     if (ec == http::error::body_limit)
       return refuse(413, "the body of the request is longer than " + std::to_string(limits.body_bytes) + " bytes");
+    if (!parser->is_header_done() && !parser->in_fields()) note_line(bytes);
     if (ec == http::error::bad_version && names_another_version(bytes))
       return refuse(505, "only HTTP/1.0 and HTTP/1.1 are understood");
     refuse(400, "the request is not HTTP: " + ec.message());
@@ -175,7 +186,7 @@ struct RequestParser::Impl {
       header_bytes += n;
       used += n;
       if (ec == http::error::need_more) {
-        if (bytes.size() >= room) refuse_header_size();
+        if (bytes.size() >= room) refuse_header_size(bytes);
         return false;
       }
     } else {

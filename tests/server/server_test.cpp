@@ -193,7 +193,11 @@ TEST_CASE("what is too large is refused with the bound named", "[server]") {
   const Case c = GENERATE_COPY(
       Case{get_request("/scim/v2/i/Users", "X: " + long_text + "\r\n"), 431, "1000 bytes"},
       Case{get_request("/", "X: " + long_text), 431, "1000 bytes"},
-      Case{get_request("/" + long_text), 414, "1000 bytes"}, Case{get_request("/", many), 431, "10 header fields"},
+      Case{get_request("/" + long_text), 414, "1000 bytes"},
+      Case{get_request("/scim/v2/i/Users?filter=" + long_text), 414, "1000 bytes"},
+      Case{"GET /scim/v2/i/Users?filter=" + long_text, 414, "1000 bytes"},
+      Case{"GET /scim/v2/i/Users HTTP/2.7\r\nHost: t\r\n\r\n", 505, "HTTP/1.1"},
+      Case{get_request("/", many), 431, "10 header fields"},
       Case{request_with_body("PATCH", "/scim/v2/i/Users/1", std::string(101, 'b')), 413, "100 bytes"},
       Case{"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 99999999999\r\nExpect: 100-continue\r\n\r\n", 413,
            "100 bytes"},
