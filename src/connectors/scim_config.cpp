@@ -92,7 +92,10 @@ Error invalid(std::string where, std::string detail, std::string advice = {}) {
 
 Result<void> check_url(const std::string& where, const std::string& url, bool allow_http) {
   const auto parsed = boost::urls::parse_uri(url);
-  if (!parsed || parsed->host().empty())
+  // A host that begins like an IPv4 address and goes on as something else ends too early for this parser: what is
+  // checked here would not be what is called.
+  const bool whole = parsed && (parsed->encoded_path().empty() || parsed->encoded_path().front() == '/');
+  if (!whole || parsed->host().empty())
     return invalid(where, "has to be a URL such as https://app.example.com/scim/v2");
   if (parsed->has_userinfo())
     return invalid(where, "must not have a user name or password in it", "put the credential into \"auth\"");

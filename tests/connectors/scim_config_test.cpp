@@ -49,6 +49,10 @@ TEST_CASE("scim: bad configurations are refused at the member, without its value
   CHECK(refused_at(R"({"base_url":"https://me:hunter2@a.example"})") == "/base_url");
   CHECK(refused_at(R"({"base_url":"https://a.example/?x=hunter2"})") == "/base_url");
   CHECK(refused_at(R"({"base_url":"https://a.example/#x"})") == "/base_url");
+  // What is checked is what is called: a host that begins like an address is not that address.
+  CHECK(refused_at(R"({"base_url":"http://127.0.0.1.example.com/"})") == "/base_url");
+  CHECK(refused_at(R"({"base_url":"http://127.0.0.1.example.com/","allow_http":true})") == "/base_url");
+  CHECK(refused_at(R"({"base_url":"https://10.0.0.1me:hunter2@a.example/"})") == "/base_url");
   CHECK(refused_at(R"({"base_url":"https://a","auth":{"type":"bearer","token":"hunter2 \n"}})") == "/auth/token");
   CHECK(refused_at(R"({"base_url":"https://a","auth":{"type":"bearer"}})") == "/auth");
   CHECK(refused_at(R"({"base_url":"https://a","auth":{"type":"basic","user":"a:b","password":"hunter2"}})") ==
