@@ -442,3 +442,19 @@ TEST_CASE("bodies of any shape pass through without harm") {
         }
   }
 }
+
+TEST_CASE("Entra ID: a remove with a value takes that value and no other [R11]") {
+  const auto ops = [](const std::string& rest) { return R"([{"op":"Remove",)" + rest + "}]"; };
+  auto p = patched(ops(R"("path":"active","value":"True")"), "entra");
+  CHECK_FALSE(p.document.as_object().contains("active"));
+  CHECK(fired(p.request) == Names{"op-case", "string-booleans", "remove-listed-values"});
+  p = patched(ops(R"("path":"active","value":"False")"), "entra");
+  CHECK(p.document.at("active") == true);
+  CHECK(p.result.notes.size() == 1);
+  // "" and [] say no more than the path does.
+  for (const auto* nothing : {R"("")", "[]"}) {
+    p = patched(ops(R"("path":"active","value":)" + std::string(nothing)), "entra");
+    CHECK_FALSE(p.document.as_object().contains("active"));
+    CHECK(fired(p.request) == Names{"op-case", "empty-text-removes"});
+  }
+}

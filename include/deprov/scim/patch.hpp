@@ -37,7 +37,9 @@ struct PatchOptions {
   /// The same for `replace`, of which RFC 7644 section 3.5.2.3 wants `no_target`; counts only with the above.
   bool create_on_replace = true;
   /// `remove` of a multi-valued attribute with a `value` takes the listed values away instead of being refused.
-  /// Entra ID and JumpCloud send it; taking it for "remove all" has emptied groups elsewhere.
+  /// Entra ID and JumpCloud send it; taking it for "remove all" has emptied groups elsewhere. Of a single value,
+  /// or of a sub-attribute, likewise: it goes if it is the one that is named, and stays, with a note, if it is
+  /// not.
   bool remove_listed_values = false;
   /// Attributes that no schema knows are ignored, with a note, instead of refused.
   bool ignore_unknown = false;
@@ -46,9 +48,10 @@ struct PatchOptions {
 struct PatchResult {
   bool changed = false;              ///< the document is not what it was
   std::vector<std::string> changes;  ///< top-level attributes or extension URNs that differ now, in canonical case
-  MemberOps members;                 ///< steps for the rows, in order; `changed` does not speak of them
-  bool created_values = false;       ///< `create_absent_values` was needed
-  std::vector<std::string> notes;    ///< what was ignored, one sentence each
+  std::vector<std::size_t> changed_by;  ///< for each of `changes` the operation that touched it last
+  MemberOps members;                    ///< steps for the rows, in order; `changed` does not speak of them
+  bool created_values = false;          ///< `create_absent_values` was needed
+  std::vector<std::string> notes;       ///< what was ignored, one sentence each
 };
 
 /// Applies all operations, or none: on failure `resource` holds what it held before. `resource` is a stored

@@ -29,9 +29,13 @@ DEPROV_INLINE std::span<const Rule> rules() noexcept {
       {stringified_values, "stringified-values",
        "a value that is itself JSON in a string, such as an Entra ID app role"},
       {empty_text_removes, "empty-text-removes",
-       "\"\" or [] as the value of an object-like attribute, such as the manager, says that there is none"},
+       "\"\" or [] as the value of an object-like attribute, such as the manager, says that there is none; as "
+       "that of "
+       "the remove of a single value, no more than the path"},
       {remove_listed_values, "remove-listed-values",
-       "remove with a list of values takes these away, never all of them"},
+       "remove with a list of values takes these away, never all of them; with one value, of an attribute that "
+       "has "
+       "one, such as active, it takes away that one and no other"},
       {create_absent_values, "create-absent-values",
        "a PATCH of emails[type eq \"work\"].value without such an e-mail creates it"},
       {unquoted_filter_values, "unquoted-filter-values", "text in a filter without its quotes"},

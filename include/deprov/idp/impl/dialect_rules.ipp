@@ -319,11 +319,16 @@ class Normalization {
       if (many) {
         rules_.use(RuleId::remove_listed_values);
       } else if (rules_.allow(RuleId::remove_listed_values)) {
-        // The path has said already what there is to remove.
-        if (filtered && r->sub == nullptr) DEPROV_CHECK(same_said_twice(path.get_string(), *value, *r->attribute));
+        if (!filtered && says_nothing(*value, *r->leaf()) && rules_.use(RuleId::empty_text_removes)) {
+          erase(o, "value");
+          return {};
+        }
         rules_.use(RuleId::remove_listed_values);
-        erase(o, "value");
-        return {};
+        if (filtered && r->sub == nullptr) {  // the path has said already what there is to remove
+          DEPROV_CHECK(same_said_twice(path.get_string(), *value, *r->attribute));
+          erase(o, "value");
+          return {};
+        }
       }
     }
     if (r->attribute == type_->row_attribute()) return {};
@@ -339,6 +344,13 @@ class Normalization {
       ValueRules(rules_, limits_).leaf(*value, *r);
     }
     return {};
+  }
+
+  /// The value of a `remove` that names none.
+  static bool says_nothing(const json::value& v, const scim::Attribute& a) noexcept {
+    if (const auto* s = v.if_string()) return s->empty();
+    if (const auto* list = v.if_array(); list != nullptr && list->empty()) return true;
+    return is_empty_text(v, a);
   }
 
   /// `members[value eq "a"]` with the value `[{"value":"b"}]` names two people: nobody can tell who is meant.

@@ -1,7 +1,8 @@
 #pragma once
 #include <algorithm>
-#include <deprov/scim/fold.hpp>
+#include <deprov/scim/impl/patch_compare.ipp>
 #include <deprov/scim/impl/patch_members.ipp>
+#include <deprov/scim/impl/patch_touched.ipp>
 #include <deprov/scim/impl/values.ipp>
 #include <deprov/scim/match.hpp>
 #include <deprov/scim/patch.hpp>
@@ -24,13 +25,14 @@ class Patcher {
 
   Result<PatchResult> run(PatchRequest&& patch) {
     for (std::size_t i = 0; i < patch.operations.size(); ++i) {
+      index_ = i;
       if (auto r = operation(patch.operations[i]); !r) {
-        restore();
-        return r.error().within("Operations[" + std::to_string(i) + "]");
+        touched_.restore();
+        return r.error().within(place(i));
       }
     }
     if (auto r = check_whole(); !r) {
-      restore();
+      touched_.restore();
       return r.error();
     }
     members_.finish();
@@ -39,39 +41,16 @@ class Patcher {
   }
 
  private:
-  // Undoing: what a top-level attribute held before the first operation touched it.
-  struct Saved {
-    std::string_view key;
-    std::optional<json::value> before;
-  };
-  void touch(std::string_view key) {
-    for (const auto& s : saved_)
-      if (s.key == key) return;
-    const auto* v = document_.if_contains(key);
-    saved_.push_back({key, v != nullptr ? std::optional<json::value>(*v) : std::nullopt});
-  }
-  void restore() {
-    for (auto& s : saved_) {
-      if (s.before) {
-        document_.insert_or_assign(s.key, std::move(*s.before));
-      } else {
-        document_.erase(s.key);
-      }
-    }
-  }
+  void touch(std::string_view key) { touched_.add(key, index_); }
   void finish() {
-    for (const auto& s : saved_) {
-      const auto* now = document_.if_contains(s.key);
-      if (now == nullptr ? !s.before.has_value() : (s.before && *s.before == *now)) continue;
-      result_.changes.emplace_back(s.key);
-    }
+    touched_.list(result_);
     result_.changed = !result_.changes.empty();
     if (result_.changed) update_schemas(document_, type_);
   }
 
   /// Attributes of extensions that are required within them, and extensions that are required.
   Result<void> check_whole() const {
-    for (const auto& s : saved_) {
+    for (const auto& s : touched_.all()) {
       const auto* extension = type_.extension(s.key);
       if (extension == nullptr) continue;
       const auto* v = document_.if_contains(s.key);
@@ -79,15 +58,18 @@ class Patcher {
       if (o != nullptr) {
         for (const auto& a : extension->attributes)
           if (a.required && a.mutability != Mutability::read_only && !o->contains(a.name))
-            return Error(Errc::invalid_value, "it is required and missing", extension->id + ":" + a.name);
+            return Error(Errc::invalid_value, "it is required and missing", extension->id + ":" + a.name)
+                .within(place(s.last));
         continue;
       }
       for (const auto& e : type_.type().extensions)
         if (e.required && iequals(e.schema, s.key))
-          return Error(Errc::mutability, "the extension is required and cannot be removed", extension->id);
+          return Error(Errc::mutability, "the extension is required and cannot be removed", extension->id)
+              .within(place(s.last));
     }
     return {};
   }
+  static std::string place(std::size_t operation) { return "Operations[" + std::to_string(operation) + "]"; }
 
   Result<void> operation(PatchOperation& op) {
     json::value* value = op.value ? &*op.value : nullptr;
@@ -249,7 +231,12 @@ class Patcher {
         return Error(Errc::invalid_path, "a filter in brackets stands behind a single-valued attribute", a.name);
       return values_where(op, r, *filter, value);
     }
-    if (op == Op::remove && value != nullptr && !value->is_null()) return remove_listed(r, *value);
+    if (op == Op::remove && value != nullptr && !value->is_null()) {
+      if (!options_.remove_listed_values)
+        return Error(Errc::invalid_value, "a remove operation has no value", name_of(r),
+                     a.multi_valued ? "select values by a filter in the path" : "the path says what to remove");
+      return a.multi_valued && r.sub == nullptr ? remove_listed(r, *value) : remove_if_same(r, *value);
+    }
     if (op == Op::remove || value->is_null()) return r.sub != nullptr ? remove_sub(r) : remove(op, r);
     if (r.sub != nullptr) return set_sub(r, *value);
     if (a.multi_valued) return op == Op::add ? add_values(r, *value) : replace_values(r, *value);
@@ -260,7 +247,17 @@ class Patcher {
   Result<void> read_only(Op op, const Resolved& r, const json::value* value) {
     const auto* now = current(r);
     if (op != Op::remove && value != nullptr && r.sub == nullptr && now != nullptr && *now == *value) return {};
-    return Error(Errc::mutability, "it is read-only", r.leaf()->name);
+    return Error(Errc::mutability, "it is read-only", name_of(r));
+  }
+  static std::string name_of(const Resolved& r) {
+    return r.attribute->name + (r.sub != nullptr ? "." + r.sub->name : std::string());
+  }
+
+  Result<void> immutable_sub(const Attribute& a, const Attribute& sub, const json::value* now,
+                             const json::value* next) const {
+    auto r = immutable_unless_same(sub, now, next);
+    if (!r) return r.error().within(a.name);
+    return r;
   }
 
   Result<void> immutable_unless_same(const Attribute& a, const json::value* now, const json::value* next) const {
@@ -286,7 +283,7 @@ class Patcher {
       return {};
     }
     if (!keep) return {};
-    if (a.required && value.is_string() && value.get_string().empty())
+    if (a.required && value.is_string() && is_blank(value.get_string()))
       return Error(Errc::invalid_value, "it is required and cannot be empty", a.name);
     auto* now = current(r);
     DEPROV_CHECK(immutable_unless_same(a, now, &value));
@@ -303,7 +300,7 @@ class Patcher {
     for (auto& m : from) {
       const auto* sub = a.find(m.key());
       const auto* now = into.if_contains(m.key());
-      if (sub != nullptr) DEPROV_CHECK(immutable_unless_same(*sub, now, &m.value()));
+      if (sub != nullptr) DEPROV_CHECK(immutable_sub(a, *sub, now, &m.value()));
       into.insert_or_assign(m.key(), std::move(m.value()));
     }
     return {};
@@ -326,7 +323,7 @@ class Patcher {
     }
     touch(r);
     if (auto* o = now->if_object()) {
-      DEPROV_CHECK(immutable_unless_same(*r.sub, o->if_contains(r.sub->name), &value));
+      DEPROV_CHECK(immutable_sub(a, *r.sub, o->if_contains(r.sub->name), &value));
       o->insert_or_assign(r.sub->name, std::move(value));
       return {};
     }
@@ -336,7 +333,7 @@ class Patcher {
                    "select it by a filter in the path");
     for (auto& e : values)
       if (auto* o = e.if_object()) {
-        DEPROV_CHECK(immutable_unless_same(*r.sub, o->if_contains(r.sub->name), &value));
+        DEPROV_CHECK(immutable_sub(a, *r.sub, o->if_contains(r.sub->name), &value));
         o->insert_or_assign(r.sub->name, value);
       }
     return {};
@@ -393,24 +390,6 @@ class Patcher {
     return {};
   }
 
-  static bool same_text(const json::value* x, const json::value* y, const Attribute* a) {
-    if (x == nullptr || y == nullptr) return x == y;
-    if (a == nullptr || a->case_exact || !x->is_string() || !y->is_string()) return *x == *y;
-    return equal_folded(x->get_string(), y->get_string());
-  }
-  /// The same `value` and `type`: RFC 7643 section 2.4 wants such a pair once.
-  static bool same_value(const json::value& x, const json::value& y, const Attribute& attribute) {
-    if (x == y) return true;
-    if (attribute.type != AttributeType::complex) return same_text(&x, &y, &attribute);
-    const auto* a = x.if_object();
-    const auto* b = y.if_object();
-    if (a == nullptr || b == nullptr) return false;
-    const auto* v = a->if_contains("value");
-    const auto* w = b->if_contains("value");
-    if (v == nullptr || w == nullptr || !same_text(v, w, attribute.find("value"))) return false;
-    return same_text(a->if_contains("type"), b->if_contains("type"), attribute.find("type"));
-  }
-
   Result<void> add_values(const Resolved& r, json::value& value) {
     const auto& a = *r.attribute;
     if (!value.is_array()) value = json::array{std::move(value)};
@@ -442,37 +421,60 @@ class Patcher {
     return check_count(values.size(), a, rules_.limits);
   }
 
-  static void clear_other_primaries(json::array& values, std::size_t primary) {
-    for (std::size_t i = 0; i < values.size(); ++i)
-      if (i != primary && is_primary(values[i])) values[i].get_object().insert_or_assign("primary", false);
-  }
-
   /// `remove` with a list of values, as Entra ID sends it for members.
   Result<void> remove_listed(const Resolved& r, json::value& value) {
     const auto& a = *r.attribute;
-    if (!options_.remove_listed_values || !a.multi_valued || r.sub != nullptr)
-      return Error(Errc::invalid_value, "a remove operation has no value", a.name,
-                   "select values by a filter in the path");
     DEPROV_TRY(keep, store_value(value, a, rules_));
     auto* now = current(r);
     if (!keep || now == nullptr) return {};
     touch(r);
-    const auto listed = [&](const json::value& e) {
-      return std::any_of(value.get_array().begin(), value.get_array().end(), [&](const json::value& gone) {
-        if (e == gone) return true;
-        if (a.type != AttributeType::complex) return same_text(&e, &gone, &a);
-        const auto* o = e.if_object();
-        const auto* g = gone.if_object();
-        if (o == nullptr || g == nullptr || g->empty()) return false;
-        return std::all_of(g->begin(), g->end(), [&](const auto& m) {
-          const auto* v = o->if_contains(m.key());
-          return v != nullptr && same_text(v, &m.value(), a.find(m.key()));
-        });
-      });
-    };
     for (auto& e : now->get_array())
-      if (listed(e)) e = nullptr;
+      if (is_among(e, value.get_array(), a)) e = nullptr;
     return drop_empty(r);
+  }
+  /// `remove` of a single value, or of a sub-attribute, that says which value it is: like one of a list, it goes
+  /// only if it is there.
+  Result<void> remove_if_same(const Resolved& r, json::value& value) {
+    DEPROV_TRY(named, named_value(r, value));
+    auto* now = current(r);
+    if (!named || now == nullptr) return {};
+    if (r.sub == nullptr) {
+      if (!is_named(*now, value, *r.attribute)) return other_value(r);
+      return remove(Op::remove, r);
+    }
+    if (const auto* o = now->if_object()) {
+      const auto* v = o->if_contains(r.sub->name);
+      if (v == nullptr) return {};
+      if (!is_named(*v, value, *r.sub)) return other_value(r);
+      return remove_sub(r);
+    }
+    std::vector<std::size_t> all(now->get_array().size());
+    for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
+    return remove_hits_if_same(r, all, value);
+  }
+  /// False: there is nothing in it to compare with.
+  Result<bool> named_value(const Resolved& r, json::value& value) {
+    auto rules = rules_;
+    rules.partial = true;
+    auto stored = store_value(value, *r.leaf(), rules);
+    if (!stored) return r.sub != nullptr ? stored.error().within(r.attribute->name) : stored.error();
+    return *stored;
+  }
+  Result<void> other_value(const Resolved& r) {
+    rules_.note(name_of(r) + ": it has another value than the one to remove, and keeps it");
+    return {};
+  }
+  Result<void> remove_hits_if_same(const Resolved& r, const std::vector<std::size_t>& hits,
+                                   const json::value& value) {
+    std::vector<std::size_t> same;
+    const auto& values = current(r)->get_array();
+    for (const auto i : hits) {
+      const auto* o = values[i].if_object();
+      const auto* v = o != nullptr ? o->if_contains(r.sub->name) : nullptr;
+      if (v != nullptr && is_named(*v, value, *r.sub)) same.push_back(i);
+    }
+    if (same.empty()) return hits.empty() ? Result<void>() : other_value(r);
+    return remove_hits(r, same);
   }
 
   Result<void> values_where(Op op, const Resolved& r, const Filter& filter, json::value* value) {
@@ -488,6 +490,10 @@ class Patcher {
     }
     if (op == Op::remove || value->is_null()) {
       if (hits.empty() || op == Op::add) return {};  // RFC 7644 section 3.5.2.2: success, no change
+      if (r.sub != nullptr && value != nullptr && !value->is_null() && options_.remove_listed_values) {
+        DEPROV_TRY(named, named_value(r, *value));
+        return named ? remove_hits_if_same(r, hits, *value) : Result<void>();
+      }
       return remove_hits(r, hits);
     }
     json::value* what = value;
@@ -528,7 +534,7 @@ class Patcher {
       auto& e = values[i];
       if (r.sub != nullptr && e.is_object()) {
         auto& o = e.get_object();
-        DEPROV_CHECK(immutable_unless_same(*r.sub, o.if_contains(r.sub->name), &value));
+        DEPROV_CHECK(immutable_sub(a, *r.sub, o.if_contains(r.sub->name), &value));
         o.insert_or_assign(r.sub->name, value);
       } else if (op == Op::add && e.is_object() && value.is_object()) {
         json::object copy = value.get_object();
@@ -560,24 +566,14 @@ class Patcher {
     result_.created_values = true;
     return add_values(r, list);
   }
-  static bool equal_terms(const Filter& f, const Attribute& a, json::object& out) {
-    if (f.kind == Filter::Kind::all_of)
-      return std::all_of(f.operands.begin(), f.operands.end(),
-                         [&](const auto& o) { return equal_terms(o, a, out); });
-    if (f.kind != Filter::Kind::compare || f.op != CompareOp::eq || f.value.is_null()) return false;
-    const auto* sub = a.find(f.attr.attribute);
-    if (sub == nullptr) return false;
-    out.insert_or_assign(sub->name, f.value);
-    return true;
-  }
-
   json::object& document_;
   const TypeDef& type_;
   const PatchOptions& options_;
   PatchResult result_;
   ValueRules rules_;
   MemberSteps members_;
-  std::vector<Saved> saved_;
+  Touched touched_{document_};
+  std::size_t index_ = 0;  ///< of the operation that is being applied
 };
 
 }  // namespace detail
