@@ -248,6 +248,7 @@ class BulkRun : public std::enable_shared_from_this<BulkRun> {
     sub->context = call_->context;
     sub->base = call_->base;
     sub->brief = true;
+    sub->operation = index;
     sub->promised = promised_;
     return sub;
   }

@@ -45,7 +45,9 @@ void ScimCall::answer(Response response) {
   respond(std::move(response));
 }
 
-void ScimCall::fail(const Error& error) { answer(scim_error(error)); }
+void ScimCall::fail(const Error& error) {
+  answer(scim_error(operation ? error.within("Operations[" + std::to_string(*operation) + "]") : error));
+}
 
 void ScimCall::no_content(std::uint64_t version) {
   auto r = scim_response(204, {});

@@ -46,6 +46,7 @@ class ScimCall {
   std::optional<scim::EntityTags> if_none_match;
   // of an operation of a Bulk request
   std::optional<boost::json::value> sent;         ///< the body, parsed
+  std::optional<std::size_t> operation;           ///< which one
   bool brief = false;                             ///< status, version and location are all that is wanted
   bool in_turn = false;                           ///< see engine::Engine::Order
   ResourceId new_id;                              ///< what is created must get this id; nil: any

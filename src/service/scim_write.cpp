@@ -183,6 +183,19 @@ Error in_operation(const scim::PatchRequest& patch, const Error& error, std::str
   return error;
 }
 
+/// The operation that touched last what a failure on the whole is about.
+Error in_change(const scim::PatchResult& result, const Error& error) {
+  const std::string_view where = error.where();
+  for (std::size_t i = 0; i < result.changes.size() && i < result.changed_by.size(); ++i) {
+    const std::string_view name = result.changes[i];
+    const auto rest = where.substr(std::min(name.size(), where.size()));
+    if (scim::iequals(where.substr(0, name.size()), name) &&
+        (rest.empty() || std::string_view(".:[").find(rest.front()) != std::string_view::npos))
+      return error.within("Operations[" + std::to_string(result.changed_by[i]) + "]");
+  }
+  return error;
+}
+
 std::string_view created_values_rule() {
   return idp::rules()[static_cast<std::size_t>(idp::RuleId::create_absent_values)].name;
 }
@@ -359,14 +372,16 @@ void handle_patch(const Call& call) {
                                        call->normal.patch_options, call->options.limits));
         engine::Effect effect;
         effect.ignored = std::move(result.notes);
-        DEPROV_CHECK(check_active(*call, *patch, before, said_active, document, effect));
+        if (auto said = check_active(*call, *patch, before, said_active, document, effect); !said)
+          return in_change(result, said.error());
         if (result.created_values) effect.dialect_rules.emplace_back(created_values_rule());
         outcome->row = before;
         outcome->version = before.version;
         outcome->rows_only = true;
         call->wrote = result.changes;
         if (result.changed) {
-          DEPROV_CHECK(put_change(*call, reader, before, existing, document, result.changes, effect));
+          if (auto put = put_change(*call, reader, before, existing, document, result.changes, effect); !put)
+            return in_change(result, put.error());
           if (with_resource) outcome->row = *effect.after;
           ++outcome->version;
           outcome->rows_only = false;
