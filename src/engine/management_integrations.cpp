@@ -162,6 +162,19 @@ Result<void> check_documents(const Engine::Impl& impl, const Principal& by, cons
   return {};
 }
 
+/// Of schemas that were not there before. Errors: `invalid_argument`.
+Result<void> check_new_schemas(const json::object& before, const json::object& after) {
+  const auto schemas = [](const json::object& settings) {
+    const auto* v = settings.if_contains("schemas");
+    return v != nullptr ? *v : json::value(nullptr);
+  };
+  if (schemas(before) == schemas(after)) return {};
+  DEPROV_TRY(registry, registry_of(after));
+  for (const auto& s : registry.schemas())
+    if (scim::SchemaRegistry::builtin().schema(s->id) == nullptr) DEPROV_CHECK(scim::check_new_schema(*s));
+  return {};
+}
+
 json::object shown(const port::IntegrationRow& row) {
   const auto parsed = [](const std::string& text) {
     boost::system::error_code ec;
@@ -291,6 +304,7 @@ Result<Update> plan_update(Engine::Impl& impl, const Principal& by, port::Integr
     }
   }
   DEPROV_CHECK(check_documents(impl, by, update.after, config.get_object(), policy, settings, &clear));
+  DEPROV_CHECK(check_new_schemas(settings_before.get_object(), settings.get_object()));
   update.after.policy = json::serialize(policy);
   update.after.settings = json::serialize(settings);
   if (update.config_changed) DEPROV_CHECK(impl.seal_config(update.after, config.get_object()));
@@ -372,6 +386,7 @@ void Engine::create_integration(Principal by, CreateIntegration what, Done<Creat
   row.created = row.modified = impl->now();
   if (auto ok = check_documents(*impl, by, row, what.config, what.policy, what.settings); !ok)
     return fail(ok.error());
+  if (auto ok = check_new_schemas({}, what.settings); !ok) return fail(ok.error());
   if (const auto* dialect = idp::find_dialect(row.idp)) row.idp = std::string(dialect->name);
   if (auto ok = impl->seal_config(row, what.config); !ok) return fail(ok.error());
   if (!what.check) return commit_created(impl, by, row, std::nullopt, std::move(done));

@@ -129,6 +129,42 @@ TEST_CASE("what is stored has to fit what comes next") {
             .where() == "a.c");
 }
 
+TEST_CASE("a new schema asks for nothing that is not done") {
+  const auto asked = [](const std::string& attributes) {
+    const auto r = SchemaRegistry::customized(schema(attributes), type());
+    REQUIRE(r);  // what is stored goes on being read
+    const auto checked = check_new_schema(*r->schema("urn:example:2.0:Device"));
+    return checked ? std::string() : checked.error().where();
+  };
+  CHECK(asked(R"([{"name":"a","uniqueness":"server"},{"name":"b","mutability":"writeOnly","returned":"never"}])")
+            .empty());
+  CHECK(asked(R"([{"name":"pin","mutability":"writeOnly","returned":"never","uniqueness":"server"}])") ==
+        "urn:example:2.0:Device:pin");
+  CHECK(asked(R"([{"name":"a","type":"complex","subAttributes":[
+          {"name":"pin","mutability":"writeOnly","returned":"never","uniqueness":"global"}]}])") ==
+        "urn:example:2.0:Device:a.pin");
+}
+
+TEST_CASE("canonicalValues may become more while there are resources, and not fewer") {
+  const auto fits = [](const std::string& before, const std::string& after) {
+    const auto a = SchemaRegistry::customized(schema(before), type());
+    const auto b = SchemaRegistry::customized(schema(after), type());
+    REQUIRE(a);
+    REQUIRE(b);
+    return still_fits(*a->type("Device"), *b->type("Device")).has_value();
+  };
+  const std::string any = R"([{"name":"a"}])";
+  const std::string two = R"([{"name":"a","canonicalValues":["x","y"]}])";
+  const std::string three = R"([{"name":"a","canonicalValues":["z","Y","x"]}])";
+  CHECK(fits(two, any));
+  CHECK(fits(two, three));
+  CHECK_FALSE(fits(three, two));
+  CHECK_FALSE(fits(any, two));
+  // What is never kept can become anything.
+  const std::string pin = R"([{"name":"a","mutability":"writeOnly","returned":"never","uniqueness":)";
+  CHECK(fits(pin + R"("server"}])", pin + R"("none"}])"));
+}
+
 TEST_CASE("references and binaries are case exact where nothing is said") {
   const auto s = schema_from_json(
       json::parse(R"({"id":"urn:a:b","attributes":[{"name":"r","type":"reference"},{"name":"b","type":"binary"},

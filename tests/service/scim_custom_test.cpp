@@ -455,3 +455,51 @@ TEST_CASE("schemas that change under a request are seen by it, whatever comes fi
   CHECK(without_type);
   CHECK(with_type);
 }
+
+TEST_CASE("canonicalValues of custom schemas are what there is to choose from") {
+  ScimWorld w("generic", json::parse(R"({
+    "schemas":[{"id":"urn:example:params:scim:schemas:2.0:Device","name":"Device","attributes":[
+      {"name":"serial"},{"name":"kind","canonicalValues":["laptop","phone"]},
+      {"name":"grade","caseExact":true,"canonicalValues":["A","B"]},
+      {"name":"marks","multiValued":true,"canonicalValues":["red","blue"]},
+      {"name":"nics","type":"complex","multiValued":true,"subAttributes":[
+        {"name":"value"},{"name":"type","canonicalValues":["eth","wifi"]}]}]}],
+    "resource_types":[{"name":"Device","endpoint":"/Devices","schema":"urn:example:params:scim:schemas:2.0:Device"}]})")
+                             .as_object());
+  const auto id = w.add("/Devices", device(R"("serial":"1","kind":"Laptop","grade":"A","marks":["red"],
+    "nics":[{"value":"a","type":"eth"}])"));
+  CHECK(w.get("/Devices/" + id).str("/kind") == "Laptop");
+  check_refused(w.send("POST", "/Devices", device(R"("kind":"tablet")")), 400, "invalidValue", "kind");
+  check_refused(w.send("POST", "/Devices", device(R"("kind":"tablet")")), 400, "invalidValue", "laptop, phone");
+  check_refused(w.send("POST", "/Devices", device(R"("grade":"a")")), 400, "invalidValue", "grade");
+  check_refused(w.send("PUT", "/Devices/" + id, device(R"("marks":["blue","green"])")), 400, "invalidValue",
+                "marks[1]");
+  check_refused(w.send("PATCH", "/Devices/" + id, patch(R"({"op":"add","path":"serial","value":"2"},
+                                {"op":"replace","path":"nics[value eq \"a\"].type","value":"isdn"})")),
+                400, "invalidValue", "Operations[1].nics.type");
+  CHECK(w.get("/Devices/" + id).str("/serial") == "1");
+  // A filter may ask for anything.
+  CHECK(total(w, R"(kind eq "tablet")") == "0");
+  // The RFC's own schemas only suggest: real IdPs send other types of e-mail.
+  CHECK(w.send("POST", "/Users", R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"ann",
+    "emails":[{"value":"a@x","type":"school"}]})")
+            .status == 201);
+}
+
+TEST_CASE("a value that is taken names the operation that wanted it") {
+  ScimWorld w("generic", settings());
+  w.add("/Devices", device(R"("serial":"S1","assetTag":"T1","nics":[{"value":"m1"}])"));
+  const auto id = w.add("/Devices", device(R"("serial":"S2","assetTag":"T2")"));
+  const auto refused = [&](const std::string& operations, const std::string& where) {
+    check_refused(w.send("PATCH", "/Devices/" + id, patch(operations)), 409, "uniqueness", where);
+  };
+  refused(R"({"op":"add","path":"ports","value":1},{"op":"replace","path":"assetTag","value":"T1"})",
+          "Operations[1].assetTag: ");
+  refused(R"({"op":"add","value":{"nics":[{"value":"M1"}]}},{"op":"add","path":"ports","value":1})",
+          "Operations[0].nics.value: ");
+  refused(R"({"op":"replace","path":"assetTag","value":"T9"},{"op":"replace","path":"assetTag","value":"T1"})",
+          "Operations[1].assetTag: ");
+  check_refused(w.send("PATCH", "/Devices/" + id, patch(R"({"op":"add","path":"ports","value":1},
+    {"op":"add","path":"owner","value":"/Groups/1"})")),
+                400, "invalidValue", "Operations[1].owner: ");
+}

@@ -51,10 +51,11 @@ struct Attribute {
   Mutability mutability = Mutability::read_write;
   Returned returned = Returned::by_default;
   Uniqueness uniqueness = Uniqueness::none;
-  std::vector<std::string> canonical_values{};  ///< suggestions: other values are accepted (RFC 7643 section 7)
+  std::vector<std::string> canonical_values{};  ///< suggestions, unless `restricted` (RFC 7643 section 2.3.1)
   std::vector<std::string> reference_types{};   ///< "User", "external", "uri", ...
   std::vector<Attribute> sub_attributes{};
   std::string description{};
+  bool restricted = false;  ///< text that is none of `canonical_values` is refused
 
   /// A sub-attribute by name in any case, or null.
   [[nodiscard]] const Attribute* find(std::string_view sub) const noexcept;
@@ -155,7 +156,8 @@ class SchemaRegistry {
 
   /// The built-in one with the schemas and resource types of one service provider: each of the two is one object
   /// in the RFC's form, an array, or a ListResponse; null: none. A resource type with the name of a built-in one
-  /// says which extensions that has here; it stays what it is otherwise. All members have to be known ones.
+  /// says which extensions that has here; it stays what it is otherwise. All members have to be known ones. The
+  /// `canonicalValues` of the schemas are `restricted`.
   /// Errors: `invalid_argument` and `limit_exceeded`, the place being a JSON path such as
   /// `schemas[1].attributes[3].type`.
   [[nodiscard]] static Result<SchemaRegistry> customized(const json::value& schemas,
@@ -198,8 +200,14 @@ class SchemaRegistry {
 [[nodiscard]] Result<ResourceType> resource_type_from_json(const json::value& document,
                                                            std::string_view where = {});
 
+/// Whether a new schema asks for nothing that is not done: an attribute that is `writeOnly` is not kept, and so
+/// nothing would show whether it is unique. Not for what is in use already, which goes on as it is.
+/// Errors: `invalid_argument`, naming the attribute by its URN.
+[[nodiscard]] Result<void> check_new_schema(const Schema& schema);
+
 /// Whether resources that are stored under `before` are still good under `after`: no attribute is gone or of
-/// another kind, and the unique ones are the same. Errors: `conflict`, naming the attribute.
+/// another kind, the unique ones are the same, and what was accepted still is. Errors: `conflict`, naming the
+/// attribute.
 [[nodiscard]] Result<void> still_fits(const TypeDef& before, const TypeDef& after);
 
 }  // namespace deprov::scim

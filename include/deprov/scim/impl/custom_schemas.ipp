@@ -3,6 +3,7 @@
 #include <array>
 #include <deprov/scim/impl/schema.ipp>
 #include <deprov/scim/impl/schema_json.ipp>
+#include <deprov/scim/impl/values.ipp>
 #include <deprov/scim/schema.hpp>
 #include <utility>
 
@@ -185,6 +186,36 @@ inline Result<std::vector<std::pair<const json::value*, std::string>>> documents
   return out;
 }
 
+inline bool is_kept_unique(const Attribute& a) noexcept {
+  return a.uniqueness != Uniqueness::none && a.mutability != Mutability::write_only;
+}
+
+/// Whether all that `before` accepted is still accepted.
+inline bool accepts_all(const Attribute& after, const Attribute& before) {
+  if (!before.restricted) return false;
+  return std::all_of(before.canonical_values.begin(), before.canonical_values.end(),
+                     [&](const auto& v) { return is_canonical(after, v); });
+}
+
+/// Of a schema that is a service provider's own, `canonicalValues` are what there is to choose from.
+inline void restrict_values(std::vector<Attribute>& attributes) {
+  for (auto& a : attributes) {
+    a.restricted = !a.canonical_values.empty() && a.type == AttributeType::string;
+    restrict_values(a.sub_attributes);
+  }
+}
+
+inline Result<void> check_new_attributes(const std::vector<Attribute>& attributes, const std::string& of,
+                                         char separator) {
+  for (const auto& a : attributes) {
+    if (a.uniqueness != Uniqueness::none && a.mutability == Mutability::write_only)
+      return CustomReader::fail("what is writeOnly is not kept, so that nothing would show whether it is unique",
+                                of + separator + a.name, "write \"uniqueness\": \"none\"");
+    DEPROV_CHECK(check_new_attributes(a.sub_attributes, of + separator + a.name, '.'));
+  }
+  return {};
+}
+
 inline Result<void> same_shape(const std::vector<Attribute>& before, const std::vector<Attribute>& after,
                                const std::string& of) {
   for (const auto& a : before) {
@@ -195,9 +226,10 @@ inline Result<void> same_shape(const std::vector<Attribute>& before, const std::
     if (b->type != a.type) return fail("the attribute has another type");
     if (b->multi_valued != a.multi_valued) return fail("multiValued is another");
     if (b->name != a.name) return fail("the name is written in another case");
-    const bool unique = a.uniqueness != Uniqueness::none;
-    if (unique != (b->uniqueness != Uniqueness::none)) return fail("uniqueness is another");
+    const bool unique = is_kept_unique(a);
+    if (unique != is_kept_unique(*b)) return fail("uniqueness is another");
     if (unique && a.case_exact != b->case_exact) return fail("caseExact of a unique attribute is another");
+    if (b->restricted && !accepts_all(*b, a)) return fail("canonicalValues no longer have all that they had");
     DEPROV_CHECK(same_shape(a.sub_attributes, b->sub_attributes, name));
   }
   return {};
@@ -219,6 +251,7 @@ DEPROV_INLINE Result<SchemaRegistry> SchemaRegistry::customized(const json::valu
     if (of_protocol || builtin().schema(s.id) != nullptr)
       return Reader::fail(s.id + " is built in", where + ".id", "leave it out; extend it by a schema of your own");
     if (out.schema(s.id) != nullptr) return Reader::fail(s.id + " is there twice", where + ".id");
+    detail::restrict_values(s.attributes);
     if (auto r = out.add(std::move(s)); !r) return r.error().within(where);
   }
   DEPROV_TRY(type_files, detail::documents_of(resource_types, "resource_types", detail::max_custom_types));
@@ -266,6 +299,10 @@ DEPROV_INLINE Result<SchemaRegistry> SchemaRegistry::customized(const json::valu
   for (std::size_t i = 0; i < types.size(); ++i)
     if (auto r = out.add(std::move(types[i])); !r) return r.error().within("resource_types");
   return out;
+}
+
+DEPROV_INLINE Result<void> check_new_schema(const Schema& schema) {
+  return detail::check_new_attributes(schema.attributes, schema.id, ':');
 }
 
 DEPROV_INLINE Result<void> still_fits(const TypeDef& before, const TypeDef& after) {

@@ -1,6 +1,7 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <deprov/scim/fold.hpp>
 #include <deprov/scim/schema.hpp>
 #include <deprov/time.hpp>
 #include <utility>
@@ -51,6 +52,27 @@ inline bool may_be_uri(std::string_view s) noexcept {
     return static_cast<unsigned char>(c) <= ' ' || c == '"' || c == '<' || c == '>' || c == '\\' || c == '^' ||
            c == '`' || c == '{' || c == '|' || c == '}' || c == '\x7f';
   });
+}
+
+/// Nothing, or nothing but white space: no name that somebody could be known by.
+inline bool is_blank(std::string_view s) noexcept {
+  return s.find_first_not_of(" \t\r\n\v\f") == std::string_view::npos;
+}
+
+inline bool is_canonical(const Attribute& a, std::string_view text) {
+  return std::any_of(a.canonical_values.begin(), a.canonical_values.end(),
+                     [&](const std::string& v) { return a.case_exact ? v == text : equal_folded(v, text); });
+}
+
+inline Error not_canonical(const Attribute& a, std::string_view text) {
+  constexpr std::size_t most_named = 20;
+  std::string known;
+  for (std::size_t i = 0; i < a.canonical_values.size() && i < most_named; ++i)
+    known += (i == 0 ? "" : ", ") + a.canonical_values[i].substr(0, 100);
+  if (a.canonical_values.size() > most_named) known += ", ...";
+  return Error(Errc::invalid_value,
+               "\"" + std::string(text.substr(0, 100)) + "\" is none of the values that its schema names", a.name,
+               "use one of: " + known);
 }
 
 /// Each element once; which of two equal ones stays makes no difference.
@@ -151,6 +173,7 @@ inline Result<bool> store_single(json::value& v, const Attribute& a, const Value
     }
     case AttributeType::string:
       if (!v.is_string()) return wrong_type(a, v, "a string");
+      if (a.restricted && !is_canonical(a, v.get_string())) return not_canonical(a, v.get_string());
       return true;
     case AttributeType::reference:
       if (!v.is_string()) return wrong_type(a, v, "a URI");
