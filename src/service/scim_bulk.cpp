@@ -117,10 +117,10 @@ class BulkRun : public std::enable_shared_from_this<BulkRun> {
   }
 
   /// Whether it speaks of a bulkId, known or not.
-  [[nodiscard]] static bool refers(const scim::BulkOperation& op) {
+  [[nodiscard]] bool refers(const scim::BulkOperation& op) const {
     bool any = false;
     scim::BulkOperation copy = op;
-    scim::resolve_bulk_references(copy, {}, [&](const std::string&) {
+    scim::resolve_bulk_references(copy, known_, [&](const std::string&) {
       any = true;
       return std::nullopt;
     });

@@ -57,7 +57,11 @@ std::string base_url(const ScimCall& call) {
 Result<void> parse_preconditions(ScimCall& call) {
   const auto parse = [&](std::string_view name, std::optional<scim::EntityTags>& out) -> Result<void> {
     const auto header = call.request.header(name);
-    if (!header || header->empty()) return {};
+    if (!header) return {};
+    if (header->empty()) {  // a list that names no version, which no version matches (RFC 9110 section 13.1.1)
+      out.emplace();
+      return {};
+    }
     auto tags = scim::parse_etags(*header);
     if (!tags) return tags.error().within(name);
     out = std::move(*tags);

@@ -104,7 +104,12 @@ TEST_CASE("references are found and replaced where they are references") {
         R"(/Users/1 {"title":"see bulkId:a"})");
   CHECK(resolved(R"({"method":"PUT","path":"/Users/1","data":{"title":"see /Users/bulkId:a"}})") ==
         R"(/Users/1 {"title":"see /Users/bulkId:a"})");
+  CHECK(resolved(R"({"method":"PUT","path":"/Users/1","data":{"title":"bulkId:zz"}})") ==
+        R"(/Users/1 {"title":"bulkId:zz"})");
   CHECK(seen.empty());
+  // A known one is replaced wherever it stands (RFC 7644 section 3.7.2).
+  CHECK(resolved(R"({"method":"PUT","path":"/Users/1","data":{"title":"bulkId:a"}})") ==
+        R"(/Users/1 {"title":"ID-A"})");
   CHECK(resolved(R"({"method":"DELETE","path":"/Users/bulkId:zz"})") == "/Users/bulkId:zz null");
   CHECK(seen == "zz;");
 }

@@ -94,3 +94,17 @@ TEST_CASE("cursors beside other parameters (RFC 9865)") {
   CHECK(search(R"(,"cursor":1)").error().code() == Errc::invalid_syntax);
   CHECK(search(R"(,"cursor":"","count":"x")").error().code() == Errc::invalid_count);
 }
+
+TEST_CASE("what is said twice in different ways is refused by name") {
+  const auto place = [](const char* query) {
+    const auto q = parse_query(query);
+    return q ? std::string() : q.error().where();
+  };
+  CHECK(place("startIndex=1&startIndex=2") == "startIndex");
+  CHECK(place("count=5&COUNT=6") == "count");
+  CHECK(place("sortBy=userName&sortBy=title") == "sortBy");
+  CHECK(place("sortOrder=ascending&sortOrder=descending") == "sortOrder");
+  CHECK(place("cursor=&cursor=x") == "cursor");
+  CHECK(place("count=5&count=5&startIndex=&startIndex=2").empty());
+  CHECK(parse_query("attributes=userName&attributes=title")->attributes.size() == 2);
+}

@@ -352,3 +352,12 @@ TEST_CASE("a reference of a custom type goes to the resource that its bulkId nam
   CHECK(w.get("/Devices/" + id_of(r, 0)).str("/owner") == "/Users/" + id_of(r, 1));
   CHECK(w.get("/Devices").at("/totalResults") == 1);
 }
+
+TEST_CASE("text that looks like a reference is one only where a reference stands") {
+  ScimWorld w;
+  const auto r = bulk(w, {post("/Users", "a", user("ann", R"(,"title":"bulkId:nobody")")),
+                          post("/Users", "b", user("bob", R"(,"title":"bulkId:a")"))});
+  CHECK(statuses(r) == "201 201");
+  CHECK(w.get("/Users/" + id_of(r, 0)).str("/title") == "bulkId:nobody");
+  CHECK(w.get("/Users/" + id_of(r, 1)).str("/title") == id_of(r, 0));
+}

@@ -80,6 +80,7 @@ class Normalization {
     resource_schemas(body);
     std::vector<std::string> flat;
     for (auto& m : body) {
+      if (scim::iequals(m.key(), "schemas")) continue;
       attribute_of(m.key(), m.value());
       if (is_flat(m.key())) flat.emplace_back(m.key());
     }
@@ -111,10 +112,14 @@ class Normalization {
   void resource_schemas(json::object& body) {
     auto* schemas = scim::find(body, "schemas");
     auto* list = schemas != nullptr ? schemas->if_array() : nullptr;
-    if (list == nullptr && (schemas == nullptr || schemas->is_null() || schemas->is_string())) {
+    // One URN without its brackets says what is meant; other text says nothing, and is refused behind us.
+    const auto* text = schemas != nullptr ? schemas->if_string() : nullptr;
+    const bool one =
+        text != nullptr && (known_schema(*type_, *text) != nullptr || meant_schema(*type_, *text) != nullptr);
+    if (list == nullptr && (schemas == nullptr || schemas->is_null() || one)) {
       if (!rules_.use(RuleId::missing_schemas)) return;
       json::array made;
-      if (schemas != nullptr && schemas->is_string()) made.push_back(*schemas);
+      if (one) made.push_back(*schemas);
       auto& slot = schemas != nullptr ? *schemas : body["schemas"];
       slot = std::move(made);
       list = &slot.get_array();

@@ -106,7 +106,11 @@ class BulkReferences {
         inside(text);
         *s = text;
       } else if (iequals(std::string_view(*s).substr(0, bulk_prefix.size()), bulk_prefix)) {
-        if (const auto to = resolve_(std::string(std::string_view(*s).substr(bulk_prefix.size())))) *s = *to;
+        // RFC 7644 section 3.7.2 replaces it wherever it stands. Where no reference is, and no POST has that id,
+        // it is text like any other.
+        const std::string id(std::string_view(*s).substr(bulk_prefix.size()));
+        if (!iequals(key, "value") && std::find(known_.begin(), known_.end(), id) == known_.end()) return;
+        if (const auto to = resolve_(id)) *s = *to;
       } else if (names_resource(*s)) {
         auto text = std::string(*s);
         inside(text);

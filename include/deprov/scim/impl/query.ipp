@@ -121,8 +121,27 @@ DEPROV_INLINE Result<std::vector<std::pair<std::string, std::string>>> parse_que
   return out;
 }
 
+namespace detail {
+
+/// What is said twice in different ways cannot be followed, and nobody knows which was meant.
+inline Result<void> check_said_once(const std::vector<std::pair<std::string, std::string>>& pairs) {
+  for (const std::string_view name : {"startIndex", "count", "cursor", "sortBy", "sortOrder"}) {
+    const std::string* first = nullptr;
+    for (const auto& [key, value] : pairs) {
+      if (!iequals(key, name) || (trimmed(value).empty() && name != "cursor")) continue;
+      if (first != nullptr && trimmed(*first) != trimmed(value))
+        return Error(Errc::invalid_value, "two different values are given", std::string(name), "send it once");
+      first = &value;
+    }
+  }
+  return {};
+}
+
+}  // namespace detail
+
 DEPROV_INLINE Result<Query> parse_query(std::string_view query, const Limits& limits) {
   DEPROV_TRY(pairs, parse_query_pairs(query, limits));
+  DEPROV_CHECK(detail::check_said_once(pairs));
   Query q;
   for (auto& [key, value] : pairs) {
     if (iequals(key, "cursor")) q.cursor = std::string(detail::trimmed(value));

@@ -20,8 +20,8 @@ inline Result<void> check_schemas(const json::value* schemas, const TypeDef& typ
   const bool strict = rules.strict;
   const auto* list = schemas != nullptr ? schemas->if_array() : nullptr;
   if (list == nullptr) {
-    if (!strict) return {};
-    if (schemas == nullptr || schemas->is_null()) return fail("it is required and missing", "name " + core);
+    if (schemas == nullptr || schemas->is_null())
+      return strict ? fail("it is required and missing", "name " + core) : Result<void>();
     return fail("expected an array, not " + std::string(kind_name(*schemas)), "use an array of URNs");
   }
   bool core_named = false;
@@ -163,7 +163,9 @@ class Normalizer {
         continue;
       }
       const auto* v = out_.value.if_contains(a.name);
-      if (v == nullptr || (v->is_string() && v->get_string().empty())) return missing(a.name);
+      if (v == nullptr) return missing(a.name);
+      if (v->is_string() && is_blank(v->get_string()))
+        return Error(Errc::invalid_value, "it is required and has no characters but spaces", a.name);
     }
     for (const auto& e : type_.type().extensions)
       if (e.required) {
