@@ -171,6 +171,15 @@ Result<std::vector<port::ResourceRow>> in_group(const Listing& list, port::Reade
   return rows;
 }
 
+/// Who was deleted is nobody's member any more, although the row of it stays.
+Result<bool> is_there(port::Reader& reader, const port::Scope& scope, const port::ResourceKey& key) {
+  if (key.attribute != port::ResourceKey::Attribute::member) return true;
+  const auto id = ResourceId::parse(key.value);
+  if (!id) return false;
+  DEPROV_TRY(row, reader.resource(scope, *id));
+  return row && !row->deleted;
+}
+
 /// What the indexes answer for one type, each resource once, by id.
 Result<void> add_hits(Listing& list, port::Reader& reader) {
   const auto& scope = list.call->scope();
@@ -189,8 +198,11 @@ Result<void> add_hits(Listing& list, port::Reader& reader) {
   for (const auto& term : type.terms) {
     std::vector<port::ResourceRow> rows;
     if (const auto key = store_key(term)) {
-      DEPROV_TRY(found, reader.resources_by_key(scope, type.def->name(), *key, most + 1));
-      rows = std::move(found);
+      DEPROV_TRY(there, is_there(reader, scope, *key));
+      if (there) {
+        DEPROV_TRY(found, reader.resources_by_key(scope, type.def->name(), *key, most + 1));
+        rows = std::move(found);
+      }
     } else {
       DEPROV_TRY(found, in_group(list, reader, *type.def, term.value));
       rows = std::move(found);

@@ -22,6 +22,13 @@ bool by_unique_keys(ListPlan& plan, const scim::Filter& filter, scim::UnknownAtt
   return true;
 }
 
+/// Whether `display` stands in it, as in `members.display` or `members[display pr]`.
+// NOLINTNEXTLINE(misc-no-recursion): as deep as the filter, which has a bound
+bool speaks_of_display(const scim::Filter& filter) {
+  return scim::iequals(filter.attr.sub, "display") || scim::iequals(filter.attr.attribute, "display") ||
+         std::any_of(filter.operands.begin(), filter.operands.end(), speaks_of_display);
+}
+
 Result<void> plan_filter(ListPlan& plan, const scim::Filter& filter, bool all_types) {
   const auto unknown = all_types ? scim::UnknownAttribute::no_value : scim::UnknownAttribute::refuse;
   const auto terms = scim::index_terms(filter);
@@ -31,7 +38,10 @@ Result<void> plan_filter(ListPlan& plan, const scim::Filter& filter, bool all_ty
     type.matcher = std::move(matcher);
     type.needs.meta = scim::mentions(filter, "meta");
     type.needs.groups = scim::mentions(filter, "groups");
-    if (const auto* rows = type.def->row_attribute()) type.needs.rows = scim::row_questions(filter, rows->name);
+    if (const auto* rows = type.def->row_attribute()) {
+      type.needs.rows = scim::row_questions(filter, rows->name);
+      type.needs.member_names = type.needs.rows.all && speaks_of_display(filter);
+    }
     indexed = indexed && std::all_of(terms.begin(), terms.end(),
                                      [&](const auto& t) { return index_answers(*type.def, t.field); });
   }

@@ -355,13 +355,25 @@ namespace {
 /// The members that decide what is asked: those that are named, any one, or all of them.
 Result<json::array> members_to_match(port::Reader& reader, const engine::IntegrationContext& context,
                                      std::string_view base, const port::ResourceRow& group,
-                                     const scim::RowQuestions& asked, std::size_t max_members) {
+                                     const MatchNeeds& needs, std::size_t max_members) {
   const auto& scope = context.row.scope;
+  const auto& asked = needs.rows;
   json::array list;
-  const auto add = [&](ResourceId id, bool is_group) {
-    json::object one{{"value", id.str()}, {"type", is_group ? "Group" : "User"}};
-    one["$ref"] = std::string(base) + (is_group ? "/Groups/" : "/Users/") + id.str();
+  // As it is shown: who was deleted is no member any more.
+  const auto add = [&](ResourceId id) -> Result<void> {
+    DEPROV_TRY(row, reader.resource(scope, id));
+    const auto* type = row && !row->deleted ? context.registry->type(row->type) : nullptr;
+    if (type == nullptr) return {};
+    json::object one{{"value", id.str()}, {"type", type->name()}};
+    one["$ref"] = std::string(base) + type->type().endpoint + "/" + id.str();
+    if (needs.member_names) {
+      DEPROV_TRY(document, stored_document(*row));
+      const scim::Resource r(document);
+      const auto name = r.display_name().empty() ? r.user_name() : r.display_name();
+      if (!name.empty()) one["display"] = name;
+    }
     list.emplace_back(std::move(one));
+    return {};
   };
   std::optional<ResourceId> after;
   if (asked.all) {
@@ -374,7 +386,7 @@ Result<json::array> members_to_match(port::Reader& reader, const engine::Integra
       DEPROV_TRY(page, reader.members(scope, group.id, after, 1000));
       for (const auto& m : page.rows) {
         after = m.member;
-        add(m.member, m.member_is_group);
+        DEPROV_CHECK(add(m.member));
       }
       more = page.more && !page.rows.empty();
     }
@@ -384,11 +396,16 @@ Result<json::array> members_to_match(port::Reader& reader, const engine::Integra
     const auto id = ResourceId::parse(text);
     if (!id) continue;
     DEPROV_TRY(is, reader.is_member(scope, group.id, *id));
-    if (is) add(*id, false);
+    if (is) DEPROV_CHECK(add(*id));
   }
-  if (asked.present && list.empty()) {
-    DEPROV_TRY(page, reader.members(scope, group.id, after, 1));
-    for (const auto& m : page.rows) add(m.member, m.member_is_group);
+  constexpr std::size_t a_few = 20;  // the first one is nearly always there
+  for (bool more = asked.present; more && list.empty();) {
+    DEPROV_TRY(page, reader.members(scope, group.id, after, a_few));
+    for (const auto& m : page.rows) {
+      after = m.member;
+      if (list.empty()) DEPROV_CHECK(add(m.member));
+    }
+    more = page.more && !page.rows.empty();
   }
   return list;
 }
@@ -429,7 +446,7 @@ Result<json::object> document_to_match(port::Reader& reader, const engine::Integ
     if (!list.empty()) document["groups"] = std::move(list);
   }
   if (needs.rows.any && type.row_attribute() != nullptr) {
-    DEPROV_TRY(list, members_to_match(reader, context, base, row, needs.rows, max_members));
+    DEPROV_TRY(list, members_to_match(reader, context, base, row, needs, max_members));
     if (!list.empty()) document[type.row_attribute()->name] = std::move(list);
   }
   return std::move(document);

@@ -102,7 +102,8 @@ class ScimRenderer {
 /// `{"id":...}` of the stored document for filters: with id, meta, and rows where the filter speaks of them.
 struct MatchNeeds {
   bool meta = false, groups = false;
-  scim::RowQuestions rows;  ///< of the type's row attribute
+  scim::RowQuestions rows;    ///< of the type's row attribute
+  bool member_names = false;  ///< and whether their `display` is asked for
 };
 [[nodiscard]] Result<json::object> document_to_match(port::Reader& reader,
                                                      const engine::IntegrationContext& context,

@@ -356,3 +356,34 @@ TEST_CASE("a failure on members names the operation, the attribute and whom it i
   refused(joins + R"(,{"op":"replace","path":"members[type eq \"Group\"]","value":)" + values({w.users[2]}) + "}",
           "Operations[1]", "type eq");
 }
+
+TEST_CASE("a filter on members sees who is shown, and how they are shown") {
+  const bool sqlite = GENERATE(false, true);
+  ScimWorld w("generic", {}, {}, {}, sqlite);
+  const auto ann = w.add_user("ann");
+  const auto bob = w.add_user("bob");
+  const auto inner = w.add_group("Inner", {bob});
+  const auto one = w.add_group("One", {ann, inner});
+  const auto two = w.add_group("Two", {ann});
+  const auto total = [&](const std::string& filter) {
+    std::string q;
+    for (const char c : filter) q += c == ' ' ? "%20" : c == '"' ? "%22" : c == '[' ? "%5B" : std::string(1, c);
+    const auto r = w.get("/Groups?filter=" + q);
+    INFO(r.text);
+    REQUIRE(r.status == 200);
+    return r.str("/totalResults");
+  };
+  CHECK(total(R"(members.display eq "ANN")") == "2");
+  CHECK(total(R"(members[display eq "Inner" and type eq "Group"])") == "1");
+  CHECK(total(R"(members.display eq "zoe")") == "0");
+  CHECK(total(R"(members.value eq ")" + ann + "\"") == "2");
+  CHECK(total(R"(members.value eq ")" + inner + R"(" and members.type eq "Group")") == "1");
+  REQUIRE(w.send("DELETE", "/Users/" + ann).status == 204);
+  CHECK(w.members(two).empty());
+  CHECK(total(R"(members.value eq ")" + ann + "\"") == "0");
+  CHECK(total(R"(members.display eq "ann")") == "0");
+  CHECK(total(R"(members pr)") == "2");
+  CHECK(total(R"(members.type pr)") == "2");
+  CHECK(total(R"(not (members.value eq ")" + ann + "\")") == "3");
+  CHECK(w.members(one) == std::vector<std::string>{inner});
+}
