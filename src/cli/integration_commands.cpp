@@ -110,6 +110,7 @@ Result<int> list(const Session& session, const IntegrationOptions& o) {
     auto state = cell(i, "state");
     if (cell(i.at("status"), "workspace_stopped") != "-") state += ", workspace stopped";
     if (cell(i.at("policy"), "mode") == "observe") state += ", observing";
+    if (cell(i, "fault") != "-") state += ", UNUSABLE (see `deprov integration show`)";
     rows.push_back({cell(i, "id"), cell(i, "name"), cell(i, "idp"), cell(i, "connector"), state,
                     cell(i.at("status"), "status"),
                     i.at("status").at("held").is_null() ? "-" : cell(i.at("status").at("held"), "waiting")});

@@ -126,6 +126,11 @@ Result<int> serve(const Session& session, const ServeOptions& options) {
   };
   DEPROV_TRY(opened, open_instance(std::move(instance_options)));
   instance = std::move(opened);
+  for (const auto& fault : instance->engine().faults())
+    print_error(Error(Errc::unavailable, "it cannot be used, since what is stored of it is refused: " + fault.why,
+                      "integration \"" + fault.name + "\"",
+                      "set its policy or schemas anew, or delete it; the others are served"),
+                session.as_json);
   DEPROV_TRY(server, server::Server::start(server_options, instance->handler()));
   counted = server.get();
   std::unique_ptr<server::Server> ops_server;

@@ -65,9 +65,34 @@ std::vector<Context> Directory::all() const {
   return out;
 }
 
+std::vector<IntegrationFault> Directory::faults() const {
+  std::vector<IntegrationFault> out;
+  {
+    const std::lock_guard lock(mutex_);
+    out.reserve(faults_.size());
+    for (const auto& [id, fault] : faults_) out.push_back(fault);
+  }
+  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.scope < b.scope; });
+  return out;
+}
+
+std::optional<IntegrationFault> Directory::fault(IntegrationId id) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = faults_.find(id.value);
+  if (it == faults_.end()) return std::nullopt;
+  return it->second;
+}
+
+void Directory::put_fault(IntegrationFault fault) {
+  const std::lock_guard lock(mutex_);
+  const auto id = fault.scope.integration.value;
+  if (!contexts_.contains(id)) faults_.insert_or_assign(id, std::move(fault));
+}
+
 void Directory::put(Context context) {
   const std::lock_guard lock(mutex_);
   const auto id = context->row.scope.integration.value;
+  faults_.erase(id);
   if (context->row.state == port::IntegrationState::deleted) {
     contexts_.erase(id);
     return;
@@ -79,6 +104,7 @@ void Directory::put(Context context) {
 void Directory::remove(IntegrationId id) {
   const std::lock_guard lock(mutex_);
   contexts_.erase(id.value);
+  faults_.erase(id.value);
   std::erase_if(tokens_, [&](const auto& t) { return t.second.scope.integration == id; });
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deprov/engine/context.hpp>
+#include <deprov/engine/engine.hpp>
 #include <deprov/error.hpp>
 #include <deprov/port/connector.hpp>
 #include <mutex>
@@ -15,7 +16,8 @@ namespace deprov::engine {
 [[nodiscard]] Result<scim::SchemaRegistry> registry_of(const json::object& settings);
 [[nodiscard]] bool has_own_schemas(const json::object& settings);
 
-/// Makes a context of a row. Errors: `store_corrupt` where the stored policy no longer parses.
+/// Makes a context of a row. Errors: `store_corrupt` where what is stored does not parse, and what the policy's
+/// and the schemas' readers refuse.
 [[nodiscard]] Result<Context> make_context(port::IntegrationRow row, const port::ConnectorKinds& kinds);
 
 /// *Thread safety*: any thread.
@@ -23,6 +25,10 @@ class Directory {
  public:
   [[nodiscard]] Context find(IntegrationId id) const;
   [[nodiscard]] std::vector<Context> all() const;
+  /// Those that cannot be used, which are not among `all`.
+  [[nodiscard]] std::vector<IntegrationFault> faults() const;
+  [[nodiscard]] std::optional<IntegrationFault> fault(IntegrationId id) const;
+  void put_fault(IntegrationFault fault);
   /// Takes the newer of what it has and what it is given; a deleted integration leaves it.
   void put(Context context);
   void remove(IntegrationId id);
@@ -43,6 +49,7 @@ class Directory {
   };
   mutable std::mutex mutex_;
   std::unordered_map<Uuid, Context> contexts_;
+  std::unordered_map<Uuid, IntegrationFault> faults_;
   std::unordered_map<port::Sha256, port::GatewayTokenRow, HashOfHash> tokens_;
 };
 

@@ -17,6 +17,29 @@ const std::vector<double>& ttd_bounds() {
   static const std::vector<double> bounds{0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400, 604800};
   return bounds;
 }
+
+/// The IdP is told to come again, so that nothing of what it has to say is lost.
+Error unusable(const IntegrationFault& fault) {
+  return {Errc::unavailable,
+          "the integration cannot be used, since what is stored of it is refused: " + fault.why,
+          {},
+          "an admin has to set its policy or schemas anew, or to delete it"};
+}
+
+void record_faults(const std::shared_ptr<Engine::Impl>& self) {
+  for (const auto& fault : self->directory.faults())
+    self->decide(
+        [self, fault](port::Reader&) -> Result<port::Transaction> {
+          port::Transaction txn;
+          txn.id = self->new_id<TxnId>();
+          txn.ops.emplace_back(
+              self->activity(fault.scope, "integration.unusable", "engine", {{"reason", fault.why}}));
+          return txn;
+        },
+        [self, scope = fault.scope](const Result<port::Committed>& stored) {
+          if (stored) self->notify(scope);
+        });
+}
 }  // namespace
 
 Engine::Impl::Impl(Ports p, Options o) : ports(p), options(std::move(o)) {
@@ -63,12 +86,19 @@ Result<Context> Engine::authenticate_gateway(std::string_view token) const {
   const auto row = impl_->directory.token(impl_->ports.crypto.sha256(port::bytes_of(token)));
   if (!row || (row->expires && *row->expires <= impl_->now())) return refuse();
   auto context = impl_->directory.find(row->scope.integration);
-  if (!context) return refuse();
-  return context;
+  if (context) return context;
+  if (const auto fault = impl_->directory.fault(row->scope.integration)) return unusable(*fault);
+  return refuse();
 }
 
 Context Engine::integration(IntegrationId id) const { return impl_->directory.find(id); }
 std::vector<Context> Engine::integrations() const { return impl_->directory.all(); }
+std::vector<IntegrationFault> Engine::faults() const { return impl_->directory.faults(); }
+
+std::optional<std::string> Engine::fault(IntegrationId id) const {
+  if (const auto fault = impl_->directory.fault(id)) return fault->why;
+  return std::nullopt;
+}
 
 // ---- start and close
 
@@ -109,14 +139,18 @@ void Engine::start(Done<void> done) {
         self->ports.executor.post([self, loaded, read, done = std::move(done)]() mutable {
           if (!read) return done(read);
           for (auto& row : loaded->rows) {
-            auto context = make_context(std::move(row), self->options.connectors);
-            if (!context) return done(context.error());
-            self->directory.put(std::move(*context));
+            auto context = make_context(row, self->options.connectors);
+            if (context) {
+              self->directory.put(std::move(*context));
+            } else {
+              self->directory.put_fault({row.scope, row.name, context.error().message()});
+            }
           }
           for (const auto& token : loaded->tokens) self->directory.put_token(token);
           self->stopped_workspaces = std::move(loaded->stopped);
           self->started = true;
           for (const auto& context : self->directory.all()) self->attach(context);
+          if (self->options.background) record_faults(self);
           if (self->options.background) self->courier->start(loaded->webhooks, loaded->chains);
           done({});
         });
@@ -290,8 +324,11 @@ void Engine::Impl::refresh(port::Scope scope, Done<void> done) {
             self->directory.remove(scope.integration);
             return done({});
           }
-          auto context = make_context(std::move(**row), self->options.connectors);
-          if (!context) return done(context.error());
+          auto context = make_context(**row, self->options.connectors);
+          if (!context) {
+            self->directory.put_fault({scope, (*row)->name, context.error().message()});
+            return done(context.error());
+          }
           self->directory.put(*context);
           done({});
         });
@@ -494,6 +531,7 @@ void Engine::metrics(Done<Metrics> done) {
       const std::lock_guard lock(self->metrics_mutex);
       m = self->counters;
     }
+    m.faults = self->directory.faults();
     for (const auto& context : self->directory.all()) {
       const auto it = self->background.find(context->row.scope.integration.value);
       if (it == self->background.end() || !it->second.lane) continue;

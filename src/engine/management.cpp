@@ -126,7 +126,8 @@ void make_current(const std::shared_ptr<Engine::Impl>& impl, port::Scope scope,
   impl->refresh(
       scope, [impl, scope, known = std::move(known), done = std::move(done)](const Result<void>& read) mutable {
         // What is stored counts, also while it cannot be read: what was answered "stopped" must not go on.
-        const bool there = known && (known->version == 1 || impl->directory.find(scope.integration));
+        const bool there = known && (known->version == 1 || impl->directory.find(scope.integration) ||
+                                     impl->directory.fault(scope.integration));
         if (!read && there) {
           if (auto context = make_context(std::move(*known), impl->options.connectors))
             impl->directory.put(std::move(*context));

@@ -82,6 +82,28 @@ void put_list(json::object& settings, std::string_view name, const json::value& 
   }
 }
 
+/// The same as far as it can be told where the schemas that are stored cannot be read any more.
+Result<void> check_types_stay(port::Reader& reader, const port::IntegrationRow& before,
+                              const scim::SchemaRegistry& is) {
+  boost::system::error_code ec;
+  const auto settings = json::parse(before.settings.empty() ? "{}" : before.settings, ec);
+  const auto* o = ec ? nullptr : settings.if_object();
+  const auto* types = o != nullptr ? o->if_contains("resource_types") : nullptr;
+  const auto* list = types != nullptr ? types->if_array() : nullptr;
+  if (list == nullptr) return {};
+  for (const auto& document : *list) {
+    const auto* type = document.if_object();
+    const auto* name = type != nullptr ? scim::find(*type, "name") : nullptr;
+    if (name == nullptr || !name->is_string() || is.type(name->get_string()) != nullptr) continue;
+    DEPROV_TRY(count, reader.resource_count(before.scope, std::string(name->get_string())));
+    if (count != 0)
+      return Error(Errc::conflict,
+                   "the type is gone, and there are " + std::to_string(count) + " resources of the type",
+                   "resource type " + std::string(name->get_string()), "keep what they are stored by");
+  }
+  return {};
+}
+
 /// Resources that are there go on being there, and mean what they meant.
 Result<void> check_stored_fit(port::Reader& reader, const port::IntegrationRow& before,
                               const port::IntegrationRow& after) {
@@ -92,9 +114,10 @@ Result<void> check_stored_fit(port::Reader& reader, const port::IntegrationRow& 
     if (ec || !settings.is_object()) return scim::SchemaRegistry::builtin();
     return registry_of(settings.get_object());
   };
-  DEPROV_TRY(was, registry(before));
   DEPROV_TRY(is, registry(after));
-  for (const auto& type : was.types()) {
+  auto was = registry(before);
+  if (!was) return check_types_stay(reader, before, is);
+  for (const auto& type : was->types()) {
     DEPROV_TRY(count, reader.resource_count(before.scope, type->name()));
     if (count == 0) continue;
     const auto refuse = [&, n = count](const Error& e) {
@@ -261,6 +284,11 @@ Result<Update> plan_update(Engine::Impl& impl, const Principal& by, port::Integr
   boost::system::error_code ec;
   policy = json::parse(before.policy.empty() ? "{}" : before.policy, ec);
   settings = json::parse(before.settings.empty() ? "{}" : before.settings, ec);
+  if (ec || !settings.is_object()) {
+    if (!changes.contains("settings"))
+      return Error(Errc::conflict, "what is stored of them cannot be read", "settings", "give them anew");
+    settings = json::object{};
+  }
   const auto settings_before = settings;
   DEPROV_TRY(clear, impl.unseal_config(before));
   json::value config = clear;

@@ -6,8 +6,10 @@ namespace deprov::service {
 
 namespace {
 
-Result<json::value> shown(port::Reader& reader, const port::IntegrationRow& row) {
+Result<json::value> shown(port::Reader& reader, const AdminCall& call, const port::IntegrationRow& row) {
   auto o = to_json(row);
+  const auto fault = call.engine.fault(row.scope.integration);
+  o["fault"] = fault ? json::value(*fault) : json::value(nullptr);
   DEPROV_TRY(status, status_json(reader, row.scope));
   o["status"] = std::move(status);
   return json::value(std::move(o));
@@ -16,7 +18,7 @@ Result<json::value> shown(port::Reader& reader, const port::IntegrationRow& row)
 void show_row(const CallPtr& call) {
   read(call, [call](port::Reader& reader) -> Result<json::value> {
     DEPROV_TRY(row, integration_of(reader, *call));
-    return shown(reader, row);
+    return shown(reader, *call, row);
   });
 }
 
@@ -28,7 +30,7 @@ void list(const CallPtr& call) {
                deleted ? reader.integrations_ever(call->by.workspace) : reader.integrations(call->by.workspace));
     json::array items;
     for (const auto& row : rows) {
-      DEPROV_TRY(item, shown(reader, row));
+      DEPROV_TRY(item, shown(reader, *call, row));
       items.push_back(std::move(item));
     }
     return json::value(json::object{{"items", std::move(items)}});

@@ -17,6 +17,12 @@ json::value parsed(std::string_view text) {
   return ec ? json::value(json::object{}) : v;
 }
 
+/// What is stored of an integration may be anything where it cannot be used.
+json::value object_of(std::string_view text) {
+  auto v = parsed(text);
+  return v.is_object() ? v : json::value(json::object{});
+}
+
 std::string user_name_of(const port::ResourceRow& row) {
   const auto document = parsed(row.document);
   if (const auto* object = document.if_object()) {
@@ -121,7 +127,7 @@ json::object to_json(const port::PrincipalRow& row) {
 
 json::object to_json(const port::IntegrationRow& row) {
   json::array secrets;
-  const auto sealed = parsed(row.secrets);
+  const auto sealed = object_of(row.secrets);
   if (const auto* fields = sealed.get_object().if_contains("fields"); fields != nullptr && fields->is_object())
     for (const auto& field : fields->get_object()) secrets.emplace_back(field.key());
   return {{"id", row.scope.integration.str()},
@@ -131,11 +137,11 @@ json::object to_json(const port::IntegrationRow& row) {
           {"connector", row.connector},
           {"state", port::to_string(row.state)},
           {"scim_base_path", scim_base_path(row.scope.integration)},
-          {"config", parsed(row.config)},
+          {"config", object_of(row.config)},
           {"secrets", std::move(secrets)},
-          {"policy", parsed(row.policy)},
+          {"policy", object_of(row.policy)},
           {"policy_version", row.policy_version},
-          {"settings", parsed(row.settings)},
+          {"settings", object_of(row.settings)},
           {"created", time_json(row.created)},
           {"modified", time_json(row.modified)},
           {"version", row.version}};

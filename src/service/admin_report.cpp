@@ -39,11 +39,12 @@ class Figures : public std::enable_shared_from_this<Figures> {
     DEPROV_TRY(integration, integration_of(reader, *call_));
     if (jobs_over_) return retained(reader, integration.scope);
     if (!before_) {
+      // A policy that cannot be read is the fault of the integration, and told there; its figures are what they
+      // are.
       boost::system::error_code ec;
       const auto document = json::parse(integration.policy.empty() ? "{}" : integration.policy, ec);
-      if (ec) return Error(Errc::store_corrupt, "the stored policy does not parse", "policy");
-      DEPROV_TRY(policy, policy::parse_policy(document));
-      objective_ = policy.objective;
+      const auto policy = policy::parse_policy(ec ? json::value(json::object{}) : document);
+      objective_ = policy ? policy->objective : policy::Policy{}.objective;
     }
     DEPROV_TRY(page, reader.jobs(integration.scope, {}, before_, jobs_a_page));
     jobs_over_ = !page.more || page.rows.empty();

@@ -63,7 +63,7 @@ constexpr std::string_view schemas_text = R"json({
 "Integration": {
   "type": "object", "additionalProperties": false,
   "required": ["id", "workspace", "name", "idp", "connector", "state", "scim_base_path", "config", "secrets",
-    "policy", "policy_version", "settings", "created", "modified", "version", "status"],
+    "policy", "policy_version", "settings", "created", "modified", "version", "status", "fault"],
   "properties": {"id": {"$ref": "#/components/schemas/Id"}, "workspace": {"$ref": "#/components/schemas/Id"},
     "name": {"$ref": "#/components/schemas/Name"}, "idp": {"type": "string"}, "connector": {"type": "string"},
     "state": {"enum": ["active", "paused", "stopped", "deleted"]}, "scim_base_path": {"type": "string"},
@@ -71,7 +71,9 @@ constexpr std::string_view schemas_text = R"json({
     "secrets": {"type": "array", "items": {"type": "string"}, "description": "Names of the secrets that are set."},
     "policy": {"type": "object"}, "policy_version": {"type": "integer"}, "settings": {"$ref": "#/components/schemas/Settings"},
     "created": {"$ref": "#/components/schemas/Time"}, "modified": {"$ref": "#/components/schemas/Time"},
-    "version": {"type": "integer"}, "status": {"$ref": "#/components/schemas/Status"}}},
+    "version": {"type": "integer"}, "status": {"$ref": "#/components/schemas/Status"},
+    "fault": {"type": ["string", "null"],
+      "description": "Why it cannot be used: what is stored of it is refused. Its IdP is answered 503, and its jobs wait, until its policy or schemas are set anew or it is deleted."}}},
 "Status": {
   "type": "object", "additionalProperties": false, "required": ["status", "jobs", "held", "lane_paused", "workspace_stopped"],
   "description": "The roll-up of the removals, worst first.",

@@ -110,6 +110,13 @@ void write_lanes(Text& t, const engine::Metrics& m) {
        [](const LaneStatus& l) { return l.stopped ? 1U : 0U; });
 }
 
+void write_faults(Text& t, const engine::Metrics& m) {
+  t.family("deprov_integration_unusable", "gauge",
+           "1 for each integration whose stored policy or settings are refused; its IdP is answered 503.");
+  for (const auto& fault : m.faults)
+    t.sample("deprov_integration_unusable", label("integration", fault.scope.integration.str()), std::uint64_t{1});
+}
+
 void write_webhooks(Text& t, const engine::Metrics& m) {
   t.family("deprov_webhook_deliveries_total", "counter",
            "Messages to webhooks since the start, by result; `failed` is an attempt that is repeated.");
@@ -151,8 +158,9 @@ Response plain(int status, std::string_view type, std::string body) {
   return r;
 }
 
-Response state(int status, std::string_view word, std::string_view why = {}) {
+Response state(int status, std::string_view word, std::string_view why = {}, std::size_t faults = 0) {
   boost::json::object o{{"status", word}};
+  if (faults != 0) o["unusable_integrations"] = faults;
   if (!why.empty()) o["reason"] = why;
   return plain(status, "application/json", boost::json::serialize(o));
 }
@@ -258,8 +266,9 @@ void OpsService::answer(Request request, Responder respond, OpsOptions::Metrics 
           DEPROV_CHECK(reader.workspaces());
           return {};
         },
-        [shared](const Result<void>& read) {
-          if (read) return (*shared)(state(200, "ready"));
+        [shared, faults = engine_.faults().size()](const Result<void>& read) {
+          // One integration that cannot be used takes the server from none of the others.
+          if (read) return (*shared)(state(200, "ready", {}, faults));
           (*shared)(state(503, "not ready", read.error().message()));
         });
   }
@@ -283,6 +292,7 @@ void OpsService::answer(Request request, Responder respond, OpsOptions::Metrics 
           write_jobs(t, *metrics, *jobs);
           write_ttd(t, *metrics);
           write_lanes(t, *metrics);
+          write_faults(t, *metrics);
           write_webhooks(t, *metrics);
           write_store(t, engine_.ports().store.stats());
           t.counter("deprov_requests_applied_total", "Effects of IdPs' requests stored.", metrics->applied);

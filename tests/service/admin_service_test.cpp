@@ -469,3 +469,51 @@ TEST_CASE("health, readiness and metrics") {
   }
   CHECK(metrics.body.find("home") == std::string::npos);
 }
+
+TEST_CASE("an integration that cannot be used is in the listing, in /readyz and in the figures") {
+  Api w;
+  const auto made = w.integrate(w.local);
+  REQUIRE(made);
+  const auto good = w.integrate(w.local, "other");
+  auto row = made->row;
+  row.policy = R"({"no_such_member":1})";  // as an older version may have stored it
+  port::Transaction txn;
+  txn.id = w.random.id<TxnId>(w.clock.wall());
+  txn.ops.emplace_back(port::op::PutIntegration{row});
+  w.store->commit(std::move(txn), [](const Result<port::Committed>& r) { REQUIRE(r.has_value()); });
+  engine::Options options;
+  options.master_key = std::string(32, 'k');
+  options.background = false;
+  options.connectors["fake"] = std::make_shared<test::managed::FakeKind>(w.app, false);
+  auto second =
+      engine::Engine::create({w.executor, w.clock, w.random, *w.store, w.http, *w.crypto}, std::move(options));
+  REQUIRE(second.has_value());
+  REQUIRE(w.wait<void>([&](auto done) { (*second)->start(std::move(done)); }));
+  service::AdminService admin(**second);
+  service::OpsService ops(**second, {});
+  ops.set_ready(true);
+  const auto listed =
+      json::parse(w.send(admin, "GET", "/api/v1/integrations", {}, w.owner_token).body).at("items").as_array();
+  REQUIRE(listed.size() == 2);
+  for (const auto& i : listed) {
+    if (i.at("id") == json::value(row.scope.integration.str())) {
+      CHECK(text(i, "fault").find("no_such_member") != std::string::npos);
+    } else {
+      CHECK(i.at("fault").is_null());
+    }
+  }
+  const auto ready = w.send(ops, "GET", "/readyz", {}, "");
+  CHECK(ready.status == 200);
+  CHECK(json::parse(ready.body).at("unusable_integrations") == 1);
+  service::Request figures{"GET", "/metrics", {}, "", "127.0.0.1"};
+  std::string text_of_them;
+  ops.handle(std::move(figures), [&](service::Response r) { text_of_them = std::move(r.body); });
+  w.executor.run_until_idle();
+  CHECK(text_of_them.find("deprov_integration_unusable{integration=\"" + row.scope.integration.str() + "\"} 1") !=
+        std::string::npos);
+  const auto report =
+      w.send(admin, "GET", "/api/v1/integrations/" + row.scope.integration.str() + "/report", {}, w.owner_token);
+  INFO(report.body);
+  CHECK(report.status == 200);
+  (void)w.wait<void>([&](auto done) { (*second)->close(std::chrono::seconds(1), std::move(done)); });
+}

@@ -421,3 +421,48 @@ TEST_CASE("a paused integration goes on accepting, a deleted one is gone", "[R8]
   w.executor.run_until_idle();
   check_error(w.get("/Users/" + id), 401);
 }
+
+TEST_CASE("an integration that cannot be used tells its IdP to come again, and the others hear nothing of it") {
+  ScimWorld w;
+  const auto other = w.integrate("okta");
+  const auto ann = w.add_user("ann");
+  auto row = w.client.context->row;
+  row.policy = R"({"no_such_member":1})";  // as an older version may have stored it
+  port::Transaction txn;
+  txn.id = w.random.id<TxnId>(w.clock.wall());
+  txn.ops.emplace_back(port::op::PutIntegration{row});
+  w.store->commit(std::move(txn), [](const Result<port::Committed>& r) { REQUIRE(r.has_value()); });
+  w.executor.run_until_idle();
+  w.engine->close(std::chrono::seconds(1), [](Result<void>) {});
+  w.executor.run_for(std::chrono::seconds(2));
+  w.scim.reset();
+  w.engine.reset();
+  engine::Options options;
+  options.master_key = std::string(32, 'k');
+  options.connectors = test::no_app();
+  auto made = engine::Engine::create({w.executor, w.clock, w.random, *w.store, *w.http, *w.crypto}, options);
+  REQUIRE(made.has_value());
+  w.engine = std::move(*made);
+  w.engine->start([](const Result<void>& r) { REQUIRE(r.has_value()); });
+  w.executor.run_until_idle();
+  w.scim = std::make_unique<service::ScimService>(*w.engine, service::ScimOptions{});
+
+  const std::string off = R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+    "Operations":[{"op":"replace","path":"active","value":false}]})";
+  for (const auto& r : {w.send("PATCH", "/Users/" + ann, off), w.get("/Users"), w.get("/ServiceProviderConfig")}) {
+    CHECK(r.status == 503);
+    CHECK(r.header("Retry-After") == "1");
+    CHECK(r.str("/schemas/0") == "urn:ietf:params:scim:api:messages:2.0:Error");
+    CHECK(r.str("/detail").find("no_such_member") != std::string::npos);
+  }
+  CHECK(w.send_as(other, "GET", "/Users").status == 200);
+  CHECK(w.row(ann).active);
+  // Mended, it hears what it is told again.
+  bool mended = false;
+  w.engine->update_integration(w.owner, row.scope.integration, {{"policy", {{"guard", {{"enabled", false}}}}}},
+                               [&](const Result<port::IntegrationRow>& r) { mended = r.has_value(); });
+  w.executor.run_until_idle();
+  REQUIRE(mended);
+  CHECK(w.send("PATCH", "/Users/" + ann, off).status == 200);
+  CHECK_FALSE(w.row(ann).active);
+}

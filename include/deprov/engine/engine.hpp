@@ -67,6 +67,13 @@ struct Applied {
   bool deferred = false;      ///< the members are stored durably and worked off in pieces
 };
 
+/// An integration that cannot be used, since this version does not take what is stored of it.
+struct IntegrationFault {
+  port::Scope scope;
+  std::string name;
+  std::string why;
+};
+
 struct CreateIntegration {
   std::string name{};
   std::string idp{};
@@ -146,6 +153,7 @@ struct Metrics {
   double ttd_sum = 0;
   std::uint64_t applied = 0, refused = 0;
   std::map<port::Scope, LaneStatus> lanes;
+  std::vector<IntegrationFault> faults;
   std::map<port::Scope, std::uint64_t> held;  ///< subjects that wait for a person (R7)
   std::map<std::string, std::uint64_t>
       deliveries;  ///< to webhooks: delivered, failed (an attempt), dead, skipped_events
@@ -166,17 +174,24 @@ class Engine {
   /// start.
   ~Engine();
 
-  /// Reads the integrations, takes the lanes, takes up what was left unfinished.
+  /// Reads the integrations, takes the lanes, takes up what was left unfinished. An integration that is stored as
+  /// this version does not take it does not keep the others from working: see `faults`.
   void start(Done<void> done);
   /// Starts nothing new, waits for calls in flight until `deadline`, then abandons them.
   void close(Duration deadline, Done<void> done);
 
   // ---- what the SCIM service needs
-  /// The integration that a gateway token opens. Errors: `unauthorized`.
+  /// The integration that a gateway token opens. Errors: `unauthorized`; `unavailable` where it has a fault.
   [[nodiscard]] Result<Context> authenticate_gateway(std::string_view token) const;
   /// A live integration by id, or nothing.
   [[nodiscard]] Context integration(IntegrationId id) const;
   [[nodiscard]] std::vector<Context> integrations() const;
+  /// Integrations whose stored policy or settings this version refuses. They are alone in that: their requests are
+  /// answered `unavailable` and their jobs wait, until `update_integration` gives what is missing or
+  /// `delete_integration` takes them away.
+  [[nodiscard]] std::vector<IntegrationFault> faults() const;
+  /// Why one of them cannot be used; nothing: it can.
+  [[nodiscard]] std::optional<std::string> fault(IntegrationId id) const;
   /// Decides what follows from an effect, and stores both in one transaction. `body` reads what it needs and says
   /// the effect; it is called again where another transaction came between (up to four times), so it must leave
   /// its captures as they are. Its error goes to `done` and nothing is stored.
