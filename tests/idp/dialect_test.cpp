@@ -458,3 +458,23 @@ TEST_CASE("Entra ID: a remove with a value takes that value and no other [R11]")
     CHECK(fired(p.request) == Names{"op-case", "empty-text-removes"});
   }
 }
+
+TEST_CASE("whoever names one member in the path and another in the value is refused [R11]") {
+  for (const auto* dialect : {"okta", "google", "ping", "entra"}) {
+    INFO(dialect);
+    const auto refused = [&](const std::string& value) {
+      idp::RawRequest raw;
+      raw.method = Method::patch;
+      raw.type = &group();
+      raw.body = json::parse(R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[
+        {"op":"remove","path":"members[value eq \"a\"]","value":[{"value":")" +
+                             value + R"("}]}]})");
+      return !normalize(*find_dialect(dialect), std::move(raw));
+    };
+    CHECK(refused("b"));
+    CHECK_FALSE(refused("a"));
+  }
+  // Where a remove may have a value, one that says nothing is none.
+  CHECK_FALSE(
+      patched(R"([{"op":"remove","path":"active","value":""}])", "ping").document.as_object().contains("active"));
+}

@@ -324,7 +324,8 @@ class Normalization {
       if (many) {
         rules_.use(RuleId::remove_listed_values);
       } else if (rules_.allow(RuleId::remove_listed_values)) {
-        if (!filtered && says_nothing(*value, *r->leaf()) && rules_.use(RuleId::empty_text_removes)) {
+        if (!filtered && says_nothing(*value, *r->leaf())) {
+          if (!rules_.use(RuleId::empty_text_removes)) rules_.use(RuleId::remove_listed_values);
           erase(o, "value");
           return {};
         }
@@ -334,6 +335,8 @@ class Normalization {
           erase(o, "value");
           return {};
         }
+      } else if (filtered && r->sub == nullptr) {
+        DEPROV_CHECK(same_said_twice(path.get_string(), *value, *r->attribute));
       }
     }
     if (r->attribute == type_->row_attribute()) return {};
