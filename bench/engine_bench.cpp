@@ -37,7 +37,7 @@ void patch_active(benchmark::State& state, bool paused) {
     EngineWorld world(options);
     const auto begin = world.clock.mono();
     auto rate = world.drive(std::min(count, world.users.size()), 64, [&](std::size_t i) {
-      return world.request("PATCH", "/Users/" + world.users[i].str(), deactivate);
+      return world.request("PATCH", "/Users/" + world.users[leaver(i, world.users.size())].str(), deactivate);
     });
     if (!paused) {
       const auto done = world.drain();

@@ -95,7 +95,8 @@ void EngineWorld::populate(const WorldOptions& options) {
     const auto name = "user" + std::to_string(i) + "@example.com";
     port::ResourceRow user;
     user.scope = scope;
-    user.id = random->id<ResourceId>(now);
+    // In the order of their creation, as an IdP provisions them.
+    user.id = random->id<ResourceId>(now - std::chrono::milliseconds(options.users - i));
     user.type = "User";
     user.external_id = "00u" + std::to_string(i);
     user.user_name_key = name;

@@ -117,7 +117,8 @@ void patch_active(benchmark::State& state) {
     load.connections = static_cast<std::size_t>(state.range(0));
     load.requests = std::min(count, world.users.size());
     load.request = [&](std::uint64_t n, std::string& out) {
-      append_scim_request(out, "PATCH", base + world.users[n].str(), world.token, deactivate);
+      append_scim_request(out, "PATCH", base + world.users[leaver(n, world.users.size())].str(), world.token,
+                          deactivate);
     };
     const auto r = run_http_load(load);
     if (!usable(state, r)) return;

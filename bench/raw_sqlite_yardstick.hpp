@@ -95,6 +95,9 @@ inline RawSqlite::Id raw_id(std::uint64_t n, std::uint8_t kind) {
   return id;
 }
 
+/// Who is the i-th to leave: people go in no order of their ids, so that each one is on pages of their own.
+inline std::size_t leaver(std::size_t i, std::size_t users) { return i * 7919 % users; }
+
 inline std::string raw_name(std::size_t n) { return "user" + std::to_string(n) + "@example.com"; }
 inline std::string raw_document(std::size_t n) {
   const auto name = raw_name(n);
@@ -211,9 +214,9 @@ inline double raw_patch_rate(const std::string& directory, std::size_t users, st
       const auto end = std::min(count, at + raw_batch);
       db.run("BEGIN IMMEDIATE");
       for (auto i = at; i < end; ++i) {
-        const auto user = raw_id(i % users, 1);
+        const auto user = raw_id(leaver(i, users), 1);
         const auto job = raw_id(i, 2);
-        db.write(resource, documents[i % users], user);
+        db.write(resource, documents[i % documents.size()], user);
         db.write(subject, job, user);
         db.write(change, user, raw_id(i, 3));
         rows.job(user, job);
@@ -234,7 +237,7 @@ inline double raw_job_rate(const std::string& directory, std::size_t users, std:
   raw_populate(db, users, true);
   RawRows rows(db);
   db.run("BEGIN");
-  for (std::size_t i = 0; i < count; ++i) rows.job(raw_id(i % users, 1), raw_id(i, 2));
+  for (std::size_t i = 0; i < count; ++i) rows.job(raw_id(leaver(i, users), 1), raw_id(i, 2));
   rows.count(4, static_cast<int>(count));
   db.run("COMMIT");
   db.run("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -255,7 +258,7 @@ inline double raw_job_rate(const std::string& directory, std::size_t users, std:
       const int n = static_cast<int>(end - at);
       const auto barrier = [&](auto&& each) {
         db.run("BEGIN IMMEDIATE");
-        for (auto i = at; i < end; ++i) each(raw_id(i % users, 1), raw_id(i, 2));
+        for (auto i = at; i < end; ++i) each(raw_id(leaver(i, users), 1), raw_id(i, 2));
         rows.batch();
       };
       barrier([&](const auto&, const auto& id) { db.write(lease, id, id); });

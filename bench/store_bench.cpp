@@ -92,31 +92,32 @@ struct Bench {
 };
 
 /// What the engine makes of a `PATCH active=false` that starts a removal.
-Transaction removal(std::size_t i) {
+Transaction removal(std::size_t i, std::size_t users) {
+  const auto who = leaver(i, users);
   Transaction txn;
   txn.id = TxnId{{raw_id(i, 4)}};
-  txn.reads.resources.push_back({here, user_id(i), 1});
-  txn.reads.subjects.push_back({here, user_id(i), 1});
+  txn.reads.resources.push_back({here, user_id(who), 1});
+  txn.reads.subjects.push_back({here, user_id(who), 1});
   txn.reads.integrations.push_back({here, 1});
   ResourceRow resource;
   resource.scope = here;
-  resource.id = user_id(i);
+  resource.id = user_id(who);
   resource.type = "User";
   resource.version = 1;
   resource.active = false;
-  resource.document = raw_document(i);
+  resource.document = raw_document(who);
   txn.ops.reserve(5);
   txn.ops.emplace_back(op::PutResource{std::move(resource), false});
   SubjectRow subject;
   subject.scope = here;
-  subject.id = user_id(i);
+  subject.id = user_id(who);
   subject.generation = 2;
   subject.job = job_id(i);
   txn.ops.emplace_back(op::PutSubject{subject});
   ChangeRow change;
   change.scope = here;
   change.id = ChangeId{{raw_id(i, 3)}};
-  change.subject = user_id(i);
+  change.subject = user_id(who);
   change.kind = idp::ChangeKind::deactivated;
   change.source = "scim";
   change.request = "0190aaaa-bbbb-7ccc-8ddd-eeeeffff0000";
@@ -124,7 +125,7 @@ Transaction removal(std::size_t i) {
   JobRow job;
   job.scope = here;
   job.id = job_id(i);
-  job.subject = user_id(i);
+  job.subject = user_id(who);
   job.generation = 2;
   job.plan = raw_plan;
   txn.ops.emplace_back(op::PutJob{std::move(job), {}});
@@ -132,7 +133,7 @@ Transaction removal(std::size_t i) {
   activity.scope = here;
   activity.event = "removal.requested";
   activity.actor = "idp:okta";
-  activity.subject = user_id(i);
+  activity.subject = user_id(who);
   activity.job = job_id(i);
   activity.detail = raw_detail;
   txn.ops.emplace_back(std::move(activity));
@@ -145,7 +146,7 @@ void commit_removals(benchmark::State& state) {
     const auto count = std::min(users, scaled(60'000));
     Bench bench(users);
     const auto before = bench.store->stats();
-    const double seconds = bench.drive(count, removal);
+    const double seconds = bench.drive(count, [&](std::size_t i) { return removal(i, users); });
     const auto after = bench.store->stats();
     const ScratchDirectory scratch;
     const double yardstick = raw_patch_rate(scratch.path(), users, count);
