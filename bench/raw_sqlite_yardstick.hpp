@@ -293,7 +293,7 @@ inline double raw_job_rate(const std::string& directory, std::size_t users, std:
 inline double raw_select_rate(const std::string& directory, std::size_t users, std::size_t count) {
   RawSqlite db(directory + "/raw_select.db");
   raw_populate(db, users, false);
-  db.run("PRAGMA cache_size=-8192");
+  db.run("PRAGMA cache_size=-32768");
   auto* select = db.prepare(
       "SELECT id, version, active, created, modified, external_id, document FROM resource "
       "WHERE scope = 1 AND user_name = ? AND type = 'User' AND deleted = 0 AND user_name <> ''");

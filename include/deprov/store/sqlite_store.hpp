@@ -37,7 +37,7 @@ struct SqliteStoreOptions {
   std::size_t remembered_batches = 4096;
   /// Page cache of the writer and of each reader, in KiB; used as far as needed.
   std::size_t writer_cache_kib = 32768;
-  std::size_t reader_cache_kib = 8192;
+  std::size_t reader_cache_kib = 32768;
   /// Limit of the database's size in pages; 0: none. Beyond it commits answer `storage_full`.
   std::size_t max_pages = 0;
 };

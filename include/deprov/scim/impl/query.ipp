@@ -18,10 +18,12 @@ inline Result<std::string> percent_decode(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto plain = std::min(text.find_first_of("+%", i), text.size());
+    out.append(text.substr(i, plain - i));
+    i = plain;
+    if (i == text.size()) break;
     if (text[i] == '+') {
       out.push_back(' ');
-    } else if (text[i] != '%') {
-      out.push_back(text[i]);
     } else {
       const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
       const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
