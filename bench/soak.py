@@ -26,7 +26,7 @@ from idle import free_port, resident_kb
 
 CONNECTIONS = 4
 DRAIN_S = 120
-CACHES_MB = 56  # 32 MiB of the writer, 8 of each reader, and what an allocator keeps
+CACHES_MB = 104  # 32 MiB of the writer and of each of two readers, and what an allocator keeps
 UNFINISHED = ("held", "awaiting_approval", "ready", "running", "waiting_async", "retrying")
 
 
