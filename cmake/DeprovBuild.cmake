@@ -28,29 +28,53 @@ if(DEPROV_SANITIZE)
   endif()
 endif()
 
-# One header for all targets, which all have the same kind of position-independent code for its sake. The other builds
-# do without, so that a source which includes too little is found.
-if(DEPROV_PCH)
+# DEPROV_PCH: OFF, TESTS (of the tests alone: what is shipped shows where it includes too little), or ON (everything).
+# One header for all targets of a kind, which all have the same kind of position-independent code for its sake.
+set(deprov_pch_headers
+  <algorithm> <array> <atomic> <chrono> <condition_variable> <cstdint> <deque> <filesystem> <fstream> <functional>
+  <future> <iostream> <map> <memory> <mutex> <optional> <random> <set> <span> <sstream> <string> <string_view>
+  <thread> <tuple> <unordered_map> <utility> <variant> <vector>
+  <boost/json.hpp> <boost/system/result.hpp> <boost/url.hpp> <gsl/gsl>)
+if(DEPROV_PCH STREQUAL "ON")
   add_compile_options(-fPIC)
 endif()
+
+function(deprov_pch_library name)
+  file(WRITE "${PROJECT_BINARY_DIR}/pch.cpp.in" "")
+  configure_file("${PROJECT_BINARY_DIR}/pch.cpp.in" "${PROJECT_BINARY_DIR}/${name}.cpp" COPYONLY)
+  add_library(${name} OBJECT "${PROJECT_BINARY_DIR}/${name}.cpp")
+  set_target_properties(${name} PROPERTIES CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF)
+  # GCC takes a header only for sources that are compiled with the same warnings: -Wpedantic changes its macros.
+  target_compile_options(${name} PRIVATE -fPIC -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
+endfunction()
+
 function(deprov_precompile target)
-  if(NOT DEPROV_PCH)
+  if(NOT DEPROV_PCH STREQUAL "ON")
     return()
   endif()
   if(NOT TARGET deprov_pch)
-    file(WRITE "${PROJECT_BINARY_DIR}/pch.cpp.in" "")
-    configure_file("${PROJECT_BINARY_DIR}/pch.cpp.in" "${PROJECT_BINARY_DIR}/pch.cpp" COPYONLY)
-    add_library(deprov_pch OBJECT "${PROJECT_BINARY_DIR}/pch.cpp")
-    set_target_properties(deprov_pch PROPERTIES CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF
-                                                POSITION_INDEPENDENT_CODE ON)
+    deprov_pch_library(deprov_pch)
     target_link_libraries(deprov_pch PRIVATE Boost::headers Boost::json Boost::url Microsoft.GSL::GSL)
-    target_precompile_headers(deprov_pch PRIVATE
-      <algorithm> <array> <atomic> <chrono> <condition_variable> <cstdint> <deque> <filesystem> <fstream> <functional>
-      <future> <iostream> <map> <memory> <mutex> <optional> <random> <set> <span> <sstream> <string> <string_view>
-      <thread> <tuple> <unordered_map> <utility> <variant> <vector>
-      <boost/json.hpp> <boost/system/result.hpp> <boost/url.hpp> <gsl/gsl>)
+    target_precompile_headers(deprov_pch PRIVATE ${deprov_pch_headers})
   endif()
   target_precompile_headers(${target} REUSE_FROM deprov_pch)
+endfunction()
+
+# For programs of tests that see the compiled library: Catch2 and what nearly every test includes besides.
+function(deprov_precompile_test target)
+  if(NOT DEPROV_PCH STREQUAL "ON" AND NOT DEPROV_PCH STREQUAL "TESTS")
+    return()
+  endif()
+  if(NOT TARGET deprov_test_pch)
+    deprov_pch_library(deprov_test_pch)
+    target_include_directories(deprov_test_pch PRIVATE "${PROJECT_SOURCE_DIR}/tests")
+    target_compile_definitions(deprov_test_pch PRIVATE CATCH_CONFIG_ENABLE_ALL_STRINGMAKERS)
+    target_link_libraries(deprov_test_pch PRIVATE deprov::deprov Boost::headers Boost::json Boost::url Catch2::Catch2)
+    target_precompile_headers(deprov_test_pch PRIVATE ${deprov_pch_headers} "${PROJECT_SOURCE_DIR}/tests/catch.hpp"
+      <deprov/engine/engine.hpp> <deprov/port/store.hpp> <deprov/policy/policy.hpp> <deprov/scim/resource.hpp>)
+  endif()
+  target_compile_options(${target} PRIVATE -fPIC)
+  target_precompile_headers(${target} REUSE_FROM deprov_test_pch)
 endfunction()
 
 # The .cpp files of the named rooms below `base`; a room may be empty or absent.
@@ -64,11 +88,16 @@ function(deprov_glob out base)
   set(${out} ${found} PARENT_SCOPE)
 endfunction()
 
+# With TEST after the name: a program of tests.
 function(deprov_compile_options target)
   set_target_properties(${target} PROPERTIES CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
   if(DEPROV_WERROR)
     target_compile_options(${target} PRIVATE -Werror)
   endif()
-  deprov_precompile(${target})
+  if("TEST" IN_LIST ARGN)
+    deprov_precompile_test(${target})
+  else()
+    deprov_precompile(${target})
+  endif()
 endfunction()
