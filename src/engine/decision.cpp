@@ -271,7 +271,8 @@ Result<void> Decision::end_access(SubjectState& state, const End& end) {
   bool running = false;
   DEPROV_CHECK(supersede(s, "a newer intent ends access", acted, running));
   DEPROV_CHECK(leave_role_hold(s.id, "access ends as a whole"));
-  DEPROV_TRY(wait, waits(state, end));
+  DEPROV_TRY(standing, stands(state, end, true));
+  const bool wait = standing.waits;
   s.access = false;
   ++s.generation;
   s.desired = port::Desired::no_access;
@@ -351,6 +352,16 @@ Result<void> Decision::regain_access(SubjectState& state) {
     put(state);
     record("access.granted", detail, s.id);
     return {};
+  }
+  if (context_.policy.guard.enabled && s.counted_at.micros != 0 && now_ - s.counted_at < std::chrono::hours(24)) {
+    // It goes on counting, and must not be taken for one more than those who have access.
+    port::op::Reserve back;
+    back.scope = scope();
+    back.counter = std::string(early_counter);
+    back.limit_hour = back.limit_day = policy::no_limit;
+    back.now = s.counted_at;
+    back.regardless = true;
+    txn_.ops.emplace_back(std::move(back));
   }
   bool acted = false;
   bool running = false;

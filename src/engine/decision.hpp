@@ -3,6 +3,7 @@
 
 #include <deprov/engine/context.hpp>
 #include <deprov/engine/effect.hpp>
+#include <deprov/policy/guard.hpp>
 #include <deprov/policy/protection.hpp>
 #include <deprov/port/clock.hpp>
 #include <deprov/port/random.hpp>
@@ -26,7 +27,8 @@ constexpr std::string_view hold_work = "hold";
 constexpr std::string_view worsened_counter = "worsened";
 /// Of these, who has access all the same: only the role was lowered.
 constexpr std::string_view roles_counter = "roles";
-/// Of these, who has access all the same: it was judged with its unit, and its turn comes, or it settles.
+/// Of these, who has access all the same: it was judged with its unit, and its turn comes, or it settles; or it
+/// came back.
 constexpr std::string_view early_counter = "early";
 
 /// A subject with what was read of it for one decision.
@@ -50,6 +52,13 @@ enum class Judging : std::uint8_t {
   allowed,  ///< the unit was judged as a whole and reserved before
 };
 
+/// What is left of that reservation: what changed since the unit was counted is not in it.
+struct Judged {
+  std::uint64_t worsen = policy::no_limit;
+  std::uint64_t early = policy::no_limit;
+  bool beyond_waits = false;  ///< who is not in it waits; otherwise it is counted by itself
+};
+
 /// Collects one transaction. Used for one call of a deciding body, on one thread, while its Reader lives.
 class Decision {
  public:
@@ -60,7 +69,9 @@ class Decision {
     std::size_t inline_members = 500;
   };
   /// How those who worsen from here on are judged; `why` is what the hold says of itself.
-  void judge(Judging how, std::string why = {});
+  void judge(Judging how, std::string why = {}, Judged left = {});
+  /// What this transaction leaves of a unit's reservation.
+  [[nodiscard]] const Judged& left() const noexcept { return left_of_unit_; }
   /// What follows belongs to one request that touches several, whose group has so many members: it is judged now,
   /// although its memberships settle first.
   void as_unit(std::optional<std::uint64_t> members);
@@ -100,6 +111,8 @@ class Decision {
   Result<void> reconsider(const port::DueRow& due);
   /// Whether a person decided that its access is kept, and nothing has changed since.
   Result<bool> is_kept(const port::SubjectRow& subject);
+  /// Whether it lost access within a day, counted for that, and has it again.
+  [[nodiscard]] bool came_back(const port::SubjectRow& subject) const;
   /// Whether it counts for the guard: all but those of whom it is known that they never had an account (R13).
   Result<bool> counts(ResourceId subject);
 
@@ -135,8 +148,14 @@ class Decision {
   Result<void> group_effect(const Effect& effect);
   Result<bool> members_effect(const Effect& effect, const Limits& limits);
   Result<bool> repeats(const Effect& effect, std::uint64_t present);
-  /// Whether it has to wait in the hold; where it is judged now, it is reserved.
-  Result<bool> waits(SubjectState& state, const End& end);
+  struct Standing {
+    bool waits = false;   ///< in the hold
+    bool counts = false;  ///< at all
+    bool early = false;   ///< its unit counted it as one who has access until its turn comes
+  };
+  /// What the guard makes of one who worsens; where it is judged now, it is reserved. `ends`: not only after it
+  /// has settled.
+  Result<Standing> stands(SubjectState& state, const End& end, bool ends);
   void reserve(port::SubjectRow& subject, ResourceId via, std::optional<std::uint64_t> members);
   Result<void> add_reservations();
   /// It does not have access all the same any more, or does not lose it.
@@ -186,6 +205,7 @@ class Decision {
   std::optional<port::ResourceRow> group_;     ///< as the effect leaves it
   const port::ResourceRow* before_ = nullptr;  ///< the effect's resource, as it was
   Judging judging_ = Judging::reserve;
+  Judged left_of_unit_;
   std::string why_held_;
   bool unit_ = false;
   std::optional<std::uint64_t> unit_members_;

@@ -5,6 +5,7 @@
 #include <deprov/policy/guard.hpp>
 #include <utility>
 #include "engine/decision.hpp"
+#include "jobs/history.hpp"
 
 namespace deprov::engine {
 
@@ -27,8 +28,9 @@ bool is_set(const json::object& o, const char* name) {
 }
 }  // namespace
 
-void Decision::judge(Judging how, std::string why) {
+void Decision::judge(Judging how, std::string why, Judged left) {
   judging_ = how;
+  left_of_unit_ = left;
   why_held_ = std::move(why);
 }
 
@@ -43,7 +45,12 @@ Result<bool> Decision::counts(ResourceId subject) {
   return !(binding && !binding->was_bound && binding->state == port::BindingState::absent);
 }
 
+bool Decision::came_back(const port::SubjectRow& s) const {
+  return s.access && s.cause == idp::Cause::restored && s.counted_at.micros != 0 && now_ - s.counted_at < a_day;
+}
+
 void Decision::reserve(port::SubjectRow& subject, ResourceId via, std::optional<std::uint64_t> members) {
+  if (came_back(subject)) early_no_more(subject.counted_at);
   if (subject.counted_at.micros != 0 && now_ - subject.counted_at < a_day) {
     reservations_.counted.push_back(subject.counted_at);
   } else {
@@ -56,20 +63,47 @@ void Decision::reserve(port::SubjectRow& subject, ResourceId via, std::optional<
   group.members = std::max(group.members, *members);
 }
 
-Result<bool> Decision::waits(SubjectState& state, const End& end) {
-  // What a person decides about one subject is decided.
-  if (!context_.policy.guard.enabled || end.cause == idp::Cause::manual) return false;
-  DEPROV_TRY(counted, counts(state.subject.id));
-  if (!counted) return false;
-  switch (judging_) {
-    case Judging::hold: return true;
-    case Judging::reserve: reserve(state.subject, end.via, end.members); return false;
-    case Judging::allowed: break;
+Result<Decision::Standing> Decision::stands(SubjectState& state, const End& end, bool ends) {
+  constexpr Duration an_hour = std::chrono::hours(1);
+  Standing out;
+  auto& s = state.subject;
+  const auto counted_at = s.counted_at;
+  const bool settled = judging_ == Judging::allowed && !unit_;  // `settle` takes its reservation back itself
+  const bool back = came_back(s);
+  const bool guarded = context_.policy.guard.enabled && end.cause != idp::Cause::manual;
+  if (guarded) {
+    DEPROV_TRY(counted, counts(s.id));
+    out.counts = counted;
   }
-  DEPROV_TRY(open, reader_.open_hold(scope()));
-  txn_.reads.holds.push_back({scope(), open ? open->id : HoldId{}});
-  state.subject.counted_at = now_;
-  return open.has_value();
+  if (out.counts && judging_ == Judging::hold) {
+    out.waits = true;
+  } else if (out.counts && judging_ == Judging::reserve) {
+    reserve(s, end.via, end.members);
+    return out;
+  } else if (out.counts) {
+    if (unit_ && (counted_at.micros == 0 || now_ - counted_at >= an_hour)) {
+      // Counted by its unit; or something changed since, so that it loses more than it did then.
+      auto& left = left_of_unit_.worsen;
+      if (left == 0 && !left_of_unit_.beyond_waits) {
+        reserve(s, end.via, end.members);
+        return out;
+      }
+      out.waits = left == 0;
+      if (!out.waits) s.counted_at = now_;
+      if (left != 0 && left != policy::no_limit) --left;
+    }
+    if (unit_ && s.access && !back && !out.waits && left_of_unit_.early != 0) {
+      out.early = true;
+      if (left_of_unit_.early != policy::no_limit) --left_of_unit_.early;
+    }
+    DEPROV_TRY(open, reader_.open_hold(scope()));
+    txn_.reads.holds.push_back({scope(), open ? open->id : HoldId{}});
+    out.waits = out.waits || open.has_value();
+  }
+  // What a person decides about one subject is decided, and waits for nobody; it has lost its access all the same.
+  if (ends && back && !settled) early_no_more(counted_at);
+  if (ends && out.early) early_no_more(now_);
+  return out;
 }
 
 // In front of everything else: a refusal before the first write costs the store nothing.
@@ -212,6 +246,7 @@ Result<void> Decision::retain(SubjectState& state, const End& end, const policy:
   bool acted = false;
   bool running = false;
   DEPROV_CHECK(supersede(s, "retained: " + std::string(policy::to_string(retention.kind)), acted, running));
+  if (came_back(s)) early_no_more(s.counted_at);
   s.access = false;
   ++s.generation;
   s.desired = port::Desired::no_access;
@@ -299,21 +334,26 @@ Result<void> Decision::settle(const port::DueRow& due, Judging otherwise, const 
   }
   if (reserved) {
     DEPROV_TRY(state, load(due.subject));
-    early_no_more(state.subject.counted_at);
+    const auto at = state.subject.counted_at;
     DEPROV_TRY(access, has_access(state));
     if (state.stored && state.subject.access && access) {
-      // The net effect counts (R14): what was reserved for it is taken back.
+      // The net effect counts (R14): what was reserved for it is taken back, but for what it had lost before.
       txn_.ops.emplace_back(port::op::RemoveDue{scope(), due.subject, due.kind});
-      const auto at = state.subject.counted_at;
       if (at.micros != 0) {
-        txn_.ops.emplace_back(port::op::Unreserve{scope(), std::string(worsened_counter), 1, at});
+        DEPROV_TRY(before, jobs::let_pass_since(reader_, scope(), due.subject, {}, now_ - a_day));
         if (unit_members_) txn_.ops.emplace_back(port::op::Unreserve{scope(), "group:" + via.str(), 1, at});
-        state.subject.counted_at = {};
-        put(state);
+        if (!before) {
+          early_no_more(at);
+          txn_.ops.emplace_back(port::op::Unreserve{scope(), std::string(worsened_counter), 1, at});
+          state.subject.counted_at = {};
+          put(state);
+        }
       }
+      DEPROV_CHECK(role_changed(state, via, true));
       record("removal.settled", {{"kept", true}, {"via_group", via.str()}}, due.subject);
       return {};
     }
+    early_no_more(at);
   }
   return evaluate(due.subject, cause, via, due.since, true);
 }

@@ -80,10 +80,7 @@ Result<void> Decision::lost_group(SubjectState& state, ResourceId group, idp::Ca
       end.via = group;
       end.evidence_at = evidence_.at;
       end.members = members;
-      if (context_.policy.settle.count() == 0 || was_kept) {
-        if (unit_ && judging_ == Judging::allowed) early_no_more(now_);
-        return end_access(state, end);
-      }
+      if (context_.policy.settle.count() == 0 || was_kept) return end_access(state, end);
       port::DueRow due;
       due.scope = scope();
       due.subject = s.id;
@@ -94,9 +91,9 @@ Result<void> Decision::lost_group(SubjectState& state, ResourceId group, idp::Ca
       if (members) payload["members"] = *members;
       // A unit is judged before any of its effects; who leaves alone is judged when it has settled.
       if (unit_) {
-        DEPROV_TRY(wait, waits(state, end));
-        if (judging_ == Judging::reserve) ++reservations_.early;
-        payload[wait ? "held" : "reserved"] = true;
+        DEPROV_TRY(standing, stands(state, end, false));
+        if (!standing.waits && !standing.early && standing.counts && !came_back(s)) ++reservations_.early;
+        payload[standing.waits ? "held" : "reserved"] = true;
       }
       due.payload = json::serialize(payload);
       txn_.ops.emplace_back(port::op::PutDue{std::move(due)});

@@ -294,12 +294,14 @@ void Expander::work(port::WorkRow row) {
     piece->steps = steps_;
     row.payload.clear();
   }
-  if (row.cursor.starts_with('!')) {
-    piece->verdict = row.cursor.substr(0, 3);
-    row.cursor.erase(0, 3);
-  }
   piece->row = std::move(row);
+  piece->take_verdict();
   if (wants_judging(*piece)) return count(*piece);
+  carry_out(piece);
+}
+
+void Expander::carry_out(const std::shared_ptr<Piece>& piece) {
+  auto self = shared_from_this();
   host_.expander_decide(
       [self, piece](port::Reader& reader) {
         if (piece->row.kind == hold_work) return self->decide_hold(reader, *piece);
@@ -310,6 +312,11 @@ void Expander::work(port::WorkRow row) {
           if (stays(done.error())) return self->set_aside(piece->row, done.error());
           // Refused, and not judged as a whole yet: groups that entitle nobody may still end what was kept (R7).
           if (done.error().code() == Errc::held_by_guard && piece->verdict.empty()) return self->count(*piece);
+          // Refused, for what changed since it was judged: that waits, and the rest goes on.
+          if (done.error().code() == Errc::held_by_guard && piece->goes_beyond()) {
+            piece->left.beyond_waits = true;
+            return self->carry_out(piece);
+          }
           self->arm(self->ports_.clock.wall() + std::chrono::seconds(1));
           return self->finished(false);
         }
@@ -398,7 +405,7 @@ Result<port::Transaction> Expander::decide_members(port::Reader& reader, Piece& 
     }
   }
   piece.over = gone || cursor.step >= steps.size();
-  piece.cursor = piece.verdict + cursor.str();
+  piece.cursor = piece.verdict_after(decision) + cursor.str();
   piece.done = done;
   auto& txn = decision.transaction();
   if (piece.over) {
@@ -443,8 +450,9 @@ Result<port::Transaction> Expander::decide_reevaluation(port::Reader& reader, Pi
     } else {
       DEPROV_CHECK(decision.evaluate(m.member, cause, group, piece.row.created, false));
     }
-    piece.cursor = piece.verdict + m.member.str();
   }
+  piece.cursor =
+      piece.verdict_after(decision) + (page.rows.empty() ? std::string{} : page.rows.back().member.str());
   piece.done = piece.row.done + page.rows.size();
   piece.over = !page.more;
   if (piece.over) {

@@ -53,6 +53,7 @@ class Expander : public std::enable_shared_from_this<Expander> {
   void postpone(const port::DueRow& due, const Error& error);
   void set_aside(const port::WorkRow& row, const Error& error);
   void work(port::WorkRow row);
+  void carry_out(const std::shared_ptr<Piece>& piece);
   void finished(bool progress);
   void arm(WallTime at);
   Result<port::Transaction> decide_dues(port::Reader& reader, const std::vector<port::DueRow>& dues,
@@ -91,12 +92,18 @@ class Expander : public std::enable_shared_from_this<Expander> {
 
 /// One transaction's worth of work.
 struct Expander::Piece {
-  port::WorkRow row;  ///< its cursor without the verdict
-  std::string verdict;
+  port::WorkRow row;    ///< its cursor without the verdict
+  std::string verdict;  ///< empty: not judged as a whole
+  Judged left;          ///< of what its unit reserved
   std::shared_ptr<const std::vector<MemberStep>> steps;
   bool over = false;
   std::string cursor;  ///< with the verdict
   std::uint64_t done = 0;
+  void take_verdict();
+  [[nodiscard]] static std::string verdict_of(const Judged& left);
+  [[nodiscard]] std::string verdict_after(const Decision& decision) const;
+  /// Whether those who are not in its unit's reservation were counted one by one.
+  [[nodiscard]] bool goes_beyond() const;
   void judge(Decision& decision, std::uint64_t members) const;
 };
 

@@ -2,23 +2,48 @@
 // hold takes in what its window planned and did not send.
 #include <algorithm>
 #include <boost/json/serialize.hpp>
+#include <charconv>
 #include <deprov/policy/plan.hpp>
 #include <unordered_set>
 #include <utility>
 #include "engine/expander.hpp"
+#include "jobs/history.hpp"
 
 namespace deprov::engine {
 
 namespace {
-constexpr std::string_view allowed = "!a;";
-constexpr std::string_view held = "!h;";
+constexpr std::string_view allowed = "!a";
+constexpr std::string_view held = "!h";
 constexpr std::string_view too_many = "a request would end the access of more subjects than the guard lets pass";
 }  // namespace
+
+// In front of the cursor: "!h;", or "!a" with what is left of the reservation, "!a12,3;".
+void Expander::Piece::take_verdict() {
+  const auto end = row.cursor.find(';');
+  if (!row.cursor.starts_with('!') || end == std::string::npos) return;
+  verdict = row.cursor.substr(0, allowed.size());
+  left = {0, 0, false};
+  const char* const last = row.cursor.data() + end;
+  const auto [comma, ec] = std::from_chars(row.cursor.data() + verdict.size(), last, left.worsen);
+  if (ec == std::errc{} && comma != last) std::from_chars(comma + 1, last, left.early);
+  row.cursor.erase(0, end + 1);
+}
+
+std::string Expander::Piece::verdict_of(const Judged& left) {
+  return std::string(allowed) + std::to_string(left.worsen) + "," + std::to_string(left.early) + ";";
+}
+
+std::string Expander::Piece::verdict_after(const Decision& decision) const {
+  if (verdict.empty()) return {};
+  return verdict == held ? verdict + ";" : verdict_of(decision.left());
+}
+
+bool Expander::Piece::goes_beyond() const { return verdict == allowed && !left.beyond_waits; }
 
 void Expander::Piece::judge(Decision& decision, std::uint64_t members) const {
   if (verdict.empty()) return;
   decision.as_unit(members);
-  decision.judge(verdict == held ? Judging::hold : Judging::allowed, std::string(too_many));
+  decision.judge(verdict == held ? Judging::hold : Judging::allowed, std::string(too_many), left);
 }
 
 struct Expander::Count {
@@ -65,6 +90,7 @@ Result<void> Expander::Count::take(port::Reader& reader, Decision& decision, Res
   const bool has_it = found->access;
   if (!has_it && !kept) return {};
   const bool again = found->counted_at.micros != 0 && now - found->counted_at < std::chrono::hours(1);
+  const bool back = decision.came_back(*found);
   DEPROV_TRY(counted, decision.counts(subject));
   if (!counted) return {};
   if (!by_access) {
@@ -73,7 +99,7 @@ Result<void> Expander::Count::take(port::Reader& reader, Decision& decision, Res
     DEPROV_TRY(access, decision.has_access(state, overlay));
     if (access) return {};
   }
-  early += has_it ? 1 : 0;
+  early += has_it && !back ? 1 : 0;
   worsen += again ? 0 : 1;
   direct += is_direct && !again ? 1 : 0;
   return {};
@@ -176,8 +202,9 @@ Result<void> Expander::count_some(port::Reader& reader, Count& c) {
 
 void Expander::judge(const std::shared_ptr<Count>& c, bool hold) {
   auto self = shared_from_this();
+  const auto verdict = hold ? std::string(held) + ";" : Piece::verdict_of({c->worsen, c->early, false});
   host_.expander_decide(
-      [self, c, hold](port::Reader& reader) -> Result<port::Transaction> {
+      [self, c, hold, verdict](port::Reader& reader) -> Result<port::Transaction> {
         const auto context = self->host_.expander_context(self->scope_);
         if (!context) return Error(Errc::not_found, "the integration is gone", self->scope_.integration.str());
         Evidence evidence;
@@ -192,11 +219,10 @@ void Expander::judge(const std::shared_ptr<Count>& c, bool hold) {
           decision.reserve_unit(c->row.group, c->early, c->worsen, c->direct, c->members);
         }
         decision.transaction().ops.emplace_back(
-            port::op::AdvanceWork{self->scope_, c->row.id, c->row.version,
-                                  std::string(hold ? held : allowed) + c->row.cursor, c->row.done});
+            port::op::AdvanceWork{self->scope_, c->row.id, c->row.version, verdict + c->row.cursor, c->row.done});
         return decision.take();
       },
-      [self, c, hold](Result<port::Committed> done) {
+      [self, c, hold, verdict](Result<port::Committed> done) {
         if (!done && done.error().code() == Errc::held_by_guard && !hold) return self->judge(c, true);
         if (!done) {
           if (done.error().code() == Errc::store_corrupt) return self->set_aside(c->row, done.error());
@@ -206,7 +232,7 @@ void Expander::judge(const std::shared_ptr<Count>& c, bool hold) {
         self->host_.expander_committed(self->scope_);
         auto row = c->row;
         ++row.version;
-        row.cursor = std::string(hold ? held : allowed) + row.cursor;
+        row.cursor = verdict + row.cursor;
         self->ports_.executor.post([self, row = std::move(row)]() mutable {
           if (self->stopping_) return self->finished(false);
           self->work(std::move(row));
@@ -245,7 +271,12 @@ Result<void> Expander::join(port::Reader& reader, Decision& decision, const port
   if (!counted) return {};
   DEPROV_TRY(subject, reader.subject(scope_, job.subject));
   if (!subject || subject->generation != job.generation) return {};
-  if (!lowers && subject->counted_at.micros != 0) {
+  bool counts = !lowers && subject->counted_at.micros != 0;
+  if (counts) {  // for what was taken from it before it goes on counting
+    DEPROV_TRY(before, jobs::let_pass_since(reader, scope_, job.subject, job.id, hold.window_from));
+    counts = !before;
+  }
+  if (counts) {
     txn.ops.emplace_back(port::op::Unreserve{scope_, std::string(worsened_counter), 1, subject->counted_at});
     // It counts no more: the next time nothing of somebody else's may be taken back for it.
     auto uncounted = *subject;

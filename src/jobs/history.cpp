@@ -37,6 +37,23 @@ Result<std::optional<WallTime>> undecided_until(port::Reader& reader, const port
   return std::optional(now + std::clamp((now - works.front().created) / 4, soon, late));
 }
 
+Result<bool> let_pass_since(port::Reader& reader, const port::Scope& scope, ResourceId subject, JobId job,
+                            WallTime since) {
+  port::JobFilter filter;
+  filter.subject = subject;
+  DEPROV_TRY(jobs, reader.jobs(scope, filter, std::nullopt, 50));
+  DEPROV_TRY(item, reader.hold_item_of(scope, subject));
+  for (const auto& j : jobs.rows) {
+    if (j.id == job || j.created < since || j.cause == idp::Cause::manual) continue;
+    const bool lowers = j.kind == port::JobKind::change_role && j.cause == idp::Cause::role_lowered;
+    if (j.kind != port::JobKind::remove_access && !lowers) continue;
+    if (item && item->job == j.id && item->state == port::HoldItemState::allowed) continue;
+    const auto plan = policy::parse_plan(j.plan);
+    if (plan && plan->acted()) return true;
+  }
+  return false;
+}
+
 Result<std::string> handle_under_way(port::Reader& reader, const port::Scope& scope, ResourceId subject,
                                      connector::Operation operation) {
   port::JobFilter filter;

@@ -18,6 +18,11 @@ namespace deprov::jobs {
 [[nodiscard]] Result<std::optional<WallTime>> undecided_until(port::Reader& reader, const port::Scope& scope,
                                                               ResourceId subject, WallTime now);
 
+/// Whether the guard let another job than `job` pass, made since then, that took something from the subject: it
+/// counts for that, whatever becomes of `job`. What a person allowed does not count. Looks at the newest 50 jobs.
+[[nodiscard]] Result<bool> let_pass_since(port::Reader& reader, const port::Scope& scope, ResourceId subject,
+                                          JobId job, WallTime since);
+
 /// The handle of a request for `operation` that an earlier job made and that the app, as far as is known, is still
 /// working on; empty: there is none. Looks at the newest 50 jobs.
 [[nodiscard]] Result<std::string> handle_under_way(port::Reader& reader, const port::Scope& scope,

@@ -145,6 +145,9 @@ class Lane : public std::enable_shared_from_this<Lane> {
   [[nodiscard]] port::op::Reserve reserve_role(const Run& run) const;
   /// Who is counted and keeps access: what the guard measures by must not grow by them.
   [[nodiscard]] static port::op::Reserve count_role(const port::op::Reserve& reserved);
+  /// The same for who lost access, counted for that, and has it again: the mark goes with the count.
+  [[nodiscard]] static std::vector<port::Op> keep_back(const port::op::Reserve& reserved,
+                                                       const port::SubjectRow& subject);
   void retain(const RunPtr& run, const policy::Retention& retention);
   /// Whether the account itself is protected; goes on with `next` where it is not.
   void check_account(const RunPtr& run, std::function<void()> next);

@@ -60,6 +60,7 @@ void Lane::send(const RunPtr& run) {
         if (reserve) txn.ops.emplace_back(*reserve);
         if (reserve && run->subject) {  // a role that is lowered
           if (reserve->counted.micros == 0) txn.ops.emplace_back(count_role(*reserve));
+          for (auto& o : keep_back(*reserve, *run->subject)) txn.ops.push_back(std::move(o));
           txn.reads.subjects.push_back({self->scope_, run->row.subject, run->subject->grants_version});
           auto subject = *run->subject;
           subject.counted_at = reserve->now;

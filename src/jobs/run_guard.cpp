@@ -4,6 +4,7 @@
 #include <boost/json/serialize.hpp>
 #include <deprov/policy/guard.hpp>
 #include <utility>
+#include "jobs/history.hpp"
 #include "jobs/lane.hpp"
 
 namespace deprov::jobs {
@@ -84,6 +85,17 @@ port::op::Reserve Lane::count_role(const port::op::Reserve& reserved) {
   return o;
 }
 
+std::vector<port::Op> Lane::keep_back(const port::op::Reserve& reserved, const port::SubjectRow& subject) {
+  if (reserved.counted.micros == 0 || !subject.access || subject.cause != idp::Cause::restored) return {};
+  auto o = reserved;
+  o.counter = std::string(early_counter);
+  o.limit_hour = o.limit_day = policy::no_limit;
+  o.counted = {};
+  o.regardless = true;
+  port::op::Unreserve before{o.scope, o.counter, 1, reserved.counted};
+  return {std::move(before), std::move(o)};
+}
+
 port::op::Reserve Lane::reserve_removal(const Run& run) const {
   port::op::Reserve o;
   o.scope = scope_;
@@ -129,7 +141,12 @@ void Lane::join_hold(const RunPtr& run, std::string why) {
           work.created = now;
           txn.ops.emplace_back(port::op::PutWork{std::move(work)});
         }
-        if (why.empty() && !lowers_role(run->row) && subject && subject->counted_at.micros != 0) {
+        bool counts = why.empty() && !lowers_role(run->row) && subject && subject->counted_at.micros != 0;
+        if (counts) {  // for what was taken from it before it goes on counting
+          DEPROV_TRY(before, let_pass_since(reader, self->scope_, run->row.subject, run->row.id, now - a_day));
+          counts = !before;
+        }
+        if (counts) {
           txn.ops.emplace_back(
               port::op::Unreserve{self->scope_, std::string(worsened_counter), 1, subject->counted_at});
           // It counts no more: the next time nothing of somebody else's may be taken back for it.

@@ -400,7 +400,7 @@ class Commit {
   }
 
   Result<void> apply(const op::Reserve& o) {
-    if (const auto* open = find(s_.open_holds, o.scope)) return hold_is_open(*open);
+    if (const auto* open = find(s_.open_holds, o.scope); open && !o.regardless) return hold_is_open(*open);
     const auto minute = minute_of(o.now);
     take_back(o.scope, o.counter, o.counted.micros == 0 ? 0 : 1, o.counted);
     std::uint64_t hour = 0;
@@ -419,7 +419,7 @@ class Commit {
                 return true;
               });
     const auto passes = [&](std::uint64_t sum, std::uint64_t limit) {
-      return sum > limit || o.amount > limit - sum;
+      return !o.regardless && (sum > limit || o.amount > limit - sum);
     };
     if (passes(hour, o.limit_hour)) return guard_refuses(o.counter, o.amount, "60 minutes", hour, o.limit_hour);
     if (passes(day, o.limit_day)) return guard_refuses(o.counter, o.amount, "24 hours", day, o.limit_day);

@@ -55,7 +55,7 @@ Result<void> SqliteWriter::apply(const op::Reserve& o) {
     scope = made;
   }
   DEPROV_TRY(open, open_hold(o.scope, scope));
-  if (*open) return hold_is_open((*open)->id);
+  if (*open && !o.regardless) return hold_is_open((*open)->id);
   DEPROV_TRY(w, window(scope, o.counter));
   if (!w->summed || w->minute != minute) {
     w->hour = w->day = 0;
@@ -72,7 +72,7 @@ Result<void> SqliteWriter::apply(const op::Reserve& o) {
     if (before != w->minutes.end() && before->second > 0) count(*w, name, before->first, -1);
   }
   const auto passes = [&](std::uint64_t sum, std::uint64_t limit) {
-    return sum > limit || o.amount > limit - sum;
+    return !o.regardless && (sum > limit || o.amount > limit - sum);
   };
   if (passes(w->hour, o.limit_hour))
     return guard_refuses(o.counter, o.amount, "60 minutes", w->hour, o.limit_hour);

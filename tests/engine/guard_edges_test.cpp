@@ -99,6 +99,113 @@ const std::string roles = R"({"guard":{},"settle_ms":1000,"roles":[
 
 }  // namespace
 
+namespace {
+const std::string one_at_a_time = R"({"guard":{"absolute":1,"percent":100,"small":{"below":0}}})";
+}
+
+TEST_CASE("who lost access and has it again counts for that, though its next loss is held", "[engine][R7]") {
+  Edges w(6, one_at_a_time);
+  REQUIRE(w.set_active(w.c, w.users[0], false));
+  w.run(5s);
+  REQUIRE(w.set_active(w.c, w.users[0], true));
+  w.run(5s);
+  REQUIRE(w.app->count("disable a0") == 1);
+  const auto set = [&](port::IntegrationState state) {
+    w.engine->set_integration_state(w.owner, w.c->row.scope.integration, state,
+                                    [](const Result<port::IntegrationRow>& r) { REQUIRE(r.has_value()); });
+    w.run();
+  };
+  // The second loss waits in the lane when the hold opens, and joins it.
+  set(port::IntegrationState::paused);
+  REQUIRE(w.set_active(w.c, w.users[0], false));
+  REQUIRE(w.set_active(w.c, w.users[1], false));
+  w.run(5s);
+  set(port::IntegrationState::active);
+  w.run(5s);
+  REQUIRE(w.open_hold());
+  REQUIRE(w.open_hold()->held == 2);
+  REQUIRE(w.allow_all());
+  w.run(5s);
+  REQUIRE(w.disabled() == 2);
+  // Allowed by a person is allowed; the first loss was nobody's decision, and still counts.
+  REQUIRE(w.set_active(w.c, w.users[2], false));
+  w.run(5s);
+  CHECK(w.disabled() == 2);
+  CHECK(w.open_hold());
+}
+
+TEST_CASE("who lost access and came back does not widen the guard's limit", "[engine][R7]") {
+  const bool again = GENERATE(false, true);
+  CAPTURE(again);
+  Edges w(12, R"({"guard":{}})");  // without a past: half of twelve
+  for (std::size_t i = 0; i < 6; ++i) {
+    REQUIRE(w.set_active(w.c, w.users[i], false));
+    w.run(3s);
+    REQUIRE(w.set_active(w.c, w.users[i], true));
+    w.run(3s);
+  }
+  CHECK_FALSE(w.open_hold());
+  if (again) {  // the same ones cost nothing
+    for (std::size_t i = 0; i < 3; ++i) REQUIRE(w.set_active(w.c, w.users[i], false));
+    w.run(5s);
+    CHECK(w.disabled() == 3);
+    CHECK_FALSE(w.open_hold());
+  }
+  const auto before = w.disabled();
+  REQUIRE(w.set_active(w.c, w.users[6], false));
+  w.run(5s);
+  CHECK(w.disabled() == before);
+  CHECK(w.open_hold());
+}
+
+TEST_CASE("what changes after a unit was counted is not let pass by it", "[engine][R7][R8]") {
+  const auto settle = GENERATE(0, 1000);
+  const bool deleted = GENERATE(false, true);
+  CAPTURE(settle, deleted);
+  Edges w(12, R"({"entitling_groups":[{"display_name":"a"},{"display_name":"b"}],"settle_ms":)" +
+                  std::to_string(settle) + R"(,"guard":{"absolute":2,"percent":100,"small":{"below":0},
+                  "group":{"percent":100}}})");
+  const auto a = w.add_group(w.c, "a", w.users);
+  const auto b = w.add_group(w.c, "b", w.users);
+  w.run(2min);
+  w.options.piece = 1;
+  w.engine.reset();
+  w.boot();
+  w.run(5s);
+  const auto judged = [&] {
+    bool is = false;
+    w.read([&](port::Reader& r) {
+      for (const auto& work : r.works(w.c->row.scope, 5).value()) is = is || work.cursor.starts_with("!a");
+    });
+    return is;
+  };
+  // The first group goes, and nobody loses anything by that; then the second one goes, too.
+  bool answered = false;
+  w.engine->apply(
+      w.engine->integration(w.c->row.scope.integration), {},
+      [&](port::Reader& reader, const engine::IntegrationContext& i) -> Result<engine::Effect> {
+        DEPROV_TRY(row, reader.resource(i.row.scope, a));
+        engine::Effect e;
+        e.before = row;
+        e.after = std::move(row);
+        if (deleted) {
+          e.after->deleted = true;
+        } else {
+          e.after->display_name_key = "c";
+          e.renamed = true;
+        }
+        return e;
+      },
+      [&](const Result<engine::Applied>& r) { answered = r.has_value(); });
+  while (!judged()) REQUIRE(w.executor->run_one());
+  REQUIRE(answered);
+  REQUIRE(w.remove_group(w.c, b));
+  w.run(1h);
+  CHECK(w.disabled() <= 2);
+  REQUIRE(w.open_hold());
+  CHECK(w.open_hold()->held + w.disabled() == 12);
+}
+
 TEST_CASE("removals and deletions have half of the guard's limits", "[engine][R7][R3]") {
   const bool whole = GENERATE(false, true);
   CAPTURE(whole);

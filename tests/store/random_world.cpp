@@ -314,6 +314,7 @@ Op RandomWorld::guard_op(Reader& reader) {
       o.limit_day = 9;
       o.now = minutes();
       if (chance(30)) o.counted = minutes();
+      o.regardless = chance(15);
       return o;
     }
   }

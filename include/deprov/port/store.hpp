@@ -199,6 +199,7 @@ struct Reserve {
   std::uint64_t limit_day = 0;
   WallTime now;
   WallTime counted{};  ///< when the same subject was counted before: it counts once, from now on; 0: it was not
+  bool regardless = false;  ///< neither a limit nor an open hold refuses it: nothing is asked for by it
 };
 /// Takes back what was reserved in the minute of `at`, as far as it is still there.
 struct Unreserve {
