@@ -35,7 +35,7 @@ command -v go >/dev/null || [ -x /usr/local/go/bin/go ] || packages+=(golang-go)
 
 # They come from other registries; where those cannot be reached, their tests say that they are skipped.
 staticcheck() {
-  [ "$ci" = no ] || PATH=$PATH:/usr/local/go/bin "$(dirname "${BASH_SOURCE[0]}")/../bindings/go/staticcheck.sh" >/dev/null ||
+  [ "$ci" = no ] || PATH=$PATH:/usr/local/go/bin timeout 300 "$(dirname "${BASH_SOURCE[0]}")/../bindings/go/staticcheck.sh" >/dev/null ||
     echo "deps.sh: staticcheck could not be built; the test \"go\" will do without" >&2
 }
 peers() {

@@ -1,0 +1,220 @@
+// What the C interface costs: `GET /Users/{id}` on the store in memory, which hides nothing behind a disk, through
+// it and in C++. bindings/go/bench.sh compares Go with the same.
+#include <benchmark/benchmark.h>
+#include <deprov.h>
+#include <boost/json/parse.hpp>
+#include <condition_variable>
+#include <cstring>
+#include <deprov/instance/instance.hpp>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include "scale.hpp"
+
+namespace {
+
+using namespace deprov;
+
+constexpr std::size_t in_flight = 64;
+constexpr std::string_view new_user =
+    R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"externalId":"00u1","userName":"someone@example.com",)"
+    R"("active":true,"name":{"givenName":"Some","familyName":"One"},)"
+    R"("emails":[{"value":"someone@example.com","type":"work","primary":true}]})";
+
+template <class T>
+T must(Result<T> got) {
+  if (!got) throw std::runtime_error(got.error().message());
+  return std::move(*got);
+}
+void must(deprov_status status, deprov_error* error) {
+  if (status == DEPROV_OK) return;
+  const auto text = deprov_error_get_message(error);
+  std::string why(text.ptr == nullptr ? "" : text.ptr, text.len);
+  deprov_error_free(error);
+  throw std::runtime_error(why);
+}
+
+/// In C++: an instance with one user.
+class Native {
+ public:
+  Native() : instance_(must(Instance::open({.in_memory = true}))) {
+    const auto owner = must(instance_->wait<engine::CreatedPrincipal>(
+        [&](auto done) { instance_->engine().create_workspace({}, "acme", "owner", std::move(done)); }));
+    const engine::Principal by{owner.row.workspace, owner.row.id, owner.row.name, owner.row.role};
+    const auto wiki = must(instance_->wait<engine::CreatedIntegration>([&](auto done) {
+      instance_->engine().create_integration(
+          by, {.name = "Wiki", .idp = "okta", .connector = "null", .check = false}, std::move(done));
+    }));
+    token_ = "Bearer " + wiki.scim_token;
+    const auto base = "/scim/v2/" + wiki.row.scope.integration.str() + "/Users";
+    const auto made = call({"POST",
+                            base,
+                            {{"Authorization", token_}, {"Content-Type", "application/scim+json"}},
+                            std::string(new_user),
+                            "127.0.0.1"});
+    if (made.status != 201) throw std::runtime_error(made.body);
+    target_ = base + "/" + std::string(boost::json::parse(made.body).at("id").as_string());
+  }
+  service::Response call(service::Request request) {
+    return must(instance_->wait<service::Response>(
+        [&](auto done) { instance_->handler().handle(std::move(request), std::move(done)); }));
+  }
+  [[nodiscard]] service::Request get() const {
+    return {"GET", target_, {{"Authorization", token_}}, "", "127.0.0.1"};
+  }
+  service::Handler& handler() { return instance_->handler(); }
+
+ private:
+  std::unique_ptr<Instance> instance_;
+  std::string token_, target_;
+};
+
+/// The same through the C interface.
+class ThroughC {
+ public:
+  ThroughC() {
+    deprov_engine_options o{};
+    o.struct_size = sizeof o;
+    o.store = DEPROV_STORE_MEMORY;
+    deprov_error* error = nullptr;
+    must(deprov_engine_open(&o, &engine_, &error), error);
+    deprov_buffer* record = nullptr;
+    must(deprov_workspace_create(engine_, str("acme"), str("owner"), &record, &error), error);
+    const auto workspace = member(record, "id");
+    const deprov_caller by{sizeof by, str(workspace), {nullptr, 0}};
+    must(deprov_integration_create(engine_, &by,
+                                   str(R"({"name": "Wiki", "idp": "okta", "connector": "null", "check": false})"),
+                                   &record, &error),
+         error);
+    const auto made = boost::json::parse(text(deprov_buffer_get(record)));
+    deprov_buffer_free(record);
+    token_ = "Bearer " + std::string(made.at("scim_token").as_string());
+    target_ = std::string(made.at("scim_base_path").as_string()) + "/Users";
+    headers_[0] = {str("Authorization"), str(token_)};
+    headers_[1] = {str("Content-Type"), str("application/scim+json")};
+    request_.struct_size = sizeof request_;
+    request_.method = str("POST");
+    request_.target = str(target_);
+    request_.headers = headers_;
+    request_.header_count = 2;
+    request_.body = str(new_user);
+    request_.peer = str("127.0.0.1");
+    deprov_response* response = nullptr;
+    must(deprov_engine_call(engine_, &request_, &response, &error), error);
+    const auto body = text(deprov_response_get_body(response));
+    const auto status = deprov_response_get_status(response);
+    deprov_response_free(response);
+    if (status != 201) throw std::runtime_error(body);
+    target_ += "/" + std::string(boost::json::parse(body).at("id").as_string());
+    request_.method = str("GET");
+    request_.target = str(target_);
+    request_.header_count = 1;
+    request_.body = {nullptr, 0};
+  }
+  ~ThroughC() { deprov_engine_free(engine_); }
+  ThroughC(const ThroughC&) = delete;
+  ThroughC& operator=(const ThroughC&) = delete;
+
+  [[nodiscard]] deprov_engine* engine() const { return engine_; }
+  [[nodiscard]] const deprov_request* get() const { return &request_; }
+
+ private:
+  static deprov_str str(std::string_view s) { return {s.data(), s.size()}; }
+  static std::string text(deprov_str s) { return {s.ptr, s.len}; }
+  static std::string member(deprov_buffer* record, const char* name) {
+    auto out = std::string(boost::json::parse(text(deprov_buffer_get(record))).at(name).as_string());
+    deprov_buffer_free(record);
+    return out;
+  }
+  deprov_engine* engine_ = nullptr;
+  std::string token_, target_;
+  deprov_header headers_[2]{};
+  deprov_request request_{};
+};
+
+void native_one(benchmark::State& state) {
+  Native world;
+  for (auto _ : state) {
+    const auto answer = world.call(world.get());
+    if (answer.status != 200) state.SkipWithError("not 200");
+    benchmark::DoNotOptimize(answer.body.size());
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(native_one)->UseRealTime();
+
+void c_one(benchmark::State& state) {
+  const ThroughC world;
+  for (auto _ : state) {
+    deprov_response* response = nullptr;
+    if (deprov_engine_call(world.engine(), world.get(), &response, nullptr) != DEPROV_OK ||
+        deprov_response_get_status(response) != 200)
+      state.SkipWithError("not 200");
+    benchmark::DoNotOptimize(deprov_response_get_body(response).len);
+    deprov_response_free(response);
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(c_one)->UseRealTime();
+
+void native_many(benchmark::State& state) {
+  Native world;
+  const auto count = bench::scaled(20'000);
+  std::mutex mutex;
+  std::condition_variable freed;
+  std::size_t running = 0;
+  std::size_t failed = 0;
+  for (auto _ : state) {
+    for (std::size_t i = 0; i < count; ++i) {
+      {
+        std::unique_lock lock(mutex);
+        freed.wait(lock, [&] { return running < in_flight; });
+        ++running;
+      }
+      world.handler().handle(world.get(), [&](service::Response answer) {
+        const std::lock_guard lock(mutex);
+        if (answer.status != 200) ++failed;
+        --running;
+        freed.notify_one();
+      });
+    }
+    std::unique_lock lock(mutex);
+    freed.wait(lock, [&] { return running == 0; });
+  }
+  if (failed != 0) state.SkipWithError("not 200");
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(count));
+}
+BENCHMARK(native_many)->UseRealTime()->Unit(benchmark::kMillisecond);
+
+void c_many(benchmark::State& state) {
+  const ThroughC world;
+  const auto count = bench::scaled(20'000);
+  std::size_t failed = 0;
+  for (auto _ : state) {
+    std::size_t sent = 0;
+    std::size_t answered = 0;
+    while (answered < count) {
+      for (; sent < count && sent - answered < in_flight; ++sent)
+        if (deprov_engine_send(world.engine(), world.get(), nullptr, nullptr, nullptr) != DEPROV_OK) ++failed;
+      deprov_event events[in_flight];
+      size_t taken = 0;
+      if (deprov_engine_next(world.engine(), events, in_flight, 60'000, &taken, nullptr) != DEPROV_OK)
+        return state.SkipWithError("no answer");
+      for (size_t i = 0; i < taken; ++i) {
+        if (deprov_response_get_status(events[i].response) != 200) ++failed;
+        benchmark::DoNotOptimize(deprov_response_get_body(events[i].response).len);
+        deprov_response_free(events[i].response);
+      }
+      answered += taken;
+    }
+  }
+  if (failed != 0) state.SkipWithError("not 200");
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(count));
+}
+BENCHMARK(c_many)->UseRealTime()->Unit(benchmark::kMillisecond);
+
+}  // namespace
+
+BENCHMARK_MAIN();
