@@ -179,6 +179,7 @@ int run(int argc, char** argv) {
   add_activity_command(program, session);
   add_evidence_commands(program, session);
   add_reconcile_command(program, session);
+  add_source_commands(program, session);
   add_person_commands(program, session);
   add_demo_command(program, session);
   add_about_commands(program, session);

@@ -57,6 +57,7 @@ void add_job_commands(CLI::App& program, Session& session);
 void add_activity_command(CLI::App& program, Session& session);
 void add_evidence_commands(CLI::App& program, Session& session);
 void add_reconcile_command(CLI::App& program, Session& session);
+void add_source_commands(CLI::App& program, Session& session);
 void add_person_commands(CLI::App& program, Session& session);
 void add_demo_command(CLI::App& program, Session& session);
 

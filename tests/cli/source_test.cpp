@@ -1,0 +1,148 @@
+// `deprov source` as typed in a shell.
+#include <boost/json/serialize.hpp>
+#include "program.hpp"
+
+using deprov::test::cli::run;
+using deprov::test::cli::Scratch;
+using deprov::test::cli::Serving;
+using deprov::test::cli::slurp;
+namespace json = boost::json;
+
+namespace {
+
+/// A served directory with one integration and people in it.
+struct People : Scratch {
+  std::string data = path + "/data";
+  std::string token, id, scim_token;
+
+  explicit People(const std::string& idp) {
+    const auto made = run(*this, "init --json --data '" + data + "'");
+    INFO(made.err);
+    REQUIRE(made.code == 0);
+    token = made.text("owner_token");
+    const auto created = run(
+        *this, "integration create --json --name Wiki --idp " + idp + " --connector null --data '" + data + "'");
+    INFO(created.err);
+    REQUIRE(created.code == 0);
+    id = created.text("id");
+    scim_token = created.text("scim_token");
+  }
+  void add(const Serving& s, const std::string& name, const std::string& external_id, bool active = true) {
+    json::object user{{"schemas", json::array{"urn:ietf:params:scim:schemas:core:2.0:User"}},
+                      {"userName", name},
+                      {"active", active}};
+    if (!external_id.empty()) user["externalId"] = external_id;
+    const auto file = write("user.json", json::serialize(user));
+    (void)std::system(("curl -s --max-time 10 -o '" + path +
+                       "/.scim' -w '%{http_code}' -X POST -H 'Authorization: Bearer " + scim_token +
+                       "' -H 'Content-Type: application/scim+json' -d '@" + file + "' '" + s.url + "/scim/v2/" +
+                       id + "/Users' >'" + path + "/.status'")
+                          .c_str());
+    INFO(slurp(path + "/.scim"));
+    REQUIRE(slurp(path + "/.status") == "201");
+  }
+};
+
+std::string difference(const json::value& report, const std::string& user_name) {
+  std::string kinds;
+  for (const auto& d : report.at("differences").as_array())
+    if (std::string(d.at("user_name").as_string()) == user_name) kinds += std::string(d.at("kind").as_string());
+  return kinds;
+}
+
+}  // namespace
+
+TEST_CASE("a full list is compared with the subjects, and changes nothing", "[R6]") {
+  People home("okta");
+  const Serving s(home, home.data);
+  const auto env = "DEPROV_TOKEN=" + home.token;
+  const auto check = [&](const std::string& arguments) {
+    return run(home, "source check Wiki --server " + s.url + " " + arguments, env);
+  };
+  home.add(s, "ann", "00u1");
+  home.add(s, "bob", "00u2");
+  home.add(s, "cat", "00u3");
+  home.add(s, "dan", "00u4", false);
+  home.add(s, "eve", "");
+  home.add(s, "out", "00u9", false);
+  const auto before = run(home, "activity --json --server " + s.url, env).out;
+
+  const std::string csv = "status,okta id\nACTIVE,00u1\nDEPROVISIONED,00u3\nACTIVE,00u4\nACTIVE,00u7\n";
+  const auto file = home.write("list.csv", csv);
+  const std::string options = " --id 'okta id' --active status --inactive-value DEPROVISIONED --file ";
+  const auto found = check("--json --count 4" + options + "'" + file + "'");
+  INFO(found.out << found.err);
+  REQUIRE(found.code == 0);
+  const auto report = found.json();
+  CHECK(difference(report, "ann").empty());
+  CHECK(difference(report, "bob") == "not_listed");
+  CHECK(difference(report, "cat") == "listed_inactive");
+  CHECK(difference(report, "dan") == "no_access_here");
+  CHECK(difference(report, "eve") == "no_link");
+  CHECK(difference(report, "out").empty());
+  CHECK(report.at("listed") == 4);
+  CHECK(report.at("listed_active") == 3);
+  CHECK(report.at("subjects") == 6);
+  CHECK(report.at("with_access") == 4);
+  CHECK(report.at("unknown_here") == 1);
+  CHECK(report.at("counts").at("same") == 2);
+  const auto table = check("--count 4" + options + "'" + file + "'");
+  CHECK(table.code == 0);
+  CHECK(table.out.find("has access here, and is not in the list") != std::string::npos);
+  const auto few = check("--json --limit 1 --count 4" + options + "'" + file + "'").json();
+  CHECK(few.at("more") == true);
+  CHECK(few.at("counts") == report.at("counts"));
+
+  // A list that may not be whole makes nobody absent.
+  for (const auto& [name, text, more, why] :
+       {std::tuple{"end.csv", csv, "", "nothing shows that this is the whole list"},
+        {"fewer.csv", csv, "--count 5", "the source says that it has 5 users, and showed 4"},
+        {"empty.csv", std::string("okta id,status\n"), "--whole", "it is empty"},
+        {"cut.csv", csv.substr(0, csv.size() - 1), "--whole", "may have been cut off"},
+        {"twice.csv", csv + "ACTIVE,00u1\n", "--whole", "a user is listed twice"},
+        {"status.csv", csv + "STAGED,00u8\n", "--whole", "whether that is access is not known"},
+        {"marker.csv", csv, "--end-marker '#end'", "ends without the line"}}) {
+    const auto refused = check(more + options + "'" + home.write(name, text) + "'");
+    INFO(refused.out << refused.err);
+    CHECK(refused.code == 1);
+    CHECK(refused.out.empty());
+    CHECK(refused.err.find(why) != std::string::npos);
+  }
+  const auto cut = home.write("cut.json", R"({"Resources":[{"externalId":"00u1"})");
+  CHECK(check("--id externalId --list Resources --file '" + cut + "'").code == 1);
+
+  // Of JSON, the closed document is the end.
+  const auto whole = home.write("list.json", R"({"Resources":[{"externalId":"00u1"},{"externalId":"00u2"},
+    {"externalId":"00u3"}],"totalResults":3})");
+  const auto of_json = check("--json --id externalId --list Resources --file '" + whole + "'");
+  INFO(of_json.err);
+  REQUIRE(of_json.code == 0);
+  CHECK(of_json.json().at("counts").at("not_listed") == 0);
+  CHECK(of_json.json().at("counts").at("same") == 5);
+
+  CHECK(check("--link user_name --whole --file '" + file + "'").code == 2);
+  CHECK(check("--whole --file '" + home.path + "/none.csv'").code == 3);
+  CHECK(check("--whole --file '" + home.path + "/list'").code == 2);
+  CHECK(run(home, "activity --json --server " + s.url, env).out == before);
+}
+
+TEST_CASE("several subjects that the list names at once are for a person to decide") {
+  People home("entra");  // whose externalId may be given to another
+  const Serving s(home, home.data);
+  const auto env = "DEPROV_TOKEN=" + home.token;
+  home.add(s, "ann", "00u1");
+  home.add(s, "ann2", "00u1", false);
+  home.add(s, "ann3", "00u1");
+  home.add(s, "bob", "00u2");
+  const auto list = home.write("list.jsonl", "{\"id\":\"00u2\"}\n{\"id\":\"00u1\"}\n#end\n");
+  const auto found =
+      run(home, "source check Wiki --json --end-marker '#end' --file '" + list + "' --server " + s.url, env);
+  INFO(found.out << found.err);
+  REQUIRE(found.code == 0);
+  const auto report = found.json();
+  for (const auto* name : {"ann", "ann2", "ann3"}) CHECK(difference(report, name) == "ambiguous");
+  CHECK(report.at("counts").at("ambiguous") == 3);
+  CHECK(report.at("counts").at("same") == 1);
+  CHECK(report.at("counts").at("no_access_here") == 0);
+  CHECK(report.at("unknown_here") == 0);
+}
