@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, Optional, Tuple
 
 from . import _process, errors
 from ._native import ffi, lib
@@ -14,28 +14,57 @@ from ._native import ffi, lib
 SLICE_MS = 100
 _BATCH = 64
 
-Taken = Callable[[int, Any], None]
+_EVENTS = ffi.typeof("deprovpy_event[]")
+_SIZE = ffi.typeof("size_t *")
+_ERROR = ffi.typeof("deprov_error **")
+_TOKEN = ffi.typeof("uint64_t *")
+_TIMEOUT = int(lib.DEPROV_ERR_TIMEOUT)
+_NULL = ffi.NULL
+_free = lib.deprov_response_free
+
+
+# A response, its HTTP status, and whether its body comes in pieces.
+Answer = Tuple[Any, int, int]
+Taken = Callable[[int, Optional[Answer]], None]
 
 
 class Waiter:
     """A thread that waits. It gets what ended, or why nothing did."""
 
-    __slots__ = ("done", "status", "response", "_event")
+    __slots__ = ("answer", "done", "status", "token", "_event")
 
     def __init__(self) -> None:
         self.done = False
         self.status = 0
-        self.response: Any = None
-        self._event = threading.Event()
+        self.token = 0
+        self.answer: Optional[Answer] = None
+        self._event: Optional[threading.Event] = None
 
-    def __call__(self, status: int, response: Any) -> None:
+    def __call__(self, status: int, answer: Optional[Answer]) -> None:
         self.status = status
-        self.response = response
+        self.answer = answer
         self.done = True
-        self._event.set()
+        if self._event is not None:
+            self._event.set()
 
     def wait(self, seconds: float) -> None:
-        self._event.wait(seconds)
+        # That it is done may be missed, for as long as `seconds`.
+        if self._event is None:
+            self._event = threading.Event()
+        if not self.done:
+            self._event.wait(seconds)
+
+
+class Room:
+    """Where the library puts what ended."""
+
+    __slots__ = ("error", "events", "taken", "token")
+
+    def __init__(self) -> None:
+        self.events = ffi.new(_EVENTS, _BATCH)
+        self.taken = ffi.new(_SIZE)
+        self.token = ffi.new(_TOKEN)
+        self.error = ffi.new(_ERROR)
 
 
 class Hub:
@@ -45,6 +74,7 @@ class Hub:
         self._waiting: Dict[int, Taken] = {}
         self._leading = threading.Lock()
         self._leader = 0
+        self._room = Room()  # the leader's
         self.loops = 0  # event loops that look by themselves
 
     def expect(self, taken: Taken) -> int:
@@ -56,30 +86,44 @@ class Hub:
     def forget(self, user: int) -> None:
         self._waiting.pop(user, None)
 
+    def ask(self, user: int, packed: Tuple[Any, ...], waiter: Waiter) -> None:
+        """Begins a request, and is the one that looks, where nobody else is."""
+        here = threading.get_ident()
+        lead = self.loops == 0 and self._leader != here and self._leading.acquire(blocking=False)
+        room = self._room if lead else Room()
+        try:
+            if lead:
+                self._leader = here
+            status = lib.deprovpy_ask(self._engine, user, *packed, room.token, room.events, SLICE_MS if lead else 0,
+                                      room.taken, room.error)
+            waiter.token = room.token[0]
+            self.hand_out(room, status)
+        finally:
+            if lead:
+                self._leader = 0
+                self._leading.release()
+
     def take(self, timeout_ms: int) -> int:
         """Hands out what ended; how much that was. Raises ClosedError when all is over."""
-        events = ffi.new("deprov_event[]", _BATCH)
-        taken = ffi.new("size_t *")
-        error = ffi.new("deprov_error **")
-        status = lib.deprov_engine_next(self._engine, events, _BATCH, timeout_ms, taken, error)
-        if _process._interrupted and status in (0, lib.DEPROV_ERR_TIMEOUT) and taken[0] == 0:
-            lib.deprov_error_free(error[0])
+        room = Room()
+        return self.hand_out(room, lib.deprovpy_next(self._engine, room.events, timeout_ms, room.taken, room.error))
+
+    def hand_out(self, room: Room, status: int) -> int:
+        count = int(room.taken[0])
+        if status != 0:
+            if status != _TIMEOUT:
+                errors.check(status, room.error)
             _process.raise_interrupt()
-            return 0
-        if status == lib.DEPROV_ERR_TIMEOUT:
-            lib.deprov_error_free(error[0])
-            return 0
-        errors.check(status, error)
-        count = int(taken[0])
+        events = room.events
+        waiting = self._waiting
         for i in range(count):
             event = events[i]
             response = event.response
-            if response != ffi.NULL:
-                response = ffi.gc(response, lib.deprov_response_free)
-            handler = self._waiting.pop(int(ffi.cast("uintptr_t", event.user)), None)
+            answer = (ffi.gc(response, _free), event.http, event.streaming) if response else None
+            handler = waiting.pop(event.user, None)
             # Kinds of events that are not known are nobody's.
             if handler is not None:
-                handler(int(event.status), response)
+                handler(event.status, answer)
         return count
 
     def wait(self, waiter: Waiter) -> None:
@@ -111,13 +155,10 @@ class Hub:
                 _, taken = self._waiting.popitem()
             except KeyError:
                 return
-            taken(int(lib.DEPROV_ERR_CLOSED), ffi.NULL)
+            taken(int(lib.DEPROV_ERR_CLOSED), None)
 
 
 def empty_error(status: int) -> errors.Error:
     return errors.make(status, {int(lib.DEPROV_ERR_CANCELLED): "the request was cancelled",
                                 int(lib.DEPROV_ERR_CLOSED): "the engine is closed"}.get(status, ""))
 
-
-def optional(value: Optional[str]) -> bytes:
-    return b"" if value is None else value.encode()

@@ -12,10 +12,11 @@ A host-driven engine is pumped by the loop as long as the context is open.
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING, Any, AsyncIterator, Optional, Set, Tuple
 
 from . import errors
-from ._hub import empty_error
+from ._hub import Answer, Taken, empty_error
 from ._native import ffi, lib
 from .engine import Body, Caller, Engine, Headers, Integration, Response, _admin, _answered, _Use
 
@@ -35,10 +36,11 @@ class AsyncEngine:
         self.engine = engine
         self._loop: Optional[asyncio.AbstractEventLoop] = None
         self._timer: Optional[asyncio.TimerHandle] = None
+        self._ident = 0
         self._events = -1
         self._pump = -1
         self._use: Optional[_Use] = None
-        self._waiting: Set["asyncio.Future[Tuple[int, Any]]"] = set()
+        self._waiting: Set["asyncio.Future[Tuple[int, Optional[Answer]]]"] = set()
 
     async def __aenter__(self) -> "AsyncEngine":
         if self._loop is not None:
@@ -47,6 +49,7 @@ class AsyncEngine:
         use.__enter__()  # the library's side stays as long as the loop looks at it
         self._use = use
         self._loop = asyncio.get_running_loop()
+        self._ident = threading.get_ident()
         self.engine._loops.add(self)
         self._events = self.engine.event_descriptor
         self._loop.add_reader(self._events, self._on_events)
@@ -63,7 +66,7 @@ class AsyncEngine:
         # Whoever still waits is told, and not left alone.
         for future in list(self._waiting):
             if not future.done():
-                future.set_result((int(lib.DEPROV_ERR_CLOSED), _NULL))
+                future.set_result((int(lib.DEPROV_ERR_CLOSED), None))
 
     def _leave(self) -> None:
         loop, self._loop = self._loop, None
@@ -102,8 +105,7 @@ class AsyncEngine:
 
     def _on_events(self) -> None:
         try:
-            while self.engine._hub.take(0) > 0:
-                pass
+            self.engine._hub.take(0)  # if there is more, the descriptor says so again
         except errors.ClosedError:
             self._leave()  # the engine was closed under the loop
 
@@ -123,31 +125,27 @@ class AsyncEngine:
 
     # ---- waiting
 
-    def _future(self) -> Tuple["asyncio.Future[Tuple[int, Any]]", Any]:
+    def _future(self) -> Tuple["asyncio.Future[Tuple[int, Optional[Answer]]]", Taken]:
         loop = self._loop
         if loop is None:
             raise errors.make(int(lib.DEPROV_ERR_CLOSED), detail="the asynchronous context is not open",
                               where="engine", advice="use `async with engine.aio() as a`")
         if loop is not asyncio.get_running_loop():
             raise RuntimeError("this AsyncEngine belongs to another event loop")
-        future: "asyncio.Future[Tuple[int, Any]]" = loop.create_future()
+        future: "asyncio.Future[Tuple[int, Optional[Answer]]]" = loop.create_future()
         self._waiting.add(future)
         future.add_done_callback(self._waiting.discard)
 
-        def settle(status: int, response: Any) -> None:
+        def settle(status: int, answer: Optional[Answer]) -> None:
             if not future.done():
-                future.set_result((status, response))
+                future.set_result((status, answer))
 
-        def taken(status: int, response: Any) -> None:
+        def taken(status: int, answer: Optional[Answer]) -> None:
             # By the loop itself, or by a thread that was faster.
-            try:
-                running = asyncio.get_running_loop()
-            except RuntimeError:
-                running = None
-            if running is loop:
-                settle(status, response)
+            if threading.get_ident() == self._ident:
+                settle(status, answer)
             elif not loop.is_closed():
-                loop.call_soon_threadsafe(settle, status, response)
+                loop.call_soon_threadsafe(settle, status, answer)
 
         return future, taken
 
@@ -162,7 +160,7 @@ class AsyncEngine:
         if self._pump >= 0:
             self._on_pump()
         try:
-            status, response = await future
+            status, answer = await future
         except asyncio.CancelledError:
             self.engine._hub.forget(user)
             try:
@@ -171,9 +169,9 @@ class AsyncEngine:
             except errors.ClosedError:
                 pass
             raise
-        if response == _NULL:
+        if answer is None:
             raise empty_error(status)
-        return AsyncResponse(response, self)
+        return AsyncResponse(answer, self)
 
     async def scim(self, integration: Integration, method: str, path: str, body: Body = None) -> "AsyncResponse":
         """As :meth:`Engine.scim`."""
@@ -195,11 +193,11 @@ class AsyncResponse(Response):
 
     __slots__ = ("_aio", "_user", "_wanted")
 
-    def __init__(self, handle: Any, aio: AsyncEngine) -> None:
-        super().__init__(handle)
+    def __init__(self, answer: Answer, aio: AsyncEngine) -> None:
+        super().__init__(answer)
         self._aio = aio
         self._user = 0
-        self._wanted: "Optional[asyncio.Future[Tuple[int, Any]]]" = None
+        self._wanted: "Optional[asyncio.Future[Tuple[int, Optional[Answer]]]]" = None
 
     def __del__(self) -> None:
         if getattr(self, "_user", 0) != 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc
 import dataclasses
 import json
 import logging
@@ -13,7 +14,7 @@ from typing import (TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List
                     Union)
 
 from . import _process, errors
-from ._hub import SLICE_MS, Hub, Waiter, empty_error
+from ._hub import SLICE_MS, Answer, Hub, Taken, Waiter, empty_error
 from ._native import ffi, lib
 from .connector import ConnectorKind, kind_of
 
@@ -29,6 +30,11 @@ LogCallback = Callable[[int, str], None]
 _END = int(lib.DEPROV_END)
 _TIMEOUT = int(lib.DEPROV_ERR_TIMEOUT)
 _NULL = ffi.NULL
+_TOKEN = ffi.typeof("uint64_t *")
+_ERROR = ffi.typeof("deprov_error **")
+_RESPONSE = ffi.typeof("deprov_response **")
+_AS_TOKEN = int(lib.DEPROV_AS_TOKEN)
+_AS_LOCAL = int(lib.DEPROV_AS_LOCAL)
 _main_ident = _process.main_ident
 
 
@@ -85,19 +91,6 @@ class CloseReport:
         return bool(self.requests or self.calls)
 
 
-def _pack_headers(headers: Headers) -> Tuple[bytes, int]:
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
-    parts: List[str] = []
-    for name, value in pairs:
-        if "\0" in name or "\0" in value:
-            raise errors.make(int(lib.DEPROV_ERR_INVALID_ARGUMENT), detail="a header has a zero byte",
-                              where="request.headers")
-        parts += (name, value)
-    if not parts:
-        return b"", 0
-    return "\0".join(parts).encode("utf-8") + b"\0", len(parts) // 2
-
-
 def _pack_body(body: Body) -> bytes:
     if isinstance(body, bytes):
         return body
@@ -115,13 +108,13 @@ class Response:
 
     __slots__ = ("_handle", "_body", "_headers", "status", "streaming")
 
-    def __init__(self, handle: Any) -> None:
-        self._handle = handle
+    def __init__(self, answer: Answer) -> None:
+        self._handle: Any
+        self._handle, self.status, streaming = answer
+        #: Whether the body comes in pieces of unknown number: iterate over the response.
+        self.streaming = streaming != 0
         self._body: Optional[bytes] = None
         self._headers: Optional[List[Tuple[str, str]]] = None
-        self.status = int(lib.deprov_response_get_status(handle))
-        #: Whether the body comes in pieces of unknown number: iterate over the response.
-        self.streaming = bool(lib.deprov_response_is_streaming(handle))
 
     def __repr__(self) -> str:
         return f"<deprov.Response {self.status}>"
@@ -240,27 +233,11 @@ class _Use:
         self._engine = engine
 
     def __enter__(self) -> Any:
-        engine = self._engine
-        if _process.forked():
-            _process.check_fork()
-        with engine._lock:
-            if engine._freed:
-                raise errors.make(int(lib.DEPROV_ERR_CLOSED), detail="the engine is closed", where="engine")
-            engine._users += 1
-        return engine._handle
+        self._engine._enter()
+        return self._engine._handle
 
     def __exit__(self, *_: object) -> None:
-        engine = self._engine
-        with engine._lock:
-            engine._users -= 1
-            last = engine._free_wanted and engine._users == 0 and not engine._freed
-            if last:
-                engine._freed = True
-        if last and engine._finalizer.detach() is not None:
-            # It was closed meanwhile. This may be the engine's own thread, which would wait for itself.
-            _process.free_later(_process.free_engine, engine._handle)
-        if _process._interrupted:
-            _process.raise_interrupt()
+        self._engine._exit()
 
 
 class Engine:
@@ -283,7 +260,8 @@ class Engine:
                  connectors: Iterable[Any] = ()) -> None:
         _process.check_fork()
         self._lock = threading.Lock()
-        self._users = 0
+        # Who is inside; a list, since appending and popping are one step each, without a lock.
+        self._users: List[None] = []
         self._free_wanted = False
         self._freed = False
         self._report: Optional[CloseReport] = None
@@ -383,13 +361,9 @@ class Engine:
         self._report = report
         for loop in list(self._loops):
             loop.engine_closed()
-        with self._lock:
-            self._free_wanted = True
-            last = self._users == 0 and not self._freed
-            if last:
-                self._freed = True
-        if last:
-            self._free_now()
+        self._free_wanted = True
+        if not self._users and self._free_once():
+            _process.free_engine(self._handle)
         return report
 
     def _close(self, handle: Any, deadline: float) -> CloseReport:
@@ -404,9 +378,28 @@ class Engine:
         left = json.loads(found)
         return CloseReport(tuple(int(t) for t in left["requests"]), tuple(CallLeft(**c) for c in left["calls"]))
 
-    def _free_now(self) -> None:
-        if self._finalizer.detach() is not None:
-            _process.free_engine(self._handle)
+    def _free_once(self) -> bool:
+        with self._lock:
+            if self._freed:
+                return False
+            self._freed = True
+        return self._finalizer.detach() is not None
+
+    def _enter(self) -> None:
+        if _process._forked:
+            _process.check_fork()
+        self._users.append(None)
+        if self._free_wanted:
+            self._exit()
+            raise errors.make(int(lib.DEPROV_ERR_CLOSED), detail="the engine is closed", where="engine")
+
+    def _exit(self) -> None:
+        self._users.pop()
+        if self._free_wanted and not self._users and self._free_once():
+            # It was closed meanwhile. This may be the engine's own thread, which would wait for itself.
+            _process.free_later(_process.free_engine, self._handle)
+        if _process._interrupted:
+            _process.raise_interrupt()
 
     def _use(self) -> _Use:
         return _Use(self)
@@ -420,45 +413,58 @@ class Engine:
         packed = self._pack(method, target, headers, body, peer, by)
         if threading.get_ident() == _main_ident:
             return self._call_hearing_signals(packed)
-        response = ffi.new("deprov_response **")
-        error = ffi.new("deprov_error **")
+        response = ffi.new(_RESPONSE)
+        error = ffi.new(_ERROR)
         with _Use(self) as handle:
             status = lib.deprovpy_request(handle, 1, 0, *packed, _NULL, response, error)
         if status != 0:
             errors.raise_for(status, error[0])
-        return Response(ffi.gc(response[0], lib.deprov_response_free))
+        found = ffi.gc(response[0], lib.deprov_response_free)
+        return Response((found, lib.deprov_response_get_status(found), lib.deprov_response_is_streaming(found)))
 
     @staticmethod
     def _pack(method: str, target: str, headers: Headers, body: Body, peer: str,
               by: Optional[Caller]) -> Tuple[Any, ...]:
-        head, count = _pack_headers(headers)
-        name, path, content, source = method.encode(), target.encode(), _pack_body(body), peer.encode()
-        workspace = b"" if by is None else by.workspace.encode()
-        if by is not None and by.token:
-            extra, more = _pack_headers((("Authorization", "Bearer " + by.token),))
-            head, count, by = head + extra, count + more, None
-        as_ = lib.DEPROV_AS_TOKEN if by is None else lib.DEPROV_AS_LOCAL
-        return (as_, name, len(name), path, len(path), head, len(head), count, content, len(content), source,
-                len(source), workspace, len(workspace))
+        """As deprovpy_request() takes it."""
+        parts = [method, target, peer, ""]
+        for pair in headers.items() if isinstance(headers, (dict, collections.abc.Mapping)) else headers:
+            parts += pair
+        as_ = _AS_TOKEN
+        if by is not None:
+            if by.token:
+                parts += ("Authorization", "Bearer " + by.token)
+            else:
+                as_ = _AS_LOCAL
+                parts[3] = by.workspace
+        parts.append("")
+        head = "\0".join(parts).encode()
+        content = _pack_body(body)
+        return as_, head, len(head), (len(parts) - 5) // 2, content, len(content)
 
     def _call_hearing_signals(self, packed: Tuple[Any, ...]) -> Response:
         waiter = Waiter()
-        with _Use(self) as handle:
-            user, token = self._begin(handle, packed, waiter)
-            try:
-                self._hub.wait(waiter)
-            except BaseException:
-                self._hub.forget(user)
-                lib.deprov_engine_cancel(handle, token, _NULL)
-                raise
-        if waiter.response == _NULL:
+        hub = self._hub
+        user = hub.expect(waiter)
+        self._enter()
+        try:
+            hub.ask(user, packed, waiter)
+            if not waiter.done:
+                hub.wait(waiter)
+        except BaseException:
+            hub.forget(user)
+            if waiter.token != 0:
+                lib.deprov_engine_cancel(self._handle, waiter.token, _NULL)
+            raise
+        finally:
+            self._exit()
+        if waiter.answer is None:
             raise empty_error(waiter.status)
-        return Response(waiter.response)
+        return Response(waiter.answer)
 
-    def _begin(self, handle: Any, packed: Tuple[Any, ...], taken: Callable[[int, Any], None]) -> Tuple[int, int]:
+    def _begin(self, handle: Any, packed: Tuple[Any, ...], taken: Taken) -> Tuple[int, int]:
         user = self._hub.expect(taken)
-        token = ffi.new("uint64_t *")
-        error = ffi.new("deprov_error **")
+        token = ffi.new(_TOKEN)
+        error = ffi.new(_ERROR)
         status = lib.deprovpy_request(handle, 0, user, *packed, token, _NULL, error)
         if status != 0:
             self._hub.forget(user)
