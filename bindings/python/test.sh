@@ -17,6 +17,7 @@ rm -rf "$work"
 mkdir -p "$work"
 cp -r "$source/bindings/python" "$work/package"
 cd "$work/package"
+rm -rf build src/*.egg-info # of an installation from the checkout
 export DEPROV_SOURCE_DIR=$source DEPROV_BUILD_DIR=$build
 "$python" -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation \
   --target "$work/site" .

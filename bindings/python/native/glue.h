@@ -1,7 +1,7 @@
 /* One crossing from Python for what the C interface says in several calls: this is the hot path. */
 
-/* `head` is method, target, peer, workspace, then name and value of each header, each with a zero behind it. `wait`: the
-   answer goes to `response`; otherwise the request is begun, with `user` and `token`. */
+/* `head` is method, target, peer, workspace, then name and value of each header, each with a zero behind it.
+   `wait`: the answer goes to `response`; otherwise the request is begun, with `user` and `token`. */
 static deprov_status deprovpy_request(deprov_engine* engine, int32_t wait, uint64_t user, int32_t as,
                                       const char* head, size_t head_len, size_t header_count, const char* body,
                                       size_t body_len, uint64_t* token, deprov_response** response,
@@ -17,9 +17,10 @@ typedef struct {
 } deprovpy_event;
 
 /* As deprov_engine_next(), at most 64. Without an error where the time ran out. */
-static deprov_status deprovpy_next(deprov_engine* engine, deprovpy_event* events, int64_t timeout_ms, size_t* taken,
-                                   deprov_error** error);
-/* Begins a request and takes what ended, which is its answer most of the time. Where `token` is not 0, it was begun. */
+static deprov_status deprovpy_next(deprov_engine* engine, deprovpy_event* events, int64_t timeout_ms,
+                                   size_t* taken, deprov_error** error);
+/* Begins a request and takes what ended, which is its answer most of the time. Where `token` is not 0, it was
+ * begun. */
 static deprov_status deprovpy_ask(deprov_engine* engine, uint64_t user, int32_t as, const char* head,
                                   size_t head_len, size_t header_count, const char* body, size_t body_len,
                                   uint64_t* token, deprovpy_event* events, int64_t timeout_ms, size_t* taken,
@@ -76,8 +77,8 @@ static deprov_status deprovpy_request(deprov_engine* engine, int32_t wait, uint6
   return deprov_engine_send(engine, &request, (void*)(uintptr_t)user, token, error);
 }
 
-static deprov_status deprovpy_next(deprov_engine* engine, deprovpy_event* events, int64_t timeout_ms, size_t* taken,
-                                   deprov_error** error) {
+static deprov_status deprovpy_next(deprov_engine* engine, deprovpy_event* events, int64_t timeout_ms,
+                                   size_t* taken, deprov_error** error) {
   deprov_event list[64];
   size_t i;
   const deprov_status status = deprov_engine_next(engine, list, 64, timeout_ms, taken, error);

@@ -166,3 +166,21 @@ def test_a_loop_that_ended_without_its_context_is_let_go_of(world):
     assert world.scim("GET", "/Users").status == 200
     world.engine.close()
     assert world.engine._freed
+
+
+def test_rows_are_awaited(either):
+    ids = {either.add_user(f"u{i}") for i in range(5)}
+
+    async def main():
+        async with either.engine.aio() as a:
+            rows = either.engine.subjects(either.by, either.wiki.id, page=2)
+            assert {r["id"] async for r in a.rows(rows)} == ids
+            activity = either.engine.activity(either.by, either.wiki.id)
+            before = [r["event"] async for r in a.rows(activity)]
+            assert before[0] == "integration.created"
+            await a.scim(either.wiki, "POST", "/Users", {
+                "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "late", "active": True})
+            assert "user.created" in [r["event"] async for r in a.rows(activity)]
+
+    asyncio.run(main())
+    assert either.engine._hub._waiting == {}

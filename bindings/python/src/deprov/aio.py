@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, Any, AsyncIterator, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Any, AsyncIterator, Dict, Optional, Set, Tuple
 
 from . import errors
 from ._hub import Answer, Taken, empty_error
 from ._native import ffi, lib
-from .engine import Body, Caller, Engine, Headers, Integration, Response, _admin, _answered, _Use
+from .engine import Body, Caller, Engine, Headers, Integration, Response, Rows, _admin, _answered, _Use
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -186,6 +186,29 @@ class AsyncEngine:
         if response.streaming:
             response._body = b"".join([piece async for piece in response])
         return _answered(response)
+
+    async def rows(self, rows: Rows) -> AsyncIterator[Dict[str, Any]]:
+        """The records of an iterator of the engine, such as ``engine.jobs(by)``, without blocking the loop."""
+        while True:
+            future, taken = self._future()
+            with _Use(self.engine) as handle:
+                user, token = rows._want(taken)
+            if token == 0:
+                future.cancel()
+            else:
+                if self._pump >= 0:
+                    self._on_pump()
+                try:
+                    await future
+                except asyncio.CancelledError:
+                    self.engine._hub.forget(user)
+                    lib.deprov_engine_cancel(handle, token, _NULL)
+                    raise
+            with _Use(self.engine):
+                record = rows._read()
+            if record is None:
+                return
+            yield record
 
 
 class AsyncResponse(Response):

@@ -199,24 +199,56 @@ class Rows(Iterator[Dict[str, Any]]):
     """Records, one after the other. At the end the iteration stops; of activity more may come, and a new ``for`` over
     the same rows goes on with it."""
 
-    def __init__(self, handle: Any, use: Callable[[], "_Use"]) -> None:
+    def __init__(self, handle: Any, engine: "Engine") -> None:
         self._handle = handle
-        self._use = use
+        self._engine = engine
         self._row = ffi.new("deprov_str *")
-        self._error = ffi.new("deprov_error **")
+        self._error = ffi.new(_ERROR)
 
     def __iter__(self) -> "Rows":
         return self
 
     def __next__(self) -> Dict[str, Any]:
-        with self._use():
-            status = lib.deprov_rows_next(self._handle, self._row, self._error)
-            if status == _END:
-                lib.deprov_error_free(self._error[0])
-                raise StopIteration
-            errors.check(status, self._error)
-            record: Dict[str, Any] = json.loads(errors.bytes_of(self._row[0]))
-            return record
+        with _Use(self._engine):
+            if threading.get_ident() == _main_ident:
+                self._hear_signals()
+            record = self._read()
+        if record is None:
+            raise StopIteration
+        return record
+
+    def _read(self) -> Optional[Dict[str, Any]]:
+        status = lib.deprov_rows_next(self._handle, self._row, self._error)
+        if status == _END:
+            lib.deprov_error_free(self._error[0])
+            return None
+        errors.check(status, self._error)
+        record: Dict[str, Any] = json.loads(errors.bytes_of(self._row[0]))
+        return record
+
+    def _want(self, taken: Taken) -> Tuple[int, int]:
+        """The numbers that name the wish, for the hub and for the library; both 0 where a row can be read now."""
+        hub = self._engine._hub
+        user = hub.expect(taken)
+        token = ffi.new(_TOKEN)
+        status = lib.deprov_rows_want(self._handle, ffi.cast("void *", user), token, self._error)
+        if status == 0 and token[0] != 0:
+            return user, int(token[0])
+        hub.forget(user)
+        errors.check(status, self._error)
+        return 0, 0
+
+    def _hear_signals(self) -> None:
+        waiter = Waiter()
+        user, token = self._want(waiter)
+        if token == 0:
+            return
+        try:
+            self._engine._hub.wait(waiter)
+        except BaseException:
+            self._engine._hub.forget(user)
+            lib.deprov_engine_cancel(self._engine._handle, token, _NULL)
+            raise
 
     @property
     def restart(self) -> str:
@@ -529,7 +561,7 @@ class Engine:
         error = ffi.new("deprov_error **")
         with self._use() as handle:
             errors.check(lib.deprov_rows_open(handle, caller, options, rows, error), error)
-        return Rows(ffi.gc(rows[0], lib.deprov_rows_free), self._use)
+        return Rows(ffi.gc(rows[0], lib.deprov_rows_free), self)
 
     # ---- driving
 
