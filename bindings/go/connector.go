@@ -87,8 +87,8 @@ type Description struct {
 	RevokeBeforeDisable bool                     `json:"revoke_before_disable,omitempty"`
 	Rate                *Rate                    `json:"rate,omitempty"` // nil: 16 calls at once
 	Operations          map[Operation]Capability `json:"operations"`     // those that are offered
-	// Inline: calls never wait for anything, and are carried out one by one on the engine's own thread, without a
-	// goroutine of their own.
+	// Inline: calls never wait for anything, the engine least of all, and are carried out one by one on the engine's own
+	// thread, without a goroutine of their own.
 	Inline bool `json:"-"`
 }
 
