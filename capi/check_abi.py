@@ -14,6 +14,7 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 HEADER = HERE / "include" / "deprov.h"
+SDK = HERE / "include" / "deprov_connector.h"
 WRAPPER = HERE / "include" / "deprov_c.hpp"
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror"]
 STRICT_C = STRICT + ["-Wstrict-prototypes", "-Wmissing-prototypes"]
@@ -73,9 +74,19 @@ def compiles(args, header, include):
     if WRAPPER.exists():
         ways.append(("C++17", args.cxx, "-std=c++17", "c++", STRICT, ["deprov_c.hpp"]))
         ways.append(("C++20", args.cxx, "-std=c++20", "c++", STRICT, ["deprov_c.hpp"]))
+    if header == HEADER.name:
+        for name, compiler, standard, language, flags in (("C99", args.cc, "-std=c99", "c", STRICT_C),
+                                                          ("C17", args.cc, "-std=c17", "c", STRICT_C),
+                                                          ("C++11", args.cxx, "-std=c++11", "c++", STRICT),
+                                                          ("C++20", args.cxx, "-std=c++20", "c++", STRICT)):
+            ways.append((name, compiler, standard, language, flags, [SDK.name]))
+            ways.append((name, compiler, standard, language, flags, [SDK.name, header]))
+            ways.append((name, compiler, standard, language, flags, [header, SDK.name]))
+        ways.append(("C++17", args.cxx, "-std=c++17", "c++", STRICT, ["deprov_connector.hpp"]))
+        ways.append(("C++20", args.cxx, "-std=c++20", "c++", STRICT, ["deprov_connector.hpp", "deprov_c.hpp"]))
     for name, compiler, standard, language, flags, names in ways:
         source = "".join(f"#include <{n}>\n" * 2 for n in names) + "typedef int not_empty;\n"
-        run = subprocess.run([compiler, standard, *flags, "-fsyntax-only", "-I", str(include), "-x", language, "-"],
+        run = subprocess.run([compiler, standard, *flags, "-fsyntax-only", "-I", str(include), "-I", str(HEADER.parent), "-x", language, "-"],
                              input=source, capture_output=True, text=True)
         if run.returncode != 0:
             first = next((line for line in run.stderr.splitlines() if "error" in line), run.stderr.strip())

@@ -11,7 +11,15 @@ install(TARGETS deprov_core deprov EXPORT deprovTargets
         INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/deprov" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT devel
         FILES_MATCHING PATTERN "*.hpp" PATTERN "*.ipp")
-install(FILES "${PROJECT_SOURCE_DIR}/schemas/policy.schema.json" DESTINATION "${CMAKE_INSTALL_DATADIR}/deprov" COMPONENT devel)
+install(FILES "${PROJECT_SOURCE_DIR}/schemas/policy.schema.json"
+              "${PROJECT_SOURCE_DIR}/schemas/connector-manifest.schema.json"
+        DESTINATION "${CMAKE_INSTALL_DATADIR}/deprov" COMPONENT devel)
+# For vendors of connectors, who need none of the rest: an export of its own, found without any dependency.
+install(TARGETS deprov_connector_sdk EXPORT deprovConnectorTargets INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(FILES "${PROJECT_SOURCE_DIR}/capi/include/deprov_connector.h"
+              "${PROJECT_SOURCE_DIR}/capi/include/deprov_connector.hpp"
+        DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT devel)
+install(EXPORT deprovConnectorTargets NAMESPACE deprov:: DESTINATION "${deprov_config_dir}" COMPONENT devel)
 install(EXPORT deprovTargets NAMESPACE deprov:: DESTINATION "${deprov_config_dir}" COMPONENT devel)
 if(TARGET deprov_cli)
   install(TARGETS deprov_cli RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT program)
@@ -37,6 +45,10 @@ install(FILES "${PROJECT_BINARY_DIR}/package/deprovConfig.cmake"
 # pkg-config: Boost has no .pc of its own, so its libraries are named here.
 file(RELATIVE_PATH deprov_pc_prefix "/root/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/root")
 string(REGEX REPLACE "/$" "" deprov_pc_prefix "${deprov_pc_prefix}")
+configure_file("${PROJECT_SOURCE_DIR}/capi/deprov_connector.pc.in" "${PROJECT_BINARY_DIR}/package/deprov_connector.pc"
+               @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/package/deprov_connector.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig"
+        COMPONENT devel)
 set(deprov_pc_boost "")
 foreach(config NONE RELEASE RELWITHDEBINFO DEBUG)
   get_target_property(location Boost::json IMPORTED_LOCATION_${config})

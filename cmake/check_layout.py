@@ -47,6 +47,7 @@ EXTRA_HEADERS = {
     ("connectors", "deprov/http/retry_after.hpp"): "a pure function on a response",
     ("engine", "deprov/http/authorities.hpp"): "looks at a text; nothing of the transport",
     ("connectors", "deprov/http/authorities.hpp"): "looks at a text; nothing of the transport",
+    ("plugin", "deprov/http/retry_after.hpp"): "reads a header's text; nothing of the transport",
     ("base", "deprov/port/connector.hpp"): "deprov/connectors/connectors.hpp names the connectors that come with deprov",
     ("connector", "deprov/port/task.hpp"): "a function type without any effect, which calls carry",
     ("connectors", "deprov/http/retry_after.hpp"): "reads a header's text; nothing of the transport",

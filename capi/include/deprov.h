@@ -65,11 +65,14 @@ extern "C" {
  * Text and statuses
  * ------------------------------------------------------------------------------------------------------------ */
 
+#ifndef DEPROV_STR
+#define DEPROV_STR
 /** Bytes with a length. `ptr` may be NULL where `len` is 0. Its layout is frozen. */
 typedef struct deprov_str {
   const char* ptr;
   size_t len;
 } deprov_str;
+#endif
 
 /** What became of a call; one of the `DEPROV_*` macros below. New ones may be added: treat an unknown one as
  *  ::DEPROV_ERR_INTERNAL. */
@@ -168,7 +171,7 @@ DEPROV_API deprov_str deprov_build_get_version(void);
 DEPROV_API deprov_str deprov_build_get_info(void);
 /** 1 where the library has the feature, 0 where it has not, or where nobody knows it. Names are never given
  *  another meaning: "store.directory", "store.memory", "host_driven", "connector.host" (callbacks),
- *  "connector.scim", "connector.sandbox", "connector.null". */
+ *  "connector.plugin" (deprov_connector.h), "connector.scim", "connector.sandbox", "connector.null". */
 DEPROV_API int32_t deprov_build_has_feature(deprov_str name);
 
 /* ---------------------------------------------------------------------------------------------------------------
@@ -343,6 +346,12 @@ DEPROV_API void deprov_call_free(deprov_call* call);
 #define DEPROV_LOG_WARNING 1
 #define DEPROV_LOG_ERROR 2
 
+/** A plugin that is loaded, if it has these bytes. Its layout is frozen. */
+typedef struct deprov_plugin_file {
+  deprov_str path;   /**< absolute; the manifest lies beside it */
+  deprov_str sha256; /**< 64 hexadecimal digits */
+} deprov_plugin_file;
+
 /** How an engine is opened. */
 typedef struct deprov_engine_options {
   size_t struct_size;
@@ -364,8 +373,8 @@ typedef struct deprov_engine_options {
   void* clock_user;
   void (*clock_user_free)(void* user);
   /** NULL: nothing is logged. What happens to people and apps is on the activity, not here; this tells of the
-   *  engine's opening and closing and of faults in the host's callbacks. `level` is one of `DEPROV_LOG_*`. From
-   * any thread; never with a secret. */
+   *  engine's opening and closing, of faults in the host's callbacks, and what plugins log. `level` is one of
+   * `DEPROV_LOG_*`. From any thread; never with a secret. */
   void (*log)(void* user, int32_t level, deprov_str message);
   void* log_user;
   void (*log_user_free)(void* user);
@@ -375,6 +384,10 @@ typedef struct deprov_engine_options {
   uint32_t store_readers;                    /**< threads that read a store in a directory; 0: two */
   const deprov_connector* const* connectors; /**< besides those that came with deprov; used, not taken over */
   size_t connector_count;
+  const deprov_str* plugin_directories; /**< absolute: their plugins (`*.so` and `*.json`) are loaded */
+  size_t plugin_directory_count;
+  const deprov_plugin_file* plugin_files; /**< single plugins, by their hash */
+  size_t plugin_file_count;
 } deprov_engine_options;
 
 /** A running engine. *Thread safety*: any thread. */
@@ -383,7 +396,9 @@ typedef struct deprov_engine deprov_engine;
 /** Opens an engine, and waits until it runs.
  *  *Ownership*: the three `user`s pass on, whatever comes of it. Connectors stay the caller's.
  *  *Errors*: ::DEPROV_ERR_STORE_LOCKED, ::DEPROV_ERR_STORE_VERSION, ::DEPROV_ERR_NOT_FOUND, ::DEPROV_ERR_IO,
- *  ::DEPROV_ERR_FORBIDDEN (others may read the key file), ::DEPROV_ERR_INVALID_ARGUMENT naming the option. */
+ *  ::DEPROV_ERR_FORBIDDEN (others may read the key file, or write a plugin; a plugin has another hash),
+ *  ::DEPROV_ERR_UNSUPPORTED (a plugin of another ABI), ::DEPROV_ERR_UNIQUENESS (two connectors of one id),
+ *  ::DEPROV_ERR_INVALID_ARGUMENT naming the option, or the plugin. */
 DEPROV_API deprov_status deprov_engine_open(const deprov_engine_options* options, deprov_engine** engine,
                                             deprov_error** error);
 

@@ -233,6 +233,8 @@ struct Options {
   std::function<std::chrono::microseconds()> clock{};
   std::function<void(int32_t level, std::string_view message)> log{};
   std::vector<const Connector*> connectors{};
+  std::vector<std::string> plugin_directories{};                    ///< absolute
+  std::vector<std::pair<std::string, std::string>> plugin_files{};  ///< path and SHA-256
 };
 
 /// A token, or the local administrator of a workspace.
@@ -337,6 +339,14 @@ class Engine {
     for (const auto* c : options.connectors) connectors.push_back(c->get());
     o.connectors = connectors.data();
     o.connector_count = connectors.size();
+    std::vector<deprov_str> directories;
+    for (const auto& directory : options.plugin_directories) directories.push_back(str(directory));
+    o.plugin_directories = directories.data();
+    o.plugin_directory_count = directories.size();
+    std::vector<deprov_plugin_file> files;
+    for (const auto& [path, hash] : options.plugin_files) files.push_back({str(path), str(hash)});
+    o.plugin_files = files.data();
+    o.plugin_file_count = files.size();
     using Clock = std::function<std::chrono::microseconds()>;
     using Log = std::function<void(int32_t, std::string_view)>;
     auto clock = options.clock ? std::make_unique<Clock>(options.clock) : nullptr;

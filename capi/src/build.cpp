@@ -6,8 +6,9 @@
 
 namespace {
 
-constexpr std::string_view features[] = {"store.directory", "store.memory",      "host_driven",   "connector.host",
-                                         "connector.scim",  "connector.sandbox", "connector.null"};
+constexpr std::string_view features[] = {"store.directory",   "store.memory",     "host_driven",
+                                         "connector.host",    "connector.plugin", "connector.scim",
+                                         "connector.sandbox", "connector.null"};
 
 std::string describe() {
   boost::json::array names;

@@ -1,5 +1,6 @@
 #include "connector.hpp"
 #include <boost/json/serialize.hpp>
+#include <deprov/connector/json.hpp>
 #include <utility>
 
 namespace deprov::capi {
@@ -87,7 +88,7 @@ deprov_status deprov_connector_new(deprov_str description, const deprov_connecto
     if (connector == nullptr) return capi::null_argument("connector");
     if (c.start == nullptr) return capi::null_argument("callbacks.start");
     DEPROV_TRY(text, capi::text(description, "description"));
-    DEPROV_TRY(parsed, capi::parse_description(text));
+    DEPROV_TRY(parsed, connector::parse_description(text));
     auto kind =
         std::make_shared<const capi::ConnectorKind>(capi::ConnectorKind{std::move(user), c, std::move(parsed)});
     *connector = new deprov_connector{std::move(kind)};

@@ -17,8 +17,6 @@ struct ConnectorKind {
   connector::Description description;
 };
 
-/// Of the JSON that a connector describes itself with. Errors: `invalid_syntax`, `invalid_argument`.
-[[nodiscard]] Result<connector::Description> parse_description(std::string_view text);
 /// Errors: `invalid_argument`.
 [[nodiscard]] Result<connector::Reply> take_reply(const deprov_reply* reply);
 

@@ -95,6 +95,29 @@ Result<void> take_connectors(const deprov_engine_options& in, const std::shared_
   return {};
 }
 
+Result<void> take_plugins(const deprov_engine_options& in, const std::shared_ptr<const Log>& log,
+                          InstanceOptions& out) {
+  if (in.plugin_directory_count != 0 && in.plugin_directories == nullptr)
+    return null_argument("options.plugin_directories");
+  if (in.plugin_file_count != 0 && in.plugin_files == nullptr) return null_argument("options.plugin_files");
+  for (std::size_t i = 0; i < in.plugin_directory_count; ++i) {
+    DEPROV_TRY(directory, text(in.plugin_directories[i], "options.plugin_directories"));
+    out.plugins.directories.push_back(std::move(directory));
+  }
+  for (std::size_t i = 0; i < in.plugin_file_count; ++i) {
+    DEPROV_TRY(path, text(in.plugin_files[i].path, "options.plugin_files"));
+    DEPROV_TRY(hash, text(in.plugin_files[i].sha256, "options.plugin_files"));
+    out.plugins.files.push_back({std::move(path), std::move(hash)});
+  }
+  out.plugins.log = [log](plugin::LogLevel level, std::string_view message) {
+    (*log)(level == plugin::LogLevel::error     ? DEPROV_LOG_ERROR
+           : level == plugin::LogLevel::warning ? DEPROV_LOG_WARNING
+                                                : DEPROV_LOG_INFO,
+           message);
+  };
+  return {};
+}
+
 }  // namespace
 
 }  // namespace deprov::capi
@@ -118,6 +141,7 @@ deprov_status deprov_engine_open(const deprov_engine_options* options, deprov_en
     DEPROV_CHECK(capi::take_store(in, out));
     DEPROV_CHECK(capi::take_key(in, key_user, out));
     DEPROV_CHECK(capi::take_connectors(in, calls, out));
+    DEPROV_CHECK(capi::take_plugins(in, log, out));
     if (in.clock != nullptr) out.clock = std::make_shared<capi::WallClock>(std::move(clock_user), in.clock);
     out.background = in.look_only == 0;
     out.host_driven = in.host_driven != 0;

@@ -141,12 +141,13 @@ Result<std::unique_ptr<Instance>> open_instance(InstanceOptions options) {
   return instance;
 }
 
-Result<std::unique_ptr<Api>> open_local(const std::string& data, const std::string& workspace,
-                                        bool any_workspace) {
+Result<std::unique_ptr<Api>> open_local(const std::string& data, const std::string& workspace, bool any_workspace,
+                                        plugin::Options plugins) {
   InstanceOptions options;
   options.directory = data;
   options.create = false;
   options.background = false;
+  options.plugins = std::move(plugins);
   DEPROV_TRY(instance, open_instance(std::move(options)));
   engine::Principal by;
   by.role = port::Role::owner;

@@ -38,7 +38,7 @@ class Api {
 /// The store in `data`, as the local administrator of `workspace` (id or name; empty: the only one).
 /// `any_workspace` does without one, for commands about workspaces.
 [[nodiscard]] Result<std::unique_ptr<Api>> open_local(const std::string& data, const std::string& workspace,
-                                                      bool any_workspace);
+                                                      bool any_workspace, plugin::Options plugins = {});
 /// A running server. Errors: `invalid_argument` for a URL that is none.
 [[nodiscard]] Result<std::unique_ptr<Api>> open_remote(std::string url, std::string token,
                                                        const std::string& ca_file);

@@ -44,7 +44,10 @@ Result<std::unique_ptr<Api>> Session::open(bool any_workspace) const {
     return Error(Errc::invalid_argument, "a data directory and a server are named", "--data, --server",
                  "give one of them");
   }
-  if (!data.empty()) return open_local(data, workspace, any_workspace);
+  if (!data.empty()) {
+    DEPROV_TRY(allowed, plugins());
+    return open_local(data, workspace, any_workspace, std::move(allowed));
+  }
   const auto url = typed_or_environment(server, "DEPROV_SERVER");
   if (url.empty()) {
     return Error(Errc::invalid_argument, "neither a data directory nor a server is named", "--data, --server",
@@ -56,6 +59,21 @@ Result<std::unique_ptr<Api>> Session::open(bool any_workspace) const {
                  "give --token, or set DEPROV_TOKEN");
   }
   return open_remote(url, secret, ca_file);
+}
+
+Result<plugin::Options> Session::plugins() const {
+  plugin::Options out;
+  out.directories = plugin_directories;
+  for (const auto& file : plugin_files) {
+    const auto at = file.rfind('=');
+    if (at == std::string::npos) {
+      return Error(Errc::invalid_argument, "has no = between a path and a hash", "--plugin-sha256",
+                   "give it as PATH=HASH, the hash being what sha256sum prints");
+    }
+    out.files.push_back({file.substr(0, at), file.substr(at + 1)});
+  }
+  out.log = [](plugin::LogLevel, std::string_view message) { std::cerr << (safe(message) + "\n"); };
+  return out;
 }
 
 CLI::App* add_plain_command(CLI::App& group, Session& session, const std::string& name, const std::string& text,
@@ -74,7 +92,21 @@ CLI::App* add_command(CLI::App& group, Session& session, const std::string& name
   command->add_option("--token", session.token, "Token of a principal there (or DEPROV_TOKEN in the environment)");
   command->add_option("--ca-file", session.ca_file, "PEM file to trust the server by, in place of the system's");
   command->add_option("--workspace", session.workspace, "Id or name, where --data has several");
+  add_plugin_options(*command, session);
   return command;
+}
+
+void add_plugin_options(CLI::App& command, Session& session) {
+  command
+      .add_option(
+          "--plugins", session.plugin_directories,
+          "Directory whose connectors (*.so with their *.json) are loaded; absolute, and writable by nobody "
+          "else")
+      ->allow_extra_args(false);
+  command
+      .add_option("--plugin-sha256", session.plugin_files,
+                  "PATH=HASH: one connector that is loaded if its file has this SHA-256")
+      ->allow_extra_args(false);
 }
 
 void add_integration_option(CLI::App& command, Session& session) {
@@ -181,6 +213,7 @@ int run(int argc, char** argv) {
   add_reconcile_command(program, session);
   add_source_commands(program, session);
   add_person_commands(program, session);
+  add_connector_commands(program, session);
   add_demo_command(program, session);
   add_about_commands(program, session);
   try {

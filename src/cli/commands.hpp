@@ -3,9 +3,11 @@
 
 #include <CLI/CLI.hpp>
 #include <deprov/error.hpp>
+#include <deprov/plugin/plugins.hpp>
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 #include "cli/api.hpp"
 #include "cli/output.hpp"
 
@@ -19,11 +21,16 @@ struct Session {
   std::string workspace;
   std::string ca_file;
   std::string integration;
+  std::vector<std::string> plugin_directories;
+  std::vector<std::string> plugin_files;  ///< PATH=SHA-256
   bool as_json = false;
   std::function<Result<int>()> chosen;  ///< answers with the exit code
 
   /// Opens the API that the options name. Errors: `invalid_argument` where they name none.
   [[nodiscard]] Result<std::unique_ptr<Api>> open(bool any_workspace = false) const;
+  /// What --plugins and --plugin-sha256 allow; what connectors log goes to standard error.
+  /// Errors: `invalid_argument`.
+  [[nodiscard]] Result<plugin::Options> plugins() const;
 };
 
 /// A command that speaks to the admin API: --data or --server, --token, --json.
@@ -32,6 +39,8 @@ CLI::App* add_command(CLI::App& group, Session& session, const std::string& name
 /// The same without a way to the API.
 CLI::App* add_plain_command(CLI::App& group, Session& session, const std::string& name, const std::string& text,
                             std::function<Result<int>()> action);
+/// --plugins and --plugin-sha256.
+void add_plugin_options(CLI::App& command, Session& session);
 /// --integration, by name or id; may be left out where there is only one.
 void add_integration_option(CLI::App& command, Session& session);
 
@@ -59,6 +68,7 @@ void add_evidence_commands(CLI::App& program, Session& session);
 void add_reconcile_command(CLI::App& program, Session& session);
 void add_source_commands(CLI::App& program, Session& session);
 void add_person_commands(CLI::App& program, Session& session);
+void add_connector_commands(CLI::App& program, Session& session);
 void add_demo_command(CLI::App& program, Session& session);
 
 /// The whole program.

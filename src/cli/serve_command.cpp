@@ -124,6 +124,8 @@ Result<int> serve(const Session& session, const ServeOptions& options) {
     const auto* s = counted.load();
     return s != nullptr ? server_metrics(s->counters()) : std::string{};
   };
+  DEPROV_TRY(plugins, session.plugins());
+  instance_options.plugins = std::move(plugins);
   DEPROV_TRY(opened, open_instance(std::move(instance_options)));
   instance = std::move(opened);
   for (const auto& fault : instance->engine().faults())
@@ -206,6 +208,7 @@ void add_serve_command(CLI::App& program, Session& session) {
                    "(no private networks either)")
       ->check(CLI::IsMember({"any", "own_networks", "internet"}))
       ->capture_default_str();
+  add_plugin_options(*command, session);
   command->add_option("--grace", options->grace_seconds, "Seconds to finish in when it is stopped")
       ->check(CLI::Range(0, 3600))
       ->capture_default_str();

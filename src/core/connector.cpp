@@ -1,2 +1,3 @@
 #include <deprov/connector/impl/connector.ipp>
+#include <deprov/connector/impl/json.ipp>
 #include <deprov/connector/impl/outcome.ipp>

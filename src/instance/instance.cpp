@@ -93,6 +93,15 @@ Result<std::unique_ptr<Instance>> Instance::open(InstanceOptions options) {
                  "leave the directory out, or open the store that is in it");
   }
   auto parts = std::make_unique<Parts>(options);
+  auto connectors = builtin_connectors();
+  DEPROV_TRY(plugins, plugin::load_plugins(options.plugins, *parts->crypto));
+  for (auto& [id, kind] : plugins) {
+    if (connectors.contains(id) || options.connectors.contains(id)) {
+      return Error(Errc::uniqueness, "a plugin has the id of a connector that is there already", "connector " + id,
+                   "take the plugin out, or have its vendor rename it");
+    }
+    connectors.emplace(id, kind);
+  }
   http::CurlOptions outbound;
   outbound.egress = options.egress;
   parts->http = http::make_curl_transport(outbound);
@@ -123,7 +132,7 @@ Result<std::unique_ptr<Instance>> Instance::open(InstanceOptions options) {
   }
 
   engine::Options eo;
-  eo.connectors = builtin_connectors();
+  eo.connectors = std::move(connectors);
   for (auto& [id, kind] : options.connectors) eo.connectors.insert_or_assign(id, kind);
   if (options.connector_ids) {
     for (const auto& id : *options.connector_ids)

@@ -4,6 +4,7 @@
 #include <deprov/crypto/keys.hpp>
 #include <deprov/engine/engine.hpp>
 #include <deprov/http/egress.hpp>
+#include <deprov/plugin/plugins.hpp>
 #include <deprov/port/clock.hpp>
 #include <deprov/runtime/notice.hpp>
 #include <deprov/service/admin_service.hpp>
@@ -31,6 +32,7 @@ struct InstanceOptions {
   /// Beneath these, connections that principals make or change may name files of this machine: the app of a
   /// sandbox, a file of authorities. The machine's own administrator (a principal without an id) may name any.
   std::vector<std::string> config_directories{};
+  plugin::Options plugins{};  ///< connectors in files of their own; by default none is loaded
   http::Egress egress = http::Egress::own_networks;  ///< where connectors may connect to
   service::ScimOptions scim{};
   service::OpsOptions ops{};
@@ -53,7 +55,8 @@ class Instance {
  public:
   /// Blocks until the engine runs.
   /// Errors: `store_locked` (another process has the directory), `store_version`, `not_found`, `io`, and those of
-  /// the key file; `invalid_argument` where a store in memory is given a directory, or a connector is not known.
+  /// the key file and of the plugins; `invalid_argument` where a store in memory is given a directory, or a
+  /// connector is not known.
   [[nodiscard]] static Result<std::unique_ptr<Instance>> open(InstanceOptions options);
   /// Closes with a deadline of ten seconds.
   ~Instance();

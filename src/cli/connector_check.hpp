@@ -1,0 +1,23 @@
+// `connector check`: each check of the kit in a process of its own, so that a connector can only end that.
+#pragma once
+
+#include <deprov/error.hpp>
+#include <string>
+#include <vector>
+#include "cli/commands.hpp"
+
+namespace deprov::cli {
+
+struct CheckOptions {
+  std::string library;
+  std::string fixture;
+  std::string junit;
+  std::vector<std::string> only;
+  int time_limit = 60;
+  int verdict_to = -1;  ///< a descriptor: this is the process of one check
+};
+
+/// Exit code 1 where a check failed. Errors: `invalid_argument`, `not_found`, `io`.
+[[nodiscard]] Result<int> check_connector(const Session& session, const CheckOptions& options);
+
+}  // namespace deprov::cli

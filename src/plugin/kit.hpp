@@ -1,0 +1,45 @@
+// The conformance kit: what a connector of a vendor has to keep to, one check at a time.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <deprov/connector/connector.hpp>
+#include <deprov/error.hpp>
+#include <deprov/port/crypto.hpp>
+#include <deprov/port/http_transport.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace deprov::plugin {
+
+/// What a vendor gives the kit to work with.
+struct Fixture {
+  boost::json::object config;
+  std::optional<connector::Match> account;    ///< disabled, enabled, and left enabled
+  std::optional<connector::Match> removable;  ///< removed
+};
+/// Of `{"config": {}, "account": {"user_name": "", "external_id": "", "emails": []}, "removable": {}}`; all of it
+/// may be absent. Errors: `invalid_argument`.
+[[nodiscard]] Result<Fixture> parse_fixture(const boost::json::value& value);
+
+struct Check {
+  std::string_view name;  ///< group.name
+  std::string_view what;  ///< one sentence
+};
+/// In the order in which they should run.
+[[nodiscard]] std::span<const Check> checks() noexcept;
+
+struct Verdict {
+  enum class Is { passed, failed, skipped };
+  Is is = Is::passed;
+  std::string detail;  ///< why it failed or was skipped
+};
+[[nodiscard]] std::string_view to_string(Verdict::Is is) noexcept;
+
+/// Runs one check on `library`, which may do anything to this process: call it in one of its own, of which
+/// standard output and error are nobody's, and end that without ado.
+[[nodiscard]] Verdict run_check(std::string_view name, const std::string& library, const Fixture& fixture,
+                                port::HttpTransport& http, const port::Crypto& crypto);
+
+}  // namespace deprov::plugin

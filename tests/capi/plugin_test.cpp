@@ -1,0 +1,81 @@
+// Plugins through the C interface: none unless they are allowed, and refused with a reason.
+#include <sys/stat.h>
+#include <unistd.h>
+#include <filesystem>
+#include <fstream>
+#include "c_api.hpp"
+#include "paths.hpp"
+
+using namespace deprov::test;
+
+namespace {
+
+/// A directory with the good connector of the zoo.
+struct Plugins {
+  std::string path = (std::filesystem::temp_directory_path() / "deprov-capi-XXXXXX").string();
+  Plugins() {
+    REQUIRE(::mkdtemp(path.data()) != nullptr);
+    const auto zoo = std::filesystem::path(program()).parent_path().parent_path() / "tests/plugin/zoo";
+    std::filesystem::copy_file(zoo / "good.so", path + "/zoo.so");
+    std::filesystem::copy_file(source_dir() + "/tests/plugin/zoo/zoo.json", path + "/zoo.json");
+    for (const auto* file : {"/zoo.so", "/zoo.json"}) REQUIRE(::chmod((path + file).c_str(), 0644) == 0);
+  }
+  ~Plugins() {
+    std::error_code ec;
+    std::filesystem::remove_all(path, ec);
+  }
+  Plugins(const Plugins&) = delete;
+  Plugins& operator=(const Plugins&) = delete;
+};
+
+Said refused(const deprov_engine_options& options) {
+  deprov_engine* engine = nullptr;
+  deprov_error* error = nullptr;
+  const auto status = deprov_engine_open(&options, &engine, &error);
+  CHECK(engine == nullptr);
+  return said(status, error);
+}
+
+}  // namespace
+
+TEST_CASE("an engine has the connectors of the plugins that it was allowed") {
+  const Plugins plugins;
+  const auto directory = str(plugins.path);
+  auto options = in_memory();
+  options.plugin_directories = &directory;
+  options.plugin_directory_count = 1;
+  const auto engine = open(options);
+  const auto acme =
+      manage(engine.get(), nullptr, "POST", "/workspaces", R"({"name":"Acme","owner":"o@example.com"})");
+  const auto id = std::string(acme.at("id").as_string());
+  deprov_caller by{};
+  by.struct_size = sizeof by;
+  by.workspace = str(id);
+  const auto made =
+      manage(engine.get(), &by, "POST", "/integrations",
+             R"({"name":"Zoo","idp":"okta","connector":"zoo","config":{"token":"hunter2-hunter2"}})");
+  CHECK(made.as_object().contains("scim_token"));
+  CHECK(deprov_build_has_feature(str("connector.plugin")) == 1);
+}
+
+TEST_CASE("plugins that may not be loaded keep an engine from opening") {
+  const Plugins plugins;
+  auto options = in_memory();
+  auto directory = str("plugins");
+  options.plugin_directories = &directory;
+  options.plugin_directory_count = 1;
+  CHECK(refused(options).status == DEPROV_ERR_INVALID_ARGUMENT);
+  directory = str("/nonexistent");
+  CHECK(refused(options).status == DEPROV_ERR_NOT_FOUND);
+  options.plugin_directories = nullptr;
+  CHECK(refused(options).where == "options.plugin_directories");
+  options.plugin_directory_count = 0;
+  const auto library = plugins.path + "/zoo.so";
+  const auto hash = std::string(64, '0');
+  const deprov_plugin_file file{str(library), str(hash)};
+  options.plugin_files = &file;
+  options.plugin_file_count = 1;
+  const auto other = refused(options);
+  CHECK(other.status == DEPROV_ERR_FORBIDDEN);
+  CHECK(other.where == library);
+}
