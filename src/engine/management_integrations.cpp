@@ -3,6 +3,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <deprov/json_schema.hpp>
+#include <deprov/policy/protection.hpp>
 #include <deprov/scim/json.hpp>
 #include "engine/directory.hpp"
 #include "engine/management.hpp"
@@ -268,6 +269,25 @@ void commit_created(const std::shared_ptr<Engine::Impl>& impl, const Principal& 
       });
 }
 
+/// Of policies that parse. An exemption that has ended exempts nobody, and who writes it means somebody; one that
+/// ended since it was set may stay.
+Result<void> check_exemptions(const json::value& policy, const json::value& before, WallTime now) {
+  const auto written = [](const json::value& document) -> json::array {
+    const auto parsed = policy::parse_policy(document);
+    return parsed ? policy::exemptions_json(parsed->protection) : json::array{};
+  };
+  DEPROV_TRY(parsed, policy::parse_policy(policy));
+  const auto exemptions = written(policy);
+  const auto former = written(before);
+  for (std::size_t i = 0; i < exemptions.size(); ++i) {
+    const auto until = parsed.protection.exemptions[i].until;
+    if (until > now || std::find(former.begin(), former.end(), exemptions[i]) != former.end()) continue;
+    return Error(Errc::invalid_argument, "the exemption has ended already, at " + to_rfc3339(until),
+                 "policy/exemptions/" + std::to_string(i) + "/until", "give a later end, or leave it out");
+  }
+  return {};
+}
+
 struct Update {
   port::IntegrationRow before;
   port::IntegrationRow after;
@@ -290,6 +310,7 @@ Result<Update> plan_update(Engine::Impl& impl, const Principal& by, port::Integr
     settings = json::object{};
   }
   const auto settings_before = settings;
+  const auto policy_before = policy;
   DEPROV_TRY(clear, impl.unseal_config(before));
   json::value config = clear;
   for (const auto& [name, value] : changes) {
@@ -333,6 +354,7 @@ Result<Update> plan_update(Engine::Impl& impl, const Principal& by, port::Integr
   }
   DEPROV_CHECK(check_documents(impl, by, update.after, config.get_object(), policy, settings, &clear));
   DEPROV_CHECK(check_new_schemas(settings_before.get_object(), settings.get_object()));
+  DEPROV_CHECK(check_exemptions(policy, policy_before, impl.now()));
   update.after.policy = json::serialize(policy);
   update.after.settings = json::serialize(settings);
   if (update.config_changed) DEPROV_CHECK(impl.seal_config(update.after, config.get_object()));
@@ -415,6 +437,7 @@ void Engine::create_integration(Principal by, CreateIntegration what, Done<Creat
   if (auto ok = check_documents(*impl, by, row, what.config, what.policy, what.settings); !ok)
     return fail(ok.error());
   if (auto ok = check_new_schemas({}, what.settings); !ok) return fail(ok.error());
+  if (auto ok = check_exemptions(what.policy, json::object{}, row.created); !ok) return fail(ok.error());
   if (const auto* dialect = idp::find_dialect(row.idp)) row.idp = std::string(dialect->name);
   if (auto ok = impl->seal_config(row, what.config); !ok) return fail(ok.error());
   if (!what.check) return commit_created(impl, by, row, std::nullopt, std::move(done));

@@ -25,6 +25,19 @@ Result<bool> disable_in_doubt(port::Reader& reader, const port::Scope& scope, Re
   return false;
 }
 
+Result<bool> restored_since(port::Reader& reader, const port::Scope& scope, ResourceId subject, JobId job) {
+  port::JobFilter filter;
+  filter.subject = subject;
+  DEPROV_TRY(jobs, reader.jobs(scope, filter, std::nullopt, 50));
+  for (const auto& j : jobs.rows) {  // newest first
+    if (j.id == job) return false;
+    if (j.kind == port::JobKind::restore_access &&
+        (j.state == port::JobState::succeeded_verified || j.state == port::JobState::succeeded_unverified))
+      return true;
+  }
+  return false;
+}
+
 Result<std::optional<WallTime>> undecided_until(port::Reader& reader, const port::Scope& scope, ResourceId subject,
                                                 WallTime now) {
   constexpr Duration soon = std::chrono::seconds(1);
@@ -71,6 +84,27 @@ Result<std::string> handle_under_way(port::Reader& reader, const port::Scope& sc
   return std::string{};
 }
 
+Result<std::vector<std::string>> roles_under_way(port::Reader& reader, const port::Scope& scope,
+                                                 ResourceId subject, JobId job) {
+  port::JobFilter filter;
+  filter.subject = subject;
+  DEPROV_TRY(jobs, reader.jobs(scope, filter, std::nullopt, 50));
+  std::vector<std::string> handles;
+  std::set<std::string> seen;
+  for (const auto& j : jobs.rows) {  // newest first
+    if (j.kind != port::JobKind::change_role || j.id == job) continue;
+    const auto plan = policy::parse_plan(j.plan);
+    if (!plan) continue;
+    for (auto s = plan->steps.rbegin(); s != plan->steps.rend(); ++s) {
+      if (s->kind != policy::StepKind::call || s->entitlement.empty()) continue;
+      const bool over = s->state == policy::StepState::done || s->state == policy::StepState::already;
+      if (!over && s->state != policy::StepState::accepted) continue;
+      if (seen.insert(s->entitlement).second && !over) handles.push_back(s->handle);
+    }
+  }
+  return handles;
+}
+
 Result<Entitlements> entitlements_of(port::Reader& reader, const port::Scope& scope, ResourceId subject) {
   port::JobFilter filter;
   filter.subject = subject;
@@ -82,8 +116,9 @@ Result<Entitlements> entitlements_of(port::Reader& reader, const port::Scope& sc
     const auto plan = policy::parse_plan(job.plan);
     if (!plan) continue;
     for (auto s = plan->steps.rbegin(); s != plan->steps.rend(); ++s) {
-      if (s->kind != policy::StepKind::call || s->state != policy::StepState::done || s->entitlement.empty())
-        continue;
+      const bool ours = s->state == policy::StepState::done || s->state == policy::StepState::sent ||
+                        s->state == policy::StepState::accepted;
+      if (s->kind != policy::StepKind::call || !ours || s->entitlement.empty()) continue;
       if (!seen.insert(s->entitlement).second) continue;
       (s->operation == connector::Operation::grant_entitlement ? out.given : out.taken).push_back(s->entitlement);
     }

@@ -13,6 +13,10 @@ namespace deprov::jobs {
 /// of it; a restore that succeeded since then settles it. Looks at the newest 50 jobs.
 [[nodiscard]] Result<bool> disable_in_doubt(port::Reader& reader, const port::Scope& scope, ResourceId subject);
 
+/// Whether access was restored, and seen to be, by a job that is newer than `job`. Looks at the newest 50 jobs.
+[[nodiscard]] Result<bool> restored_since(port::Reader& reader, const port::Scope& scope, ResourceId subject,
+                                          JobId job);
+
 /// Until when it is open whether the subject's access, as its groups show it, is what will be decided: a loss that
 /// settles (R14), or work on groups that is not done yet. Nothing: it is decided.
 [[nodiscard]] Result<std::optional<WallTime>> undecided_until(port::Reader& reader, const port::Scope& scope,
@@ -28,7 +32,13 @@ namespace deprov::jobs {
 [[nodiscard]] Result<std::string> handle_under_way(port::Reader& reader, const port::Scope& scope,
                                                    ResourceId subject, connector::Operation operation);
 
-/// What deprov itself did to the entitlements of a subject's account last.
+/// The handles of what other jobs than `job` asked of the subject's entitlements, and what the app, as far as is
+/// known, is still working on. Looks at the newest 50 jobs.
+[[nodiscard]] Result<std::vector<std::string>> roles_under_way(port::Reader& reader, const port::Scope& scope,
+                                                               ResourceId subject, JobId job);
+
+/// What deprov itself did to the entitlements of a subject's account last, or may have done: what may be its doing
+/// is its own to undo (R4).
 struct Entitlements {
   std::vector<std::string> taken;
   std::vector<std::string> given;

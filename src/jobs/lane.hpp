@@ -178,6 +178,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
 
   // run_role.cpp
   void step_look_at_roles(const RunPtr& run);
+  void wait_for_earlier_role(const RunPtr& run);
   void plan_role(const RunPtr& run, const std::vector<std::string>& present);
   void step_verify_role(const RunPtr& run);
   // run_outcome.cpp
@@ -191,8 +192,11 @@ class Lane : public std::enable_shared_from_this<Lane> {
   void hold(const RunPtr& run, std::string why);
   void finish(const RunPtr& run, port::JobState state, std::string why);
   void save(const RunPtr& run, std::string event, boost::json::object detail, std::function<void()> next);
+  /// What is told together is stored together.
+  using Events = std::vector<std::pair<std::string, boost::json::object>>;
+  void save(const RunPtr& run, Events events, std::function<void()> next);
   /// The same where somebody changed job or binding meanwhile.
-  void save_late(const RunPtr& run, std::string event, boost::json::object detail, std::function<void()> next);
+  void save_late(const RunPtr& run, Events events, std::function<void()> next);
   [[nodiscard]] port::Transaction transaction();
   [[nodiscard]] port::op::AppendActivity activity(const Run& run, std::string event,
                                                   const boost::json::object& detail);
@@ -251,8 +255,10 @@ struct Run {
   bool started = false;                     ///< "in progress" is on the activity
   GuardView guard;                          ///< at the beginning of this pass
   bool account_checked = false;             ///< in this pass
-  std::optional<port::SubjectRow> subject;  ///< where a role is lowered: as it was when this pass began
+  std::optional<port::SubjectRow> subject;  ///< where a role changes: as it was when this pass began
   std::string under_way;  ///< handle of an opposite request of an earlier job that the app still works on
+  bool restored = false;  ///< by a newer job, already
+  std::vector<std::string> roles_under_way;  ///< handles of what earlier jobs asked for, where a role changes
 };
 
 }  // namespace deprov::jobs

@@ -80,6 +80,8 @@ void Lane::begin(const RunPtr& run) {
     std::string under_way;
     std::optional<policy::Retention> retention;
     std::optional<WallTime> undecided;
+    bool restored = false;
+    std::vector<std::string> roles_under_way;
     connector::Match match;
     Run::Roles roles;
   };
@@ -107,6 +109,10 @@ void Lane::begin(const RunPtr& run) {
             seen->joins = joins;
           }
         }
+        if (run->row.kind == JobKind::remove_access && subject && subject->generation != run->row.generation) {
+          DEPROV_TRY(restored, restored_since(reader, self->scope_, run->row.subject, run->row.id));
+          seen->restored = restored;
+        }
         if (run->row.kind == JobKind::restore_access) {
           DEPROV_TRY(in_doubt, disable_in_doubt(reader, self->scope_, run->row.subject));
           seen->in_doubt = in_doubt;
@@ -121,6 +127,8 @@ void Lane::begin(const RunPtr& run) {
         if (run->row.kind == JobKind::change_role) {
           DEPROV_TRY(wanted_role, self->host_.wanted_role(reader, self->scope_, run->row.subject));
           DEPROV_TRY(before, entitlements_of(reader, self->scope_, run->row.subject));
+          DEPROV_TRY(handles, roles_under_way(reader, self->scope_, run->row.subject, run->row.id));
+          seen->roles_under_way = std::move(handles);
           seen->roles = {std::move(wanted_role), std::move(before.taken), std::move(before.given)};
         }
         const bool bound = binding && binding->state == port::BindingState::bound;
@@ -166,8 +174,10 @@ void Lane::begin(const RunPtr& run) {
           run->guard = seen->guard;
           run->account_checked = false;
           run->under_way = std::move(seen->under_way);
+          run->restored = seen->restored;
+          run->roles_under_way = std::move(seen->roles_under_way);
           run->subject.reset();
-          if (lowers_role(run->row)) run->subject = seen->subject;
+          if (run->row.kind == JobKind::change_role) run->subject = seen->subject;
           if (run->row.kind != JobKind::bind) {
             // R5: the state decides, not the job.
             if (!seen->subject || seen->subject->generation != run->row.generation)

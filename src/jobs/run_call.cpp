@@ -61,11 +61,13 @@ void Lane::send(const RunPtr& run) {
         if (reserve && run->subject) {  // a role that is lowered
           if (reserve->counted.micros == 0) txn.ops.emplace_back(count_role(*reserve));
           for (auto& o : keep_back(*reserve, *run->subject)) txn.ops.push_back(std::move(o));
-          txn.reads.subjects.push_back({self->scope_, run->row.subject, run->subject->grants_version});
           auto subject = *run->subject;
           subject.counted_at = reserve->now;
           txn.ops.emplace_back(port::op::PutSubject{std::move(subject)});
         }
+        // A role goes by the groups, and they may have changed since it was worked out (R5).
+        if (run->subject)
+          txn.reads.subjects.push_back({self->scope_, run->row.subject, run->subject->grants_version});
         txn.reads.intents.push_back({self->scope_, run->row.subject, run->row.generation});
         auto row = run->row;
         row.plan = text;
@@ -77,7 +79,8 @@ void Lane::send(const RunPtr& run) {
             *run, first ? std::string(event_prefix(run->row.kind)) + ".in_progress" : "step.sent", detail));
         return txn;
       },
-      [self, run](const Result<port::Committed>& done) {
+      [self, run, puts = reserve && run->subject](const Result<port::Committed>& done) {
+        if (done && puts) ++run->subject->grants_version;
         if (!done) {
           self->limiter_.release();
           if (done.error().code() == Errc::held_by_guard) {
@@ -235,6 +238,7 @@ void Lane::record_outcome(const RunPtr& run, connector::Reply reply, bool by_rea
 
 // R4: what may be our doing is ours to undo. The job alone would not do to remember it: newer ones take its place.
 void Lane::remember_doubt(const RunPtr& run) {
+  if (run->restored) return;  // there is no doubt any more
   for (const auto& s : run->plan.steps) {
     if (s.kind != StepKind::call || s.operation != Operation::disable ||
         (s.state != StepState::sent && s.state != StepState::accepted) || run->binding.account_id.empty() ||

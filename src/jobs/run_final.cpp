@@ -65,27 +65,27 @@ void Lane::park(const RunPtr& run, JobState state, WallTime until) {
   if (state == JobState::awaiting_approval) detail["role"] = step.approval;
   const std::string prefix(event_prefix(row.kind));
   auto self = shared_from_this();
-  const auto aside = [self, run, state, prefix, detail] {
-    self->save(run, prefix + (state == JobState::in_grace ? ".in_grace" : ".approval_wanted"), detail,
-               [self, run] {
-                 self->arm_timer(run->row.due);
-                 self->drop(run);
-               });
-  };
+  Events events;
+  std::optional<Duration> took;
   bool verified = false;
-  if (run->plan.secured.micros != 0 || !access_ended(run->plan, verified)) return aside();
-  run->plan.secured = now;
-  const auto took = now - row.evidence_at;
-  json::object ended{{"state", port::to_string(state)},
-                     {"time_to_deprovision_ms", took.count() / 1000},
-                     {"cause", idp::to_string(row.cause)}};
-  if (!row.via_group.is_nil()) {
-    ended["via_group"] = row.via_group.str();
-    ended["inferred"] = row.via_inferred;
+  if (run->plan.secured.micros == 0 && access_ended(run->plan, verified)) {
+    run->plan.secured = now;
+    took = now - row.evidence_at;
+    json::object ended{{"state", port::to_string(state)},
+                       {"time_to_deprovision_ms", took->count() / 1000},
+                       {"cause", idp::to_string(row.cause)}};
+    if (!row.via_group.is_nil()) {
+      ended["via_group"] = row.via_group.str();
+      ended["inferred"] = row.via_inferred;
+    }
+    events.emplace_back(prefix + (verified ? ".verified" : ".unverified"), std::move(ended));
   }
-  save(run, prefix + (verified ? ".verified" : ".unverified"), std::move(ended), [self, aside, took] {
-    self->host_.count_secured(took);
-    aside();
+  events.emplace_back(prefix + (state == JobState::in_grace ? ".in_grace" : ".approval_wanted"),
+                      std::move(detail));
+  save(run, std::move(events), [self, run, took] {
+    if (took) self->host_.count_secured(*took);
+    self->arm_timer(run->row.due);
+    self->drop(run);
   });
 }
 

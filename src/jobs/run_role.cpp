@@ -33,6 +33,7 @@ policy::Step entitlement_step(Operation operation, const std::string& entitlemen
 void Lane::step_look_at_roles(const RunPtr& run) {
   auto self = shared_from_this();
   if (run->binding.account_id.empty()) return hold(run, "no account is bound to the subject; bind it, and retry");
+  if (!run->roles_under_way.empty()) return wait_for_earlier_role(run);
   when_admitted(run, [self, run](bool go) {
     if (!go) return self->no_slot(run);
     connector::Call call;
@@ -48,6 +49,33 @@ void Lane::step_look_at_roles(const RunPtr& run) {
       step.state = StepState::done;
       self->plan_role(run, reply.accounts.front().groups);
       self->next_step(run);
+    });
+  });
+}
+
+// R4: what the account has before the app has done what an earlier job asked for is not what it will have.
+void Lane::wait_for_earlier_role(const RunPtr& run) {
+  auto self = shared_from_this();
+  when_admitted(run, [self, run](bool go) {
+    if (!go) return self->no_slot(run);
+    connector::Call call;
+    call.operation = Operation::poll;
+    call.account_id = run->binding.account_id;
+    call.handle = run->roles_under_way.back();
+    self->call(std::move(call), [self, run](const connector::Reply& reply) {
+      if (reply.outcome == Outcome::ok && reply.effect == connector::Effect::accepted)
+        return self->retry_later(run, reply.retry_after.value_or(std::chrono::seconds(1)), false,
+                                 "the app still works on an earlier request");
+      switch (connector::disposition(reply.outcome)) {
+        case connector::Disposition::retry:
+        case connector::Disposition::wait:
+        case connector::Disposition::read_back:
+        case connector::Disposition::check_lane:
+        case connector::Disposition::pause_lane: return self->failed_exchange(run, reply);
+        default: break;  // over, in whatever way: what the account has now counts
+      }
+      run->roles_under_way.pop_back();
+      self->step_look_at_roles(run);
     });
   });
 }

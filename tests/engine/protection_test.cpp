@@ -5,6 +5,7 @@
 
 using namespace deprov;
 using namespace std::chrono_literals;
+namespace json = boost::json;
 using connector::Operation;
 using port::JobState;
 
@@ -126,6 +127,38 @@ TEST_CASE("an exemption holds until its end, then the removal follows", "[engine
   w.run(2h);
   CHECK_FALSE(active(w, "a1"));
   CHECK(w.events(c, "retention.ended") == 1);
+}
+
+TEST_CASE("an exemption that has ended is refused when it is set, with its path", "[engine][R9]") {
+  test::World w;
+  engine::Principal by;
+  by.workspace = w.workspace;
+  by.role = port::Role::owner;
+  const auto exempt = [&](const std::string& who, WallTime until) {
+    return json::object{{"external_id", who}, {"reason", "handover"}, {"until", to_rfc3339(until)}};
+  };
+  const auto start = w.clock.wall();
+  const auto c = w.integrate("okta", "{}");
+  const auto set = [&](json::array exemptions) {
+    std::optional<Result<port::IntegrationRow>> out;
+    w.engine->update_integration(
+        by, c->row.scope.integration,
+        {{"policy", json::object{{"exemptions", std::move(exemptions)}}}, {"check", false}},
+        [&](Result<port::IntegrationRow> r) { out = std::move(r); });
+    w.run();
+    REQUIRE(out);
+    return *out;
+  };
+  const auto ann = exempt("ext-ann", start + 1h);
+  REQUIRE(set({ann}));
+  const auto refused = set({ann, exempt("ext-bob", start)});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code() == Errc::invalid_argument);
+  CHECK(refused.error().where() == "policy/exemptions/1/until");
+  // One that ended since it was set need not be taken out before anything else can change.
+  w.run(2h);
+  CHECK(set({ann, exempt("ext-bob", start + 24h)}));
+  CHECK_FALSE(set({exempt("ext-ann", start + 2h)}));
 }
 
 TEST_CASE("accounts that the policy names are never touched", "[engine][R9]") {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include "catch.hpp"
 #include "support/fake_app.hpp"
+#include "support/faulty_store.hpp"
 
 using namespace deprov;
 using namespace std::chrono_literals;
@@ -102,6 +103,90 @@ TEST_CASE("a move within the settle window changes no role", "[engine][R14]") {
   t.w.run(2min);
   CHECK(t.has() == Roles::Names{"app-admin", "everybody"});
   CHECK(t.w.app->count("revoke_entitlement a1") == 0);
+}
+
+TEST_CASE("a role that is being taken is given back, however far the app is with it", "[engine][R4][R5]") {
+  const bool answered = GENERATE(false, true);
+  CAPTURE(answered);
+  Roles t;
+  t.w.app->offer({Operation::poll});
+  for (const auto o : {Operation::revoke_entitlement, Operation::grant_entitlement})
+    t.w.app->description.of(o).asynchrony = connector::Asynchrony::poll;
+  t.w.crash();
+  t.w.boot();
+  t.w.run(1s);
+  connector::Reply accepted;
+  accepted.outcome = answered ? Outcome::ok : Outcome::unknown_outcome;
+  if (answered) {
+    accepted.effect = connector::Effect::accepted;
+    accepted.handle = "h1";
+  }
+  t.w.app->script.push_back({Operation::revoke_entitlement, accepted, !answered});
+  connector::Reply working;
+  working.outcome = Outcome::ok;
+  working.effect = connector::Effect::accepted;
+  working.handle = "h1";
+  for (int i = 0; i < (answered ? 70 : 0); ++i) t.w.app->script.push_back({Operation::poll, working, false});
+  t.leave(t.admins);
+  t.w.run(60s + 100ms);
+  REQUIRE(t.w.app->count("revoke_entitlement a1") == 1);
+  t.join(t.admins);
+  t.w.run(65s);
+  if (answered) {  // now the app comes to it
+    auto& groups = t.w.app->accounts["a1"].groups;
+    groups.erase(std::remove(groups.begin(), groups.end(), "app-admin"), groups.end());
+    t.w.app->script.clear();
+  }
+  t.w.run(5min);
+  CHECK(t.has() == Roles::Names{"app-admin", "everybody"});
+  CHECK(t.w.job(t.c, t.ann, JobKind::change_role).state == JobState::succeeded_verified);
+}
+
+TEST_CASE("a group that is joined while its role is about to be taken keeps it", "[engine][R4][R5]") {
+  auto faults = std::make_shared<test::StoreFaults>();
+  test::FaultyStore* store = nullptr;
+  test::World w(1, test::faulty(faults, &store));
+  w.app->offer({Operation::list_entitlements, Operation::revoke_entitlement, Operation::grant_entitlement});
+  w.app->add("a1", "ext-ann", "ann").groups = {"app-admin"};
+  auto policy = ranked;
+  policy.insert(1, R"("guard":{"enabled":false},)");
+  const auto c = w.integrate("entra", policy);
+  const auto ann = w.add_user(c, "ann");
+  const auto admins = w.add_group(c, "Admins", {ann});
+  w.run(1s);
+  bool joined = false;
+  faults->on_commit = [&](const port::Transaction& txn) -> std::optional<Error> {
+    if (txn.reads.intents.empty() || joined) return std::nullopt;
+    joined = true;  // between the look at the groups and the record of the request
+    port::Transaction other;
+    other.id = w.random.id<TxnId>(w.clock.wall());
+    other.ops.emplace_back(port::op::AddMember{c->row.scope, {admins, ann, false}});
+    store->inner().commit(std::move(other), [](const Result<port::Committed>& r) { REQUIRE(r.has_value()); });
+    return std::nullopt;
+  };
+  REQUIRE(w.members(c, admins, MemberStep::Kind::remove, {ann}));
+  w.run(5min);
+  REQUIRE(joined);
+  CHECK(w.app->count("revoke_entitlement a1") == 0);
+  CHECK(w.app->accounts["a1"].groups == Roles::Names{"app-admin"});
+}
+
+TEST_CASE("who moves between entitling groups with others has the role of the new one", "[engine][R1][R14]") {
+  Roles t(R"({"entitling_groups":[{"display_name":"Admins"},{"display_name":"Editors"}],"roles":[
+    {"group":{"display_name":"Admins"},"entitlement":"app-admin","rank":20},
+    {"group":{"display_name":"Editors"},"entitlement":"app-editor","rank":10}]})");
+  t.w.app->add("a2", "ext-bob", "bob").groups = {"app-admin"};
+  const auto bob = t.w.add_user(t.c, "bob");
+  t.join(t.admins);
+  REQUIRE(t.w.members(t.c, t.admins, MemberStep::Kind::add, {bob}));
+  t.leave(t.editors);
+  t.w.run(2min);
+  REQUIRE(t.w.members(t.c, t.admins, MemberStep::Kind::remove, {t.ann, bob}));  // a unit, judged as one
+  REQUIRE(t.w.members(t.c, t.editors, MemberStep::Kind::add, {t.ann, bob}));
+  t.w.run(5min);
+  CHECK(t.w.app->accounts["a1"].active == true);
+  CHECK(t.has() == Roles::Names{"app-editor", "everybody"});
+  CHECK(t.w.app->accounts["a2"].groups == Roles::Names{"app-editor"});
 }
 
 TEST_CASE("roles come through groups in groups, and go with them", "[engine][R1]") {

@@ -4,6 +4,7 @@
 #include <deprov/policy/plan.hpp>
 #include "catch.hpp"
 #include "support/fake_app.hpp"
+#include "support/faulty_store.hpp"
 
 using namespace deprov;
 using namespace std::chrono_literals;
@@ -65,6 +66,36 @@ TEST_CASE("access ends at once, and what cannot be undone waits for its grace", 
   CHECK(l.w.events(l.c, "removal.verified") == 1);  // the time to deprovision is counted once
   CHECK(l.w.events(l.c, "removal.completed") == 1);
   CHECK(l.w.binding(l.c, l.ann).last_set == port::AccountState::removed);
+}
+
+TEST_CASE("that access ended and that its grace began is stored at once", "[jobs][R2][R20]") {
+  const bool approval = GENERATE(false, true);
+  CAPTURE(approval);
+  auto faults = std::make_shared<test::StoreFaults>();
+  test::World w(1, test::faulty(faults));
+  w.app->offer({Operation::remove, Operation::list_entitlements});
+  w.app->add("a1", "ext-ann", "ann").groups = {"staff"};
+  const auto c = w.integrate("okta", approval ? R"({"causes":{"deactivated":["disable","remove"]},
+      "approvals":[{"steps":["remove"],"role":"owner","expires_ms":60000}]})"
+                                              : removes);
+  const auto ann = w.add_user(c, "ann");
+  w.run(1s);
+  std::vector<std::string> told;  // with the state: a crash after it must find nothing missing
+  faults->on_commit = [&](const port::Transaction& txn) -> std::optional<Error> {
+    bool parks = false;
+    for (const auto& op : txn.ops)
+      if (const auto* put = std::get_if<port::op::PutJob>(&op))
+        parks = parks || put->row.state == JobState::in_grace || put->row.state == JobState::awaiting_approval;
+    if (!parks) return std::nullopt;
+    for (const auto& op : txn.ops)
+      if (const auto* a = std::get_if<port::op::AppendActivity>(&op)) told.push_back(a->event);
+    told.emplace_back("stored");
+    return std::nullopt;
+  };
+  REQUIRE(w.set_active(c, ann, false));
+  w.run(1s);
+  CHECK(told == std::vector<std::string>{"removal.verified",
+                                         approval ? "removal.approval_wanted" : "removal.in_grace", "stored"});
 }
 
 TEST_CASE("memberships that the app does not list are removed, and not called verified", "[jobs][R19]") {

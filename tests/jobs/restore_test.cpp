@@ -69,6 +69,39 @@ TEST_CASE("a restore waits for the disable that the app still works on", "[jobs]
   CHECK(r.w.job(r.c, r.ann, JobKind::restore_access).state == JobState::succeeded_verified);
 }
 
+TEST_CASE("a removal that ends after its restore does not say that the account is as deprov left it",
+          "[jobs][R4]") {
+  Returning r;
+  r.w.app->offer({Operation::poll});
+  for (const auto o : {Operation::disable, Operation::enable})
+    r.w.app->description.of(o).asynchrony = connector::Asynchrony::poll;
+  r.w.crash();
+  r.w.boot();
+  connector::Reply slow;
+  slow.outcome = Outcome::ok;
+  slow.effect = Effect::accepted;
+  slow.handle = "h1";
+  slow.retry_after = 60s;
+  r.w.app->script.push_back({Operation::disable, slow, false});
+  REQUIRE(r.w.set_active(r.c, r.ann, false));
+  r.w.run(100ms);
+  REQUIRE(r.w.set_active(r.c, r.ann, true));
+  r.answer(Operation::poll, Effect::done);
+  r.w.run(30s);
+  REQUIRE(r.w.job(r.c, r.ann, JobKind::restore_access).state == JobState::succeeded_verified);
+  REQUIRE_FALSE(port::is_finished(r.w.job(r.c, r.ann).state));
+  r.w.run(5min);
+  CHECK(r.w.job(r.c, r.ann).state == JobState::superseded);
+  CHECK(r.w.binding(r.c, r.ann).last_set == port::AccountState::enabled);
+  // So that what somebody else does to the account later stays theirs.
+  r.w.app->accounts["a1"].active = false;
+  REQUIRE(r.w.set_active(r.c, r.ann, false));
+  r.w.run(5min);
+  REQUIRE(r.w.set_active(r.c, r.ann, true));
+  r.w.run(5min);
+  CHECK_FALSE(r.active());
+}
+
 TEST_CASE("a disable that the app shows late is ours, though the next attempt finds it done", "[jobs][R4][R18]") {
   Returning r;
   r.w.app->description.of(Operation::disable).verification_lag = 5s;
