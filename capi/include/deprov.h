@@ -553,7 +553,7 @@ DEPROV_API deprov_status deprov_record_get(deprov_str record, deprov_str member,
 /** Records one after the other, read a page at a time. */
 typedef struct deprov_rows deprov_rows;
 
-/** Subjects of an integration, in the order in which they came. */
+/** Subjects of an integration, in the order of their ids: that of their creation, to the millisecond. */
 #define DEPROV_ROWS_SUBJECTS 1
 /** Jobs, the newest first; of one integration, or of all. */
 #define DEPROV_ROWS_JOBS 2
