@@ -1,5 +1,7 @@
 // `deprov source` as typed in a shell.
 #include <boost/json/serialize.hpp>
+#include <sstream>
+#include <string>
 #include "program.hpp"
 
 using deprov::test::cli::run;
@@ -65,7 +67,16 @@ TEST_CASE("a full list is compared with the subjects, and changes nothing", "[R6
   home.add(s, "dan", "00u4", false);
   home.add(s, "eve", "");
   home.add(s, "out", "00u9", false);
-  const auto before = run(home, "activity --json --server " + s.url, env).out;
+  // The engine is still looking accounts up, and says so whatever anybody checks.
+  const auto said = [&] {
+    std::istringstream all(run(home, "activity --json --server " + s.url, env).out);
+    std::string kept;
+    for (std::string line; std::getline(all, line);)
+      if (line.find(R"("actor":"engine")") == std::string::npos) kept += line + '\n';
+    return kept;
+  };
+  const auto before = said();
+  REQUIRE(before.find("user.created") != std::string::npos);
 
   const std::string csv = "status,okta id\nACTIVE,00u1\nDEPROVISIONED,00u3\nACTIVE,00u4\nACTIVE,00u7\n";
   const auto file = home.write("list.csv", csv);
@@ -123,7 +134,7 @@ TEST_CASE("a full list is compared with the subjects, and changes nothing", "[R6
   CHECK(check("--link user_name --whole --file '" + file + "'").code == 2);
   CHECK(check("--whole --file '" + home.path + "/none.csv'").code == 3);
   CHECK(check("--whole --file '" + home.path + "/list'").code == 2);
-  CHECK(run(home, "activity --json --server " + s.url, env).out == before);
+  CHECK(said() == before);
 }
 
 TEST_CASE("several subjects that the list names at once are for a person to decide") {
