@@ -228,14 +228,16 @@ Result<void> Decision::supersede(port::SubjectRow& subject, std::string_view why
     running = true;
     return {};
   }
-  port::JobRow row = std::move(*job);
-  if (row.state == port::JobState::held) DEPROV_CHECK(leave_hold(row));
+  port::JobRow row = *job;
   row.state = port::JobState::superseded;
   row.finished = now_;
   row.reason = std::string(why);
   row.lease = {};
   record("job.superseded", {{"reason", why}, {"acted", acted}}, subject.id, row.id);
+  // Before its item: a person who decided it meanwhile makes this stale, and it is decided anew. The IdP hears
+  // nothing.
   txn_.ops.emplace_back(port::op::PutJob{std::move(row), std::nullopt});
+  if (job->state == port::JobState::held) DEPROV_CHECK(leave_hold(*job));
   return {};
 }
 

@@ -64,14 +64,15 @@ Result<bool> Decision::leave_role_hold(ResourceId subject, std::string_view why)
     if (job.kind != port::JobKind::change_role || job.state != port::JobState::held) continue;
     DEPROV_TRY(plan, policy::parse_plan(job.plan));
     if (plan.acted()) continue;
-    DEPROV_CHECK(leave_hold(job));
     left = true;
+    const auto held = job;
     job.state = port::JobState::superseded;
     job.finished = now_;
     job.reason = std::string(why);
     job.lease = {};
     record("job.superseded", {{"reason", why}, {"acted", false}}, subject, job.id);
     txn_.ops.emplace_back(port::op::PutJob{std::move(job), std::nullopt});
+    DEPROV_CHECK(leave_hold(held));
   }
   return left;
 }

@@ -1,10 +1,12 @@
 // The guard from the IdP's request to the app (R7, R8, R13).
+#include <algorithm>
 #include <cstdlib>
 #include <deprov/store/sqlite_store.hpp>
 #include <filesystem>
 #include <stdexcept>
 #include "catch.hpp"
 #include "support/fake_app.hpp"
+#include "support/faulty_store.hpp"
 
 using namespace deprov;
 using namespace std::chrono_literals;
@@ -143,6 +145,43 @@ TEST_CASE("a re-grant leaves the hold", "[engine][R7][R4]") {
   w.run(5s);
   CHECK(w.app_active(10));
   CHECK_FALSE(w.app_active(11));
+  CHECK_FALSE(w.open_hold());
+}
+
+TEST_CASE("a re-grant that meets a person's decision is answered all the same", "[engine][R7][R4]") {
+  auto faults = std::make_shared<test::StoreFaults>();
+  test::FaultyStore* store = nullptr;
+  Guarded w(20, R"({"guard":{}})", test::faulty(faults, &store));
+  for (std::size_t i = 0; i < 11; ++i) REQUIRE(w.set_active(w.c, w.users[i], false));
+  w.run(5s);
+  REQUIRE(w.open_hold()->held == 1);
+  bool met = false;
+  faults->on_commit = [&](const port::Transaction& txn) -> std::optional<Error> {
+    const auto leaves = [](const port::Op& op) { return std::holds_alternative<port::op::PutHoldItem>(op); };
+    if (met || std::none_of(txn.ops.begin(), txn.ops.end(), leaves)) return std::nullopt;
+    met = true;  // the person was faster
+    port::Transaction allows;
+    allows.id = w.random.id<TxnId>(w.clock.wall());
+    store->inner().view(
+        [&](port::Reader& r) -> Result<void> {
+          auto item = r.hold_item_of(w.c->row.scope, w.users[10]).value().value();
+          auto job = r.job(w.c->row.scope, item.job).value().value();
+          item.state = HoldItemState::allowed;
+          item.decided = w.clock.wall();
+          job.state = JobState::ready;
+          allows.ops.emplace_back(port::op::PutJob{std::move(job), std::nullopt});
+          allows.ops.emplace_back(port::op::PutHoldItem{std::move(item)});
+          return {};
+        },
+        [](const Result<void>& read) { REQUIRE(read.has_value()); });
+    store->inner().commit(std::move(allows), [](const Result<port::Committed>& r) { REQUIRE(r.has_value()); });
+    return std::nullopt;
+  };
+  CHECK(w.set_active(w.c, w.users[10], true));
+  CHECK(met);
+  w.run(5s);
+  CHECK(w.subject(w.c, w.users[10]).access);
+  CHECK(w.app_active(10));
   CHECK_FALSE(w.open_hold());
 }
 
