@@ -112,7 +112,7 @@ class CsvSnapshotReader final : public SnapshotReader {
     ends_.push_back(record_.size());
     state_ = State::field;
     const bool blank = record_.empty() && ends_.size() == 1 && !was_quoted_;
-    const auto r = blank ? Result<void>{} : take();
+    auto r = blank ? Result<void>{} : take();
     record_.clear();
     ends_.clear();
     was_quoted_ = false;
