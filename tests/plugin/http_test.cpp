@@ -1,5 +1,6 @@
 // A connector of the C++ wrapper, over the host's HTTP: what apps answer, what is allowed, what becomes of
 // exceptions.
+#include <atomic>
 #include <boost/json/parse.hpp>
 #include <deprov_connector.hpp>
 #include <map>
@@ -109,11 +110,11 @@ std::string base_of(const TestServer& server) { return server.url(); }
 }  // namespace
 
 TEST_CASE("a connector over HTTP finds, reads and disables") {
-  bool active = true;
+  std::atomic<bool> active = true;
   const TestServer server([&](const ServerRequest& r) {
     if (r.header("X-Key") != "open-sesame") return respond_json(401, "{}");
     if (r.target != "/users/a%2Fb" && r.target != "/users?name=ann%40example.com") return respond_json(404, "{}");
-    const auto was = active;
+    const bool was = active;
     if (r.method == "PATCH") active = false;
     return respond_json(200, std::string(R"({"id":"a/b","name":"ann@example.com","active":)") +
                                  (active ? "true" : "false") + ",\"changed\":" + (was ? "true" : "false") + "}");
@@ -132,8 +133,17 @@ TEST_CASE("a connector over HTTP finds, reads and disables") {
 }
 
 TEST_CASE("what an app answers becomes its outcome") {
-  std::string say;
+  std::mutex mutex;
+  std::string next;
+  const auto answer_with = [&](const std::string& what) {
+    const std::lock_guard lock(mutex);
+    next = what;
+  };
   const TestServer server([&](const ServerRequest&) {
+    const auto say = [&] {
+      const std::lock_guard lock(mutex);
+      return next;
+    }();
     if (say == "throttled") return respond_json(429, "{}", {{"Retry-After", "7"}});
     if (say == "page") return respond(200, "<html>");
     if (say == "gone") return close_now();
@@ -142,7 +152,7 @@ TEST_CASE("what an app answers becomes its outcome") {
   App a(base_of(server));
   const auto both = [&](const std::string& what, Outcome read, Outcome change) {
     CAPTURE(what);
-    say = what;
+    answer_with(what);
     check_outcome(a.call(Operation::read, "1"), read);
     check_outcome(a.call(Operation::disable, "1"), change);
   };
@@ -154,7 +164,7 @@ TEST_CASE("what an app answers becomes its outcome") {
   both("302", Outcome::protocol, Outcome::unknown_outcome);
   both("gone", Outcome::unavailable, Outcome::unknown_outcome);
   both("page", Outcome::protocol, Outcome::unknown_outcome);
-  say = "throttled";
+  answer_with("throttled");
   const auto r = a.call(Operation::read, "1");
   check_outcome(r, Outcome::throttled);
   CHECK(r.retry_after == std::chrono::seconds(7));
