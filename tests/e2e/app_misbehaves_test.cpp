@@ -1,115 +1,15 @@
 // An app that answers with anything but SCIM: the removal waits, says why, and is done once the app is well.
-#include <atomic>
 #include <boost/json/serialize.hpp>
-#include <mutex>
-#include <set>
 #include "catch.hpp"
+#include "e2e/app.hpp"
 #include "support/running.hpp"
-#include "support/test_server.hpp"
 
 using namespace deprov::test;
 namespace json = boost::json;
 
-namespace {
-
-constexpr std::string_view token = "the-app-token";
-
-/// A small SCIM server with the accounts user0 to user9, and a switch.
-class App {
- public:
-  enum class Mood {
-    well,
-    html,
-    redirect,
-    error_500,
-    error_503,
-    garbage,
-    half_json,
-    nothing,
-    reset,
-    hang,
-    wrong_list
-  };
-
-  App() : server_([this](const ServerRequest& r) { return answer(r); }) {}
-  void set(Mood mood) { mood_ = mood; }
-  [[nodiscard]] std::string url() const { return server_.url() + "/scim"; }
-  [[nodiscard]] bool disabled(const std::string& name) const {
-    const std::lock_guard lock(mutex_);
-    return off_.contains(name);
-  }
-
- private:
-  static json::object user(const std::string& name, bool active) {
-    return {{"schemas", {"urn:ietf:params:scim:schemas:core:2.0:User"}},
-            {"id", "id-" + name},
-            {"userName", name},
-            {"active", active},
-            {"meta", {{"resourceType", "User"}}}};
-  }
-
-  Answer answer(const ServerRequest& r) {
-    switch (mood_.load()) {
-      case Mood::well: return well(r);
-      case Mood::html:
-        return respond(200, "<html><body>Please sign in</body></html>", {{"Content-Type", "text/html"}});
-      case Mood::redirect: return respond(302, "", {{"Location", "https://login.example.com/?secret=1"}});
-      case Mood::error_500: return respond(500, "oops");
-      case Mood::error_503: return respond(503, "", {{"Retry-After", "0"}});
-      case Mood::garbage: return raw(std::string("\0\x01\x02 not HTTP at all\r\n\r\n", 22));
-      case Mood::half_json:
-        return respond(200, R"({"Resources": [{"id": )", {{"Content-Type", "application/scim+json"}});
-      case Mood::nothing: return close_now();
-      case Mood::reset: return reset_now();
-      case Mood::hang: return deprov::test::hang();
-      case Mood::wrong_list: return respond_json(200, R"({"totalResults": "many", "Resources": 7})");
-    }
-    return close_now();
-  }
-
-  Answer well(const ServerRequest& r) {
-    if (r.header("Authorization") != "Bearer " + std::string(token)) return respond(401);
-    const std::lock_guard lock(mutex_);
-    if (r.target.find("/ServiceProviderConfig") != std::string::npos)
-      return respond_json(200, R"({"patch":{"supported":true},"filter":{"supported":true}})");
-    const auto by_id = r.target.find("/Users/id-");
-    if (by_id == std::string::npos) {  // a list, filtered by an exact name or nothing
-      json::array found;
-      for (int i = 0; i < 10; ++i) {
-        const auto name = "user" + std::to_string(i);
-        if (r.target.find("filter=") == std::string::npos ||
-            r.target.find("userName%20eq%20%22" + name + "%22") != std::string::npos)
-          found.push_back(user(name, !off_.contains(name)));
-      }
-      const auto total = found.size();
-      return respond_json(
-          200, json::serialize(json::object{{"schemas", {"urn:ietf:params:scim:api:messages:2.0:ListResponse"}},
-                                            {"totalResults", total},
-                                            {"startIndex", 1},
-                                            {"itemsPerPage", total},
-                                            {"Resources", std::move(found)}}));
-    }
-    const auto name = r.target.substr(by_id + 10, r.target.find('?', by_id) - by_id - 10);
-    if (r.method == "PATCH") {
-      if (r.body.find("false") != std::string::npos)
-        off_.insert(name);
-      else
-        off_.erase(name);
-    }
-    return respond_json(200, json::serialize(user(name, !off_.contains(name))));
-  }
-
-  std::atomic<Mood> mood_{Mood::well};
-  mutable std::mutex mutex_;
-  std::set<std::string> off_;
-  TestServer server_;
-};
-
-}  // namespace
-
 TEST_CASE("a removal survives an app that answers with anything, and says what", "[R17][R18][R19]") {
   App app;
-  Running running(app.url(), token);
+  Running running(app.url(), App::token, {{"timeout_s", 0.5}});
   running.serve();
 
   struct Trouble {
@@ -165,7 +65,7 @@ TEST_CASE("a removal survives an app that answers with anything, and says what",
 
 TEST_CASE("a look-up that an app cannot answer is no answer", "[R13]") {
   App app;
-  Running running(app.url(), token);
+  Running running(app.url(), App::token, {{"timeout_s", 0.5}});
   running.serve();
   // Never bound: `no account` must not be concluded from nonsense.
   app.set(App::Mood::wrong_list);

@@ -41,12 +41,11 @@ Running::Running(std::size_t accounts, const std::string& idp, json::object sand
       create_integration(dir_, data_, "app", idp, "sandbox", sandbox, impatient_policy(), {"--no-check"});
 }
 
-Running::Running(const std::string& app_url, std::string_view app_token)
+Running::Running(const std::string& app_url, std::string_view app_token, const json::object& more)
     : data_(dir_.file("data")), owner_(init_data(data_)), port_(closed_port()) {
-  const json::object config{{"base_url", app_url},
-                            {"allow_http", true},
-                            {"auth", {{"type", "bearer"}, {"token", app_token}}},
-                            {"timeout_s", 0.5}};
+  json::object config{
+      {"base_url", app_url}, {"allow_http", true}, {"auth", {{"type", "bearer"}, {"token", app_token}}}};
+  for (const auto& [name, value] : more) config[name] = value;
   integration_ =
       create_integration(dir_, data_, "app", "okta", "scim", config, impatient_policy(), {"--no-check"});
 }

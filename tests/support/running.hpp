@@ -22,8 +22,8 @@ class Running {
  public:
   /// On a sandbox with the accounts user0 to user<accounts - 1>, each with the id acct<n>.
   explicit Running(std::size_t accounts, const std::string& idp = "okta", boost::json::object sandbox = {});
-  /// On an app that is reached by the scim connector.
-  Running(const std::string& app_url, std::string_view app_token);
+  /// On an app that is reached by the scim connector, with `more` in the connection's settings.
+  Running(const std::string& app_url, std::string_view app_token, const boost::json::object& more = {});
 
   void serve(const Serve::Options& options = {});
   [[nodiscard]] Serve& server() const { return *server_; }

@@ -175,7 +175,7 @@ Answer respond(int status, const std::string& body, const Headers& headers) {
   std::string out = "HTTP/1.1 " + std::to_string(status) + " Told\r\n";
   for (const auto& [name, value] : headers) out.append(name).append(": ").append(value).append("\r\n");
   if (status != 204 && status >= 200) out += "Content-Length: " + std::to_string(body.size()) + "\r\n";
-  return {out + "\r\n" + body, {}, Answer::Then::keep};
+  return {out + "\r\n" + body, {}, Answer::Then::keep, false};
 }
 
 Answer respond_json(int status, const std::string& body, const Headers& headers) {
@@ -184,12 +184,16 @@ Answer respond_json(int status, const std::string& body, const Headers& headers)
   return respond(status, body, all);
 }
 
-Answer raw(std::string bytes) { return {std::move(bytes), {}, Answer::Then::close}; }
-Answer close_now() { return {{}, {}, Answer::Then::close}; }
-Answer reset_now() { return {{}, {}, Answer::Then::reset}; }
-Answer hang(std::string bytes) { return {std::move(bytes), {}, Answer::Then::hang}; }
+Answer raw(std::string bytes) { return {std::move(bytes), {}, Answer::Then::close, false}; }
+Answer close_now() { return {{}, {}, Answer::Then::close, false}; }
+Answer reset_now() { return {{}, {}, Answer::Then::reset, false}; }
+Answer hang(std::string bytes) { return {std::move(bytes), {}, Answer::Then::hang, false}; }
 Answer drip(Answer whole, std::chrono::milliseconds per_byte) {
   whole.per_byte = per_byte;
+  return whole;
+}
+Answer hold(Answer whole) {
+  whole.held = true;
   return whole;
 }
 
@@ -203,6 +207,7 @@ struct TestServer::State {
   bool stopping = false;
   std::vector<ServerRequest> requests;
   std::size_t connections = 0;
+  std::size_t releases = 0;
   std::set<int> open;
   std::vector<std::thread> threads;
   std::thread acceptor;
@@ -241,13 +246,16 @@ struct TestServer::State {
     request.on_connection = nth;
     if (!read_request(stream, buffer, request)) return false;
     Answer answer;
+    std::size_t before = 0;
     {
       const std::lock_guard lock(mutex);
       requests.push_back(request);
       changed.notify_all();
       if (stopping) return false;
       answer = handler(request);
+      before = releases;
     }
+    if (answer.held && !wait_for_release(before)) return false;
     if (answer.per_byte.count() > 0) {
       for (const char c : answer.bytes) {
         if (!stream.write(std::string_view(&c, 1)) || !pause(answer.per_byte)) return false;
@@ -275,6 +283,13 @@ struct TestServer::State {
   bool pause(std::chrono::milliseconds d) const {
     std::unique_lock lock(mutex);
     return !changed.wait_for(lock, d, [this] { return stopping; });
+  }
+
+  /// False: the server ends.
+  bool wait_for_release(std::size_t before) const {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return stopping || releases > before; });
+    return !stopping;
   }
 };
 
@@ -320,8 +335,15 @@ std::size_t TestServer::connections() const {
 
 bool TestServer::wait_for_requests(std::size_t count) const {
   std::unique_lock lock(state_->mutex);
-  return state_->changed.wait_for(lock, std::chrono::seconds(20),
-                                  [&] { return state_->requests.size() >= count; });
+  return state_->changed.wait_for(lock, std::chrono::minutes(1), [&] { return state_->requests.size() >= count; });
+}
+
+void TestServer::release() {
+  {
+    const std::lock_guard lock(state_->mutex);
+    ++state_->releases;
+  }
+  state_->changed.notify_all();
 }
 
 std::uint16_t closed_port() {

@@ -28,6 +28,7 @@ struct Answer {
   std::string bytes;                      ///< written as they are
   std::chrono::milliseconds per_byte{0};  ///< more than zero: one byte at a time
   enum class Then { keep, close, hang, reset } then = Then::keep;
+  bool held = false;  ///< written once the server is told to release
 };
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
@@ -44,6 +45,8 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 [[nodiscard]] Answer hang(std::string bytes = {});
 /// The response one byte at a time.
 [[nodiscard]] Answer drip(Answer whole, std::chrono::milliseconds per_byte);
+/// Written whole once `TestServer::release` was called.
+[[nodiscard]] Answer hold(Answer whole);
 
 using Handler = std::function<Answer(const ServerRequest&)>;
 
@@ -62,8 +65,10 @@ class TestServer {
   [[nodiscard]] std::string certificate() const;
   [[nodiscard]] std::vector<ServerRequest> requests() const;
   [[nodiscard]] std::size_t connections() const;
-  /// Waits until so many requests were read. False: that did not happen within 20 s.
+  /// Waits until so many requests were read. False: that did not happen within a minute.
   [[nodiscard]] bool wait_for_requests(std::size_t count) const;
+  /// Writes every answer that is held; those that are held later wait for the next call.
+  void release();
 
  private:
   struct State;
