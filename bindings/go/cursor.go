@@ -14,10 +14,11 @@ import (
 type rowsKind int32
 
 const (
-	rowsSubjects rowsKind = C.DEPROV_ROWS_SUBJECTS
-	rowsJobs     rowsKind = C.DEPROV_ROWS_JOBS
-	rowsActivity rowsKind = C.DEPROV_ROWS_ACTIVITY
-	rowsHolds    rowsKind = C.DEPROV_ROWS_HOLDS
+	rowsSubjects      rowsKind = C.DEPROV_ROWS_SUBJECTS
+	rowsJobs          rowsKind = C.DEPROV_ROWS_JOBS
+	rowsActivity      rowsKind = C.DEPROV_ROWS_ACTIVITY
+	rowsHolds         rowsKind = C.DEPROV_ROWS_HOLDS
+	rowsNotifications rowsKind = C.DEPROV_ROWS_NOTIFICATIONS
 )
 
 // cursor is rows of the library.

@@ -123,3 +123,29 @@ type Activity struct {
 	Detail      json.RawMessage `json:"detail"` // an object, or null where it was deleted
 	Hash        string          `json:"hash"`
 }
+
+// Notification is one thing to tell people; several records of a kind may come as one.
+type Notification struct {
+	ID              string                `json:"id"`   // the same each time it is told
+	Type            string                `json:"type"` // removal.verified, hold.opened, approval.wanted, …
+	At              time.Time             `json:"at"`
+	Workspace       string                `json:"workspace"`
+	Integration     string                `json:"integration"`
+	IntegrationName string                `json:"integration_name"`
+	Seq             uint64                `json:"seq"`      // of the record on the activity that it tells
+	LastSeq         uint64                `json:"last_seq"` // of the last one that it stands for
+	Count           uint64                `json:"count"`
+	Actor           string                `json:"actor"`
+	Subject         string                `json:"subject"`
+	UserName        string                `json:"user_name"`
+	Job             string                `json:"job"`
+	Subjects        []NotificationSubject `json:"subjects"` // the first ones, where it stands for many
+	Detail          json.RawMessage       `json:"detail"`
+}
+
+// NotificationSubject is one of those that a notification stands for.
+type NotificationSubject struct {
+	Subject  string `json:"subject"`
+	UserName string `json:"user_name"`
+	Job      string `json:"job"`
+}

@@ -10,8 +10,8 @@ import (
 
 // RowsOptions say which rows, and where to begin.
 type RowsOptions struct {
-	// Integration is its id. Subjects and holds need one; jobs without one are those of all; activity without one is
-	// that of acts on the workspace.
+	// Integration is its id. Subjects and holds need one; jobs without one are those of all; activity and
+	// notifications without one are those of acts on the workspace.
 	Integration string
 	// Restart is what Rows.Restart answered once, in this process or in another: go on after that row.
 	Restart string
@@ -62,6 +62,13 @@ func (e *Engine) Holds(ctx context.Context, by Caller, options RowsOptions) *Row
 // again after its end, and goes on then.
 func (e *Engine) Activity(ctx context.Context, by Caller, options RowsOptions) *Rows[Activity] {
 	return rowsOf[Activity](ctx, e, by, rowsActivity, options)
+}
+
+// Notifications of one integration, or of the workspace itself: what there is to tell people, the oldest first. They may
+// have grown when Next is called again after its end. Whoever keeps Restart behind what was dealt with, and begins there
+// the next time, misses nothing.
+func (e *Engine) Notifications(ctx context.Context, by Caller, options RowsOptions) *Rows[Notification] {
+	return rowsOf[Notification](ctx, e, by, rowsNotifications, options)
 }
 
 func rowsOf[T any](ctx context.Context, e *Engine, by Caller, kind rowsKind, options RowsOptions) *Rows[T] {

@@ -87,6 +87,34 @@ func TestActivityGoesOnWhereItHadEnded(t *testing.T) {
 	}
 }
 
+func TestNotificationsAreDrainedOnce(t *testing.T) {
+	w := inMemory(t)
+	typeOf := func(n Notification) string { return n.Type }
+	o := RowsOptions{Integration: w.wiki.ID}
+	rows := w.engine.Notifications(w.ctx, w.by(), o)
+	if got := collect(t, rows, typeOf); !reflect.DeepEqual(got, []string{"lane.resumed"}) {
+		t.Error(got)
+	}
+	o.Restart = rows.Restart()
+	if err := w.engine.Admin(w.ctx, w.by(), "POST", "/integrations/"+w.wiki.ID+"/pause", nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	rows = w.engine.Notifications(w.ctx, w.by(), o)
+	told := func(n Notification) string {
+		if n.ID == "" || n.Integration != w.wiki.ID || n.IntegrationName != "Wiki" || n.Count != 1 || n.At.IsZero() {
+			t.Errorf("%+v", n)
+		}
+		return n.Type
+	}
+	if got := collect(t, rows, told); !reflect.DeepEqual(got, []string{"lane.paused"}) {
+		t.Error(got)
+	}
+	o.Restart = rows.Restart()
+	if got := collect(t, w.engine.Notifications(w.ctx, w.by(), o), typeOf); len(got) != 0 {
+		t.Error(got)
+	}
+}
+
 func TestJobsAndHoldsAreTyped(t *testing.T) {
 	w := inMemory(t)
 	ann := w.addUser("ann")

@@ -10,27 +10,14 @@
  * the handle it was asked of, and is good until that handle is freed, unless the function says otherwise.
  *
  * **Text** goes in as ::deprov_str, bytes with a length, UTF-8, and is copied. Text that comes out is borrowed, or
- * a
- * ::deprov_buffer that the caller frees. None of it is promised to end with a zero byte.
+ * a ::deprov_buffer that the caller frees. None of it is promised to end with a zero byte.
  *
  * **Results.** A function that can fail answers a ::deprov_status, ::DEPROV_OK being success. The last parameter
  * takes a ::deprov_error with the reason, or NULL if that is not wanted; it is set to NULL on success. Where a
- * function fails, nothing was done and its other outputs are NULL or 0, unless it says otherwise. There is no
- * state in between calls: no last error, nothing per thread.
+ * function fails, nothing was done and its other outputs are NULL or 0, unless it says otherwise.
  *
  * **Structs** that go in begin with `struct_size`, which the caller sets to sizeof. All bytes zero is the safe
- * default. A struct of a newer header is taken as long as the members this library does not know are zero, and
- * refused with ::DEPROV_ERR_UNSUPPORTED otherwise.
- *
- * **Threads.** Functions may be called from any thread, also at once, with these exceptions: `_free` of a handle
- * is the last call on it, and a handle other than ::deprov_engine and ::deprov_call is used by one thread at a
- * time. Where a parameter is const, other threads may read the same handle. Functions that wait answer
- * ::DEPROV_ERR_WRONG_THREAD when a callback of the same engine calls them, since they would wait for themselves.
- * No callback but `clock` is ever called under a lock of deprov.
- *
- * **Callbacks** are a function with its `user`, which is never looked into, and a `user_free` that may be NULL.
- * `user_free` is called exactly once: after the last use of `user`, also when the registration fails. Callbacks
- * do not return by longjmp or by an exception.
+ * default.
  *
  * **Records** (integrations, jobs, activity and so on) are UTF-8 JSON, as the OpenAPI document at
  * `/api/v1/openapi.json` describes them. Readers should ignore members they do not know; what goes in is refused
@@ -39,11 +26,9 @@
  * **Time.** Names carry the unit: `_ms` milliseconds, `_us` microseconds. A wall time is counted from
  * 1970-01-01T00:00:00Z.
  *
- * **After fork()** only the child of a process that has opened no engine may use this library.
- *
- * **Compatibility.** While the major version is 0 a minor version may break. From 1.0 on, within a major version:
- * no function, macro or struct member changes its meaning or goes away, statuses and structs grow at their ends
- * only, and a program that was built against an older header goes on to run.
+ * Any thread may call; a callback does not wait for its own engine; after fork() only the child of a process that
+ * has opened no engine may use this library. There is a page each on @ref errors, @ref threading, @ref ownership
+ * and @ref compatibility.
  */
 #ifndef DEPROV_H
 #define DEPROV_H
@@ -561,6 +546,11 @@ typedef struct deprov_rows deprov_rows;
 #define DEPROV_ROWS_ACTIVITY 3
 /** Holds of an integration, the newest first; at most 1000, and without restart. */
 #define DEPROV_ROWS_HOLDS 4
+/** What there is to tell people (removals verified or failed, holds, approvals, objectives, pauses, sources) of
+ *  one integration, or (no integration) of the workspace itself, the oldest first; several records of a kind may
+ *  come as one (`count`). Whoever keeps the restart of what was dealt with misses nothing, and sees again, with
+ *  the same `id`, only what was read and not dealt with. */
+#define DEPROV_ROWS_NOTIFICATIONS 5
 
 /** Which rows. */
 typedef struct deprov_rows_options {
@@ -578,7 +568,8 @@ DEPROV_API deprov_status deprov_rows_open(deprov_engine* engine, const deprov_ca
                                           const deprov_rows_options* options, deprov_rows** rows,
                                           deprov_error** error);
 /** The next row, as JSON; good until the next call on these rows. Waits.
- *  *Errors*: ::DEPROV_END: there are no more. Activity may have grown when it is asked again, and goes on then.
+ *  *Errors*: ::DEPROV_END: there are no more. Activity and notifications may have grown when they are asked again,
+ *  and go on then.
  *  Otherwise as deprov_admin_call(); the same row is read when it is asked again. */
 DEPROV_API deprov_status deprov_rows_next(deprov_rows* rows, deprov_str* row, deprov_error** error);
 /** Asks for the next row without waiting. Where deprov_rows_next() would not wait now, `token` gets 0 and no event
@@ -588,7 +579,8 @@ DEPROV_API deprov_status deprov_rows_next(deprov_rows* rows, deprov_str* row, de
  * already), ::DEPROV_ERR_CLOSED, ::DEPROV_ERR_BUSY (as deprov_engine_send()). */
 DEPROV_API deprov_status deprov_rows_want(deprov_rows* rows, void* user, uint64_t* token, deprov_error** error);
 /** Where these rows are: what `restart` takes, in this process or in another, today or later. Empty before the
- *  first row, and for holds. Good until the next call on these rows. */
+ *  first row, and for holds. That of notifications also gets past activity that tells nothing. Good until the next
+ * call on these rows. */
 DEPROV_API deprov_str deprov_rows_get_restart(const deprov_rows* rows);
 DEPROV_API void deprov_rows_free(deprov_rows* rows);
 

@@ -1,4 +1,4 @@
-// Subjects, jobs, activity and holds, one record after the other.
+// Subjects, jobs, activity, holds and notifications, one record after the other.
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <charconv>
@@ -49,6 +49,7 @@ struct deprov_rows {
   std::string position;  // of the row that was given last: an id, or a number
   std::string restart;
   std::deque<json::value> page;
+  std::string upto;  // where the page ends, of notifications
   std::shared_ptr<Page> next = std::make_shared<Page>();
   std::string row;
   bool ended = false;
@@ -65,12 +66,16 @@ std::string_view prefix_of(int32_t kind) {
     case DEPROV_ROWS_SUBJECTS: return "s1:";
     case DEPROV_ROWS_JOBS: return "j1:";
     case DEPROV_ROWS_ACTIVITY: return "a1:";
+    case DEPROV_ROWS_NOTIFICATIONS: return "n1:";
     default: return "";
   }
 }
 
+/// Chains have numbers, everything else has ids; they grow, and behind their end there may be more later.
+bool is_chain(int32_t kind) { return kind == DEPROV_ROWS_ACTIVITY || kind == DEPROV_ROWS_NOTIFICATIONS; }
+
 bool is_position(int32_t kind, const std::string& text) {
-  if (kind != DEPROV_ROWS_ACTIVITY) return Uuid{} != parse_uuid(text).value_or(Uuid{});
+  if (!is_chain(kind)) return Uuid{} != parse_uuid(text).value_or(Uuid{});
   std::uint64_t seq = 0;
   const auto [at, ec] = std::from_chars(text.data(), text.data() + text.size(), seq);
   return ec == std::errc{} && at == text.data() + text.size();
@@ -100,6 +105,9 @@ Result<std::string> path_of(const deprov_rows_options& in) {
       DEPROV_CHECK(needed());
       path = below + "/holds?limit=" + std::to_string(largest_page);
       break;
+    case DEPROV_ROWS_NOTIFICATIONS:
+      path = (integration.empty() ? std::string("/workspace") : below) + "/notifications?limit=" + page;
+      break;
     default:
       return Error(Errc::invalid_argument, std::to_string(in.kind) + " is no kind of rows", "options.kind",
                    "see DEPROV_ROWS_SUBJECTS and those after it");
@@ -111,15 +119,38 @@ Result<std::string> path_of(const deprov_rows_options& in) {
   return path;
 }
 
-std::string path_of_next(const deprov_rows& rows) {
-  auto path = rows.path;
-  if (!rows.position.empty()) path += (rows.kind == DEPROV_ROWS_JOBS ? "&before=" : "&after=") + rows.position;
-  return path;
+std::string path_at(const std::string& path, int32_t kind, const std::string& position) {
+  if (position.empty()) return path;
+  return path + (kind == DEPROV_ROWS_JOBS ? "&before=" : "&after=") + position;
+}
+std::string path_of_next(const deprov_rows& rows) { return path_at(rows.path, rows.kind, rows.position); }
+
+bool needs_page(const deprov_rows& rows) { return rows.page.empty() && (!rows.ended || is_chain(rows.kind)); }
+
+/// A page of notifications looks at so many records of the activity and no more. Where nothing is to be told of
+/// any of them: where to look on.
+std::optional<std::string> nothing_told(int32_t kind, const service::Response& response) {
+  if (kind != DEPROV_ROWS_NOTIFICATIONS || response.status != 200) return std::nullopt;
+  const auto page = json::parse(response.body);
+  const auto& o = page.as_object();
+  if (!o.at("items").as_array().empty() || !o.at("more").as_bool()) return std::nullopt;
+  return json::serialize(o.at("upto"));
 }
 
-/// A chain grows: behind its end there may be more when it is asked again.
-bool needs_page(const deprov_rows& rows) {
-  return rows.page.empty() && (!rows.ended || rows.kind == DEPROV_ROWS_ACTIVITY);
+/// One page from there on, without waiting. `core` is there while its engine answers.
+void ask_at(const std::weak_ptr<capi::Core>& core, const capi::Caller& by, const std::string& path, int32_t kind,
+            const std::string& position, const std::shared_ptr<Page>& page) {
+  const auto engine = core.lock();
+  if (!engine) return;
+  std::optional<capi::Caller> local;
+  auto request = capi::admin_request(by, "GET", path_at(path, kind, position), {}, local);
+  engine->start(std::move(request), std::move(local), [core, by, path, kind, page](service::Response response) {
+    if (const auto on = nothing_told(kind, response)) {
+      if (const auto still = core.lock(); still && still->is_open())
+        return ask_at(core, by, path, kind, *on, page);
+    }
+    page->arrived(std::move(response));
+  });
 }
 
 /// Asks for the next page, unless that was done. Without waiting.
@@ -128,10 +159,12 @@ void ask(deprov_rows& rows) {
     const std::lock_guard lock(rows.next->mutex);
     if (std::exchange(rows.next->asked_for, true)) return;
   }
-  std::optional<capi::Caller> local;
-  auto request = capi::admin_request(rows.by, "GET", path_of_next(rows), {}, local);
-  rows.core->start(std::move(request), std::move(local),
-                   [page = rows.next](service::Response response) { page->arrived(std::move(response)); });
+  ask_at(rows.core, rows.by, rows.path, rows.kind, rows.position, rows.next);
+}
+
+void be_at(deprov_rows& rows, std::string position) {
+  rows.restart = std::string(prefix_of(rows.kind)) + position;
+  rows.position = std::move(position);
 }
 
 Result<void> fetch(deprov_rows& rows) {
@@ -153,6 +186,12 @@ Result<void> fetch(deprov_rows& rows) {
   auto page = json::parse(body);
   auto& o = page.as_object();
   for (auto& item : o.at("items").as_array()) rows.page.push_back(std::move(item));
+  if (rows.kind == DEPROV_ROWS_NOTIFICATIONS) {
+    rows.ended = !o.at("more").as_bool();
+    rows.upto = json::serialize(o.at("upto"));
+    if (rows.page.empty() && rows.upto != "0") be_at(rows, rows.upto);
+    return {};
+  }
   const auto* more = o.if_contains("next");
   rows.ended = more == nullptr || more->is_null();
   return {};
@@ -186,15 +225,17 @@ Result<std::uint64_t> want(deprov_rows& rows, void* user) {
 }
 
 void give(deprov_rows& rows) {
-  auto& item = rows.page.front();
-  const auto prefix = prefix_of(rows.kind);
+  const auto& item = rows.page.front();
   auto row = json::serialize(item);
-  if (!prefix.empty()) {
+  if (!prefix_of(rows.kind).empty()) {
     const auto& o = item.as_object();
-    auto position =
-        rows.kind == DEPROV_ROWS_ACTIVITY ? json::serialize(o.at("seq")) : std::string(o.at("id").as_string());
-    rows.restart = std::string(prefix) + position;
-    rows.position = std::move(position);
+    switch (rows.kind) {
+      case DEPROV_ROWS_ACTIVITY: be_at(rows, json::serialize(o.at("seq"))); break;
+      case DEPROV_ROWS_NOTIFICATIONS:
+        be_at(rows, rows.page.size() == 1 ? rows.upto : json::serialize(o.at("last_seq")));
+        break;
+      default: be_at(rows, std::string(o.at("id").as_string()));
+    }
   }
   rows.row = std::move(row);
   rows.page.pop_front();

@@ -1,5 +1,7 @@
 // Reconciliation: started, watched, and what it found.
 #include <boost/json/array.hpp>
+#include <memory>
+#include <utility>
 #include "service/admin_call.hpp"
 #include "service/admin_json.hpp"
 
@@ -16,6 +18,40 @@ void start(const CallPtr& call) {
         answer(call, 202, json::object{{"run", run->str()}});
       },
       [](const Result<json::object>&) {});  // what came of it is read by GET
+}
+
+/// Answers with the report, or, where the engine lets go of the run, with that.
+class AtTheEnd {
+ public:
+  explicit AtTheEnd(CallPtr call) : call_(std::move(call)) {}
+  ~AtTheEnd() {
+    try {
+      answer_with(
+          Error(Errc::closed, "the engine is shutting down", {}, "it is reconciled again at the next start"));
+    } catch (...) {  // no memory to say so
+    }
+  }
+  AtTheEnd(const AtTheEnd&) = delete;
+  AtTheEnd& operator=(const AtTheEnd&) = delete;
+  void answer_with(const Result<json::object>& report) {
+    const auto call = std::exchange(call_, nullptr);
+    if (!call) return;
+    if (!report) return fail(call, report.error());
+    answer(call, 200, *report);
+  }
+
+ private:
+  CallPtr call_;
+};
+
+void run_to_the_end(const CallPtr& call) {
+  const auto end = std::make_shared<AtTheEnd>(call);
+  call->engine.reconcile(
+      call->by, call->id<IntegrationId>(0), call->text("mode") == "queue",
+      [end](const Result<WorkId>& run) {
+        if (!run) end->answer_with(run.error());
+      },
+      [end](const Result<json::object>& report) { end->answer_with(report); });
 }
 
 void show(const CallPtr& call) {
@@ -85,6 +121,17 @@ void add_reconcile_routes(std::vector<AdminRoute>& routes) {
                     202,
                     "ReconcileStarted",
                     start});
+  routes.push_back({"POST",
+                    "/integrations/{integration}/reconciliation",
+                    "runReconciliation",
+                    tag,
+                    "The same, and answers with the report once it has ended",
+                    Needs::integrations,
+                    {},
+                    "Reconcile",
+                    200,
+                    "Reconciliation",
+                    run_to_the_end});
   routes.push_back({"GET",
                     "/integrations/{integration}/reconciliation",
                     "getReconciliation",

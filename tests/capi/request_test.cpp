@@ -365,6 +365,48 @@ TEST_CASE("rows are pulled one by one, page by page, and taken up again") {
     const auto holds = names(engine, by, o, "id");
     CHECK(holds.size() == 1);
   }
+  SECTION("notifications are drained, and what is told of nothing is got past") {
+    o.kind = DEPROV_ROWS_NOTIFICATIONS;
+    std::string restart;
+    CHECK(names(engine, by, o, "type", &restart) == std::vector<std::string>{"lane.resumed"});
+    // A page looks at a thousand records.
+    for (int i = 0; i < 1100; ++i) world.add_user("more" + std::to_string(i));
+    for (const auto* act : {"pause", "resume", "pause"})
+      manage(engine, &by, "POST", "/integrations/" + world.integration + "/" + act);
+    const std::vector<std::string> told{"lane.paused", "lane.resumed", "lane.paused"};
+    o.page = 1;
+    o.restart = str(restart);
+    CHECK(names(engine, by, o, "type", &restart) == told);
+    o.restart = str(restart);
+    CHECK(names(engine, by, o, "type").empty());
+    // One at a time, with a process in between: each is told once.
+    restart.clear();
+    std::vector<std::string> one_by_one;
+    for (int i = 0; i < 5; ++i) {
+      o.restart = str(restart);
+      o.struct_size = sizeof o;
+      deprov_rows* rows = nullptr;
+      REQUIRE(deprov_rows_open(engine, &by, &o, &rows, nullptr) == DEPROV_OK);
+      const RowsPtr owned(rows);
+      deprov_str row{};
+      if (deprov_rows_next(rows, &row, nullptr) == DEPROV_OK)
+        one_by_one.emplace_back(json::parse(text(row)).at("type").as_string());
+      auto there = text(deprov_rows_get_restart(rows));
+      restart.swap(there);
+    }
+    CHECK(one_by_one == std::vector<std::string>{"lane.resumed", "lane.paused", "lane.resumed", "lane.paused"});
+    o = {};
+    o.kind = DEPROV_ROWS_NOTIFICATIONS;
+    manage(engine, &by, "POST", "/workspace/stop", R"({"reason": "drill"})");
+    CHECK(names(engine, by, o, "type") == std::vector<std::string>{"lane.paused"});
+    o.filter = str("a=b");
+    o.struct_size = sizeof o;
+    deprov_rows* rows = nullptr;
+    REQUIRE(deprov_rows_open(engine, &by, &o, &rows, nullptr) == DEPROV_OK);
+    const RowsPtr owned(rows);
+    deprov_str row{};
+    CHECK(deprov_rows_next(rows, &row, nullptr) == DEPROV_ERR_INVALID_ARGUMENT);
+  }
   SECTION("what makes no sense is refused") {
     o.struct_size = sizeof o;
     deprov_rows* rows = nullptr;

@@ -483,4 +483,10 @@ TEST_CASE("a reconciliation is started, watched and read", "[service][R6]") {
   REQUIRE(found.at("items").as_array().size() == 1);
   CHECK(text(found.at("items").at(0), "account") == "a2");
   CHECK(w.send("POST", at + "/reconcile", R"({"mode":"everything"})").status == 400);
+  // Or it is waited for.
+  const auto waited = w.call("POST", at + "/reconciliation", R"({"mode":"propose"})");
+  CHECK(text(waited, "state") == "done");
+  CHECK(text(waited, "run") != run);
+  CHECK(waited == w.call("GET", at + "/reconciliation"));
+  CHECK(w.send("POST", "/integrations/" + text(waited, "run") + "/reconciliation", "{}").status == 404);
 }

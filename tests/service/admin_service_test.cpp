@@ -281,6 +281,7 @@ TEST_CASE("every documented route answers as the document says") {
   w.call(202, "POST", one + "/reconcile", at + "/reconcile", R"({"mode":"propose"})");
   w.executor.run_for(std::chrono::minutes(1));
   w.call(200, "GET", one + "/reconciliation", at + "/reconciliation");
+  w.call(200, "POST", one + "/reconciliation", at + "/reconciliation", R"({"mode":"propose"})");
   w.call(200, "GET", one + "/findings", at + "/findings");
   w.call(200, "GET", one + "/report", at + "/report?to=2030-01-01T00:00:00Z&from=2020-01-01T00:00:00Z");
   const auto person_report = w.call(200, "GET", "/person-report", "/person-report?key=" + to_string(ann));

@@ -119,6 +119,21 @@ def test_the_clock_and_the_log_are_the_hosts(caplog):
     assert [r.message for r in caplog.records] == ["the engine was opened", "the engine was closed"]
 
 
+def test_notifications_are_drained_once(world):
+    """Whoever keeps the restart hears of each once."""
+    by, wiki = world.by, world.wiki.id
+    rows = world.engine.notifications(by, wiki)
+    assert [n["type"] for n in rows] == ["lane.resumed"]
+    world.engine.admin(by, "POST", f"/integrations/{wiki}/pause")
+    assert [n["type"] for n in rows] == ["lane.paused"]
+    again = world.engine.notifications(by, wiki, restart=rows.restart)
+    assert list(again) == []
+    world.engine.admin(by, "POST", "/workspace/stop", {"reason": "drill"})
+    assert [n["type"] for n in world.engine.notifications(by)] == ["lane.paused"]
+    with pytest.raises(deprov.NotFoundError):
+        next(world.engine.notifications(by, by.workspace))
+
+
 def test_rows_go_on_where_they_were(either):
     ids = [either.add_user(f"u{i}") for i in range(7)]
     rows = either.engine.subjects(either.by, either.wiki.id, page=2)

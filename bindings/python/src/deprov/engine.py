@@ -196,8 +196,8 @@ class Response:
 
 
 class Rows(Iterator[Dict[str, Any]]):
-    """Records, one after the other. At the end the iteration stops; of activity more may come, and a new ``for`` over
-    the same rows goes on with it."""
+    """Records, one after the other. At the end the iteration stops; of activity and notifications more may come, and a
+    new ``for`` over the same rows goes on with it."""
 
     def __init__(self, handle: Any, engine: "Engine") -> None:
         self._handle = handle
@@ -543,6 +543,11 @@ class Engine:
     def holds(self, by: Caller, integration: str, *, filter: str = "") -> Rows:
         """Holds of an integration, the newest first; at most 1000."""
         return self._rows(lib.DEPROV_ROWS_HOLDS, by, integration, "", filter, 0)
+
+    def notifications(self, by: Caller, integration: str = "", *, restart: str = "", page: int = 0) -> Rows:
+        """What there is to tell people, of one integration or (none) of the workspace itself, the oldest first. Whoever
+        keeps :attr:`Rows.restart` behind what was dealt with, and gives it the next time, misses nothing."""
+        return self._rows(lib.DEPROV_ROWS_NOTIFICATIONS, by, integration, restart, "", page)
 
     def _rows(self, kind: int, by: Caller, integration: str, restart: str, filter: str, page: int) -> Rows:
         keep = [x.encode() for x in (by.workspace, by.token, integration, restart, filter)]
