@@ -2,8 +2,8 @@
 # Installs what the build needs and this machine lacks: Debian 12, Ubuntu 24.04, and later ones.
 # Silent when nothing is missing.
 #   deps.sh        what quickstart.sh and test.sh need
-#   deps.sh --ci   also what .ci/run needs: clang, clang-tidy, clang-format, the SCIM programs of peers.sh, and what
-#                  python.sh installs
+#   deps.sh --ci   also what .ci/run needs: clang, clang-tidy, clang-format, abidiff, doxygen, the SCIM programs of
+#                  peers.sh, and what python.sh installs
 set -euo pipefail
 
 ci=no
@@ -28,7 +28,7 @@ fi
 packages=(cmake ninja-build g++ pkg-config python3 openssl curl
   libmsgsl-dev libcurl4-openssl-dev libssl-dev libsqlite3-dev libcli11-dev catch2 libbenchmark-dev ccache)
 if [ "$ci" = yes ]; then
-  packages+=(clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev python3-venv python3-dev)
+  packages+=(clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev python3-venv python3-dev abigail-tools doxygen)
 fi
 # bindings/go is tested with whatever Go there is.
 command -v go >/dev/null || [ -x /usr/local/go/bin/go ] || packages+=(golang-go)

@@ -1,0 +1,599 @@
+/**
+ * @file deprov.h
+ * The C interface of deprov, for programs that embed it. C99, needs nothing else, usable from C++.
+ *
+ * deprov notices that a person lost access in the identity provider (IdP), and makes sure that every connected
+ * external app knows it: fast, exactly as decided, provably, and never by accident.
+ *
+ * **Names.** Every function is `deprov_<noun>_<verb>`. `_open` and `_new` hand out something that the caller owns
+ * and frees with the `_free` of the same noun, which accepts NULL. What `_get` answers is borrowed: it belongs to
+ * the handle it was asked of, and is good until that handle is freed, unless the function says otherwise.
+ *
+ * **Text** goes in as ::deprov_str, bytes with a length, UTF-8, and is copied. Text that comes out is borrowed, or
+ * a
+ * ::deprov_buffer that the caller frees. None of it is promised to end with a zero byte.
+ *
+ * **Results.** A function that can fail answers a ::deprov_status, ::DEPROV_OK being success. The last parameter
+ * takes a ::deprov_error with the reason, or NULL if that is not wanted; it is set to NULL on success. Where a
+ * function fails, nothing was done and its other outputs are NULL or 0, unless it says otherwise. There is no
+ * state in between calls: no last error, nothing per thread.
+ *
+ * **Structs** that go in begin with `struct_size`, which the caller sets to sizeof. All bytes zero is the safe
+ * default. A struct of a newer header is taken as long as the members this library does not know are zero, and
+ * refused with ::DEPROV_ERR_UNSUPPORTED otherwise.
+ *
+ * **Threads.** Functions may be called from any thread, also at once, with these exceptions: `_free` of a handle
+ * is the last call on it, and a handle other than ::deprov_engine and ::deprov_call is used by one thread at a
+ * time. Where a parameter is const, other threads may read the same handle. Functions that wait answer
+ * ::DEPROV_ERR_WRONG_THREAD when a callback of the same engine calls them, since they would wait for themselves.
+ * No callback but `clock` is ever called under a lock of deprov.
+ *
+ * **Callbacks** are a function with its `user`, which is never looked into, and a `user_free` that may be NULL.
+ * `user_free` is called exactly once: after the last use of `user`, also when the registration fails. Callbacks
+ * do not return by longjmp or by an exception.
+ *
+ * **Records** (integrations, jobs, activity and so on) are UTF-8 JSON, as the OpenAPI document at
+ * `/api/v1/openapi.json` describes them. Readers should ignore members they do not know; what goes in is refused
+ * if it has any.
+ *
+ * **Time.** Names carry the unit: `_ms` milliseconds, `_us` microseconds. A wall time is counted from
+ * 1970-01-01T00:00:00Z.
+ *
+ * **After fork()** only the child of a process that has opened no engine may use this library.
+ *
+ * **Compatibility.** While the major version is 0 a minor version may break. From 1.0 on, within a major version:
+ * no function, macro or struct member changes its meaning or goes away, statuses and structs grow at their ends
+ * only, and a program that was built against an older header goes on to run.
+ */
+#ifndef DEPROV_H
+#define DEPROV_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(DEPROV_CAPI_STATIC)
+#define DEPROV_API
+#else
+#define DEPROV_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---------------------------------------------------------------------------------------------------------------
+ * Text and statuses
+ * ------------------------------------------------------------------------------------------------------------ */
+
+#ifndef DEPROV_STR
+#define DEPROV_STR
+/** Bytes with a length. `ptr` may be NULL where `len` is 0. Its layout is frozen. */
+typedef struct deprov_str {
+  const char* ptr;
+  size_t len;
+} deprov_str;
+#endif
+
+/** What became of a call; one of the `DEPROV_*` macros below. New ones may be added: treat an unknown one as
+ *  ::DEPROV_ERR_INTERNAL. */
+typedef int32_t deprov_status;
+
+#define DEPROV_OK 0
+/* Input that cannot be understood or accepted (RFC 7644 section 3.12). */
+#define DEPROV_ERR_INVALID_SYNTAX 1
+#define DEPROV_ERR_INVALID_FILTER 2
+#define DEPROV_ERR_INVALID_PATH 3
+#define DEPROV_ERR_NO_TARGET 4
+#define DEPROV_ERR_INVALID_VALUE 5
+#define DEPROV_ERR_MUTABILITY 6
+#define DEPROV_ERR_UNIQUENESS 7
+#define DEPROV_ERR_TOO_MANY 8
+#define DEPROV_ERR_INVALID_VERSION 9
+#define DEPROV_ERR_SENSITIVE 10
+#define DEPROV_ERR_INVALID_ARGUMENT 11 /**< a bad option, configuration or record */
+#define DEPROV_ERR_LIMIT_EXCEEDED 12   /**< a size, depth or count over its bound, which the text names */
+#define DEPROV_ERR_UNSUPPORTED_MEDIA_TYPE 13
+#define DEPROV_ERR_UNSUPPORTED 14 /**< known, and not offered here; or newer than this library */
+#define DEPROV_ERR_INVALID_CURSOR 15
+#define DEPROV_ERR_EXPIRED_CURSOR 16
+#define DEPROV_ERR_INVALID_COUNT 17
+/* Who asks, and for what. */
+#define DEPROV_ERR_UNAUTHORIZED 40
+#define DEPROV_ERR_FORBIDDEN 41
+#define DEPROV_ERR_NOT_FOUND 42
+#define DEPROV_ERR_METHOD_NOT_ALLOWED 43
+#define DEPROV_ERR_CONFLICT 44 /**< the present state does not allow it */
+#define DEPROV_ERR_PRECONDITION_FAILED 45
+#define DEPROV_ERR_RATE_LIMITED 46
+/* The world. */
+#define DEPROV_ERR_BUSY 60 /**< back-pressure: try again later, nothing was done */
+#define DEPROV_ERR_IO 61
+#define DEPROV_ERR_STORAGE_FULL 62
+#define DEPROV_ERR_STORE_VERSION 63 /**< the store was written by a newer deprov */
+#define DEPROV_ERR_STORE_CORRUPT 64
+#define DEPROV_ERR_STORE_LOCKED 65 /**< another process has the data directory */
+#define DEPROV_ERR_COMMIT_UNKNOWN 66
+#define DEPROV_ERR_STALE_READ 67
+#define DEPROV_ERR_FENCED 68
+#define DEPROV_ERR_HELD_BY_GUARD 69
+#define DEPROV_ERR_TIMEOUT 70 /**< the time that the caller gave ran out */
+#define DEPROV_ERR_CANCELLED 71
+#define DEPROV_ERR_UNAVAILABLE 72
+#define DEPROV_ERR_PROTOCOL 73
+#define DEPROV_ERR_CLOSED 74   /**< the engine is closed, or what was asked for ended with it */
+#define DEPROV_ERR_INTERNAL 75 /**< a fault of deprov */
+/* Of this interface. */
+#define DEPROV_ERR_WRONG_THREAD 100 /**< a callback may not wait for the engine that called it */
+#define DEPROV_ERR_NO_MEMORY 101
+#define DEPROV_END 200 /**< no failure: there is nothing more to be read */
+
+/** The stable short name of a status, such as "not_found"; "unknown" for a number that is none. Static. */
+DEPROV_API deprov_str deprov_status_get_name(deprov_status status);
+
+/** Why something failed. Immutable. */
+typedef struct deprov_error deprov_error;
+
+/** Makes an error, for callbacks that answer one. The texts say what is wrong, where, and what to do about it;
+ * each may be empty. NULL where `status` is ::DEPROV_OK, or where memory is exhausted. */
+DEPROV_API deprov_error* deprov_error_new(deprov_status status, deprov_str detail, deprov_str where,
+                                          deprov_str advice);
+/** ::DEPROV_OK for NULL. */
+DEPROV_API deprov_status deprov_error_get_status(const deprov_error* error);
+/** Everything in one line: `where: detail; advice`. Empty for NULL, like the next three. */
+DEPROV_API deprov_str deprov_error_get_message(const deprov_error* error);
+/** What is wrong, as one sentence without a full stop. */
+DEPROV_API deprov_str deprov_error_get_detail(const deprov_error* error);
+/** Where: an option, an attribute, a file. */
+DEPROV_API deprov_str deprov_error_get_where(const deprov_error* error);
+/** What to do about it. */
+DEPROV_API deprov_str deprov_error_get_advice(const deprov_error* error);
+DEPROV_API void deprov_error_free(deprov_error* error);
+
+/** Bytes that the caller owns. */
+typedef struct deprov_buffer deprov_buffer;
+
+/** The bytes; empty for NULL. A zero byte that is not counted follows them. */
+DEPROV_API deprov_str deprov_buffer_get(const deprov_buffer* buffer);
+DEPROV_API void deprov_buffer_free(deprov_buffer* buffer);
+
+/* ---------------------------------------------------------------------------------------------------------------
+ * This library
+ * ------------------------------------------------------------------------------------------------------------ */
+
+/** The version of this header. */
+#define DEPROV_ABI_MAJOR 0
+#define DEPROV_ABI_MINOR 1
+
+/** The version of the library that is loaded, such as "0.1.0". Static. */
+DEPROV_API deprov_str deprov_build_get_version(void);
+/** What it was built from and what it has, as a JSON object: `version`, `abi`, `compiler`, `features` (an array of
+ *  the names that deprov_build_has_feature() knows). Static. */
+DEPROV_API deprov_str deprov_build_get_info(void);
+/** 1 where the library has the feature, 0 where it has not, or where nobody knows it. Names are never given
+ *  another meaning: "store.directory", "store.memory", "host_driven", "connector.host" (callbacks),
+ *  "connector.plugin" (deprov_connector.h), "connector.scim", "connector.sandbox", "connector.null". */
+DEPROV_API int32_t deprov_build_has_feature(deprov_str name);
+
+/* ---------------------------------------------------------------------------------------------------------------
+ * Connectors of the host
+ * ------------------------------------------------------------------------------------------------------------ */
+
+/* Operations. A connector declares in its description which ones it has. */
+#define DEPROV_OPERATION_CHECK 0 /**< reachable, credential good, able to see accounts */
+#define DEPROV_OPERATION_FIND 1  /**< accounts that match a subject exactly */
+#define DEPROV_OPERATION_READ 2  /**< one account by its immutable id */
+#define DEPROV_OPERATION_LIST 3  /**< a page of all accounts */
+#define DEPROV_OPERATION_DISABLE 4
+#define DEPROV_OPERATION_ENABLE 5
+#define DEPROV_OPERATION_REMOVE 6 /**< the membership, or the account: `delete_account` */
+#define DEPROV_OPERATION_TRANSFER 7
+#define DEPROV_OPERATION_REVOKE_SESSIONS 8
+#define DEPROV_OPERATION_LIST_ENTITLEMENTS 9
+#define DEPROV_OPERATION_REVOKE_ENTITLEMENT 10
+#define DEPROV_OPERATION_GRANT_ENTITLEMENT 11
+#define DEPROV_OPERATION_POLL 12 /**< what became of a change that was accepted */
+
+/* Outcomes. They are disjoint, and each has one consequence. */
+#define DEPROV_OUTCOME_OK 0
+#define DEPROV_OUTCOME_NOT_FOUND 1
+#define DEPROV_OUTCOME_AMBIGUOUS 2
+#define DEPROV_OUTCOME_CONFLICT_STATE 3
+#define DEPROV_OUTCOME_PRECONDITION 4
+#define DEPROV_OUTCOME_PROTECTED 5
+#define DEPROV_OUTCOME_INVALID_REQUEST 6
+#define DEPROV_OUTCOME_UNSUPPORTED 7
+#define DEPROV_OUTCOME_PERMISSION_DENIED 8 /**< this operation is refused to the credential */
+#define DEPROV_OUTCOME_AUTH_EXPIRED 9
+#define DEPROV_OUTCOME_AUTH_FAILED 10 /**< pauses the integration's jobs */
+#define DEPROV_OUTCOME_THROTTLED 11   /**< costs no attempt; see `retry_after_ms` */
+#define DEPROV_OUTCOME_UNAVAILABLE 12
+#define DEPROV_OUTCOME_NOT_SENT 13        /**< nothing reached the app: repeating is safe */
+#define DEPROV_OUTCOME_UNKNOWN_OUTCOME 14 /**< sent and not answered: it is read back before it is repeated */
+#define DEPROV_OUTCOME_PROTOCOL 15
+#define DEPROV_OUTCOME_CANCELLED 16 /**< only where nothing was sent */
+#define DEPROV_OUTCOME_DEADLINE 17
+#define DEPROV_OUTCOME_INTERNAL 18
+
+/* What a change did, where its outcome is ::DEPROV_OUTCOME_OK. */
+#define DEPROV_EFFECT_NONE 0 /**< nothing was to be changed: check, find, read, list */
+#define DEPROV_EFFECT_DONE 1
+#define DEPROV_EFFECT_ALREADY 2  /**< the app was in the wanted state */
+#define DEPROV_EFFECT_ACCEPTED 3 /**< the app works on it; `handle` names it for poll */
+
+/* How far ::DEPROV_OUTCOME_THROTTLED reaches. */
+#define DEPROV_THROTTLE_CONNECTION 0
+#define DEPROV_THROTTLE_OPERATION 1
+#define DEPROV_THROTTLE_ACCOUNT 2
+
+/** A kind of connector: what is named when an integration is made. */
+typedef struct deprov_connector deprov_connector;
+/** One call to a connector, until it is completed. Counted: it may outlive its engine. */
+typedef struct deprov_call deprov_call;
+
+/** What a connector consists of. */
+typedef struct deprov_connector_callbacks {
+  size_t struct_size;
+  void* user;
+  void (*user_free)(void* user);
+  /** May be NULL: `instance` is NULL then. Opens the way to one app: `config` is the integration's config as JSON,
+   *  which fits `config_schema`, with the secrets in clear; it is good during the call only. On failure it answers
+   *  another status than ::DEPROV_OK and, if it likes, an error of deprov_error_new(), which it no longer owns.
+   *  Called by any thread. */
+  deprov_status (*open)(void* user, deprov_str config, void** instance, deprov_error** error);
+  /** May be NULL. Ends what `open` made; no call is started or cancelled on it any more. Calls that were not
+   *  completed by then complete without any consequence. Called by any thread. */
+  void (*close)(void* user, void* instance);
+  /** Starts `call`, which the connector owns from here on: it completes it, now or later, and frees it. It should
+   *  come back soon, since one thread starts all calls of an engine. */
+  void (*start)(void* user, void* instance, deprov_call* call);
+  /** May be NULL. Asks that a call end soon. What it is completed with is still the truth: CANCELLED only where
+   *  nothing was sent, UNKNOWN_OUTCOME where a change may have happened. `call` is borrowed. By the same thread
+   *  as `start`; never for a call that was completed when the cancellation began, though another thread may
+   * complete it meanwhile. */
+  void (*cancel)(void* user, void* instance, deprov_call* call);
+} deprov_connector_callbacks;
+
+/** Makes a kind of connector. One may be given to several engines.
+ *
+ *  `description` is a JSON object: `id` (what integrations name, `[a-z0-9_-]{1,64}`), `name`, `version`,
+ *  `config_schema` (a JSON Schema for the config), `secrets` (dotted paths of the config that are kept sealed),
+ *  `revoke_before_disable`, `rate` (`per_second`, `burst`, `max_concurrency`), and `operations`: an object with a
+ *  member for each operation offered ("check", "find", "read", "list", "disable", "enable", "remove", "transfer",
+ *  "revoke_sessions", "list_entitlements", "revoke_entitlement", "grant_entitlement", "poll") that says
+ *  `reversible`, `idempotency` ("naturally", "by_key", "no"), `asynchrony` ("no", "poll", "fire_and_forget"),
+ *  `verification` ("none", "read"), `verification_lag_ms`, `dangers` and `scopes` (arrays of texts). Only `id` and
+ *  `operations` are needed. Absent means false, "no", "none", 0, empty, and for `rate` 16 calls at once.
+ *
+ *  *Ownership*: `callbacks` is copied; `user` passes on, whatever comes of it. It is freed after the handle, every
+ *  engine it was given to, and every call are gone.
+ *  *Errors*: ::DEPROV_ERR_INVALID_SYNTAX, ::DEPROV_ERR_INVALID_ARGUMENT naming the member. */
+DEPROV_API deprov_status deprov_connector_new(deprov_str description, const deprov_connector_callbacks* callbacks,
+                                              deprov_connector** connector, deprov_error** error);
+DEPROV_API void deprov_connector_free(deprov_connector* connector);
+
+/** One of the `DEPROV_OPERATION_*`. */
+DEPROV_API int32_t deprov_call_get_operation(const deprov_call* call);
+/** The account's id; empty for check, find and list. */
+DEPROV_API deprov_str deprov_call_get_account(const deprov_call* call);
+/** For find: the subject's externalId, exactly; may be empty. */
+DEPROV_API deprov_str deprov_call_get_external_id(const deprov_call* call);
+/** For find: the subject's userName, exactly; may be empty. */
+DEPROV_API deprov_str deprov_call_get_user_name(const deprov_call* call);
+/** For find: how many e-mail addresses the subject has. */
+DEPROV_API size_t deprov_call_get_email_count(const deprov_call* call);
+/** Empty beyond the last one. */
+DEPROV_API deprov_str deprov_call_get_email(const deprov_call* call, size_t index);
+/** For revoke_entitlement and grant_entitlement. */
+DEPROV_API deprov_str deprov_call_get_entitlement(const deprov_call* call);
+/** For remove: 1 the account itself, 0 its membership. */
+DEPROV_API int32_t deprov_call_get_delete_account(const deprov_call* call);
+/** For list: where to go on; empty: from the start. */
+DEPROV_API deprov_str deprov_call_get_cursor(const deprov_call* call);
+/** For list: how many accounts a page should have. */
+DEPROV_API uint32_t deprov_call_get_page_size(const deprov_call* call);
+/** For poll: what the change was accepted with. */
+DEPROV_API deprov_str deprov_call_get_handle(const deprov_call* call);
+/** The same for each attempt of one step. */
+DEPROV_API deprov_str deprov_call_get_idempotency_key(const deprov_call* call);
+/** How long the call may take; whoever needs longer completes it with ::DEPROV_OUTCOME_DEADLINE or
+ *  ::DEPROV_OUTCOME_UNKNOWN_OUTCOME. */
+DEPROV_API int64_t deprov_call_get_timeout_ms(const deprov_call* call);
+/** 1 once it was asked to end soon. *Thread safety*: any thread. */
+DEPROV_API int32_t deprov_call_is_cancelled(const deprov_call* call);
+
+/** What a call is completed with. */
+typedef struct deprov_reply {
+  size_t struct_size;
+  int32_t outcome; /**< `DEPROV_OUTCOME_*` */
+  int32_t effect;  /**< `DEPROV_EFFECT_*`, for a change that is ok */
+  /** A JSON array of accounts, or empty: `id` (needed), `external_id`, `user_name`, `emails` and `groups` (arrays
+   *  of texts), `active` (absent where the app does not say). For find, read, list; for a change what was
+   * observed. */
+  deprov_str accounts;
+  deprov_str next_cursor; /**< list: empty at the end, and only then is the list complete */
+  deprov_str handle;      /**< of an accepted change */
+  int64_t retry_after_ms; /**< how long the app wants to be left alone, where `has_retry_after` is not 0 */
+  int32_t has_retry_after;
+  int32_t throttle_scope; /**< `DEPROV_THROTTLE_*` */
+  deprov_str detail;      /**< for people; never a secret; what is beyond 1000 bytes is cut off */
+} deprov_reply;
+
+/** Ends a call. The first time counts; the handle stays valid until it is freed. From any thread, also inside
+ *  `start`, also after the engine was freed. *Thread safety*: any thread.
+ *  *Errors*: ::DEPROV_ERR_INVALID_ARGUMENT (a reply that says nothing sensible: the call is still to be
+ * completed);
+ *  ::DEPROV_ERR_CONFLICT (it was completed before); ::DEPROV_ERR_CLOSED (nobody waits any more). */
+DEPROV_API deprov_status deprov_call_complete(deprov_call* call, const deprov_reply* reply, deprov_error** error);
+/** One more owner; answers `call`. *Thread safety*: any thread. */
+DEPROV_API deprov_call* deprov_call_retain(deprov_call* call);
+/** One owner less. The last one to let go of a call that was not completed completes it: UNKNOWN_OUTCOME for a
+ *  change, INTERNAL for everything else. *Thread safety*: any thread. */
+DEPROV_API void deprov_call_free(deprov_call* call);
+
+/* ---------------------------------------------------------------------------------------------------------------
+ * The engine
+ * ------------------------------------------------------------------------------------------------------------ */
+
+#define DEPROV_STORE_DIRECTORY 0 /**< durable, in `directory`; one process at a time has it */
+#define DEPROV_STORE_MEMORY 1    /**< ends with the engine; for tests and trials */
+
+#define DEPROV_KEY_DEFAULT 0  /**< `master.key` in the directory, made when absent; in memory: one of chance */
+#define DEPROV_KEY_FILE 1     /**< 32 bytes in `key_file`, made when absent and the store is new */
+#define DEPROV_KEY_BYTES 2    /**< the 32 bytes of `key_bytes` */
+#define DEPROV_KEY_CALLBACK 3 /**< `key` is asked, once, during deprov_engine_open() */
+
+#define DEPROV_LOG_INFO 0
+#define DEPROV_LOG_WARNING 1
+#define DEPROV_LOG_ERROR 2
+
+/** A plugin that is loaded, if it has these bytes. Its layout is frozen. */
+typedef struct deprov_plugin_file {
+  deprov_str path;   /**< absolute; the manifest lies beside it */
+  deprov_str sha256; /**< 64 hexadecimal digits */
+} deprov_plugin_file;
+
+/** How an engine is opened. */
+typedef struct deprov_engine_options {
+  size_t struct_size;
+  int32_t store;        /**< `DEPROV_STORE_*` */
+  int32_t must_exist;   /**< not 0: a directory without a store is ::DEPROV_ERR_NOT_FOUND instead of getting one */
+  deprov_str directory; /**< for ::DEPROV_STORE_DIRECTORY; made where it is absent */
+  int32_t look_only;    /**< not 0: jobs are left alone; for looking and managing only */
+  int32_t key_source;   /**< `DEPROV_KEY_*`: the master key, which seals the secrets of connections */
+  deprov_str key_file;
+  deprov_str key_bytes;
+  /** Writes 32 bytes to `key`. Any status but ::DEPROV_OK is what deprov_engine_open() answers. */
+  deprov_status (*key)(void* user, uint8_t* key);
+  void* key_user;
+  void (*key_user_free)(void* user);
+  /** NULL: the machine's clock. Wall time in microseconds; from any thread; it calls nothing here. Timers follow
+   * the machine's monotonic clock in any case, so a wall clock that jumps changes dates, and what is due by date
+   * when that is next looked at. */
+  int64_t (*clock)(void* user);
+  void* clock_user;
+  void (*clock_user_free)(void* user);
+  /** NULL: nothing is logged. What happens to people and apps is on the activity, not here; this tells of the
+   *  engine's opening and closing, of faults in the host's callbacks, and what plugins log. `level` is one of
+   * `DEPROV_LOG_*`. From any thread; never with a secret. */
+  void (*log)(void* user, int32_t level, deprov_str message);
+  void* log_user;
+  void (*log_user_free)(void* user);
+  /** Not 0: no thread of deprov runs, but one for HTTP once a connector that came with deprov sends something. The
+   *  host calls deprov_engine_pump(), and the store waits for the disk in there. */
+  int32_t host_driven;
+  uint32_t store_readers;                    /**< threads that read a store in a directory; 0: two */
+  const deprov_connector* const* connectors; /**< besides those that came with deprov; used, not taken over */
+  size_t connector_count;
+  const deprov_str* plugin_directories; /**< absolute: their plugins (`*.so` and `*.json`) are loaded */
+  size_t plugin_directory_count;
+  const deprov_plugin_file* plugin_files; /**< single plugins, by their hash */
+  size_t plugin_file_count;
+} deprov_engine_options;
+
+/** A running engine. *Thread safety*: any thread. */
+typedef struct deprov_engine deprov_engine;
+
+/** Opens an engine, and waits until it runs.
+ *  *Ownership*: the three `user`s pass on, whatever comes of it. Connectors stay the caller's.
+ *  *Errors*: ::DEPROV_ERR_STORE_LOCKED, ::DEPROV_ERR_STORE_VERSION, ::DEPROV_ERR_NOT_FOUND, ::DEPROV_ERR_IO,
+ *  ::DEPROV_ERR_FORBIDDEN (others may read the key file, or write a plugin; a plugin has another hash),
+ *  ::DEPROV_ERR_UNSUPPORTED (a plugin of another ABI), ::DEPROV_ERR_UNIQUENESS (two connectors of one id),
+ *  ::DEPROV_ERR_INVALID_ARGUMENT naming the option, or the plugin. */
+DEPROV_API deprov_status deprov_engine_open(const deprov_engine_options* options, deprov_engine** engine,
+                                            deprov_error** error);
+
+/** Closes in order, within `deadline_ms`: takes no further requests, asks calls to connectors to end soon, waits
+ * for them and for requests under way. What is left then ends as ::DEPROV_ERR_CANCELLED, and bodies that were not
+ * read to their end answer ::DEPROV_ERR_CLOSED. Completions that were not taken can still be taken. Twice is once.
+ *
+ *  `report`, unless NULL, gets a JSON object: `requests` (tokens, as texts) and `calls` (objects with `connector`,
+ *  `operation`, `account`) that had not ended; both empty where everything had.
+ *  *Errors*: ::DEPROV_ERR_TIMEOUT where something is left: the engine is closed all the same, the report is given,
+ *  and what the calls did is read back at the next start. */
+DEPROV_API deprov_status deprov_engine_close(deprov_engine* engine, int64_t deadline_ms, deprov_buffer** report,
+                                             deprov_error** error);
+/** Closes with a deadline of ten seconds where that was not done, and lets go of everything. Not by a callback of
+ *  the engine. */
+DEPROV_API void deprov_engine_free(deprov_engine* engine);
+
+/** For `host_driven`: runs what is ready, for about `budget_ms`; at least one piece of work. `wait_ms` gets how
+ * long there will be nothing to do unless the descriptor becomes readable: 0 where work is left, INT64_MAX where
+ * only the descriptor can tell. Where another thread pumps, nothing is done. Functions that wait pump, too.
+ *  *Errors*: ::DEPROV_ERR_WRONG_THREAD, ::DEPROV_ERR_UNSUPPORTED (not `host_driven`). */
+DEPROV_API deprov_status deprov_engine_pump(deprov_engine* engine, int64_t budget_ms, int64_t* wait_ms,
+                                            deprov_error** error);
+/** For `host_driven`: readable whenever there is something to pump; to be waited on, and nothing else. -1
+ *  otherwise. */
+DEPROV_API int32_t deprov_engine_get_pump_descriptor(const deprov_engine* engine);
+
+/* ---------------------------------------------------------------------------------------------------------------
+ * Requests: SCIM, the admin API, health and metrics
+ * ------------------------------------------------------------------------------------------------------------ */
+
+/** One header. Its layout is frozen. */
+typedef struct deprov_header {
+  deprov_str name;
+  deprov_str value;
+} deprov_header;
+
+#define DEPROV_AS_TOKEN 0 /**< whoever the request's own `Authorization` says */
+#define DEPROV_AS_LOCAL 1 /**< the local administrator, without a token; for paths below /api/v1 */
+
+/** A request as an HTTP server got it. */
+typedef struct deprov_request {
+  size_t struct_size;
+  int32_t as;        /**< `DEPROV_AS_*` */
+  int32_t reserved;  /**< 0 */
+  deprov_str method; /**< upper case */
+  deprov_str target; /**< path and query: `/scim/v2/{integration}/...`, `/api/v1/...`, `/healthz`, `/metrics` */
+  const deprov_header* headers;
+  size_t header_count;
+  deprov_str body;
+  deprov_str peer;      /**< address of the client, for the activity; /metrics is for 127.0.0.0/8 and ::1 */
+  deprov_str workspace; /**< for ::DEPROV_AS_LOCAL: whose; empty: none, which is enough to make one */
+} deprov_request;
+
+/** The answer. What SCIM and the admin API refuse is an answer, too: see the status. */
+typedef struct deprov_response deprov_response;
+
+/** The HTTP status; 0 for NULL. */
+DEPROV_API int32_t deprov_response_get_status(const deprov_response* response);
+DEPROV_API size_t deprov_response_get_header_count(const deprov_response* response);
+/** Empty texts beyond the last one. */
+DEPROV_API deprov_header deprov_response_get_header(const deprov_response* response, size_t index);
+/** The whole body, or empty where it comes in pieces. */
+DEPROV_API deprov_str deprov_response_get_body(const deprov_response* response);
+/** 1 where the body comes in pieces of unknown number: large lists, exports, and activity that is followed. */
+DEPROV_API int32_t deprov_response_is_streaming(const deprov_response* response);
+/** Waits for the next piece of a body. `piece` is good until the next call on this response.
+ *  *Errors*: ::DEPROV_END (that was all); ::DEPROV_ERR_TIMEOUT (no piece yet, and none is lost: ask again);
+ *  ::DEPROV_ERR_CLOSED, ::DEPROV_ERR_WRONG_THREAD, ::DEPROV_ERR_INVALID_ARGUMENT (the body does not come in
+ * pieces). */
+DEPROV_API deprov_status deprov_response_read(deprov_response* response, int64_t timeout_ms, deprov_str* piece,
+                                              deprov_error** error);
+/** Asks for the next piece without waiting. The engine's queue gets an event ::DEPROV_EVENT_PIECE with `user` when
+ *  deprov_response_read() would not wait. One at a time.
+ *  *Errors*: as deprov_response_read(); ::DEPROV_ERR_CONFLICT (it was asked for already). */
+DEPROV_API deprov_status deprov_response_want(deprov_response* response, void* user, deprov_error** error);
+/** Ends the work behind a body that was not read to its end. Allowed after the engine was freed. */
+DEPROV_API void deprov_response_free(deprov_response* response);
+
+/** Carries a request out and waits for the answer.
+ *  *Errors*: ::DEPROV_ERR_CLOSED, ::DEPROV_ERR_WRONG_THREAD, ::DEPROV_ERR_INVALID_ARGUMENT,
+ *  ::DEPROV_ERR_NOT_FOUND (no such workspace). */
+DEPROV_API deprov_status deprov_engine_call(deprov_engine* engine, const deprov_request* request,
+                                            deprov_response** response, deprov_error** error);
+/** Begins a request; its answer comes through deprov_engine_next(), with `user` and the token.
+ *  *Errors*: as deprov_engine_call(), and ::DEPROV_ERR_BUSY (65536 are under way or not taken yet). */
+DEPROV_API deprov_status deprov_engine_send(deprov_engine* engine, const deprov_request* request, void* user,
+                                            uint64_t* token, deprov_error** error);
+/** Nobody waits for this request any more: its event comes at once, with ::DEPROV_ERR_CANCELLED. What was asked
+ * for may happen all the same. *Errors*: ::DEPROV_ERR_NOT_FOUND (it has ended). */
+DEPROV_API deprov_status deprov_engine_cancel(deprov_engine* engine, uint64_t token, deprov_error** error);
+
+#define DEPROV_EVENT_RESPONSE 1 /**< a request of deprov_engine_send() has ended */
+#define DEPROV_EVENT_PIECE 2    /**< a piece of a body can be read */
+#define DEPROV_EVENT_ROW 3      /**< a row can be read, or it can be read that there is none */
+
+/** Something that ended. Its layout is frozen. */
+typedef struct deprov_event {
+  int32_t kind;              /**< `DEPROV_EVENT_*`; ignore those you do not know */
+  deprov_status status;      /**< ::DEPROV_OK, or why there is no response */
+  uint64_t token;            /**< of deprov_engine_send() or deprov_rows_want() */
+  void* user;                /**< of whatever began it */
+  deprov_response* response; /**< yours to free; NULL where there is none */
+  uint64_t reserved[2];
+} deprov_event;
+
+/** Takes up to `count` events, waiting up to `timeout_ms` for the first. `taken` gets how many.
+ *  *Ownership*: the caller frees the responses in them.
+ *  *Errors*: ::DEPROV_ERR_TIMEOUT (none came), ::DEPROV_ERR_CLOSED (the engine is closed, and all were taken),
+ *  ::DEPROV_ERR_WRONG_THREAD (not with a timeout of 0). */
+DEPROV_API deprov_status deprov_engine_next(deprov_engine* engine, deprov_event* events, size_t count,
+                                            int64_t timeout_ms, size_t* taken, deprov_error** error);
+/** Readable while deprov_engine_next() would not wait; to be waited on, and nothing else. Good until the engine is
+ *  freed. */
+DEPROV_API int32_t deprov_engine_get_event_descriptor(const deprov_engine* engine);
+
+/* ---------------------------------------------------------------------------------------------------------------
+ * Managing
+ * ------------------------------------------------------------------------------------------------------------ */
+
+/** Who manages. NULL in its place, or all zero: the local administrator without a workspace. */
+typedef struct deprov_caller {
+  size_t struct_size;
+  deprov_str workspace; /**< the local administrator of this workspace */
+  deprov_str token;     /**< or: the principal whose token this is, in its own workspace */
+} deprov_caller;
+
+/** One call of the admin API; everything that `deprov` can do on the command line is there, described by
+ *  `GET /openapi.json`. `path` is below `/api/v1`, such as `/jobs?unfinished=true`; `body` is JSON, or empty.
+ * Waits. `record` gets what was answered, NULL where that is nothing; the parameter may be NULL. *Errors*: those
+ * that the API answers, with the API's own words; ::DEPROV_ERR_UNSUPPORTED for an answer that comes in pieces (use
+ * deprov_engine_call()); ::DEPROV_ERR_CLOSED, ::DEPROV_ERR_WRONG_THREAD. */
+DEPROV_API deprov_status deprov_admin_call(deprov_engine* engine, const deprov_caller* by, deprov_str method,
+                                           deprov_str path, deprov_str body, deprov_buffer** record,
+                                           deprov_error** error);
+/** Makes a workspace with its first owner. `record` (may be NULL) gets `id`, `name`, `owner` and `owner_token`,
+ *  which is shown this once. *Errors*: as deprov_admin_call(). */
+DEPROV_API deprov_status deprov_workspace_create(deprov_engine* engine, deprov_str name, deprov_str owner,
+                                                 deprov_buffer** record, deprov_error** error);
+/** Makes an integration of a record: `name`, `idp`, `connector`, `config`, and optionally `policy`, `settings`,
+ *  `schemas`, `resource_types`, `check`. `record` (may be NULL) gets `id`, `scim_base_path` and `scim_token`,
+ * which is shown this once. *Errors*: as deprov_admin_call(). */
+DEPROV_API deprov_status deprov_integration_create(deprov_engine* engine, const deprov_caller* by,
+                                                   deprov_str integration, deprov_buffer** record,
+                                                   deprov_error** error);
+/** The text of one member of a JSON object: a string without its quotes, everything else as JSON. For programs
+ * that need the id or token of a record and no JSON library. `value` is yours to free. *Errors*:
+ * ::DEPROV_ERR_NOT_FOUND, ::DEPROV_ERR_INVALID_SYNTAX. */
+DEPROV_API deprov_status deprov_record_get(deprov_str record, deprov_str member, deprov_buffer** value,
+                                           deprov_error** error);
+
+/** Records one after the other, read a page at a time. */
+typedef struct deprov_rows deprov_rows;
+
+/** Subjects of an integration, in the order of their ids: that of their creation, to the millisecond. */
+#define DEPROV_ROWS_SUBJECTS 1
+/** Jobs, the newest first; of one integration, or of all. */
+#define DEPROV_ROWS_JOBS 2
+/** The activity of one integration, or (no integration) of acts on the workspace, the oldest first. */
+#define DEPROV_ROWS_ACTIVITY 3
+/** Holds of an integration, the newest first; at most 1000, and without restart. */
+#define DEPROV_ROWS_HOLDS 4
+
+/** Which rows. */
+typedef struct deprov_rows_options {
+  size_t struct_size;
+  int32_t kind;           /**< `DEPROV_ROWS_*` */
+  uint32_t page;          /**< rows that are read at once, 1 to 1000; 0: 200 */
+  deprov_str integration; /**< its id */
+  deprov_str restart;     /**< of deprov_rows_get_restart(): go on after that row */
+  deprov_str filter; /**< more query parameters of the list, such as `state=failed`; already encoded for URLs */
+} deprov_rows_options;
+
+/** Begins to read rows; nothing is read yet.
+ *  *Errors*: ::DEPROV_ERR_INVALID_ARGUMENT, ::DEPROV_ERR_INVALID_CURSOR (a restart that is none of this kind). */
+DEPROV_API deprov_status deprov_rows_open(deprov_engine* engine, const deprov_caller* by,
+                                          const deprov_rows_options* options, deprov_rows** rows,
+                                          deprov_error** error);
+/** The next row, as JSON; good until the next call on these rows. Waits.
+ *  *Errors*: ::DEPROV_END: there are no more. Activity may have grown when it is asked again, and goes on then.
+ *  Otherwise as deprov_admin_call(); the same row is read when it is asked again. */
+DEPROV_API deprov_status deprov_rows_next(deprov_rows* rows, deprov_str* row, deprov_error** error);
+/** Asks for the next row without waiting. Where deprov_rows_next() would not wait now, `token` gets 0 and no event
+ *  comes; otherwise the engine's queue gets an event ::DEPROV_EVENT_ROW with `user` and the token, once that is
+ * so. One at a time. deprov_engine_cancel() ends it; a row that was on its way is none the less the next one. The
+ * rows may be freed meanwhile; the event comes all the same. *Errors*: ::DEPROV_ERR_CONFLICT (it was asked for
+ * already), ::DEPROV_ERR_CLOSED, ::DEPROV_ERR_BUSY (as deprov_engine_send()). */
+DEPROV_API deprov_status deprov_rows_want(deprov_rows* rows, void* user, uint64_t* token, deprov_error** error);
+/** Where these rows are: what `restart` takes, in this process or in another, today or later. Empty before the
+ *  first row, and for holds. Good until the next call on these rows. */
+DEPROV_API deprov_str deprov_rows_get_restart(const deprov_rows* rows);
+DEPROV_API void deprov_rows_free(deprov_rows* rows);
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* DEPROV_H */

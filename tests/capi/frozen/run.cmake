@@ -1,0 +1,11 @@
+# Runs the program with a directory that nobody else may write, and in which the connector lies.
+file(REMOVE_RECURSE "${DIRECTORY}")
+file(MAKE_DIRECTORY "${DIRECTORY}")
+file(CHMOD "${DIRECTORY}" PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE)
+configure_file("${PLUGIN}" "${DIRECTORY}/acme.so" COPYONLY)
+configure_file("${MANIFEST}" "${DIRECTORY}/acme.json" COPYONLY)
+file(CHMOD "${DIRECTORY}/acme.so" "${DIRECTORY}/acme.json" PERMISSIONS OWNER_READ OWNER_WRITE)
+execute_process(COMMAND "${PROGRAM}" "${DIRECTORY}" RESULT_VARIABLE status)
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "the program ended with ${status}")
+endif()
