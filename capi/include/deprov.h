@@ -39,23 +39,21 @@
 #if defined(DEPROV_CAPI_STATIC)
 #define DEPROV_API
 #else
-#define DEPROV_API __attribute__((visibility("default")))
+#define DEPROV_API __attribute__((visibility("default"))) /**< what the library exports */
 #endif
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* ---------------------------------------------------------------------------------------------------------------
- * Text and statuses
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- Text and statuses ---- */
 
 #ifndef DEPROV_STR
-#define DEPROV_STR
+#define DEPROV_STR /**< ::deprov_str is declared, here or by the other header */
 /** Bytes with a length. `ptr` may be NULL where `len` is 0. Its layout is frozen. */
 typedef struct deprov_str {
-  const char* ptr;
-  size_t len;
+  const char* ptr; /**< not promised to end with a zero byte */
+  size_t len;      /**< in bytes */
 } deprov_str;
 #endif
 
@@ -63,54 +61,54 @@ typedef struct deprov_str {
  *  ::DEPROV_ERR_INTERNAL. */
 typedef int32_t deprov_status;
 
-#define DEPROV_OK 0
+#define DEPROV_OK 0 /**< it is done */
 /* Input that cannot be understood or accepted (RFC 7644 section 3.12). */
-#define DEPROV_ERR_INVALID_SYNTAX 1
-#define DEPROV_ERR_INVALID_FILTER 2
-#define DEPROV_ERR_INVALID_PATH 3
-#define DEPROV_ERR_NO_TARGET 4
-#define DEPROV_ERR_INVALID_VALUE 5
-#define DEPROV_ERR_MUTABILITY 6
-#define DEPROV_ERR_UNIQUENESS 7
-#define DEPROV_ERR_TOO_MANY 8
-#define DEPROV_ERR_INVALID_VERSION 9
-#define DEPROV_ERR_SENSITIVE 10
-#define DEPROV_ERR_INVALID_ARGUMENT 11 /**< a bad option, configuration or record */
-#define DEPROV_ERR_LIMIT_EXCEEDED 12   /**< a size, depth or count over its bound, which the text names */
-#define DEPROV_ERR_UNSUPPORTED_MEDIA_TYPE 13
-#define DEPROV_ERR_UNSUPPORTED 14 /**< known, and not offered here; or newer than this library */
-#define DEPROV_ERR_INVALID_CURSOR 15
-#define DEPROV_ERR_EXPIRED_CURSOR 16
-#define DEPROV_ERR_INVALID_COUNT 17
+#define DEPROV_ERR_INVALID_SYNTAX 1          /**< not the JSON, or not the form, that is taken here */
+#define DEPROV_ERR_INVALID_FILTER 2          /**< a SCIM filter that cannot be understood */
+#define DEPROV_ERR_INVALID_PATH 3            /**< the same of a path */
+#define DEPROV_ERR_NO_TARGET 4               /**< a path that names nothing */
+#define DEPROV_ERR_INVALID_VALUE 5           /**< one that is missing or of the wrong type */
+#define DEPROV_ERR_MUTABILITY 6              /**< an attribute that cannot be changed */
+#define DEPROV_ERR_UNIQUENESS 7              /**< somebody else has that value */
+#define DEPROV_ERR_TOO_MANY 8                /**< more results than can be looked at */
+#define DEPROV_ERR_INVALID_VERSION 9         /**< an unsupported version of the protocol */
+#define DEPROV_ERR_SENSITIVE 10              /**< secrets in a query string */
+#define DEPROV_ERR_INVALID_ARGUMENT 11       /**< a bad option, configuration or record */
+#define DEPROV_ERR_LIMIT_EXCEEDED 12         /**< a size, depth or count over its bound, which the text names */
+#define DEPROV_ERR_UNSUPPORTED_MEDIA_TYPE 13 /**< a body of another kind */
+#define DEPROV_ERR_UNSUPPORTED 14            /**< known, and not offered here; or newer than this library */
+#define DEPROV_ERR_INVALID_CURSOR 15         /**< not given out for this query, or these rows */
+#define DEPROV_ERR_EXPIRED_CURSOR 16         /**< a cursor that was good once */
+#define DEPROV_ERR_INVALID_COUNT 17          /**< a number of results that cannot be given */
 /* Who asks, and for what. */
-#define DEPROV_ERR_UNAUTHORIZED 40
-#define DEPROV_ERR_FORBIDDEN 41
-#define DEPROV_ERR_NOT_FOUND 42
-#define DEPROV_ERR_METHOD_NOT_ALLOWED 43
-#define DEPROV_ERR_CONFLICT 44 /**< the present state does not allow it */
-#define DEPROV_ERR_PRECONDITION_FAILED 45
-#define DEPROV_ERR_RATE_LIMITED 46
+#define DEPROV_ERR_UNAUTHORIZED 40        /**< no token, or one that opens nothing */
+#define DEPROV_ERR_FORBIDDEN 41           /**< the role, or the machine, does not allow it */
+#define DEPROV_ERR_NOT_FOUND 42           /**< it is not there */
+#define DEPROV_ERR_METHOD_NOT_ALLOWED 43  /**< the path has no such method */
+#define DEPROV_ERR_CONFLICT 44            /**< the present state does not allow it */
+#define DEPROV_ERR_PRECONDITION_FAILED 45 /**< `If-Match` and the like */
+#define DEPROV_ERR_RATE_LIMITED 46        /**< too many requests: try again later */
 /* The world. */
-#define DEPROV_ERR_BUSY 60 /**< back-pressure: try again later, nothing was done */
-#define DEPROV_ERR_IO 61
-#define DEPROV_ERR_STORAGE_FULL 62
-#define DEPROV_ERR_STORE_VERSION 63 /**< the store was written by a newer deprov */
-#define DEPROV_ERR_STORE_CORRUPT 64
-#define DEPROV_ERR_STORE_LOCKED 65 /**< another process has the data directory */
-#define DEPROV_ERR_COMMIT_UNKNOWN 66
-#define DEPROV_ERR_STALE_READ 67
-#define DEPROV_ERR_FENCED 68
-#define DEPROV_ERR_HELD_BY_GUARD 69
-#define DEPROV_ERR_TIMEOUT 70 /**< the time that the caller gave ran out */
-#define DEPROV_ERR_CANCELLED 71
-#define DEPROV_ERR_UNAVAILABLE 72
-#define DEPROV_ERR_PROTOCOL 73
-#define DEPROV_ERR_CLOSED 74   /**< the engine is closed, or what was asked for ended with it */
-#define DEPROV_ERR_INTERNAL 75 /**< a fault of deprov */
+#define DEPROV_ERR_BUSY 60           /**< back-pressure: try again later, nothing was done */
+#define DEPROV_ERR_IO 61             /**< disk or network */
+#define DEPROV_ERR_STORAGE_FULL 62   /**< the disk is full */
+#define DEPROV_ERR_STORE_VERSION 63  /**< the store was written by a newer deprov */
+#define DEPROV_ERR_STORE_CORRUPT 64  /**< the store is damaged */
+#define DEPROV_ERR_STORE_LOCKED 65   /**< another process has the data directory */
+#define DEPROV_ERR_COMMIT_UNKNOWN 66 /**< whether it was stored is not known: read it first */
+#define DEPROV_ERR_STALE_READ 67     /**< what it was decided on is no longer true */
+#define DEPROV_ERR_FENCED 68         /**< another engine owns it now */
+#define DEPROV_ERR_HELD_BY_GUARD 69  /**< a person has to decide first */
+#define DEPROV_ERR_TIMEOUT 70        /**< the time that the caller gave ran out */
+#define DEPROV_ERR_CANCELLED 71      /**< it was cancelled */
+#define DEPROV_ERR_UNAVAILABLE 72    /**< not now: try again later */
+#define DEPROV_ERR_PROTOCOL 73       /**< the other side does not keep to its protocol */
+#define DEPROV_ERR_CLOSED 74         /**< the engine is closed, or what was asked for ended with it */
+#define DEPROV_ERR_INTERNAL 75       /**< a fault of deprov */
 /* Of this interface. */
 #define DEPROV_ERR_WRONG_THREAD 100 /**< a callback may not wait for the engine that called it */
-#define DEPROV_ERR_NO_MEMORY 101
-#define DEPROV_END 200 /**< no failure: there is nothing more to be read */
+#define DEPROV_ERR_NO_MEMORY 101    /**< memory is exhausted */
+#define DEPROV_END 200              /**< no failure: there is nothing more to be read */
 
 /** The stable short name of a status, such as "not_found"; "unknown" for a number that is none. Static. */
 DEPROV_API deprov_str deprov_status_get_name(deprov_status status);
@@ -132,6 +130,7 @@ DEPROV_API deprov_str deprov_error_get_detail(const deprov_error* error);
 DEPROV_API deprov_str deprov_error_get_where(const deprov_error* error);
 /** What to do about it. */
 DEPROV_API deprov_str deprov_error_get_advice(const deprov_error* error);
+/** Accepts NULL, like every `_free`. */
 DEPROV_API void deprov_error_free(deprov_error* error);
 
 /** Bytes that the caller owns. */
@@ -139,15 +138,13 @@ typedef struct deprov_buffer deprov_buffer;
 
 /** The bytes; empty for NULL. A zero byte that is not counted follows them. */
 DEPROV_API deprov_str deprov_buffer_get(const deprov_buffer* buffer);
+/** Accepts NULL. */
 DEPROV_API void deprov_buffer_free(deprov_buffer* buffer);
 
-/* ---------------------------------------------------------------------------------------------------------------
- * This library
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- This library ---- */
 
-/** The version of this header. */
-#define DEPROV_ABI_MAJOR 0
-#define DEPROV_ABI_MINOR 1
+#define DEPROV_ABI_MAJOR 0 /**< the version of this header */
+#define DEPROV_ABI_MINOR 1 /**< the same */
 
 /** The version of the library that is loaded, such as "0.1.0". Static. */
 DEPROV_API deprov_str deprov_build_get_version(void);
@@ -159,56 +156,54 @@ DEPROV_API deprov_str deprov_build_get_info(void);
  *  "connector.plugin" (deprov_connector.h), "connector.scim", "connector.sandbox", "connector.null". */
 DEPROV_API int32_t deprov_build_has_feature(deprov_str name);
 
-/* ---------------------------------------------------------------------------------------------------------------
- * Connectors of the host
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- Connectors of the host ---- */
 
 /* Operations. A connector declares in its description which ones it has. */
-#define DEPROV_OPERATION_CHECK 0 /**< reachable, credential good, able to see accounts */
-#define DEPROV_OPERATION_FIND 1  /**< accounts that match a subject exactly */
-#define DEPROV_OPERATION_READ 2  /**< one account by its immutable id */
-#define DEPROV_OPERATION_LIST 3  /**< a page of all accounts */
-#define DEPROV_OPERATION_DISABLE 4
-#define DEPROV_OPERATION_ENABLE 5
-#define DEPROV_OPERATION_REMOVE 6 /**< the membership, or the account: `delete_account` */
-#define DEPROV_OPERATION_TRANSFER 7
-#define DEPROV_OPERATION_REVOKE_SESSIONS 8
-#define DEPROV_OPERATION_LIST_ENTITLEMENTS 9
-#define DEPROV_OPERATION_REVOKE_ENTITLEMENT 10
-#define DEPROV_OPERATION_GRANT_ENTITLEMENT 11
-#define DEPROV_OPERATION_POLL 12 /**< what became of a change that was accepted */
+#define DEPROV_OPERATION_CHECK 0               /**< reachable, credential good, able to see accounts */
+#define DEPROV_OPERATION_FIND 1                /**< accounts that match a subject exactly */
+#define DEPROV_OPERATION_READ 2                /**< one account by its immutable id */
+#define DEPROV_OPERATION_LIST 3                /**< a page of all accounts */
+#define DEPROV_OPERATION_DISABLE 4             /**< the account, so that it can be enabled again */
+#define DEPROV_OPERATION_ENABLE 5              /**< what was disabled */
+#define DEPROV_OPERATION_REMOVE 6              /**< the membership, or the account: `delete_account` */
+#define DEPROV_OPERATION_TRANSFER 7            /**< what the account owns, to another one */
+#define DEPROV_OPERATION_REVOKE_SESSIONS 8     /**< sessions and tokens */
+#define DEPROV_OPERATION_LIST_ENTITLEMENTS 9   /**< roles, groups, licences of an account */
+#define DEPROV_OPERATION_REVOKE_ENTITLEMENT 10 /**< takes one away */
+#define DEPROV_OPERATION_GRANT_ENTITLEMENT 11  /**< gives one */
+#define DEPROV_OPERATION_POLL 12               /**< what became of a change that was accepted */
 
 /* Outcomes. They are disjoint, and each has one consequence. */
-#define DEPROV_OUTCOME_OK 0
-#define DEPROV_OUTCOME_NOT_FOUND 1
-#define DEPROV_OUTCOME_AMBIGUOUS 2
-#define DEPROV_OUTCOME_CONFLICT_STATE 3
-#define DEPROV_OUTCOME_PRECONDITION 4
-#define DEPROV_OUTCOME_PROTECTED 5
-#define DEPROV_OUTCOME_INVALID_REQUEST 6
-#define DEPROV_OUTCOME_UNSUPPORTED 7
+#define DEPROV_OUTCOME_OK 0                /**< it is so */
+#define DEPROV_OUTCOME_NOT_FOUND 1         /**< there is no such account */
+#define DEPROV_OUTCOME_AMBIGUOUS 2         /**< more than one fits */
+#define DEPROV_OUTCOME_CONFLICT_STATE 3    /**< the account's state does not allow it */
+#define DEPROV_OUTCOME_PRECONDITION 4      /**< the app wants something else first */
+#define DEPROV_OUTCOME_PROTECTED 5         /**< the app refuses it of this account */
+#define DEPROV_OUTCOME_INVALID_REQUEST 6   /**< the app does not understand it */
+#define DEPROV_OUTCOME_UNSUPPORTED 7       /**< the app cannot do that */
 #define DEPROV_OUTCOME_PERMISSION_DENIED 8 /**< this operation is refused to the credential */
-#define DEPROV_OUTCOME_AUTH_EXPIRED 9
-#define DEPROV_OUTCOME_AUTH_FAILED 10 /**< pauses the integration's jobs */
-#define DEPROV_OUTCOME_THROTTLED 11   /**< costs no attempt; see `retry_after_ms` */
-#define DEPROV_OUTCOME_UNAVAILABLE 12
-#define DEPROV_OUTCOME_NOT_SENT 13        /**< nothing reached the app: repeating is safe */
-#define DEPROV_OUTCOME_UNKNOWN_OUTCOME 14 /**< sent and not answered: it is read back before it is repeated */
-#define DEPROV_OUTCOME_PROTOCOL 15
-#define DEPROV_OUTCOME_CANCELLED 16 /**< only where nothing was sent */
-#define DEPROV_OUTCOME_DEADLINE 17
-#define DEPROV_OUTCOME_INTERNAL 18
+#define DEPROV_OUTCOME_AUTH_EXPIRED 9      /**< the credential was good once */
+#define DEPROV_OUTCOME_AUTH_FAILED 10      /**< pauses the integration's jobs */
+#define DEPROV_OUTCOME_THROTTLED 11        /**< costs no attempt; see `retry_after_ms` */
+#define DEPROV_OUTCOME_UNAVAILABLE 12      /**< not now; tried again */
+#define DEPROV_OUTCOME_NOT_SENT 13         /**< nothing reached the app: repeating is safe */
+#define DEPROV_OUTCOME_UNKNOWN_OUTCOME 14  /**< sent and not answered: it is read back before it is repeated */
+#define DEPROV_OUTCOME_PROTOCOL 15         /**< the app answered nonsense */
+#define DEPROV_OUTCOME_CANCELLED 16        /**< only where nothing was sent */
+#define DEPROV_OUTCOME_DEADLINE 17         /**< the time ran out */
+#define DEPROV_OUTCOME_INTERNAL 18         /**< a fault of the connector */
 
 /* What a change did, where its outcome is ::DEPROV_OUTCOME_OK. */
-#define DEPROV_EFFECT_NONE 0 /**< nothing was to be changed: check, find, read, list */
-#define DEPROV_EFFECT_DONE 1
+#define DEPROV_EFFECT_NONE 0     /**< nothing was to be changed: check, find, read, list */
+#define DEPROV_EFFECT_DONE 1     /**< it was changed */
 #define DEPROV_EFFECT_ALREADY 2  /**< the app was in the wanted state */
 #define DEPROV_EFFECT_ACCEPTED 3 /**< the app works on it; `handle` names it for poll */
 
 /* How far ::DEPROV_OUTCOME_THROTTLED reaches. */
-#define DEPROV_THROTTLE_CONNECTION 0
-#define DEPROV_THROTTLE_OPERATION 1
-#define DEPROV_THROTTLE_ACCOUNT 2
+#define DEPROV_THROTTLE_CONNECTION 0 /**< to all that is asked of the app */
+#define DEPROV_THROTTLE_OPERATION 1  /**< to this operation */
+#define DEPROV_THROTTLE_ACCOUNT 2    /**< to this account */
 
 /** A kind of connector: what is named when an integration is made. */
 typedef struct deprov_connector deprov_connector;
@@ -217,9 +212,9 @@ typedef struct deprov_call deprov_call;
 
 /** What a connector consists of. */
 typedef struct deprov_connector_callbacks {
-  size_t struct_size;
-  void* user;
-  void (*user_free)(void* user);
+  size_t struct_size;            /**< sizeof */
+  void* user;                    /**< handed to each of the functions */
+  void (*user_free)(void* user); /**< may be NULL */
   /** May be NULL: `instance` is NULL then. Opens the way to one app: `config` is the integration's config as JSON,
    *  which fits `config_schema`, with the secrets in clear; it is good during the call only. On failure it answers
    *  another status than ::DEPROV_OK and, if it likes, an error of deprov_error_new(), which it no longer owns.
@@ -254,6 +249,7 @@ typedef struct deprov_connector_callbacks {
  *  *Errors*: ::DEPROV_ERR_INVALID_SYNTAX, ::DEPROV_ERR_INVALID_ARGUMENT naming the member. */
 DEPROV_API deprov_status deprov_connector_new(deprov_str description, const deprov_connector_callbacks* callbacks,
                                               deprov_connector** connector, deprov_error** error);
+/** Engines that have it keep it. Accepts NULL. */
 DEPROV_API void deprov_connector_free(deprov_connector* connector);
 
 /** One of the `DEPROV_OPERATION_*`. */
@@ -288,19 +284,19 @@ DEPROV_API int32_t deprov_call_is_cancelled(const deprov_call* call);
 
 /** What a call is completed with. */
 typedef struct deprov_reply {
-  size_t struct_size;
-  int32_t outcome; /**< `DEPROV_OUTCOME_*` */
-  int32_t effect;  /**< `DEPROV_EFFECT_*`, for a change that is ok */
+  size_t struct_size; /**< sizeof */
+  int32_t outcome;    /**< `DEPROV_OUTCOME_*` */
+  int32_t effect;     /**< `DEPROV_EFFECT_*`, for a change that is ok */
   /** A JSON array of accounts, or empty: `id` (needed), `external_id`, `user_name`, `emails` and `groups` (arrays
    *  of texts), `active` (absent where the app does not say). For find, read, list; for a change what was
    * observed. */
   deprov_str accounts;
-  deprov_str next_cursor; /**< list: empty at the end, and only then is the list complete */
-  deprov_str handle;      /**< of an accepted change */
-  int64_t retry_after_ms; /**< how long the app wants to be left alone, where `has_retry_after` is not 0 */
-  int32_t has_retry_after;
-  int32_t throttle_scope; /**< `DEPROV_THROTTLE_*` */
-  deprov_str detail;      /**< for people; never a secret; what is beyond 1000 bytes is cut off */
+  deprov_str next_cursor;  /**< list: empty at the end, and only then is the list complete */
+  deprov_str handle;       /**< of an accepted change */
+  int64_t retry_after_ms;  /**< how long the app wants to be left alone, where `has_retry_after` is not 0 */
+  int32_t has_retry_after; /**< 0: it did not say */
+  int32_t throttle_scope;  /**< `DEPROV_THROTTLE_*` */
+  deprov_str detail;       /**< for people; never a secret; what is beyond 1000 bytes is cut off */
 } deprov_reply;
 
 /** Ends a call. The first time counts; the handle stays valid until it is freed. From any thread, also inside
@@ -315,9 +311,7 @@ DEPROV_API deprov_call* deprov_call_retain(deprov_call* call);
  *  change, INTERNAL for everything else. *Thread safety*: any thread. */
 DEPROV_API void deprov_call_free(deprov_call* call);
 
-/* ---------------------------------------------------------------------------------------------------------------
- * The engine
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- The engine ---- */
 
 #define DEPROV_STORE_DIRECTORY 0 /**< durable, in `directory`; one process at a time has it */
 #define DEPROV_STORE_MEMORY 1    /**< ends with the engine; for tests and trials */
@@ -327,9 +321,9 @@ DEPROV_API void deprov_call_free(deprov_call* call);
 #define DEPROV_KEY_BYTES 2    /**< the 32 bytes of `key_bytes` */
 #define DEPROV_KEY_CALLBACK 3 /**< `key` is asked, once, during deprov_engine_open() */
 
-#define DEPROV_LOG_INFO 0
-#define DEPROV_LOG_WARNING 1
-#define DEPROV_LOG_ERROR 2
+#define DEPROV_LOG_INFO 0    /**< what is normal */
+#define DEPROV_LOG_WARNING 1 /**< what somebody should look at */
+#define DEPROV_LOG_ERROR 2   /**< what does not work */
 
 /** A plugin that is loaded, if it has these bytes. Its layout is frozen. */
 typedef struct deprov_plugin_file {
@@ -339,40 +333,40 @@ typedef struct deprov_plugin_file {
 
 /** How an engine is opened. */
 typedef struct deprov_engine_options {
-  size_t struct_size;
+  size_t struct_size;   /**< sizeof */
   int32_t store;        /**< `DEPROV_STORE_*` */
   int32_t must_exist;   /**< not 0: a directory without a store is ::DEPROV_ERR_NOT_FOUND instead of getting one */
   deprov_str directory; /**< for ::DEPROV_STORE_DIRECTORY; made where it is absent */
   int32_t look_only;    /**< not 0: jobs are left alone; for looking and managing only */
   int32_t key_source;   /**< `DEPROV_KEY_*`: the master key, which seals the secrets of connections */
-  deprov_str key_file;
-  deprov_str key_bytes;
+  deprov_str key_file;  /**< for ::DEPROV_KEY_FILE */
+  deprov_str key_bytes; /**< for ::DEPROV_KEY_BYTES */
   /** Writes 32 bytes to `key`. Any status but ::DEPROV_OK is what deprov_engine_open() answers. */
   deprov_status (*key)(void* user, uint8_t* key);
-  void* key_user;
-  void (*key_user_free)(void* user);
+  void* key_user;                    /**< handed to `key` */
+  void (*key_user_free)(void* user); /**< may be NULL */
   /** NULL: the machine's clock. Wall time in microseconds; from any thread; it calls nothing here. Timers follow
    * the machine's monotonic clock in any case, so a wall clock that jumps changes dates, and what is due by date
    * when that is next looked at. */
   int64_t (*clock)(void* user);
-  void* clock_user;
-  void (*clock_user_free)(void* user);
+  void* clock_user;                    /**< handed to `clock` */
+  void (*clock_user_free)(void* user); /**< may be NULL */
   /** NULL: nothing is logged. What happens to people and apps is on the activity, not here; this tells of the
    *  engine's opening and closing, of faults in the host's callbacks, and what plugins log. `level` is one of
    * `DEPROV_LOG_*`. From any thread; never with a secret. */
   void (*log)(void* user, int32_t level, deprov_str message);
-  void* log_user;
-  void (*log_user_free)(void* user);
+  void* log_user;                    /**< handed to `log` */
+  void (*log_user_free)(void* user); /**< may be NULL */
   /** Not 0: no thread of deprov runs, but one for HTTP once a connector that came with deprov sends something. The
    *  host calls deprov_engine_pump(), and the store waits for the disk in there. */
   int32_t host_driven;
   uint32_t store_readers;                    /**< threads that read a store in a directory; 0: two */
   const deprov_connector* const* connectors; /**< besides those that came with deprov; used, not taken over */
-  size_t connector_count;
-  const deprov_str* plugin_directories; /**< absolute: their plugins (`*.so` and `*.json`) are loaded */
-  size_t plugin_directory_count;
-  const deprov_plugin_file* plugin_files; /**< single plugins, by their hash */
-  size_t plugin_file_count;
+  size_t connector_count;                    /**< of `connectors` */
+  const deprov_str* plugin_directories;      /**< absolute: their plugins (`*.so` and `*.json`) are loaded */
+  size_t plugin_directory_count;             /**< of `plugin_directories` */
+  const deprov_plugin_file* plugin_files;    /**< single plugins, by their hash */
+  size_t plugin_file_count;                  /**< of `plugin_files` */
 } deprov_engine_options;
 
 /** A running engine. *Thread safety*: any thread. */
@@ -411,14 +405,12 @@ DEPROV_API deprov_status deprov_engine_pump(deprov_engine* engine, int64_t budge
  *  otherwise. */
 DEPROV_API int32_t deprov_engine_get_pump_descriptor(const deprov_engine* engine);
 
-/* ---------------------------------------------------------------------------------------------------------------
- * Requests: SCIM, the admin API, health and metrics
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- Requests: SCIM, the admin API, health and metrics ---- */
 
 /** One header. Its layout is frozen. */
 typedef struct deprov_header {
-  deprov_str name;
-  deprov_str value;
+  deprov_str name;  /**< in any case */
+  deprov_str value; /**< without spaces around it */
 } deprov_header;
 
 #define DEPROV_AS_TOKEN 0 /**< whoever the request's own `Authorization` says */
@@ -426,14 +418,14 @@ typedef struct deprov_header {
 
 /** A request as an HTTP server got it. */
 typedef struct deprov_request {
-  size_t struct_size;
-  int32_t as;        /**< `DEPROV_AS_*` */
-  int32_t reserved;  /**< 0 */
-  deprov_str method; /**< upper case */
-  deprov_str target; /**< path and query: `/scim/v2/{integration}/...`, `/api/v1/...`, `/healthz`, `/metrics` */
-  const deprov_header* headers;
-  size_t header_count;
-  deprov_str body;
+  size_t struct_size; /**< sizeof */
+  int32_t as;         /**< `DEPROV_AS_*` */
+  int32_t reserved;   /**< 0 */
+  deprov_str method;  /**< upper case */
+  deprov_str target;  /**< path and query: `/scim/v2/{integration}/...`, `/api/v1/...`, `/healthz`, `/metrics` */
+  const deprov_header* headers; /**< may be NULL where there are none */
+  size_t header_count;          /**< of `headers` */
+  deprov_str body;              /**< may be empty */
   deprov_str peer;      /**< address of the client, for the activity; /metrics is for 127.0.0.0/8 and ::1 */
   deprov_str workspace; /**< for ::DEPROV_AS_LOCAL: whose; empty: none, which is enough to make one */
 } deprov_request;
@@ -443,6 +435,7 @@ typedef struct deprov_response deprov_response;
 
 /** The HTTP status; 0 for NULL. */
 DEPROV_API int32_t deprov_response_get_status(const deprov_response* response);
+/** 0 for NULL. */
 DEPROV_API size_t deprov_response_get_header_count(const deprov_response* response);
 /** Empty texts beyond the last one. */
 DEPROV_API deprov_header deprov_response_get_header(const deprov_response* response, size_t index);
@@ -487,7 +480,7 @@ typedef struct deprov_event {
   uint64_t token;            /**< of deprov_engine_send() or deprov_rows_want() */
   void* user;                /**< of whatever began it */
   deprov_response* response; /**< yours to free; NULL where there is none */
-  uint64_t reserved[2];
+  uint64_t reserved[2];      /**< 0 */
 } deprov_event;
 
 /** Takes up to `count` events, waiting up to `timeout_ms` for the first. `taken` gets how many.
@@ -500,13 +493,11 @@ DEPROV_API deprov_status deprov_engine_next(deprov_engine* engine, deprov_event*
  *  freed. */
 DEPROV_API int32_t deprov_engine_get_event_descriptor(const deprov_engine* engine);
 
-/* ---------------------------------------------------------------------------------------------------------------
- * Managing
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- Managing ---- */
 
 /** Who manages. NULL in its place, or all zero: the local administrator without a workspace. */
 typedef struct deprov_caller {
-  size_t struct_size;
+  size_t struct_size;   /**< sizeof */
   deprov_str workspace; /**< the local administrator of this workspace */
   deprov_str token;     /**< or: the principal whose token this is, in its own workspace */
 } deprov_caller;
@@ -554,7 +545,7 @@ typedef struct deprov_rows deprov_rows;
 
 /** Which rows. */
 typedef struct deprov_rows_options {
-  size_t struct_size;
+  size_t struct_size;     /**< sizeof */
   int32_t kind;           /**< `DEPROV_ROWS_*` */
   uint32_t page;          /**< rows that are read at once, 1 to 1000; 0: 200 */
   deprov_str integration; /**< its id */
@@ -582,6 +573,7 @@ DEPROV_API deprov_status deprov_rows_want(deprov_rows* rows, void* user, uint64_
  *  first row, and for holds. That of notifications also gets past activity that tells nothing. Good until the next
  * call on these rows. */
 DEPROV_API deprov_str deprov_rows_get_restart(const deprov_rows* rows);
+/** Accepts NULL. Allowed after the engine was freed. */
 DEPROV_API void deprov_rows_free(deprov_rows* rows);
 
 #ifdef __cplusplus

@@ -41,84 +41,83 @@
 extern "C" {
 #endif
 
-/** The version of this interface. */
-#define DEPROV_CONNECTOR_ABI_MAJOR 1
-#define DEPROV_CONNECTOR_ABI_MINOR 0
+#define DEPROV_CONNECTOR_ABI_MAJOR 1 /**< the version of this interface */
+#define DEPROV_CONNECTOR_ABI_MINOR 0 /**< the same */
 
 /** Marks the one function that a connector exports; compile everything else with hidden visibility. */
 #define DEPROV_CONNECTOR_EXPORT __attribute__((visibility("default")))
 
 #ifndef DEPROV_STR
-#define DEPROV_STR
+#define DEPROV_STR /**< ::deprov_str is declared, here or by the other header */
 /** Bytes with a length. `ptr` may be NULL where `len` is 0. Its layout is frozen. */
 typedef struct deprov_str {
-  const char* ptr;
-  size_t len;
+  const char* ptr; /**< not promised to end with a zero byte */
+  size_t len;      /**< in bytes */
 } deprov_str;
 #endif
 
 /* What became of a call across the border. Those of deprov.h, as far as they are of use here. */
-#define DEPROV_OK 0
-#define DEPROV_ERR_INVALID_SYNTAX 1
-#define DEPROV_ERR_INVALID_ARGUMENT 11
-#define DEPROV_ERR_LIMIT_EXCEEDED 12
-#define DEPROV_ERR_UNSUPPORTED 14
-#define DEPROV_ERR_NOT_FOUND 42
-#define DEPROV_ERR_CONFLICT 44
-#define DEPROV_ERR_UNAVAILABLE 72
-#define DEPROV_ERR_CLOSED 74
-#define DEPROV_ERR_INTERNAL 75
+#define DEPROV_OK 0                    /**< it is done */
+#define DEPROV_ERR_INVALID_SYNTAX 1    /**< not the JSON, or not the form, that is taken here */
+#define DEPROV_ERR_INVALID_ARGUMENT 11 /**< a bad option, configuration or record */
+#define DEPROV_ERR_LIMIT_EXCEEDED 12   /**< a size, depth or count over its bound */
+#define DEPROV_ERR_UNSUPPORTED 14      /**< known, and not offered here */
+#define DEPROV_ERR_NOT_FOUND 42        /**< it is not there */
+#define DEPROV_ERR_CONFLICT 44         /**< the present state does not allow it */
+#define DEPROV_ERR_UNAVAILABLE 72      /**< not now: try again later */
+#define DEPROV_ERR_CLOSED 74           /**< nobody waits for it any more */
+#define DEPROV_ERR_INTERNAL 75         /**< a fault of the one who says so */
 
 /* Operations; the manifest declares which ones there are. */
-#define DEPROV_OPERATION_CHECK 0 /* reachable, credential good, able to see accounts */
-#define DEPROV_OPERATION_FIND 1  /* accounts that match a subject exactly */
-#define DEPROV_OPERATION_READ 2  /* one account by its immutable id */
-#define DEPROV_OPERATION_LIST 3  /* a page of all accounts */
-#define DEPROV_OPERATION_DISABLE 4
-#define DEPROV_OPERATION_ENABLE 5
-#define DEPROV_OPERATION_REMOVE 6 /* the membership, or the account: `delete_account` */
-#define DEPROV_OPERATION_TRANSFER 7
-#define DEPROV_OPERATION_REVOKE_SESSIONS 8
-#define DEPROV_OPERATION_LIST_ENTITLEMENTS 9
-#define DEPROV_OPERATION_REVOKE_ENTITLEMENT 10
-#define DEPROV_OPERATION_GRANT_ENTITLEMENT 11
-#define DEPROV_OPERATION_POLL 12 /* what became of a change that was accepted */
+#define DEPROV_OPERATION_CHECK 0               /**< reachable, credential good, able to see accounts */
+#define DEPROV_OPERATION_FIND 1                /**< accounts that match a subject exactly */
+#define DEPROV_OPERATION_READ 2                /**< one account by its immutable id */
+#define DEPROV_OPERATION_LIST 3                /**< a page of all accounts */
+#define DEPROV_OPERATION_DISABLE 4             /**< the account, so that it can be enabled again */
+#define DEPROV_OPERATION_ENABLE 5              /**< what was disabled */
+#define DEPROV_OPERATION_REMOVE 6              /**< the membership, or the account: `delete_account` */
+#define DEPROV_OPERATION_TRANSFER 7            /**< what the account owns, to another one */
+#define DEPROV_OPERATION_REVOKE_SESSIONS 8     /**< sessions and tokens */
+#define DEPROV_OPERATION_LIST_ENTITLEMENTS 9   /**< roles, groups, licences of an account */
+#define DEPROV_OPERATION_REVOKE_ENTITLEMENT 10 /**< takes one away */
+#define DEPROV_OPERATION_GRANT_ENTITLEMENT 11  /**< gives one */
+#define DEPROV_OPERATION_POLL 12               /**< what became of a change that was accepted */
 
 /* Outcomes. They are disjoint, and each has one consequence. */
-#define DEPROV_OUTCOME_OK 0
-#define DEPROV_OUTCOME_NOT_FOUND 1
-#define DEPROV_OUTCOME_AMBIGUOUS 2
-#define DEPROV_OUTCOME_CONFLICT_STATE 3
-#define DEPROV_OUTCOME_PRECONDITION 4
-#define DEPROV_OUTCOME_PROTECTED 5
-#define DEPROV_OUTCOME_INVALID_REQUEST 6
-#define DEPROV_OUTCOME_UNSUPPORTED 7
-#define DEPROV_OUTCOME_PERMISSION_DENIED 8 /* this operation is refused to the credential */
-#define DEPROV_OUTCOME_AUTH_EXPIRED 9
-#define DEPROV_OUTCOME_AUTH_FAILED 10 /* pauses the integration's jobs */
-#define DEPROV_OUTCOME_THROTTLED 11   /* costs no attempt; see `retry_after_ms` */
-#define DEPROV_OUTCOME_UNAVAILABLE 12
-#define DEPROV_OUTCOME_NOT_SENT 13        /* nothing reached the app: repeating is safe */
-#define DEPROV_OUTCOME_UNKNOWN_OUTCOME 14 /* sent and not answered: it is read back before it is repeated */
-#define DEPROV_OUTCOME_PROTOCOL 15
-#define DEPROV_OUTCOME_CANCELLED 16 /* only where nothing was sent */
-#define DEPROV_OUTCOME_DEADLINE 17
-#define DEPROV_OUTCOME_INTERNAL 18
+#define DEPROV_OUTCOME_OK 0                /**< it is so */
+#define DEPROV_OUTCOME_NOT_FOUND 1         /**< there is no such account */
+#define DEPROV_OUTCOME_AMBIGUOUS 2         /**< more than one fits */
+#define DEPROV_OUTCOME_CONFLICT_STATE 3    /**< the account's state does not allow it */
+#define DEPROV_OUTCOME_PRECONDITION 4      /**< the app wants something else first */
+#define DEPROV_OUTCOME_PROTECTED 5         /**< the app refuses it of this account */
+#define DEPROV_OUTCOME_INVALID_REQUEST 6   /**< the app does not understand it */
+#define DEPROV_OUTCOME_UNSUPPORTED 7       /**< the app cannot do that */
+#define DEPROV_OUTCOME_PERMISSION_DENIED 8 /**< this operation is refused to the credential */
+#define DEPROV_OUTCOME_AUTH_EXPIRED 9      /**< the credential was good once */
+#define DEPROV_OUTCOME_AUTH_FAILED 10      /**< pauses the integration's jobs */
+#define DEPROV_OUTCOME_THROTTLED 11        /**< costs no attempt; see `retry_after_ms` */
+#define DEPROV_OUTCOME_UNAVAILABLE 12      /**< not now; tried again */
+#define DEPROV_OUTCOME_NOT_SENT 13         /**< nothing reached the app: repeating is safe */
+#define DEPROV_OUTCOME_UNKNOWN_OUTCOME 14  /**< sent and not answered: it is read back before it is repeated */
+#define DEPROV_OUTCOME_PROTOCOL 15         /**< the app answered nonsense */
+#define DEPROV_OUTCOME_CANCELLED 16        /**< only where nothing was sent */
+#define DEPROV_OUTCOME_DEADLINE 17         /**< the time ran out */
+#define DEPROV_OUTCOME_INTERNAL 18         /**< a fault of the connector */
 
 /* What a change did, where its outcome is DEPROV_OUTCOME_OK. */
-#define DEPROV_EFFECT_NONE 0 /* nothing was to be changed: check, find, read, list */
-#define DEPROV_EFFECT_DONE 1
-#define DEPROV_EFFECT_ALREADY 2  /* the app was in the wanted state */
-#define DEPROV_EFFECT_ACCEPTED 3 /* the app works on it; `handle` names it for poll */
+#define DEPROV_EFFECT_NONE 0     /**< nothing was to be changed: check, find, read, list */
+#define DEPROV_EFFECT_DONE 1     /**< it was changed */
+#define DEPROV_EFFECT_ALREADY 2  /**< the app was in the wanted state */
+#define DEPROV_EFFECT_ACCEPTED 3 /**< the app works on it; `handle` names it for poll */
 
 /* How far DEPROV_OUTCOME_THROTTLED reaches. */
-#define DEPROV_THROTTLE_CONNECTION 0
-#define DEPROV_THROTTLE_OPERATION 1
-#define DEPROV_THROTTLE_ACCOUNT 2
+#define DEPROV_THROTTLE_CONNECTION 0 /**< to all that is asked of the app */
+#define DEPROV_THROTTLE_OPERATION 1  /**< to this operation */
+#define DEPROV_THROTTLE_ACCOUNT 2    /**< to this account */
 
-#define DEPROV_LOG_INFO 0
-#define DEPROV_LOG_WARNING 1
-#define DEPROV_LOG_ERROR 2
+#define DEPROV_LOG_INFO 0    /**< what is normal */
+#define DEPROV_LOG_WARNING 1 /**< what somebody should look at */
+#define DEPROV_LOG_ERROR 2   /**< what does not work */
 
 /** Text that the host keeps for the connector. Used by one thread at a time. */
 typedef struct deprov_connector_text deprov_connector_text;
@@ -132,95 +131,95 @@ typedef struct deprov_connector_call deprov_connector_call;
 /** What is asked. Everything in it is good until the call is let go of. Grows at its end; `struct_size` says how
  * far the host knows it. */
 typedef struct deprov_connector_request {
-  size_t struct_size;
-  int32_t operation;      /**< `DEPROV_OPERATION_*` */
-  int32_t delete_account; /**< remove: 1 the account itself, 0 its membership */
-  deprov_str account;     /**< the account's id; empty for check, find and list */
-  deprov_str external_id; /**< find: the subject's externalId, exactly; may be empty */
-  deprov_str user_name;   /**< find: the subject's userName, exactly; may be empty */
-  const deprov_str* emails;
-  size_t email_count;
+  size_t struct_size;         /**< sizeof, as the host or the connector knows it */
+  int32_t operation;          /**< `DEPROV_OPERATION_*` */
+  int32_t delete_account;     /**< remove: 1 the account itself, 0 its membership */
+  deprov_str account;         /**< the account's id; empty for check, find and list */
+  deprov_str external_id;     /**< find: the subject's externalId, exactly; may be empty */
+  deprov_str user_name;       /**< find: the subject's userName, exactly; may be empty */
+  const deprov_str* emails;   /**< find: the subject's addresses */
+  size_t email_count;         /**< of `emails` */
   deprov_str entitlement;     /**< revoke_entitlement, grant_entitlement */
   deprov_str cursor;          /**< list: where to go on; empty: from the start */
   deprov_str handle;          /**< poll: what the change was accepted with */
   deprov_str idempotency_key; /**< the same for each attempt of one step */
   int64_t timeout_ms;         /**< what is not complete by then is answered for the connector; see `start` */
   uint32_t page_size;         /**< list: how many accounts a page should have */
-  uint32_t reserved;
+  uint32_t reserved;          /**< 0 */
 } deprov_connector_request;
 
 /** What a call is completed with. All zero but `struct_size`: OK, and nothing was changed. */
 typedef struct deprov_connector_reply {
-  size_t struct_size;
-  int32_t outcome; /**< `DEPROV_OUTCOME_*` */
-  int32_t effect;  /**< `DEPROV_EFFECT_*`, for a change that is OK */
+  size_t struct_size; /**< sizeof, as the host or the connector knows it */
+  int32_t outcome;    /**< `DEPROV_OUTCOME_*` */
+  int32_t effect;     /**< `DEPROV_EFFECT_*`, for a change that is OK */
   /** A JSON array of accounts, or empty: `id` (needed), `external_id`, `user_name`, `emails` and `groups` (arrays
    * of texts), `active` (absent where the app does not say). For check, find, read, list; for a change what was
    *  observed. check answers with any one account that the credential can see. */
   deprov_str accounts;
-  deprov_str next_cursor; /**< list: empty at the end, and only then is the list complete */
-  deprov_str handle;      /**< of an accepted change */
-  int64_t retry_after_ms; /**< how long the app wants to be left alone, where `has_retry_after` is not 0 */
-  int32_t has_retry_after;
-  int32_t throttle_scope; /**< `DEPROV_THROTTLE_*` */
-  deprov_str detail;      /**< for people; secrets of the configuration are taken out, and all beyond 1000 bytes */
+  deprov_str next_cursor;  /**< list: empty at the end, and only then is the list complete */
+  deprov_str handle;       /**< of an accepted change */
+  int64_t retry_after_ms;  /**< how long the app wants to be left alone, where `has_retry_after` is not 0 */
+  int32_t has_retry_after; /**< 0: it did not say */
+  int32_t throttle_scope;  /**< `DEPROV_THROTTLE_*` */
+  deprov_str detail; /**< for people; secrets of the configuration are taken out, and all beyond 1000 bytes */
 } deprov_connector_reply;
 
 /** One header of an HTTP message. Its layout is frozen. */
 typedef struct deprov_connector_header {
-  deprov_str name;
-  deprov_str value;
+  deprov_str name;  /**< in any case */
+  deprov_str value; /**< without spaces around it */
 } deprov_connector_header;
 
 /** An HTTP exchange that the host carries out: verified TLS, HTTP/2 where it is offered, connections kept alive.
  *  Redirects are not followed. Only hosts that the manifest names under `egress`, at addresses that the operator
  *  allows. */
 typedef struct deprov_connector_http_request {
-  size_t struct_size;
-  deprov_str method; /**< empty: GET */
-  deprov_str url;    /**< http or https, without a user name */
-  const deprov_connector_header* headers;
-  size_t header_count;
-  deprov_str body;
-  int64_t timeout_ms;          /**< 0: 30 s; never more than what is left of the call */
-  uint64_t max_response_bytes; /**< 0: 16 MiB, which is also the most */
-  deprov_str ca_pem;           /**< whom to trust in place of the system's authorities */
-  deprov_str proxy;            /**< http://host:port; empty: none, whatever the environment says */
-  deprov_str proxy_user;
-  deprov_str proxy_password;
+  size_t struct_size;                     /**< sizeof, as the host or the connector knows it */
+  deprov_str method;                      /**< empty: GET */
+  deprov_str url;                         /**< http or https, without a user name */
+  const deprov_connector_header* headers; /**< may be NULL where there are none */
+  size_t header_count;                    /**< of `headers` */
+  deprov_str body;                        /**< may be empty */
+  int64_t timeout_ms;                     /**< 0: 30 s; never more than what is left of the call */
+  uint64_t max_response_bytes;            /**< 0: 16 MiB, which is also the most */
+  deprov_str ca_pem;                      /**< whom to trust in place of the system's authorities */
+  deprov_str proxy;                       /**< http://host:port; empty: none, whatever the environment says */
+  deprov_str proxy_user;                  /**< empty: none */
+  deprov_str proxy_password;              /**< of `proxy_user` */
 } deprov_connector_http_request;
 
-#define DEPROV_HTTP_OK 0
-#define DEPROV_HTTP_EGRESS 1 /**< the manifest does not name the host: nothing was sent */
-#define DEPROV_HTTP_RESOLVE 2
-#define DEPROV_HTTP_CONNECT 3
-#define DEPROV_HTTP_TLS 4
-#define DEPROV_HTTP_TIMEOUT 5
-#define DEPROV_HTTP_BROKEN 6
-#define DEPROV_HTTP_TOO_LARGE 7
-#define DEPROV_HTTP_CANCELLED 8
-#define DEPROV_HTTP_PROTOCOL 9
+#define DEPROV_HTTP_OK 0        /**< there is a response */
+#define DEPROV_HTTP_EGRESS 1    /**< the manifest does not name the host: nothing was sent */
+#define DEPROV_HTTP_RESOLVE 2   /**< the host has no address */
+#define DEPROV_HTTP_CONNECT 3   /**< no connection */
+#define DEPROV_HTTP_TLS 4       /**< no TLS, or a certificate that is not trusted */
+#define DEPROV_HTTP_TIMEOUT 5   /**< the time ran out */
+#define DEPROV_HTTP_BROKEN 6    /**< the connection broke */
+#define DEPROV_HTTP_TOO_LARGE 7 /**< more than `max_response_bytes` */
+#define DEPROV_HTTP_CANCELLED 8 /**< the call was cancelled */
+#define DEPROV_HTTP_PROTOCOL 9  /**< no HTTP */
 
 /** What came back; good during the callback only. */
 typedef struct deprov_connector_http_response {
-  size_t struct_size;
-  int32_t failure; /**< `DEPROV_HTTP_*`; 0: there is a response */
-  int32_t sent;    /**< of a failure: 0 only where no byte of the request can have reached the other side */
-  int32_t status;
-  int32_t has_retry_after;
-  int64_t retry_after_ms; /**< of Retry-After, at most an hour */
-  const deprov_connector_header* headers;
-  size_t header_count;
-  deprov_str body;
-  deprov_str detail; /**< of a failure, for people */
+  size_t struct_size; /**< sizeof, as the host or the connector knows it */
+  int32_t failure;    /**< `DEPROV_HTTP_*`; 0: there is a response */
+  int32_t sent;       /**< of a failure: 0 only where no byte of the request can have reached the other side */
+  int32_t status;     /**< of HTTP */
+  int32_t has_retry_after;                /**< 0: it did not say */
+  int64_t retry_after_ms;                 /**< of Retry-After, at most an hour */
+  const deprov_connector_header* headers; /**< may be NULL where there are none */
+  size_t header_count;                    /**< of `headers` */
+  deprov_str body;                        /**< may be empty */
+  deprov_str detail;                      /**< of a failure, for people */
 } deprov_connector_http_response;
 
 /** Functions of the host. The table is there for as long as the process. Look at `struct_size` before you use a
  *  function of a later minor than you require in the manifest. */
 typedef struct deprov_connector_host_v1 {
-  size_t struct_size;
+  size_t struct_size; /**< sizeof, as the host or the connector knows it */
   uint32_t abi_minor; /**< the host's */
-  uint32_t reserved;
+  uint32_t reserved;  /**< 0 */
 
   /* ---- text */
   /** Empty. NULL where memory is exhausted. */
