@@ -148,9 +148,13 @@ Result<ListPlan> plan_list(const ScimCall& call, bool all_types) {
   }
   const auto& q = call.query;
   if (q.filter) {
-    DEPROV_TRY(filter, scim::parse_filter(*q.filter, call.options.limits));
     plan.filtered = true;
-    DEPROV_CHECK(plan_filter(plan, filter, all_types));
+    if (call.normal.filter) {
+      DEPROV_CHECK(plan_filter(plan, *call.normal.filter, all_types));
+    } else {
+      DEPROV_TRY(filter, scim::parse_filter(*q.filter, call.options.limits));
+      DEPROV_CHECK(plan_filter(plan, filter, all_types));
+    }
   }
   if (q.sort_by) DEPROV_CHECK(plan_sort(call, plan));
   if (q.cursor && plan.access == ListPlan::Access::position) plan.access = ListPlan::Access::scan;

@@ -374,6 +374,10 @@ TEST_CASE("filters: unquoted values and literals of the wrong type [R11]") {
     const auto n = run(Method::get, type, {}, encoded);
     const auto q = scim::parse_query(n.query).value();
     CHECK(q.count == 5);
+    // What the service goes on with is what the text says.
+    const auto parsed = scim::parse_filter(q.filter.value_or(""));
+    REQUIRE(n.filter.has_value() == parsed.has_value());
+    if (parsed) CHECK(*n.filter == *parsed);
     return std::pair<std::string, Names>(q.filter.value_or(""), fired(n));
   };
   CHECK(filter("externalId eq jyoung") ==
@@ -395,6 +399,8 @@ TEST_CASE("filters: unquoted values and literals of the wrong type [R11]") {
     INFO(hopeless);
     CHECK(filter(hopeless) == std::pair<std::string, Names>(hopeless, {}));
   }
+  CHECK_FALSE(run(Method::get, user(), {}, "filter=title%20pr&filter=title%20pr").filter);
+  CHECK_FALSE(run(Method::get, user(), {}, "count=5").filter);
   const auto p = patched(R"([{"op":"remove","path":"members[value eq 89bb1940-b905]"}])", "generic", group(),
                          R"({"displayName":"A"})");
   CHECK(p.result.members.at(0).values == std::vector<scim::Member>{{"89bb1940-b905", "", ""}});

@@ -3,9 +3,11 @@
 
 #include <bitset>
 #include <cstdint>
+#include <deprov/scim/filter.hpp>
 #include <deprov/scim/patch.hpp>
 #include <deprov/scim/resource.hpp>
 #include <deprov/time.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -118,6 +120,8 @@ struct NormalRequest {
   /// Never null. `generic` may have detected another, by `detect` or by shapes that one IdP alone sends.
   const Dialect* dialect = nullptr;
   std::string query;  ///< encoded; only `filter` may have been rewritten
+  /// The query's only `filter`, parsed; nothing if there is none, several, or one that the grammar refuses.
+  std::optional<scim::Filter> filter;
   json::value body;
   scim::PatchOptions patch_options;                  ///< for `scim::apply`
   scim::Leniency leniency = scim::Leniency::strict;  ///< for `scim::normalize` and `scim::replace`

@@ -29,8 +29,12 @@ class FilterRules {
   FilterRules(const ActiveRules& rules, const scim::TypeDef* type, const scim::Limits& limits)
       : rules_(rules), type_(type), limits_(limits) {}
 
-  /// Nothing if it is right as it is, or beyond help.
-  [[nodiscard]] std::optional<std::string> filter(std::string_view text) const {
+  struct Read {
+    scim::Filter filter;
+    bool changed = false;  ///< it is not what the text says to the letter
+  };
+  /// Nothing if it is beyond help.
+  [[nodiscard]] std::optional<Read> filter(std::string_view text) const {
     auto parsed = scim::parse_filter(text, limits_);
     bool changed = false;
     if (!parsed) {
@@ -41,8 +45,7 @@ class FilterRules {
       changed = true;
     }
     if (type_ != nullptr && literals(*parsed, nullptr)) changed = true;
-    if (!changed) return std::nullopt;
-    return scim::to_string(*parsed);
+    return Read{std::move(*parsed), changed};
   }
 
   [[nodiscard]] std::optional<std::string> path(std::string_view text, const scim::Resolved& target) const {

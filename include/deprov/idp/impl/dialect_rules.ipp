@@ -50,13 +50,18 @@ class Normalization {
     auto pairs = scim::parse_query_pairs(raw, limits_);
     if (!pairs) return kept;
     bool changed = false;
+    int filters = 0;
     for (auto& [key, value] : *pairs) {
       if (!scim::iequals(key, "filter")) continue;
-      if (auto better = FilterRules(rules_, type_, limits_).filter(value)) {
-        value = std::move(*better);
+      ++filters;
+      auto read = FilterRules(rules_, type_, limits_).filter(value);
+      if (read && read->changed) {
+        value = scim::to_string(read->filter);
         changed = true;
       }
+      if (read) out_.filter = std::move(read->filter);
     }
+    if (filters > 1) out_.filter.reset();
     if (!changed) return kept;
     kept.clear();
     for (const auto& [key, value] : *pairs) {
@@ -71,8 +76,11 @@ class Normalization {
   // Resources: POST and PUT.
   Result<void> resource(json::object& body) {
     if (request_.search || is_search(body)) {
-      if (auto* f = scim::find(body, "filter"); f != nullptr && f->is_string())
-        if (auto better = FilterRules(rules_, type_, limits_).filter(f->get_string())) *f = *better;
+      out_.filter.reset();
+      if (auto* f = scim::find(body, "filter"); f != nullptr && f->is_string()) {
+        const auto read = FilterRules(rules_, type_, limits_).filter(f->get_string());
+        if (read && read->changed) *f = scim::to_string(read->filter);
+      }
       return {};
     }
     if (type_ == nullptr) return {};
