@@ -275,8 +275,9 @@ func TestWhatErrorsMeanForReadsAndForChanges(t *testing.T) {
 }
 
 func TestClosingEndsACallsContextAndReportsTheOneThatGoesOn(t *testing.T) {
-	asked, goOn := make(chan struct{}), make(chan struct{})
+	called, asked, goOn := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	a := &app{disable: func(ctx context.Context, a *app, call *Call) (Reply, error) {
+		close(called)
 		<-ctx.Done()
 		close(asked)
 		<-goOn
@@ -286,6 +287,7 @@ func TestClosingEndsACallsContextAndReportsTheOneThatGoesOn(t *testing.T) {
 	w := withApp(t, a)
 	w.deactivate(w.addUser("ann"))
 	w.waitFor("removal.in_progress")
+	<-called
 	short, cancel := context.WithTimeout(w.ctx, 200*time.Millisecond)
 	defer cancel()
 	err := w.engine.Close(short)

@@ -2,7 +2,9 @@
 #include <boost/json/serialize.hpp>
 #include <csignal>
 #include "program.hpp"
+#include "support/program.hpp"
 
+using deprov::test::eventually;
 using deprov::test::cli::run;
 using deprov::test::cli::Scratch;
 using deprov::test::cli::Serving;
@@ -25,7 +27,7 @@ struct Home : Scratch {
 };
 
 std::string curl(const Scratch& s, const std::string& arguments) {
-  (void)std::system(("curl -s --max-time 10 " + arguments + " >'" + s.path + "/.curl'").c_str());
+  (void)std::system(("curl -s --max-time 120 " + arguments + " >'" + s.path + "/.curl'").c_str());
   return slurp(s.path + "/.curl");
 }
 
@@ -341,9 +343,11 @@ TEST_CASE("a running server: in use, remote commands, SCIM, roles, restart") {
     CHECK(run(home, "jobs list --state cancelled --json" + remote).json().at("items").as_array().size() == 1);
     CHECK(curl(home, server.url + "/readyz").find("ready") != std::string::npos);
     CHECK(curl(home, server.url + "/metrics").find("deprov_server_connections") != std::string::npos);
-    CHECK(curl(home, "-N --max-time 1 -H 'Authorization: Bearer " + home.token + "' '" + server.url +
-                         "/api/v1/activity?follow'")
-              .find("event: activity") != std::string::npos);
+    CHECK(eventually([&] {
+      return curl(home, "-N --max-time 1 -H 'Authorization: Bearer " + home.token + "' '" + server.url +
+                            "/api/v1/activity?follow'")
+                 .find("event: activity") != std::string::npos;
+    }));
     server.stop(SIGKILL);
   }
   {

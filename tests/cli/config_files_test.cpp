@@ -14,7 +14,8 @@ namespace json = boost::json;
 namespace {
 
 std::string curl(const Scratch& scratch, const std::string& arguments) {
-  (void)std::system(("curl -s --max-time 10 " + arguments + " >'" + scratch.path + "/.curl' 2>/dev/null").c_str());
+  (void)std::system(
+      ("curl -s --max-time 120 " + arguments + " >'" + scratch.path + "/.curl' 2>/dev/null").c_str());
   return slurp(scratch.path + "/.curl");
 }
 

@@ -2,7 +2,9 @@
 #include <sqlite3.h>
 #include <boost/json/serialize.hpp>
 #include "program.hpp"
+#include "support/program.hpp"
 
+using deprov::test::eventually;
 using deprov::test::cli::run;
 using deprov::test::cli::Scratch;
 using deprov::test::cli::Serving;
@@ -39,7 +41,7 @@ struct Left : Scratch {
   [[nodiscard]] static std::string remote(const Serving& s) { return " --server " + s.url; }
 
   void scim(const Serving& s, const std::string& method, const std::string& below, const std::string& body) {
-    (void)std::system(("curl -s --max-time 10 -X " + method + " -H 'Authorization: Bearer " + scim_token +
+    (void)std::system(("curl -s --max-time 120 -X " + method + " -H 'Authorization: Bearer " + scim_token +
                        "' -H 'Content-Type: application/scim+json' -d '" + body + "' '" + s.url + "/scim/v2/" +
                        id + below + "' >'" + path + "/.scim'")
                           .c_str());
@@ -56,11 +58,10 @@ struct Left : Scratch {
     scim(
         s, "PATCH", "/Users/" + ann,
         R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","value":{"active":false}}]})");
-    for (int i = 0; i < 100; ++i) {
+    REQUIRE(eventually([&] {
       const auto jobs = run(*this, "jobs list --json" + remote(s), "DEPROV_TOKEN=" + token);
-      if (jobs.out.find("succeeded_verified\",\"cause\":\"deactivated") != std::string::npos) return ann;
-    }
-    FAIL("the removal was never verified");
+      return jobs.out.find("succeeded_verified\",\"cause\":\"deactivated") != std::string::npos;
+    }));
     return ann;
   }
   std::string replace_in(const std::string& file, const std::string& from, const std::string& to) const {
@@ -187,12 +188,7 @@ TEST_CASE("a reconciliation proposes, and queues when told", "[R6]") {
   const auto queued = run(home, "reconcile Wiki --queue --json" + Left::remote(s), env);
   CHECK(queued.code == 0);
   CHECK(queued.json().at("report").at("queued") == 1);
-  bool disabled = false;
-  for (int i = 0; i < 100 && !disabled; ++i) {
-    const auto jobs = run(home, "jobs list --json" + Left::remote(s), env);
-    disabled = slurp(home.path + "/app.jsonl.effects").find("\"a3\"") != std::string::npos;
-  }
-  CHECK(disabled);
+  CHECK(eventually([&] { return slurp(home.path + "/app.jsonl.effects").find("\"a3\"") != std::string::npos; }));
   CHECK(run(home, "reconcile Wiki --queue --propose" + Left::remote(s), env).code == 2);
   CHECK(run(home, "reconcile Wiki --last --json" + Left::remote(s), env).json().at("report").at("queued") == 1);
 }

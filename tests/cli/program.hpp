@@ -73,7 +73,7 @@ struct Serving {
     // The pipe makes the wait: `head` ends with the first line, which comes when the server listens.
     const auto command = "'" + program() + "' serve --json --data '" + data + "' --listen 127.0.0.1:0 " + more +
                          " >'" + out + "' 2>'" + s.path + "/.serving.err' & echo $! >'" + s.path +
-                         "/.pid'; timeout 20 tail -s 0.02 -n +1 -F --pid=$! '" + out +
+                         "/.pid'; timeout 120 tail -s 0.02 -n +1 -F --pid=$! '" + out +
                          "' 2>/dev/null | head -n 1 >'" + s.path + "/.first'";
     REQUIRE(std::system(command.c_str()) == 0);
     pid = static_cast<pid_t>(std::stol(slurp(s.path + "/.pid")));
@@ -89,7 +89,7 @@ struct Serving {
   void stop(int signal = SIGTERM) {
     if (pid == 0) return;
     ::kill(pid, signal);
-    (void)std::system(("timeout 20 tail -s 0.02 --pid=" + std::to_string(pid) + " -f /dev/null").c_str());
+    (void)std::system(("timeout 120 tail -s 0.02 --pid=" + std::to_string(pid) + " -f /dev/null").c_str());
     CHECK(::kill(pid, 0) != 0);
     pid = 0;
   }

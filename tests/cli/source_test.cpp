@@ -35,7 +35,7 @@ struct People : Scratch {
                       {"active", active}};
     if (!external_id.empty()) user["externalId"] = external_id;
     const auto file = write("user.json", json::serialize(user));
-    (void)std::system(("curl -s --max-time 10 -o '" + path +
+    (void)std::system(("curl -s --max-time 120 -o '" + path +
                        "/.scim' -w '%{http_code}' -X POST -H 'Authorization: Bearer " + scim_token +
                        "' -H 'Content-Type: application/scim+json' -d '@" + file + "' '" + s.url + "/scim/v2/" +
                        id + "/Users' >'" + path + "/.status'")

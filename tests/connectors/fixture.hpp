@@ -50,7 +50,7 @@ class Bench {
       reply = std::move(r);
       done.set();
     });
-    REQUIRE(done.wait_for(std::chrono::seconds(30)));
+    REQUIRE(done.wait_for(std::chrono::minutes(2)));
     return reply;
   }
 
@@ -72,7 +72,7 @@ inline Call make_call(Operation o, std::string account = {}) {
   Call c;
   c.operation = o;
   c.account_id = std::move(account);
-  c.timeout = std::chrono::seconds(20);
+  c.timeout = std::chrono::minutes(1);
   return c;
 }
 

@@ -54,7 +54,7 @@ inline std::unique_ptr<connector::Connector> open(Bench& b, const json::object& 
 }
 
 /// What one answer of the app to one operation comes to.
-inline Reply outcome_of(Bench& b, Operation o, const Answer& answer, double timeout_s = 5) {
+inline Reply outcome_of(Bench& b, Operation o, const Answer& answer, double timeout_s = 60) {
   const TestServer s([&](const ServerRequest&) { return answer; });
   auto config = config_for(s);
   config["timeout_s"] = timeout_s;

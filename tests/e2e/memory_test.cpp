@@ -22,7 +22,7 @@ constexpr std::size_t overhead = sanitized ? 12 : 1;  // of the sanitizer, which
 /// Calls `each(client, i)` for every i below `count`, over some connections side by side.
 template <class F>
 void for_each(std::uint16_t port, std::size_t count, F each) {
-  constexpr std::size_t connections = 8;
+  constexpr std::size_t connections = 64;  // share their commits, where a commit takes long
   std::vector<std::thread> threads;
   for (std::size_t t = 0; t < connections; ++t) {
     threads.emplace_back([&, t] {

@@ -157,14 +157,14 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
 
   connector::Reply call(connector::Call call) {
-    call.timeout = std::chrono::seconds(20);
+    call.timeout = std::chrono::minutes(1);
     deprov::runtime::Event done;
     connector::Reply reply;
     connector_->start(std::move(call), [&](connector::Reply r) {
       reply = std::move(r);
       done.set();
     });
-    REQUIRE(done.wait_for(std::chrono::seconds(30)));
+    REQUIRE(done.wait_for(std::chrono::minutes(2)));
     return reply;
   }
 

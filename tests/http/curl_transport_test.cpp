@@ -31,14 +31,14 @@ HttpResult exchange(HttpTransport& t, HttpRequest request) {
     result = std::move(r);
     done.set();
   });
-  REQUIRE(done.wait_for(30s));
+  REQUIRE(done.wait_for(120s));
   return result;
 }
 
 HttpRequest get(const std::string& url) {
   HttpRequest r;
   r.url = url;
-  r.timeout = 20s;
+  r.timeout = 60s;
   return r;
 }
 
@@ -165,12 +165,17 @@ TEST_CASE("[R18] what was certainly not sent") {
 
 TEST_CASE("[R18] what may have been done") {
   const auto t = make_curl_transport();
-  const auto with = [&](const Answer& answer, Kind kind, std::chrono::milliseconds timeout = 20s) {
+  const auto with = [&](const Answer& answer, Kind kind, std::chrono::milliseconds timeout = 60s) {
     const TestServer server([&](const ServerRequest&) { return answer; });
     auto request = change("PATCH", server.url(), "x");
     request.timeout = timeout;
     request.max_response_bytes = 1000;
-    check_failure(exchange(*t, std::move(request)), kind, true);
+    auto result = exchange(*t, request);
+    // On a busy machine the time may be over before the request is there: with more of it, it is the answer
+    // that is late.
+    for (; server.requests().empty() && request.timeout < 60s; request.timeout *= 4)
+      result = exchange(*t, request);
+    check_failure(result, kind, true);
     CHECK(server.requests().size() == 1);
   };
   SECTION("closed without an answer") { with(close_now(), Kind::broken); }
@@ -300,10 +305,10 @@ TEST_CASE("cancelling ends an exchange once, whether it waits or runs") {
     if (i == 0) REQUIRE(server.wait_for_requests(1));
   }
   t->cancel(ids[1]);
-  REQUIRE(ended[1].wait_for(20s));
+  REQUIRE(ended[1].wait_for(120s));
   check_failure(results[1], Kind::cancelled, false);
   t->cancel(ids[0]);
-  REQUIRE(ended[0].wait_for(20s));
+  REQUIRE(ended[0].wait_for(120s));
   check_failure(results[0], Kind::cancelled, true);
   t->cancel(ids[0]);
   t->cancel(999);
@@ -338,7 +343,7 @@ TEST_CASE("thousands in flight over few connections, each answered once; more ar
       if (r.response && r.response->body == "/" + std::to_string(i)) ++answers[static_cast<std::size_t>(i)];
       if (--left == 0) done.set();
     });
-  REQUIRE(done.wait_for(60s));
+  REQUIRE(done.wait_for(120s));
   CHECK(std::count(answers.begin(), answers.end(), 1) == count);
   CHECK(server.connections() <= 16);
 

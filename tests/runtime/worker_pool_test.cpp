@@ -27,7 +27,7 @@ TEST_CASE("pool: tasks run side by side") {
   });
   REQUIRE(pool.try_post(first));
   REQUIRE(pool.try_post(second));
-  CHECK(both.wait_for(20s));
+  CHECK(both.wait_for(120s));
 }
 
 TEST_CASE("pool: a full queue refuses and leaves the task alone; stop runs what was accepted") {
@@ -68,7 +68,7 @@ TEST_CASE("event thread: runs its body once and knows itself") {
   });
   CHECK_FALSE(t->running_here());
   started.set();
-  REQUIRE(go_on.wait_for(20s));
+  REQUIRE(go_on.wait_for(120s));
   t->join();
   t->join();
   CHECK(here);

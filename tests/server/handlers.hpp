@@ -45,10 +45,10 @@ class Deferred final : public service::Handler {
     items_.push_back({std::move(request), std::move(respond)});
     came_.notify_all();
   }
-  /// Waits for the next; nothing after ten seconds.
+  /// Waits for the next; nothing after a minute.
   std::optional<Item> next() {
     std::unique_lock lock(mutex_);
-    if (!came_.wait_for(lock, std::chrono::seconds(10), [this] { return !items_.empty(); })) return std::nullopt;
+    if (!came_.wait_for(lock, std::chrono::minutes(1), [this] { return !items_.empty(); })) return std::nullopt;
     Item item = std::move(items_.front());
     items_.pop_front();
     return item;
@@ -82,10 +82,10 @@ class PushedStream final : public service::BodyStream {
       lock.unlock();
       done(std::move(piece));
     }
-    /// False after ten seconds.
+    /// False after a minute.
     bool wait_destroyed() {
       std::unique_lock lock(mutex);
-      return changed.wait_for(lock, std::chrono::seconds(10), [this] { return destroyed; });
+      return changed.wait_for(lock, std::chrono::minutes(1), [this] { return destroyed; });
     }
   };
 
@@ -117,12 +117,12 @@ inline server::ServerOptions local() {
   return o;
 }
 
-/// Polls what another thread will make true; false after ten seconds.
+/// Polls what another thread will make true; false after a minute.
 inline bool eventually(const std::function<bool()>& condition) {
-  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  const auto until = std::chrono::steady_clock::now() + std::chrono::minutes(1);
   while (!condition()) {
     if (std::chrono::steady_clock::now() > until) return false;
-    std::this_thread::yield();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return true;
 }

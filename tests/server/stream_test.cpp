@@ -143,7 +143,7 @@ TEST_CASE("stop ends event streams at once and other streams at their end", "[se
   list->push("[1");
   CHECK_THAT(listening.read_until("\n\n\r\n"), Catch::Contains("data: 1"));
   CHECK_THAT(listing.read_until("[1\r\n"), Catch::Contains("[1"));
-  auto stopping = std::async(std::launch::async, [&] { return server->stop(10s); });
+  auto stopping = std::async(std::launch::async, [&] { return server->stop(60s); });
   CHECK(listening.read_until("0\r\n\r\n") == "0\r\n\r\n");
   CHECK(events->wait_destroyed());
   list->push("]");

@@ -54,14 +54,14 @@ class Serve {
   Serve& operator=(const Serve&) = delete;
 
   /// Waits until `/readyz` answers 200. False: it ended, or did not within `limit`.
-  bool wait_ready(std::chrono::milliseconds limit = std::chrono::seconds(60));
+  bool wait_ready(std::chrono::milliseconds limit = std::chrono::minutes(2));
   [[nodiscard]] bool running();
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
   /// SIGKILL, and waits for the end.
   void kill();
   /// SIGTERM, and waits for the end. The exit code; -1: it had to be killed.
-  int terminate(std::chrono::milliseconds limit = std::chrono::seconds(60));
+  int terminate(std::chrono::milliseconds limit = std::chrono::minutes(2));
   /// Resident memory now.
   [[nodiscard]] std::size_t rss_kib() const;
   /// Limits the size of files that it writes, from now on; 0: no limit.
@@ -101,9 +101,9 @@ struct Integration {
                                              const boost::json::value& policy,
                                              const std::vector<std::string>& more = {});
 
-/// Asks again and again until `done` says so. False: not within `limit`.
+/// Asks again and again until `done` says so. False: not within `limit`, which no machine needs.
 template <class F>
-bool eventually(F done, std::chrono::milliseconds limit = std::chrono::seconds(30));
+bool eventually(F done, std::chrono::milliseconds limit = std::chrono::minutes(2));
 void pause_between_asking();
 
 template <class F>

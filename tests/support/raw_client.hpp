@@ -21,7 +21,7 @@ struct RawResponse {
 /// Splits the status line, the fields and nothing else.
 [[nodiscard]] RawResponse parse_head(std::string_view head);
 
-/// Blocks, but never for longer than thirty seconds at once: then the connection counts as ended.
+/// Blocks, but never for longer than two minutes at once: then the connection counts as ended.
 class RawClient {
  public:
   explicit RawClient(std::uint16_t port);

@@ -44,7 +44,7 @@ class Running {
   /// The newest removal of the user; null where there is none.
   boost::json::value removal(const std::string& user) const;
   bool removal_reaches(const std::string& user, std::string_view state,
-                       std::chrono::milliseconds limit = std::chrono::seconds(30)) const;
+                       std::chrono::milliseconds limit = std::chrono::minutes(2)) const;
   /// All records of the integration's chain.
   boost::json::array activity() const;
   [[nodiscard]] bool healthy() const;

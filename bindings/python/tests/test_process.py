@@ -13,7 +13,7 @@ def run(program, **options):
 
 
 SETUP = """
-import os, signal, sys, threading, time
+import os, signal, sys, threading, time, traceback
 import deprov
 
 there = threading.Event()
@@ -64,7 +64,10 @@ engine.scim(wiki, "PATCH", "/Users/" + user.json()["id"],
             {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
              "Operations": [{"op": "replace", "value": {"active": False}}]})
 there.wait(60)
-def interrupt():
+main = threading.get_ident()
+def interrupt():  # once the engine is being closed, and waits for the call if it gets there in time
+    while not any(f.f_code.co_name == "close" for f, _ in traceback.walk_stack(sys._current_frames()[main])):
+        time.sleep(0.001)
     time.sleep(0.2)
     os.kill(os.getpid(), signal.SIGINT)
 threading.Thread(target=interrupt).start()
