@@ -559,6 +559,11 @@ Result<bool> Decision::effect(const Effect& effect, const Limits& limits) {
     for (const auto& k : effect.claimed)
       txn_.ops.emplace_back(port::op::ClaimKey{scope(), k.key, effect.after->id, k.attribute});
   }
+  // Who is gone is shown as nobody's member, and who is back is shown again: their groups look different now.
+  if (effect.before && effect.after && effect.before->deleted != effect.after->deleted) {
+    DEPROV_TRY(groups, reader_.groups_of(scope(), effect.after->id));
+    for (const auto& group : groups) txn_.ops.emplace_back(port::op::TouchResource{scope(), group, now_});
+  }
   if (!effect.members.empty()) {
     DEPROV_TRY(d, members_effect(effect, limits));
     deferred = d;

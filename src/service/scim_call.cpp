@@ -10,8 +10,7 @@ Response scim_response(int status, std::string body) {
   Response r;
   r.status = status;
   r.headers.reserve(4);
-  if (status != 204 && status != 304)
-    r.headers.push_back({"Content-Type", std::string(scim::content_type) + ";charset=utf-8"});
+  if (status != 204 && status != 304) r.headers.push_back({"Content-Type", std::string(scim::content_type)});
   r.body = std::move(body);
   return r;
 }
@@ -49,9 +48,10 @@ void ScimCall::fail(const Error& error) {
   answer(scim_error(operation ? error.within("Operations[" + std::to_string(*operation) + "]") : error));
 }
 
-void ScimCall::no_content(std::uint64_t version) {
+void ScimCall::no_content(scim::Version version) {
   auto r = scim_response(204, {});
-  if (version != 0) r.headers.push_back({"ETag", scim::format_etag(version)});
+  if (version.stored != 0) r.headers.push_back({"ETag", scim::format_etag(version)});
+  if (alias) r.headers.push_back({"Location", base + type->type().endpoint + "/" + id.str()});
   answer(std::move(r));
 }
 
@@ -73,12 +73,16 @@ Error ScimCall::no_resource() const {
   return Error(Errc::not_found, "there is no " + type->name() + " with the id \"" + id.str() + "\"");
 }
 
-Result<void> ScimCall::check_preconditions(std::uint64_t version) const {
+bool ScimCall::asks_derived() const noexcept {
+  return (if_match && if_match->about_derived()) || (if_none_match && if_none_match->about_derived());
+}
+
+Result<void> ScimCall::check_preconditions(scim::Version version) const {
   const auto failed = [&](std::string_view header) {
     return Error(Errc::precondition_failed, "the resource has the version " + scim::format_etag(version),
                  std::string(header), "read it again and repeat the change on what it is now");
   };
-  if (if_match && !if_match->matches(version)) return failed("If-Match");
+  if (if_match && !if_match->allows(version)) return failed("If-Match");
   if (if_none_match && if_none_match->matches(version)) return failed("If-None-Match");
   return {};
 }

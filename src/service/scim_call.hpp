@@ -38,6 +38,7 @@ class ScimCall {
   std::string base;                     ///< URL before "/Users"
   const scim::TypeDef* type = nullptr;  ///< of the addressed endpoint
   ResourceId id;                        ///< of the addressed resource
+  bool alias = false;                   ///< it was addressed as /Me: answers say where it really is
   scim::Query query;
   idp::NormalRequest normal;
   idp::RuleSet line_rules;  ///< used on method and URL, before the integration was known
@@ -60,7 +61,7 @@ class ScimCall {
   /// Once; later calls are ignored.
   void answer(Response response);
   void fail(const Error& error);
-  void no_content(std::uint64_t version);
+  void no_content(scim::Version version);
   /// 200 with a JSON text.
   void json(std::string body);
   [[nodiscard]] bool answered() const noexcept { return !respond_; }
@@ -68,8 +69,10 @@ class ScimCall {
   [[nodiscard]] const port::Scope& scope() const noexcept { return context->row.scope; }
   [[nodiscard]] engine::Evidence evidence() const;
   [[nodiscard]] Error no_resource() const;
+  /// Whether preconditions ask for more than the stored version.
+  [[nodiscard]] bool asks_derived() const noexcept;
   /// Errors: `precondition_failed` (RFC 7644 section 3.14).
-  [[nodiscard]] Result<void> check_preconditions(std::uint64_t version) const;
+  [[nodiscard]] Result<void> check_preconditions(scim::Version version) const;
 
  private:
   Responder respond_;
@@ -77,7 +80,7 @@ class ScimCall {
 
 using Call = std::shared_ptr<ScimCall>;
 
-/// `Content-Type: application/scim+json;charset=utf-8` and what every answer has.
+/// `Content-Type: application/scim+json` and what every answer has.
 [[nodiscard]] Response scim_response(int status, std::string body);
 /// Any failure as a SCIM error, with the headers that its status wants.
 [[nodiscard]] Response scim_error(const Error& error);

@@ -1,8 +1,10 @@
 #include "service/scim_groups.hpp"
+#include <boost/json/serialize.hpp>
 #include <optional>
 #include <string>
 #include <unordered_set>
 #include <utility>
+#include "service/scim_rows.hpp"
 
 namespace deprov::service {
 
@@ -36,6 +38,41 @@ Result<GroupsOf> GroupFinder::of(port::Reader& reader, const port::Scope& scope,
     }
   }
   return out;
+}
+
+Result<std::vector<ShownGroup>> GroupFinder::shown(port::Reader& reader, const port::Scope& scope, ResourceId id) {
+  DEPROV_TRY(found, of(reader, scope, id));
+  std::vector<ShownGroup> out;
+  out.reserve(found.direct.size() + found.indirect.size());
+  const auto add = [&](ResourceId group, bool direct) -> Result<void> {
+    auto known = names_.find(group);
+    if (known == names_.end()) {
+      DEPROV_TRY(row, reader.resource(scope, group));
+      std::string name;
+      if (row) {
+        DEPROV_TRY(document, stored_document(*row));
+        if (const auto* display = document.if_contains("displayName")) name = json::serialize(*display);
+      }
+      known = names_.emplace(group, std::move(name)).first;
+    }
+    out.push_back({group, direct, known->second});
+    return {};
+  };
+  for (const auto& group : found.direct) DEPROV_CHECK(add(group, true));
+  for (const auto& group : found.indirect) DEPROV_CHECK(add(group, false));
+  return out;
+}
+
+std::uint64_t version_of(const std::vector<ShownGroup>& groups) noexcept {
+  if (groups.empty()) return 0;
+  std::uint64_t hash = 14695981039346656037U;  // FNV-1a: it is compared by who was given it, and protects nothing
+  const auto add = [&](unsigned char c) { hash = (hash ^ c) * 1099511628211U; };
+  for (const auto& g : groups) {
+    for (const auto b : g.id.value.bytes) add(static_cast<unsigned char>(b));
+    add(g.direct ? 1 : 2);
+    for (const char c : g.display) add(static_cast<unsigned char>(c));
+  }
+  return hash == 0 ? 1 : hash;
 }
 
 Result<std::vector<port::ResourceRow>> rows_below(port::Reader& reader, const port::Scope& scope, ResourceId group,

@@ -55,7 +55,9 @@ struct Listing {
 
   Result<void> render(port::Reader& reader, const scim::TypeDef& def, const port::ResourceRow& row) {
     if (shown++ != 0) resources.text().push_back(',');
-    return renderer.append(resources, reader, def, row);
+    DEPROV_TRY(version, renderer.append(resources, reader, def, row));
+    (void)version;
+    return {};
   }
 
   Result<json::object> document(port::Reader& reader, const port::ResourceRow& row) {

@@ -29,6 +29,13 @@ bool speaks_of_display(const scim::Filter& filter) {
          std::any_of(filter.operands.begin(), filter.operands.end(), speaks_of_display);
 }
 
+/// Whether `meta.version` may stand in it.
+// NOLINTNEXTLINE(misc-no-recursion): as deep as the filter, which has a bound
+bool speaks_of_version(const scim::Filter& filter) {
+  return scim::iequals(filter.attr.sub, "version") || scim::iequals(filter.attr.attribute, "version") ||
+         std::any_of(filter.operands.begin(), filter.operands.end(), speaks_of_version);
+}
+
 Result<void> plan_filter(ListPlan& plan, const scim::Filter& filter, bool all_types) {
   const auto unknown = all_types ? scim::UnknownAttribute::no_value : scim::UnknownAttribute::refuse;
   const auto terms = scim::index_terms(filter);
@@ -38,6 +45,7 @@ Result<void> plan_filter(ListPlan& plan, const scim::Filter& filter, bool all_ty
     type.matcher = std::move(matcher);
     type.needs.meta = scim::mentions(filter, "meta");
     type.needs.groups = scim::mentions(filter, "groups");
+    type.needs.version = type.needs.meta && speaks_of_version(filter);
     if (const auto* rows = type.def->row_attribute()) {
       type.needs.rows = scim::row_questions(filter, rows->name);
       type.needs.member_names = type.needs.rows.all && speaks_of_display(filter);
@@ -91,7 +99,10 @@ Result<void> plan_sort(const ScimCall& call, ListPlan& plan) {
                    "sortBy");
     const auto& attribute = type.sort->attribute->name;
     if (type.sort->extension) continue;
-    if (attribute == "meta") type.needs.meta = true;
+    if (attribute == "meta") {
+      type.needs.meta = true;
+      type.needs.version = type.needs.version || (type.sort->sub != nullptr && type.sort->sub->name == "version");
+    }
     if (attribute == "groups") type.needs.groups = true;
   }
   if (!known)

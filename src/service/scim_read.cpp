@@ -17,27 +17,31 @@ void answer_resource(const Call& call, ResourceId id, const ReadBack& how) {
       [call, how](port::Reader& reader) -> Result<void> {
         DEPROV_TRY(row, reader.resource(call->scope(), call->id));
         if (!row || row->deleted || row->type != call->type->name()) return call->no_resource();
+        ScimRenderer renderer(call);
         if (call->request.method == "GET") {
           // RFC 9110 section 13.2.2: If-Match comes first.
-          if (call->if_match && !call->if_match->matches(row->version))
-            return call->check_preconditions(row->version);
-          if (call->if_none_match && call->if_none_match->matches(row->version)) {
+          scim::Version version{row->version, 0};
+          if (call->if_match || call->if_none_match) {
+            DEPROV_TRY(shown, renderer.version(reader, *call->type, *row));
+            version = shown;
+          }
+          if (call->if_match && !call->if_match->allows(version)) return call->check_preconditions(version);
+          if (call->if_none_match && call->if_none_match->matches(version)) {
             auto r = scim_response(304, {});
-            r.headers.push_back({"ETag", scim::format_etag(row->version)});
+            renderer.add_headers(r, *call->type, row->id, version);
             call->answer(std::move(r));
             return {};
           }
         }
-        ScimRenderer renderer(call);
         renderer.members = how.members;
         ScimBody body;
-        DEPROV_CHECK(renderer.append(body, reader, *call->type, *row));
+        DEPROV_TRY(version, renderer.append(body, reader, *call->type, *row));
         if (how.only_small && !body.whole()) {
-          call->no_content(row->version);
+          call->no_content(version);
           return {};
         }
         auto r = renderer.response(how.status, std::move(body));
-        renderer.add_headers(r, *call->type, row->id, row->version);
+        renderer.add_headers(r, *call->type, row->id, version);
         call->answer(std::move(r));
         return {};
       },
@@ -48,9 +52,9 @@ void answer_resource(const Call& call, ResourceId id, const ReadBack& how) {
         ScimRenderer renderer(call);
         std::string text;
         if (how.only_small || !renderer.append_document(text, *call->type, *how.written, {}))
-          return call->no_content(how.written->version);
+          return call->no_content({how.written->version, 0});
         auto response = scim_response(how.status, std::move(text));
-        renderer.add_headers(response, *call->type, how.written->id, how.written->version);
+        renderer.add_headers(response, *call->type, how.written->id, {how.written->version, 0});
         call->answer(std::move(response));
       });
 }

@@ -199,48 +199,46 @@ std::string ScimRenderer::location(const scim::TypeDef& type, ResourceId id) con
   return out;
 }
 
-Result<std::optional<std::string>> ScimRenderer::groups(port::Reader& reader, const scim::TypeDef& type,
-                                                        ResourceId id) {
-  if (!view(type).groups) return std::optional<std::string>();
-  const auto& scope = call_->scope();
-  DEPROV_TRY(found, group_finder_.of(reader, scope, id));
-  std::string out = "[";
-  const auto append = [&](ResourceId group, std::string_view kind) -> Result<void> {
-    auto known = group_names_.find(group);
-    if (known == group_names_.end()) {
-      DEPROV_TRY(row, reader.resource(scope, group));
-      std::string name;
-      if (row) {
-        DEPROV_TRY(document, stored_document(*row));
-        if (const auto* display = document.if_contains("displayName")) name = json::serialize(*display);
-      }
-      known = group_names_.emplace(group, std::move(name)).first;
-    }
+Result<ScimRenderer::Groups> ScimRenderer::groups(port::Reader& reader, const scim::TypeDef& type, ResourceId id) {
+  Groups result;
+  if (!view(type).groups) return result;
+  DEPROV_TRY(shown, group_finder_.shown(reader, call_->scope(), id));
+  result.version = version_of(shown);
+  const auto* type_of_groups = call_->context->registry->type("Group");
+  const std::string_view endpoint =
+      type_of_groups != nullptr ? std::string_view(type_of_groups->type().endpoint) : "/Groups";
+  auto& out = result.list;
+  out = "[";
+  for (const auto& group : shown) {
     out += out.size() == 1 ? "{\"value\":\"" : ",{\"value\":\"";
-    append_uuid(out, group.value);
+    append_uuid(out, group.id.value);
     out += "\",\"$ref\":\"";
     out += call_->base;
-    const auto* type_of_groups = call_->context->registry->type("Group");
-    out += type_of_groups != nullptr ? std::string_view(type_of_groups->type().endpoint) : "/Groups";
+    out += endpoint;
     out.push_back('/');
-    append_uuid(out, group.value);
+    append_uuid(out, group.id.value);
     out.push_back('"');
-    if (!known->second.empty()) {
+    if (!group.display.empty()) {
       out += ",\"display\":";
-      out += known->second;
+      out += group.display;
     }
-    out += ",\"type\":\"";
-    out += kind;
-    out += "\"}";
-    return {};
-  };
-  for (const auto& group : found.direct) DEPROV_CHECK(append(group, "direct"));
-  for (const auto& group : found.indirect) DEPROV_CHECK(append(group, "indirect"));
+    out += group.direct ? ",\"type\":\"direct\"}" : ",\"type\":\"indirect\"}";
+  }
   out.push_back(']');
-  return std::optional<std::string>(std::move(out));
+  return result;
 }
 
-void ScimRenderer::append_meta(std::string& out, const scim::TypeDef& type, const port::ResourceRow& row) const {
+Result<scim::Version> ScimRenderer::version(port::Reader& reader, const scim::TypeDef& type,
+                                            const port::ResourceRow& row) {
+  scim::Version out{row.version, 0};
+  if (!view(type).groups) return out;
+  DEPROV_TRY(shown, group_finder_.shown(reader, call_->scope(), row.id));
+  out.derived = version_of(shown);
+  return out;
+}
+
+void ScimRenderer::append_meta(std::string& out, const scim::TypeDef& type, const port::ResourceRow& row,
+                               std::uint64_t derived) const {
   out += "{\"resourceType\":";
   append_json_string(out, type.name());
   out += ",\"created\":\"";
@@ -255,19 +253,19 @@ void ScimRenderer::append_meta(std::string& out, const scim::TypeDef& type, cons
   out.push_back('"');
   if (row.version != 0) {  // 0: the store's answer was lost, and so nobody knows
     out += ",\"version\":";
-    append_json_string(out, scim::format_etag(row.version));
+    append_json_string(out, scim::format_etag({row.version, derived}));
   }
   out.push_back('}');
 }
 
 // Writes the object up to where the members go, without its closing brace.
 Result<void> ScimRenderer::open(std::string& out, const scim::TypeDef& type, const View& v,
-                                const port::ResourceRow& row, std::string_view groups) {
+                                const port::ResourceRow& row, const Groups& groups) {
   if (v.stored_as_is) {
     const std::string_view document = row.document;
     if (document.size() < 2 || document.front() != '{' || document.back() != '}')
       return Error(Errc::store_corrupt, "the stored document of a resource is no object", row.id.str());
-    out.reserve(out.size() + document.size() + groups.size() + 2 * call_->base.size() + 400);
+    out.reserve(out.size() + document.size() + groups.list.size() + 2 * call_->base.size() + 400);
     out += "{\"id\":\"";
     append_uuid(out, row.id.value);
     out.push_back('"');
@@ -275,20 +273,20 @@ Result<void> ScimRenderer::open(std::string& out, const scim::TypeDef& type, con
       out.push_back(',');
       out += document.substr(1, document.size() - 2);
     }
-    if (!groups.empty()) {
+    if (!groups.list.empty()) {
       out += ",\"groups\":";
-      out += groups;
+      out += groups.list;
     }
     out += ",\"meta\":";
-    append_meta(out, type, row);
+    append_meta(out, type, row, groups.version);
     return {};
   }
   DEPROV_TRY(document, stored_document(row));
   document["id"] = row.id.str();
   std::string meta;
-  append_meta(meta, type, row);
+  append_meta(meta, type, row, groups.version);
   document["meta"] = json::parse(meta);
-  if (!groups.empty()) document["groups"] = json::parse(json::string_view(groups));
+  if (!groups.list.empty()) document["groups"] = json::parse(json::string_view(groups.list));
   auto text = json::serialize(v.projection->apply(document));
   text.pop_back();
   out += text;
@@ -296,17 +294,17 @@ Result<void> ScimRenderer::open(std::string& out, const scim::TypeDef& type, con
 }
 
 Result<void> ScimRenderer::append_document(std::string& out, const scim::TypeDef& type,
-                                           const port::ResourceRow& row, std::string_view groups) {
+                                           const port::ResourceRow& row, const Groups& groups) {
   DEPROV_CHECK(open(out, type, view(type), row, groups));
   out.push_back('}');
   return {};
 }
 
-Result<void> ScimRenderer::append(ScimBody& out, port::Reader& reader, const scim::TypeDef& type,
-                                  const port::ResourceRow& row) {
+Result<scim::Version> ScimRenderer::append(ScimBody& out, port::Reader& reader, const scim::TypeDef& type,
+                                           const port::ResourceRow& row) {
   DEPROV_TRY(group_list, groups(reader, type, row.id));
   const auto& v = view(type);
-  DEPROV_CHECK(open(out.text(), type, v, row, group_list ? std::string_view(*group_list) : std::string_view()));
+  DEPROV_CHECK(open(out.text(), type, v, row, group_list));
   if (v.members && members) {
     auto& text = out.text();
     text += text.back() == '{' ? "" : ",";
@@ -332,13 +330,13 @@ Result<void> ScimRenderer::append(ScimBody& out, port::Reader& reader, const sci
     out.text().push_back(']');
   }
   out.text().push_back('}');
-  return {};
+  return scim::Version{row.version, group_list.version};
 }
 
 void ScimRenderer::add_headers(Response& response, const scim::TypeDef& type, ResourceId id,
-                               std::uint64_t version) const {
+                               scim::Version version) const {
   auto where = location(type, id);
-  if (version != 0) response.headers.push_back({"ETag", scim::format_etag(version)});
+  if (version.stored != 0) response.headers.push_back({"ETag", scim::format_etag(version)});
   response.headers.push_back({"Location", where});
   response.headers.push_back({"Content-Location", std::move(where)});
 }
@@ -412,6 +410,15 @@ Result<json::array> members_to_match(port::Reader& reader, const engine::Integra
 
 }  // namespace
 
+Result<scim::Version> version_of(port::Reader& reader, const scim::TypeDef& type, const port::ResourceRow& row) {
+  scim::Version out{row.version, 0};
+  if (groups_attribute(type) == nullptr) return out;
+  GroupFinder finder;
+  DEPROV_TRY(shown, finder.shown(reader, row.scope, row.id));
+  out.derived = version_of(shown);
+  return out;
+}
+
 Result<json::object> document_to_match(port::Reader& reader, const engine::IntegrationContext& context,
                                        std::string_view base, const scim::TypeDef& type,
                                        const port::ResourceRow& row, const MatchNeeds& needs,
@@ -419,32 +426,27 @@ Result<json::object> document_to_match(port::Reader& reader, const engine::Integ
   const auto& scope = context.row.scope;
   DEPROV_TRY(document, stored_document(row));
   document["id"] = row.id.str();
+  scim::Version version{row.version, 0};
+  if ((needs.groups || needs.version) && groups_attribute(type) != nullptr) {
+    GroupFinder finder;
+    DEPROV_TRY(shown, finder.shown(reader, scope, row.id));
+    version.derived = version_of(shown);
+    json::array list;
+    for (const auto& g : shown) {
+      json::object one{{"value", g.id.str()},
+                       {"type", g.direct ? "direct" : "indirect"},
+                       {"$ref", std::string(base) + "/Groups/" + g.id.str()}};
+      if (!g.display.empty()) one["display"] = json::parse(json::string_view(g.display));
+      list.emplace_back(std::move(one));
+    }
+    if (!list.empty()) document["groups"] = std::move(list);
+  }
   if (needs.meta)
     document["meta"] = json::object{{"resourceType", type.name()},
                                     {"created", to_rfc3339(row.created)},
                                     {"lastModified", to_rfc3339(row.modified)},
                                     {"location", std::string(base) + type.type().endpoint + "/" + row.id.str()},
-                                    {"version", scim::format_etag(row.version)}};
-  if (needs.groups && groups_attribute(type) != nullptr) {
-    GroupFinder finder;
-    DEPROV_TRY(found, finder.of(reader, scope, row.id));
-    json::array list;
-    const auto direct = found.direct.size();
-    auto ids = std::move(found.direct);
-    ids.insert(ids.end(), found.indirect.begin(), found.indirect.end());
-    for (const auto& g : ids) {
-      json::object one{{"value", g.str()},
-                       {"type", list.size() < direct ? "direct" : "indirect"},
-                       {"$ref", std::string(base) + "/Groups/" + g.str()}};
-      DEPROV_TRY(group, reader.resource(scope, g));
-      if (group) {
-        DEPROV_TRY(d, stored_document(*group));
-        if (const auto* display = d.if_contains("displayName")) one["display"] = *display;
-      }
-      list.emplace_back(std::move(one));
-    }
-    if (!list.empty()) document["groups"] = std::move(list);
-  }
+                                    {"version", scim::format_etag(version)}};
   if (needs.rows.any && type.row_attribute() != nullptr) {
     DEPROV_TRY(list, members_to_match(reader, context, base, row, needs, max_members));
     if (!list.empty()) document[type.row_attribute()->name] = std::move(list);

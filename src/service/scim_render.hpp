@@ -4,7 +4,6 @@
 #include <deprov/engine/engine.hpp>
 #include <deprov/scim/index_plan.hpp>
 #include <deprov/scim/projection.hpp>
-#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -59,21 +58,28 @@ class ScimRenderer {
   /// False: members are left out whatever was asked for.
   bool members = true;
 
-  /// The groups of a resource, direct and indirect, as a JSON array, or nothing where they are not asked for.
-  [[nodiscard]] Result<std::optional<std::string>> groups(port::Reader& reader, const scim::TypeDef& type,
-                                                          ResourceId id);
+  /// The groups of a resource, direct and indirect, and what they add to its version.
+  struct Groups {
+    std::string list;  ///< a JSON array; empty: they are not asked for
+    std::uint64_t version = 0;
+  };
+  [[nodiscard]] Result<Groups> groups(port::Reader& reader, const scim::TypeDef& type, ResourceId id);
   /// The resource without reading anything: `groups` comes from above, and there are no members.
   [[nodiscard]] Result<void> append_document(std::string& out, const scim::TypeDef& type,
-                                             const port::ResourceRow& row, std::string_view groups);
-  [[nodiscard]] Result<void> append(ScimBody& out, port::Reader& reader, const scim::TypeDef& type,
-                                    const port::ResourceRow& row);
+                                             const port::ResourceRow& row, const Groups& groups);
+  /// The version that it has there.
+  [[nodiscard]] Result<scim::Version> append(ScimBody& out, port::Reader& reader, const scim::TypeDef& type,
+                                             const port::ResourceRow& row);
+  /// The version of what would be shown.
+  [[nodiscard]] Result<scim::Version> version(port::Reader& reader, const scim::TypeDef& type,
+                                              const port::ResourceRow& row);
   /// Whether members are asked for, and the type has any.
   [[nodiscard]] bool shows_members(const scim::TypeDef& type) {
     return type.row_attribute() != nullptr && view(type).members;
   }
   [[nodiscard]] std::string location(const scim::TypeDef& type, ResourceId id) const;
   /// `ETag`, `Location` and `Content-Location` of an answer that holds the resource (RFC 7643 section 3.1).
-  void add_headers(Response& response, const scim::TypeDef& type, ResourceId id, std::uint64_t version) const;
+  void add_headers(Response& response, const scim::TypeDef& type, ResourceId id, scim::Version version) const;
 
   /// The finished answer: a text, or a stream where members are still to be read.
   [[nodiscard]] Response response(int status, ScimBody&& body) const;
@@ -90,18 +96,23 @@ class ScimRenderer {
   const View& view(const scim::TypeDef& type);
   [[nodiscard]] View make_view(const scim::TypeDef& type) const;
   Result<void> open(std::string& out, const scim::TypeDef& type, const View& v, const port::ResourceRow& row,
-                    std::string_view groups);
-  void append_meta(std::string& out, const scim::TypeDef& type, const port::ResourceRow& row) const;
+                    const Groups& groups);
+  void append_meta(std::string& out, const scim::TypeDef& type, const port::ResourceRow& row,
+                   std::uint64_t derived) const;
 
   Call call_;
   std::vector<std::pair<const scim::TypeDef*, View>> views_;
   GroupFinder group_finder_;
-  std::map<ResourceId, std::string> group_names_;  ///< displayName as JSON text; empty: it has none
 };
+
+/// The version of a resource as it is shown with everything.
+[[nodiscard]] Result<scim::Version> version_of(port::Reader& reader, const scim::TypeDef& type,
+                                               const port::ResourceRow& row);
 
 /// `{"id":...}` of the stored document for filters: with id, meta, and rows where the filter speaks of them.
 struct MatchNeeds {
   bool meta = false, groups = false;
+  bool version = false;       ///< `meta.version`, of which the groups are a part
   scim::RowQuestions rows;    ///< of the type's row attribute
   bool member_names = false;  ///< and whether their `display` is asked for
 };

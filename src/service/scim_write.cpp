@@ -19,7 +19,7 @@ struct Outcome {
   port::ResourceRow row;
   std::uint64_t version = 0;  ///< after the commit, where its answer does not say
   bool rows_only = false;     ///< what was changed are the members: then others may have raised the version too
-  std::optional<std::string> groups;
+  ScimRenderer::Groups groups;
 };
 using SharedOutcome = std::shared_ptr<Outcome>;
 
@@ -35,7 +35,12 @@ Error taken(std::string_view attribute, const port::ResourceRow& by) {
 Result<port::ResourceRow> addressed(const ScimCall& call, port::Reader& reader) {
   DEPROV_TRY(row, reader.resource(call.scope(), call.id));
   if (!row || row->deleted || row->type != call.type->name()) return call.no_resource();
-  DEPROV_CHECK(call.check_preconditions(row->version));
+  scim::Version version{row->version, 0};
+  if (call.asks_derived()) {
+    DEPROV_TRY(shown, version_of(reader, *call.type, *row));
+    version = shown;
+  }
+  DEPROV_CHECK(call.check_preconditions(version));
   return std::move(*row);
 }
 
@@ -76,10 +81,12 @@ std::uint64_t version_after(const Outcome& outcome, const engine::Applied& appli
 void answer_written(const Call& call, const SharedOutcome& outcome, const engine::Applied& applied, int status) {
   auto& row = outcome->row;
   row.version = version_after(*outcome, applied);
+  const scim::Version version{row.version, outcome->groups.version};
   if (call->brief) {
     auto response = scim_response(status, {});
-    if (row.version != 0) response.headers.push_back({"ETag", scim::format_etag(row.version)});
-    if (status == 201) response.headers.push_back({"Location", ScimRenderer(call).location(*call->type, row.id)});
+    if (row.version != 0) response.headers.push_back({"ETag", scim::format_etag(version)});
+    if (status == 201 || call->alias)
+      response.headers.push_back({"Location", ScimRenderer(call).location(*call->type, row.id)});
     return call->answer(std::move(response));
   }
   if (call->type->row_attribute() != nullptr) {
@@ -87,18 +94,15 @@ void answer_written(const Call& call, const SharedOutcome& outcome, const engine
     how.status = status;
     how.members = !applied.deferred;
     how.only_small = call->request.method == "PATCH";
-    if (how.only_small && applied.deferred) return call->no_content(row.version);
+    if (how.only_small && applied.deferred) return call->no_content(version);
     how.written = std::shared_ptr<const port::ResourceRow>(outcome, &row);
     return answer_resource(call, row.id, how);
   }
   ScimRenderer renderer(call);
   std::string text;
-  if (auto r = renderer.append_document(text, *call->type, row,
-                                        outcome->groups ? std::string_view(*outcome->groups) : std::string_view());
-      !r)
-    return call->fail(r.error());
+  if (auto r = renderer.append_document(text, *call->type, row, outcome->groups); !r) return call->fail(r.error());
   auto response = scim_response(status, std::move(text));
-  renderer.add_headers(response, *call->type, row.id, row.version);
+  renderer.add_headers(response, *call->type, row.id, version);
   call->answer(std::move(response));
 }
 
@@ -220,10 +224,15 @@ Result<void> put_change(const ScimCall& call, port::Reader& reader, const port::
   return {};
 }
 
-/// Groups for the answer, where they are asked for.
-Result<void> read_groups(const Call& call, port::Reader& reader, Outcome& outcome) {
-  if (call->type->row_attribute() != nullptr || call->brief) return {};
+/// Groups for the answer, where they are asked for; where it holds no resource, for its version alone.
+Result<void> read_groups(const Call& call, port::Reader& reader, Outcome& outcome, bool with_resource = true) {
+  if (call->type->row_attribute() != nullptr) return {};
   ScimRenderer renderer(call);
+  if (call->brief || !with_resource) {
+    DEPROV_TRY(version, renderer.version(reader, *call->type, outcome.row));
+    outcome.groups.version = version.derived;
+    return {};
+  }
   DEPROV_TRY(groups, renderer.groups(reader, *call->type, outcome.row.id));
   outcome.groups = std::move(groups);
   return {};
@@ -396,13 +405,13 @@ void handle_patch(const Call& call) {
           effect.group = before.id;
           effect.if_unchanged = call->if_match.has_value();
         }
-        if (with_resource) DEPROV_CHECK(read_groups(call, reader, *outcome));
+        DEPROV_CHECK(read_groups(call, reader, *outcome, with_resource));
         effect.before = std::move(before);
         return effect;
       },
       [call, outcome, with_resource](const engine::Applied& applied) {
         if (with_resource) return answer_written(call, outcome, applied, 200);
-        call->no_content(version_after(*outcome, applied));
+        call->no_content({version_after(*outcome, applied), outcome->groups.version});
       });
 }
 
@@ -423,7 +432,7 @@ void handle_delete(const Call& call) {
         effect.before = std::move(before);
         return effect;
       },
-      [call](const engine::Applied&) { call->no_content(0); });
+      [call](const engine::Applied&) { call->no_content({}); });
 }
 
 }  // namespace deprov::service

@@ -271,6 +271,15 @@ void add_etags(Checks& to) {
                   r.expect(text(r.patched(path(user), change), "/meta/version") != text(user, "/meta/version"),
                            "it does not");
                 }});
+  to.push_back({"etag-groups", s, "the version of a User that shows its groups changes with them", [=](Run& r) {
+                  const auto user = made(r);
+                  const auto before = text(r.read(path(user)), "/meta/version");
+                  r.group({text(user, "/id")});
+                  const auto now = r.read(path(user));
+                  r.needs(!unassigned(now, "/groups"), "groups of Users");
+                  r.expect(text(now, "/meta/version") != before, "it is the same");
+                  r.status(r.get(path(user), {{"If-None-Match", before}}), {200});
+                }});
   to.push_back({"etag-stays", s, "the version stays while the resource does", [=](Run& r) {
                   const auto user = made(r);
                   r.expect(text(r.read(path(user)), "/meta/version") == text(user, "/meta/version"), "it changed");

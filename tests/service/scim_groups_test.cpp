@@ -387,3 +387,107 @@ TEST_CASE("a filter on members sees who is shown, and how they are shown") {
   CHECK(total(R"(not (members.value eq ")" + ann + "\")") == "3");
   CHECK(w.members(one) == std::vector<std::string>{inner});
 }
+
+TEST_CASE("what a User shows of its groups is part of its version") {
+  Groups w;
+  const auto ann = "/Users/" + w.users[0];
+  const auto title = [](const std::string& to) {
+    return patch(R"({"op":"replace","path":"title","value":")" + to + "\"}");
+  };
+  const auto with = [](const char* header, const std::string& tag) {
+    return std::vector<service::Header>{{header, tag}};
+  };
+  auto tag = w.get(ann).header("etag");
+  // Each of these changes the representation: the tag is another one, and the old one neither 304 nor good to
+  // change on.
+  const auto changed = [&] {
+    const auto now = w.send("GET", ann, {}, with("If-None-Match", tag));
+    CHECK(now.status == 200);
+    CHECK(now.header("etag") != tag);
+    CHECK(now.header("etag") == now.str("/meta/version"));
+    if (tag != "W/\"1\"") {  // which says nothing of groups: it is good for whoever saw none
+      CHECK(w.send("PATCH", ann, title("x"), with("If-Match", tag)).status == 412);
+      CHECK(w.send("DELETE", ann, {}, with("If-Match", tag)).status == 412);
+    }
+    tag = now.header("etag");
+    CHECK(w.send("GET", ann, {}, with("If-None-Match", tag)).status == 304);
+  };
+  SECTION("leaving and joining") {
+    CHECK(w.change(patch(R"({"op":"remove","path":"members[value eq \")" + w.users[0] + R"(\"]"})")).status ==
+          200);
+    changed();
+    CHECK(tag == "W/\"1\"");
+    CHECK(w.change(add({w.users[0]})).status == 200);
+    changed();
+  }
+  SECTION("a group around the group, its name, and its end") {
+    const auto outer = w.add_group("outer", {w.g});
+    changed();
+    CHECK(w.send("PATCH", "/Groups/" + outer, patch(R"({"op":"replace","path":"displayName","value":"Outer"})"))
+              .status == 200);
+    changed();
+    CHECK(w.send("DELETE", "/Groups/" + outer).status == 204);
+    changed();
+  }
+  SECTION("others come and go") {
+    CHECK(w.change(add({w.users[2]})).status == 200);
+    CHECK(w.send("GET", ann, {}, with("If-None-Match", tag)).status == 304);
+  }
+  SECTION("it is the same wherever the resource is shown, and after it was changed") {
+    const auto listed = w.get("/Users?filter=id%20eq%20%22" + w.users[0] + "%22");
+    CHECK(listed.str("/Resources/0/meta/version") == tag);
+    auto quoted = tag;
+    for (auto at = quoted.find('"'); at != std::string::npos; at = quoted.find('"', at + 6))
+      quoted.replace(at, 1, "%5C%22");
+    CHECK(w.get("/Users?filter=meta.version%20eq%20%22" + quoted + "%22").str("/Resources/0/id") == w.users[0]);
+    const auto patched = w.send("PATCH", ann, title("a"), with("If-Match", tag));
+    CHECK(patched.status == 200);
+    CHECK(patched.header("etag") == patched.str("/meta/version"));
+    CHECK(patched.header("etag") == w.get(ann).header("etag"));
+    const auto bulk = w.send("POST", "/Bulk",
+                             R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],"Operations":[
+                                {"method":"PATCH","path":")" +
+                                 ann + R"(","data":)" + title("b") + "}]}");
+    CHECK(bulk.str("/Operations/0/version") == w.get(ann).header("etag"));
+    const auto put = w.send("PUT", ann, w.get(ann).text, with("If-Match", w.get(ann).header("etag")));
+    CHECK(put.status == 200);
+    CHECK(put.header("etag") == w.get(ann).header("etag"));
+  }
+  SECTION("where the groups are not shown they are no part of it") {
+    const auto bare = w.get(ann + "?excludedAttributes=groups").header("etag");
+    CHECK(bare == "W/\"1\"");
+    CHECK(
+        w.send("PATCH", "/Groups/" + w.g, patch(R"({"op":"replace","path":"displayName","value":"H"})")).status ==
+        200);
+    CHECK(w.send("GET", ann + "?excludedAttributes=groups", {}, with("If-None-Match", bare)).status == 304);
+    CHECK(w.send("PATCH", ann, title("c"), with("If-Match", bare)).status == 200);
+  }
+}
+
+TEST_CASE("an answer without a body has the version that GET shows") {
+  Groups w("entra");
+  const auto ann = "/Users/" + w.users[0];
+  const auto r = w.send("PATCH", ann, patch(R"({"op":"replace","path":"title","value":"a"})"));
+  CHECK(r.status == 204);
+  CHECK(r.header("etag") == w.get(ann).header("etag"));
+}
+
+TEST_CASE("a group looks different when a member is deleted or comes back") {
+  ScimWorld w("okta");  // whose externalIds are given once
+  const auto body =
+      R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"ann","externalId":"e1"})";
+  const auto ann = w.add("/Users", body);
+  const auto g = w.add_group("G", {ann});
+  auto tag = w.get("/Groups/" + g).header("etag");
+  const auto now = [&] { return w.send("GET", "/Groups/" + g, {}, {{"If-None-Match", tag}}); };
+  CHECK(now().status == 304);
+  CHECK(w.send("DELETE", "/Users/" + ann).status == 204);
+  const auto gone = now();
+  CHECK(gone.status == 200);
+  CHECK(gone.at("/members") == json::array());
+  tag = gone.header("etag");
+  CHECK(w.add("/Users", body) == ann);
+  const auto back = now();
+  CHECK(back.status == 200);
+  CHECK(back.str("/members/0/value") == ann);
+}

@@ -1,14 +1,35 @@
 #pragma once
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <deprov/scim/etag.hpp>
 
 namespace deprov::scim {
 
-DEPROV_INLINE std::string format_etag(std::uint64_t version) { return "W/\"" + std::to_string(version) + "\""; }
+DEPROV_INLINE std::string format_etag(Version version) {
+  std::string out = "W/\"" + std::to_string(version.stored);
+  if (version.derived != 0) {
+    std::array<char, 16> hex{};
+    const auto end = std::to_chars(hex.data(), hex.data() + hex.size(), version.derived, 16).ptr;
+    out.push_back('.');
+    out.append(hex.data(), end);
+  }
+  out.push_back('"');
+  return out;
+}
 
-DEPROV_INLINE bool EntityTags::matches(std::uint64_t version) const noexcept {
+DEPROV_INLINE bool EntityTags::matches(Version version) const noexcept {
   return any || std::find(versions.begin(), versions.end(), version) != versions.end();
+}
+
+DEPROV_INLINE bool EntityTags::allows(Version version) const noexcept {
+  return any || std::any_of(versions.begin(), versions.end(), [&](const Version& v) {
+           return v.stored == version.stored && (v.derived == 0 || v.derived == version.derived);
+         });
+}
+
+DEPROV_INLINE bool EntityTags::about_derived() const noexcept {
+  return std::any_of(versions.begin(), versions.end(), [](const Version& v) { return v.derived != 0; });
 }
 
 DEPROV_INLINE Result<EntityTags> parse_etags(std::string_view header) {
@@ -46,9 +67,12 @@ DEPROV_INLINE Result<EntityTags> parse_etags(std::string_view header) {
       rest.remove_prefix(tag.size());
       if (tag.empty() || tag.find('"') != std::string_view::npos) return fail();
     }
-    std::uint64_t version = 0;
-    const auto r = std::from_chars(tag.data(), tag.data() + tag.size(), version);
-    if (r.ec == std::errc() && r.ptr == tag.data() + tag.size()) out.versions.push_back(version);
+    Version version;
+    const auto* const end = tag.data() + tag.size();
+    auto r = std::from_chars(tag.data(), end, version.stored);
+    if (r.ec == std::errc() && r.ptr != end && *r.ptr == '.')
+      r = std::from_chars(r.ptr + 1, end, version.derived, 16);
+    if (r.ec == std::errc() && r.ptr == end) out.versions.push_back(version);
   }
   if (!some) return fail();
   return out;
