@@ -428,6 +428,9 @@ typedef struct deprov_request {
   deprov_str body;              /**< may be empty */
   deprov_str peer;      /**< address of the client, for the activity; /metrics is for 127.0.0.0/8 and ::1 */
   deprov_str workspace; /**< for ::DEPROV_AS_LOCAL: whose; empty: none, which is enough to make one */
+  /** SCIM id of the User who is behind the request, where the host has authenticated one: `/Me` is an alias of it
+      (RFC 7644 section 3.11). Gives no access: the token does. Empty: nobody. */
+  deprov_str subject;
 } deprov_request;
 
 /** The answer. What SCIM and the admin API refuse is an answer, too: see the status. */

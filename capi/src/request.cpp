@@ -11,6 +11,7 @@ namespace {
 constexpr std::size_t max_target = 64U << 10U;
 constexpr std::size_t max_headers = 256;
 constexpr std::size_t max_header_bytes = 256U << 10U;
+constexpr std::size_t max_subject = 256;
 constexpr std::size_t max_body = 64U << 20U;
 
 Error too_large(std::string_view what, std::size_t most) {
@@ -40,6 +41,8 @@ Result<service::Request> take_request(const deprov_request& in, std::optional<Ca
   if (in.body.len > max_body) return too_large("body bytes", max_body);
   DEPROV_TRY(body, text(in.body, "request.body"));
   DEPROV_TRY(peer, text(in.peer, "request.peer"));
+  DEPROV_TRY(subject, text(in.subject, "request.subject"));
+  if (subject.size() > max_subject) return too_large("subject bytes", max_subject);
   switch (in.as) {
     case DEPROV_AS_TOKEN: break;
     case DEPROV_AS_LOCAL: {
@@ -59,6 +62,7 @@ Result<service::Request> take_request(const deprov_request& in, std::optional<Ca
   out.target = std::move(target);
   out.body = std::move(body);
   out.peer = std::move(peer);
+  out.subject = std::move(subject);
   return out;
 }
 

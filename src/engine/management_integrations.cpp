@@ -28,6 +28,8 @@ const json::value& settings_schema() {
         "description": "Whether the IdP never gives an externalId to another person (default: the IdP's)."},
       "base_url": {"type": "string", "format": "uri", "maxLength": 1024,
         "description": "What stands before /scim/v2 in the URLs that are given out (default: by the Host header)."},
+      "me": {"type": "string", "maxLength": 100,
+        "description": "SCIM id of the User whom /Me stands for, where a request names none (default: nobody, and /Me is 501)."},
       "patch_answer": {"enum": ["resource", "no_content"], "description": "How a PATCH is answered (default: the IdP's)."},
       "retention_days": {"type": "integer", "minimum": 1, "maximum": 36500,
         "description": "After how many days the details of activity records are deleted (default: never)."},

@@ -233,6 +233,7 @@ class BulkRun : public std::enable_shared_from_this<BulkRun> {
     request.target = call_->options.prefix + "/" + call_->scope().integration.str() +
                      (path.starts_with('/') ? path : "/" + path);
     request.peer = call_->request.peer;
+    request.subject = call_->request.subject;
     for (const auto& h : call_->request.headers)
       if (!scim::iequals(h.name, "If-Match") && !scim::iequals(h.name, "If-None-Match"))
         request.headers.push_back(h);

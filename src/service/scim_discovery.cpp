@@ -44,8 +44,9 @@ void handle_discovery(const Call& call, std::string_view what, std::string_view 
   const auto& registry = *call->context->registry;
   auto query = scim::parse_query(call->request.query(), call->options.limits);
   if (!query) return call->fail(query.error());
-  // RFC 7644 section 4 wants exactly this, so that nobody takes an unfiltered answer for a filtered one.
-  if (query->filter)
+  // RFC 7644 section 4 wants exactly this, so that nobody takes an unfiltered answer for a filtered one. Where
+  // there is but one thing, nothing is filtered: the parameter is ignored, as all others are.
+  if (query->filter && what != "ServiceProviderConfig")
     return call->fail(Error(Errc::forbidden, "filters are not possible on /" + std::string(what), "filter"));
 
   if (what == "ServiceProviderConfig") {

@@ -154,6 +154,26 @@ struct Route {
   std::string discovery, name;
 };
 
+/// `/Me`: the User whom the host has authenticated, or whom the integration's setting names (RFC 7644
+/// section 3.11).
+Result<void> route_me(ScimCall& call) {
+  std::string_view subject = call.request.subject;
+  if (subject.empty())
+    if (const auto* set = call.context->settings.if_contains("me"); set != nullptr && set->is_string())
+      subject = set->get_string();
+  call.type = call.context->registry->type("User");
+  if (subject.empty() || call.type == nullptr)
+    return Error(Errc::unsupported, "the gateway token stands for an IdP and for no user", "Me",
+                 "address the user as /Users/{id}, or name one in the integration's setting `me`");
+  const auto id = ResourceId::parse(subject);
+  if (!id)
+    return Error(Errc::not_found, "there is no User with the id \"" + std::string(subject.substr(0, 100)) + "\"",
+                 "Me", "name the SCIM id of a User of this integration");
+  call.id = *id;
+  call.alias = true;
+  return {};
+}
+
 /// What stands behind the integration. Errors: `not_found`, `unsupported`.
 Result<Route> route(ScimCall& call, const std::vector<std::string>& path) {
   Route r;
@@ -174,9 +194,11 @@ Result<Route> route(ScimCall& call, const std::vector<std::string>& path) {
     r.kind = Route::Kind::bulk;
     return r;
   }
-  if (scim::iequals(first, "Me"))
-    return Error(Errc::unsupported, "a gateway token stands for an IdP and for no user", "Me",
-                 "address the user as /Users/{id}");
+  if (scim::iequals(first, "Me") && path.size() == 1) {
+    DEPROV_CHECK(route_me(call));
+    r.kind = Route::Kind::resource;
+    return r;
+  }
   call.type = call.context->registry->endpoint(first);
   if (call.type == nullptr) return no_endpoint(first);
   if (path.size() == 1) {

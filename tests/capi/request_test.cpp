@@ -74,6 +74,33 @@ TEST_CASE("SCIM requests are answered as over HTTP") {
   deprov_response_free(response);
 }
 
+TEST_CASE("/Me is the User whom the host names") {
+  const World world;
+  const auto ann = world.add_user("ann");
+  World::Sent sent;
+  world.fill(sent, "GET", "/Me");
+  const auto status = [&] {
+    deprov_response* response = nullptr;
+    REQUIRE(deprov_engine_call(world.engine.get(), &sent.request, &response, nullptr) == DEPROV_OK);
+    const ResponsePtr owned(response);
+    return deprov_response_get_status(response);
+  };
+  CHECK(status() == 501);
+  sent.request.subject = str(ann);
+  CHECK(status() == 200);
+  // What was built before the member was there says nothing of it.
+  sent.request.struct_size = offsetof(deprov_request, subject);
+  CHECK(status() == 501);
+  sent.request.struct_size = sizeof sent.request;
+  const std::string much(300, 'x');
+  sent.request.subject = str(much);
+  deprov_response* response = nullptr;
+  deprov_error* error = nullptr;
+  CHECK(said(deprov_engine_call(world.engine.get(), &sent.request, &response, &error), error).where ==
+        "request.subject bytes");
+  CHECK(response == nullptr);
+}
+
 TEST_CASE("requests that make no sense are refused") {
   const World world;
   World::Sent sent;

@@ -20,7 +20,7 @@ void check_error(const ScimReply& r, int status, const std::string& scim_type = 
   CHECK(r.str("/status") == std::to_string(status));
   CHECK(r.str("/scimType") == scim_type);
   CHECK_FALSE(r.str("/detail").empty());
-  CHECK(r.header("content-type") == "application/scim+json;charset=utf-8");
+  CHECK(r.header("content-type") == "application/scim+json");
   CHECK(r.header("x-request-id").size() == 36);
 }
 
@@ -162,7 +162,7 @@ TEST_CASE("media types") {
   CHECK(post("application/json; charset=utf-8").status == 201);
   const auto any = w.send("GET", "/Users", {}, {{"Accept", "text/html"}});
   CHECK(any.status == 200);
-  CHECK(any.header("content-type") == "application/scim+json;charset=utf-8");
+  CHECK(any.header("content-type") == "application/scim+json");
 }
 
 TEST_CASE("bad bodies are refused, and nothing is stored") {
@@ -325,6 +325,7 @@ TEST_CASE("discovery") {
   CHECK(w.get("/Schemas?startIndex=3&count=1&sortBy=id").str("/itemsPerPage") == "6");
   check_error(w.get("/Schemas?filter=id%20eq%20%22x%22"), 403);
   check_error(w.get("/ResourceTypes?filter=name%20eq%20%22User%22"), 403);
+  CHECK(w.get("/ServiceProviderConfig?filter=invalid&sortBy=id&startIndex=999").text == config.text);
 }
 
 TEST_CASE("URLs that are given out") {
@@ -465,4 +466,76 @@ TEST_CASE("an integration that cannot be used tells its IdP to come again, and t
   REQUIRE(mended);
   CHECK(w.send("PATCH", "/Users/" + ann, off).status == 200);
   CHECK_FALSE(w.row(ann).active);
+}
+
+TEST_CASE("/Me is the User whom the host has authenticated") {
+  ScimWorld w;
+  const auto ann = w.add_user("ann@example.com");
+  const auto group = w.add_group("G", {ann});
+  const auto location = "http://gw.example.com" + w.client.base + "/Users/" + ann;
+  std::string subject = ann;
+  const auto me = [&](const std::string& method, const std::string& body = {}, const std::string& behind = {}) {
+    auto r = request(method, w.client.base + "/Me" + behind,
+                     {{"Authorization", "Bearer " + w.client.token}, {"Host", "gw.example.com"}});
+    if (!body.empty()) r.headers.push_back({"Content-Type", "application/scim+json"});
+    r.body = body;
+    r.subject = subject;
+    return w.raw(std::move(r));
+  };
+  const std::string title = R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+    "Operations":[{"op":"replace","path":"title","value":"Dr"}]})";
+  SECTION("it is read, changed, and deleted; where it really is, is said") {
+    const auto got = me("GET");
+    CHECK(got.status == 200);
+    CHECK(got.text == w.get("/Users/" + ann).text);
+    CHECK(got.header("location") == location);
+    CHECK(got.header("content-location") == location);
+    CHECK(got.str("/groups/0/value") == group);
+    CHECK(me("GET", {}, "?attributes=userName").str("/userName") == "ann@example.com");
+    const auto patched = me("PATCH", title);
+    CHECK(patched.str("/title") == "Dr");
+    CHECK(patched.header("location") == location);
+    CHECK(me("PUT", user_body).str("/meta/location") == location);
+    CHECK(w.get("/Users/" + ann).str("/title").empty());
+    const auto none = me("POST", user_body);
+    check_error(none, 405);
+    CHECK(none.header("allow") == "GET, HEAD, PUT, PATCH, DELETE");
+    const auto deleted = me("DELETE");
+    CHECK(deleted.status == 204);
+    CHECK(deleted.header("location") == location);
+    check_error(me("GET"), 404);
+  }
+  SECTION("in a Bulk request, too") {
+    auto r = request("POST", w.client.base + "/Bulk",
+                     {{"Authorization", "Bearer " + w.client.token}, {"Host", "gw.example.com"}});
+    r.body = R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
+                 "Operations":[{"method":"PATCH","path":"/Me","data":)" +
+             title + "}]}";
+    r.subject = ann;
+    const auto bulk = w.raw(std::move(r));
+    CHECK(bulk.str("/Operations/0/status") == "200");
+    CHECK(bulk.str("/Operations/0/location") == location);
+    CHECK(w.get("/Users/" + ann).str("/title") == "Dr");
+  }
+  SECTION("whoever is no User of the integration has none") {
+    for (const auto& who : {group, std::string("ann@example.com"), w.client.base}) {
+      subject = who;
+      check_error(me("GET"), 404);
+      check_error(me("PATCH", title), 404);
+      check_error(me("DELETE"), 404);
+    }
+  }
+  SECTION("the setting says who it is where the request does not") {
+    subject.clear();
+    check_error(me("GET"), 501);
+    bool set = false;
+    w.engine->update_integration(w.owner, w.client.context->row.scope.integration, {{"settings", {{"me", ann}}}},
+                                 [&](const Result<port::IntegrationRow>& r) { set = r.has_value(); });
+    w.executor.run_until_idle();
+    REQUIRE(set);
+    CHECK(me("GET").id() == ann);
+    subject = w.add_user("bob@example.com");
+    CHECK(me("GET").id() == subject);
+  }
+  CHECK(w.get("/Me/Users").status == 404);
 }

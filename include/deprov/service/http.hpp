@@ -24,6 +24,9 @@ struct Request {
   std::vector<Header> headers;
   std::string body;
   std::string peer;  ///< address of the client, for the activity
+  /// SCIM id of the User who is behind the request, where the host has authenticated one: `/Me` is an alias of it
+  /// (RFC 7644 section 3.11). It gives no access: the token does. Empty: nobody.
+  std::string subject{};
 
   [[nodiscard]] std::string_view path() const;
   [[nodiscard]] std::string_view query() const;

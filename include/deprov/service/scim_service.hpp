@@ -47,7 +47,8 @@ struct ScimOptions {
 /// A gateway token opens its own integration; everything else, unknown integrations included, is one and the same
 /// 401. Settings of the integration that count here: `base_url` (what stands before the prefix in `location` and
 /// `$ref`; default: made of the `Host` header), `patch_answer` (`resource` or `no_content`; default: the
-/// dialect's) and `external_id_immutable` (default: the dialect's).
+/// dialect's), `external_id_immutable` (default: the dialect's) and `me` (whom `/Me` stands for, where
+/// `Request::subject` names nobody; default: nobody, and `/Me` is 501).
 ///
 /// HEAD is answered as GET is, body and all: whoever has the transport leaves the body away, as our server does.
 ///
