@@ -1,13 +1,14 @@
 #include "cli/commands.hpp"
+#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 #include <new>
 #include <optional>
 #include <stdexcept>
+#include <string_view>
 
 namespace deprov::cli {
 
@@ -143,12 +144,17 @@ Result<std::string> find_integration(Api& api, const std::string& name_or_id) {
 Result<std::string> read_text_file(const std::string& path, std::string_view option) {
   const auto where = std::string(option) + " " + path;
   std::string text;
+  const auto take = [&text](std::istream& in) {
+    text.resize(max_file + 1);
+    in.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(in.gcount()));
+    return !in.bad();
+  };
   if (path == "-") {
-    text.assign(std::istreambuf_iterator<char>(std::cin), {});
+    (void)take(std::cin);
   } else {
     std::ifstream in(path, std::ios::binary);
-    if (!in) return Error(Errc::not_found, "the file cannot be read", where);
-    text.assign(std::istreambuf_iterator<char>(in), {});
+    if (!in || !take(in)) return Error(Errc::not_found, "the file cannot be read", where);
   }
   if (text.size() > max_file)
     return Error(Errc::limit_exceeded, "the file has more than " + std::to_string(max_file) + " bytes", where);
@@ -177,7 +183,9 @@ std::optional<Error> unknown_command(CLI::App& program, int argc, char** argv) {
     if (word.empty() || word.front() == '-') return std::nullopt;
     std::string known;
     CLI::App* next = nullptr;
-    for (auto* command : group->get_subcommands([](CLI::App*) { return true; })) {
+    const auto commands = group->get_subcommands([](CLI::App*) { return true; });
+    if (commands.empty()) return std::nullopt;
+    for (auto* command : commands) {
       if (command->get_name() == word) next = command;
       known += (known.empty() ? "" : ", ") + command->get_name();
     }
@@ -187,6 +195,22 @@ std::optional<Error> unknown_command(CLI::App& program, int argc, char** argv) {
     path += " " + word;
   }
   return std::nullopt;
+}
+
+/// Says what the parser refused; help was asked for where it refused nothing. A program that asks for JSON gets
+/// it, though the parser may have stopped before it came to `--json`.
+int answer_parser(CLI::App& program, const CLI::ParseError& e, int argc, char** argv) {
+  if (e.get_exit_code() == 0) return program.exit(e);
+  const auto unknown =
+      dynamic_cast<const CLI::RequiredError*>(&e) != nullptr ? unknown_command(program, argc, argv) : std::nullopt;
+  const bool as_json =
+      std::any_of(argv + 1, argv + argc, [](const char* word) { return std::string_view(word) == "--json"; });
+  if (unknown || as_json) {
+    print_error(unknown.value_or(Error(Errc::invalid_argument, e.what(), "command line", "see --help")), as_json);
+  } else {
+    (void)program.exit(e);
+  }
+  return exit_usage;
 }
 }  // namespace
 
@@ -218,14 +242,8 @@ int run(int argc, char** argv) {
   add_about_commands(program, session);
   try {
     program.parse(argc, argv);
-  } catch (const CLI::RequiredError& e) {
-    if (const auto unknown = unknown_command(program, argc, argv)) {
-      print_error(*unknown, session.as_json);
-      return exit_usage;
-    }
-    return program.exit(e) == 0 ? exit_ok : exit_usage;
   } catch (const CLI::ParseError& e) {
-    return program.exit(e) == 0 ? exit_ok : exit_usage;
+    return answer_parser(program, e, argc, argv);
   }
   if (!session.chosen) return exit_usage;
   const auto result = [&]() -> Result<int> {

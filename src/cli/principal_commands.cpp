@@ -75,7 +75,8 @@ void add_principal_commands(CLI::App& program, Session& session) {
   const auto options = std::make_shared<PrincipalOptions>();
   auto* workspaces = program.add_subcommand("workspace", "Workspaces: one customer each");
   workspaces->require_subcommand(1);
-  auto* make = add_command(*workspaces, session, "create", "Make one with its first owner (with --data only)",
+  auto* make = add_command(*workspaces, session, "create",
+                           "Make one with its first owner; on a server, owners of the first one may",
                            [&session, options] { return create_workspace(session, *options); });
   make->add_option("--name,name", options->name, "Name of the workspace")->required();
   make->add_option("--owner", options->owner, "Name of its first owner")->capture_default_str();

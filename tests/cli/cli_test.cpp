@@ -72,6 +72,17 @@ TEST_CASE("wrong usage is exit code 2, and help and version are 0") {
   CHECK(run(s, "integration list --server http://127.0.0.1:1").code == 2);
   CHECK(run(s, "principal add --name x --role emperor --data " + s.path).code == 2);
   CHECK(run(s, "serve").code == 2);
+  // An id is not taken for a command where only an option is missing.
+  CHECK(run(s, "jobs cancel 01a22943-627d-7215-b61c-dc2d0c19ac25").err.find("--reason is required") !=
+        std::string::npos);
+  for (const std::string wrong : {"jobs cancel x", "frobnicate", "integration", "integration list --frobnicate",
+                                  "principal add x --role emperor"}) {
+    const auto ran = run(s, wrong + " --json");
+    INFO(wrong << ran.err);
+    CHECK(ran.code == 2);
+    CHECK(json::parse(ran.err).at("error").at("code") == "invalid_argument");
+  }
+  CHECK(run(s, "integration list --help --json").code == 0);
   CHECK(run(s, "--help").code == 0);
   CHECK(run(s, "--help").out.find("5  the data directory is in use") != std::string::npos);
   CHECK(run(s, "version").out.rfind("deprov ", 0) == 0);
@@ -220,6 +231,13 @@ TEST_CASE("the kill switch by hand", "[stop]") {
 
 TEST_CASE("bad files are refused by name, and make nothing") {
   const Home home;
+  // One without an end is read up to the bound.
+  const auto endless =
+      run(home, "integration create --name crm --idp okta --connector null --config /dev/zero" + home.local());
+  CHECK(endless.code == 1);
+  CHECK(endless.err.find("more than 4194304 bytes") != std::string::npos);
+  CHECK(run(home, "integration create --name crm --idp okta --connector null --config /" + home.local()).code ==
+        3);
   const auto create = "integration create --name x --idp okta --connector scim" + home.local();
   const auto broken = home.write("broken.json", "{");
   const auto wrong = home.write("wrong.json", R"({"base_url": "https://example.com", "tokn": "s3cret"})");
