@@ -404,24 +404,29 @@ void Lane::verified(const RunPtr& run, connector::Reply reply) {
   }
   // Only a plan that disabled (or enabled) something can expect to see it.
   bool acted = false;
+  bool refused = false;
   for (auto& s : run->plan.steps) {
     if (s.kind != policy::StepKind::call ||
         (s.operation != Operation::disable && s.operation != Operation::enable))
       continue;
     acted = true;
+    refused = refused || s.state == StepState::failed;
     if (s.state == StepState::done || s.state == StepState::already) s.state = StepState::pending;
   }
   if (!acted) {
     step.state = StepState::skipped;
     return next_step(run);
   }
-  step.state = StepState::pending;
+  // What the app refused for good is not repeated: reading on would only keep from sight that it failed.
+  step.state = refused ? StepState::failed : StepState::pending;
+  if (refused) step.detail = wanted ? "the account is still disabled" : "the account is still active";
   if (wanted) {  // what it is now is still our doing, whatever the enable was answered (R4)
     run->binding.last_set = port::AccountState::disabled;
     run->binding_changed = true;
   }
   auto self = shared_from_this();
-  save(run, "verify.failed", {{"active", *active}, {"attempt", step.attempts}}, [self, run, wanted] {
+  save(run, "verify.failed", {{"active", *active}, {"attempt", step.attempts}}, [self, run, wanted, refused] {
+    if (refused) return self->next_step(run);
     self->retry_later(run, {}, true,
                       wanted ? "the account is still disabled" : "the account is still active after the disable");
   });

@@ -227,6 +227,23 @@ TEST_CASE("still active after the disable is a failed attempt", "[engine][R19]")
   CHECK(w.app->accounts["a1"].active == false);
 }
 
+TEST_CASE("a disable that the app refuses for good has failed, though the account can be read",
+          "[engine][R3][R19]") {
+  test::World w;
+  w.app->add("a1", "ext-ann", "ann");
+  const auto c = w.integrate("okta", R"({"retry":{"base_ms":1000}})");
+  const auto ann = w.add_user(c, "ann");
+  w.run(1s);
+  w.app->answer(Operation::disable, GENERATE(Outcome::invalid_request, Outcome::unsupported));
+  REQUIRE(w.set_active(c, ann, false));
+  w.run(1min);
+  CHECK(w.job(c, ann).state == JobState::failed);
+  CHECK(w.app->count("disable a1") == 1);
+  CHECK(w.app->count("revoke_sessions a1") == 1);
+  CHECK(w.events(c, "verify.failed") == 1);
+  CHECK(w.events(c, "removal.failed") == 1);
+}
+
 TEST_CASE("an app that cannot be read leaves the removal unverified", "[engine][R19]") {
   test::World w;
   w.app->description.of(Operation::read).supported = false;
