@@ -1,4 +1,4 @@
-// `init`: a data directory with a store, a master key and a first owner.
+// `init`: a data directory with a store, a master key and a first owner. `key rotate`: another master key.
 #include <iostream>
 #include "cli/commands.hpp"
 
@@ -36,6 +36,22 @@ Result<int> init(const Session& session, const InitOptions& options) {
   return exit_ok;
 }
 
+Result<int> rotate_key(const Session& session) {
+  InstanceOptions instance_options;
+  instance_options.directory = session.data;
+  instance_options.create = false;
+  instance_options.background = false;
+  instance_options.rotate_key = true;
+  const auto instance = open_instance(std::move(instance_options));
+  if (!instance) return instance.error();
+  if (session.as_json) {
+    print_json(json::object{{"rotated", true}});
+  } else {
+    std::cout << "rotated; copies of the directory that were made before open with the key that is in them\n";
+  }
+  return exit_ok;
+}
+
 }  // namespace
 
 void add_init_command(CLI::App& program, Session& session) {
@@ -45,6 +61,14 @@ void add_init_command(CLI::App& program, Session& session) {
   command->add_option("--data", session.data, "The directory")->required();
   command->add_option("--workspace", options->workspace, "Name of the first workspace")->capture_default_str();
   command->add_option("--owner", options->owner, "Name of its first owner")->capture_default_str();
+
+  auto* keys =
+      program.add_subcommand("key", "The master key, which seals the secrets of connections and webhooks");
+  keys->require_subcommand(1);
+  auto* rotating =
+      add_plain_command(*keys, session, "rotate", "Make another one, and seal under it what the old one sealed",
+                        [&session] { return rotate_key(session); });
+  rotating->add_option("--data", session.data, "Data directory, not in use by a server")->required();
 }
 
 }  // namespace deprov::cli

@@ -51,8 +51,16 @@ std::string directory_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-/// Writes a whole key file beside `path` and links it there, unless somebody else was faster.
-Result<void> create(const std::string& path, port::Random& random) {
+Result<void> sync_directory(const std::string& path) {
+  const Descriptor directory(::open(directory_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.good() || ::fsync(directory.get()) != 0)
+    return failed(path, "the directory of the key file cannot be made durable", errno);
+  return {};
+}
+
+/// Writes a whole key file beside `path` and puts it there: in the place of the one that is there, or unless
+/// somebody else was faster.
+Result<void> create(const std::string& path, port::Random& random, bool replace = false) {
   std::array<std::uint8_t, Key::size> bytes{};
   std::array<std::uint8_t, 12> suffix{};
   random.fill(bytes);
@@ -69,14 +77,12 @@ Result<void> create(const std::string& path, port::Random& random) {
       return failed(path, "the key file cannot be written", error);
     }
   }
-  const int linked = ::link(temporary.c_str(), path.c_str());
+  const int placed = replace ? ::rename(temporary.c_str(), path.c_str()) : ::link(temporary.c_str(), path.c_str());
   const int error = errno;
-  ::unlink(temporary.c_str());
-  if (linked != 0 && error != EEXIST) return failed(path, "the key file cannot be put in place", error);
-  const Descriptor directory(::open(directory_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory.good() || ::fsync(directory.get()) != 0)
-    return failed(path, "the directory of the key file cannot be made durable", errno);
-  return {};
+  if (!replace || placed != 0) ::unlink(temporary.c_str());
+  if (placed != 0 && (replace || error != EEXIST))
+    return failed(path, "the key file cannot be put in place", error);
+  return sync_directory(path);
 }
 
 }  // namespace
@@ -125,6 +131,27 @@ Result<Key> load_or_create_key_file(const std::string& path, port::Random& rando
   if (loaded || loaded.error().code() != Errc::not_found) return loaded;
   DEPROV_CHECK(create(path, random));
   return load_key_file(path);
+}
+
+std::string former_key_path(const std::string& path) { return path + ".former"; }
+
+Result<void> rotate_key_file(const std::string& path, port::Random& random) {
+  DEPROV_TRY(present, load_key_file(path));
+  const auto former = former_key_path(path);
+  if (::link(path.c_str(), former.c_str()) != 0) {
+    if (errno != EEXIST) return failed(path, "the former key cannot be kept beside it", errno);
+    DEPROV_TRY(kept, load_key_file(former));
+    if (kept != present) return {};
+  }
+  DEPROV_CHECK(sync_directory(path));
+  return create(path, random, true);
+}
+
+Result<void> forget_former_key(const std::string& path) {
+  const auto former = former_key_path(path);
+  if (::unlink(former.c_str()) != 0 && errno != ENOENT)
+    return failed(former, "the former key cannot be deleted", errno);
+  return sync_directory(path);
 }
 
 }  // namespace deprov::crypto

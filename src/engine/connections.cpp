@@ -3,6 +3,7 @@
 #include <boost/json/serialize.hpp>
 #include <deprov/json_schema.hpp>
 #include <utility>
+#include "engine/courier.hpp"
 #include "engine/impl.hpp"
 
 namespace deprov::engine {
@@ -114,11 +115,12 @@ Result<std::string> Engine::Impl::unseal_text(std::string_view context, std::str
   if (key == nullptr || !key->is_string() || !bytes)
     return Error(Errc::store_corrupt, "the stored secret does not parse", where,
                  "restore the store from a backup");
-  if (std::string_view(key->get_string()) != key_id(ports.crypto, options.master_key)) {
+  const auto* opens = key_of(key->get_string());
+  if (opens == nullptr) {
     return Error(Errc::store_corrupt, "the secret was sealed under another master key than this program was given",
                  where, "give the master key that the store was made with, or make a new secret");
   }
-  auto plain = ports.crypto.open(port::bytes_of(options.master_key), port::bytes_of(context), *bytes);
+  auto plain = ports.crypto.open(port::bytes_of(*opens), port::bytes_of(context), *bytes);
   if (!plain) return plain.error().within(where);
   return plain;
 }
@@ -134,7 +136,8 @@ Result<json::object> Engine::Impl::unseal_config(const port::IntegrationRow& row
   const auto* fields = object != nullptr ? object->if_contains("fields") : nullptr;
   if (key == nullptr || !key->is_string() || fields == nullptr || !fields->is_object())
     return unreadable(row, "secrets");
-  if (std::string_view(key->get_string()) != key_id(ports.crypto, options.master_key)) {
+  const auto* opens = key_of(key->get_string());
+  if (opens == nullptr) {
     return Error(Errc::store_corrupt,
                  "the secrets of the connection were sealed under the master key " +
                      std::string(key->get_string()) + ", and this program was given another one",
@@ -144,8 +147,7 @@ Result<json::object> Engine::Impl::unseal_config(const port::IntegrationRow& row
   for (const auto& [path, value] : fields->get_object()) {
     const auto bytes = value.is_string() ? from_hex(value.get_string()) : std::nullopt;
     if (!bytes) return unreadable(row, "secrets");
-    auto plain =
-        ports.crypto.open(port::bytes_of(options.master_key), port::bytes_of(seal_context(row, path)), *bytes);
+    auto plain = ports.crypto.open(port::bytes_of(*opens), port::bytes_of(seal_context(row, path)), *bytes);
     if (!plain) return plain.error().within("integration " + row.scope.integration.str());
     auto parsed = json::parse(*plain, ec);
     std::string_view leaf = path;
@@ -154,6 +156,85 @@ Result<json::object> Engine::Impl::unseal_config(const port::IntegrationRow& row
     (*parent)[leaf] = std::move(parsed);
   }
   return std::move(config.get_object());
+}
+
+// ---- rotation of the master key
+
+const std::string* Engine::Impl::key_of(std::string_view id) const {
+  if (key_id(ports.crypto, options.master_key) == id) return &options.master_key;
+  for (const auto& key : options.former_keys)
+    if (key_id(ports.crypto, key) == id) return &key;
+  return nullptr;
+}
+
+namespace {
+
+/// The secrets of a connection under another key. Needs no connector: a plugin may be away. Nothing: what is
+/// stored does not open, and stays as it is; whoever uses it is told.
+std::optional<std::string> under(const port::Crypto& crypto, const port::IntegrationRow& row,
+                                 const std::string& from, const std::string& to) {
+  boost::system::error_code ec;
+  const auto secrets = json::parse(row.secrets, ec);
+  const auto* object = ec ? nullptr : secrets.if_object();
+  const auto* fields = object != nullptr ? object->if_contains("fields") : nullptr;
+  if (fields == nullptr || !fields->is_object()) return std::nullopt;
+  json::object anew;
+  for (const auto& [path, value] : fields->get_object()) {
+    const auto bytes = value.is_string() ? from_hex(value.get_string()) : std::nullopt;
+    if (!bytes) return std::nullopt;
+    const auto context = seal_context(row, path);
+    const auto plain = crypto.open(port::bytes_of(from), port::bytes_of(context), *bytes);
+    if (!plain) return std::nullopt;
+    const auto sealed = crypto.seal(port::bytes_of(to), port::bytes_of(context), *plain);
+    if (!sealed) return std::nullopt;
+    anew[path] = to_hex(*sealed);
+  }
+  return json::serialize(json::object{{"key", key_id(crypto, to)}, {"fields", std::move(anew)}});
+}
+
+}  // namespace
+
+void Engine::Impl::reseal(Done<void> done) {
+  const auto self = shared_from_this();
+  ports.store.transact(
+      [self](port::Reader& reader) -> Result<port::Transaction> {
+        port::Transaction txn;
+        std::map<WorkspaceId, std::uint64_t> sealed;
+        DEPROV_TRY(integrations, reader.integrations(std::nullopt));
+        DEPROV_TRY(webhooks, reader.webhooks(std::nullopt));
+        for (const auto& key : self->options.former_keys) {
+          const auto id = key_id(self->ports.crypto, key);
+          if (key == self->options.master_key) continue;
+          for (auto& row : integrations) {
+            if (row.secrets.find(id) == std::string::npos) continue;
+            auto anew = under(self->ports.crypto, row, key, self->options.master_key);
+            if (!anew) continue;
+            row.secrets = std::move(*anew);
+            txn.ops.emplace_back(port::op::PutIntegration{row});
+            ++sealed[row.scope.workspace];
+          }
+          for (auto& row : webhooks) {
+            if (row.secrets.find(id) == std::string::npos) continue;
+            const auto secrets = open_secrets(*self, row);
+            auto anew = secrets ? seal_secrets(*self, row, *secrets) : Result<std::string>(secrets.error());
+            if (!anew) continue;
+            row.secrets = std::move(*anew);
+            txn.ops.emplace_back(port::op::PutWebhook{row});
+            ++sealed[row.workspace];
+          }
+        }
+        for (const auto& [workspace, count] : sealed)
+          txn.ops.emplace_back(self->activity(
+              {workspace, {}}, "master_key.rotated", "local",
+              {{"sealed_anew", count}, {"key", key_id(self->ports.crypto, self->options.master_key)}}));
+        if (!txn.ops.empty()) txn.id = self->new_id<TxnId>();
+        return txn;
+      },
+      [self, done = std::move(done)](Result<port::Committed> committed) mutable {
+        self->ports.executor.post([committed = std::move(committed), done = std::move(done)]() mutable {
+          done(committed ? Result<void>() : Result<void>(committed.error()));
+        });
+      });
 }
 
 Result<std::unique_ptr<connector::Connector>> Engine::Impl::open_connector(const port::IntegrationRow& row) {

@@ -69,6 +69,10 @@ Result<std::unique_ptr<Engine>> Engine::create(Ports ports, Options options) {
     return Error(Errc::invalid_argument,
                  "the master key has " + std::to_string(options.master_key.size()) + " bytes", "master_key",
                  "give 32 random bytes");
+  for (const auto& key : options.former_keys)
+    if (key.size() != 32)
+      return Error(Errc::invalid_argument, "a former key has " + std::to_string(key.size()) + " bytes",
+                   "former_keys", "give the 32 bytes that were the master key");
   return std::unique_ptr<Engine>(new Engine(std::make_shared<Impl>(ports, std::move(options))));
 }
 
@@ -103,6 +107,14 @@ std::optional<std::string> Engine::fault(IntegrationId id) const {
 // ---- start and close
 
 void Engine::start(Done<void> done) {
+  if (impl_->options.former_keys.empty()) return impl_->load(std::move(done));
+  impl_->reseal([self = impl_, done = std::move(done)](const Result<void>& sealed) mutable {
+    if (!sealed) return done(sealed);
+    self->load(std::move(done));
+  });
+}
+
+void Engine::Impl::load(Done<void> done) {
   struct Loaded {
     std::vector<port::IntegrationRow> rows;
     std::vector<port::GatewayTokenRow> tokens;
@@ -111,7 +123,7 @@ void Engine::start(Done<void> done) {
     std::vector<port::Scope> chains;  ///< of workspaces that have any
   };
   auto loaded = std::make_shared<Loaded>();
-  auto self = impl_;
+  auto self = shared_from_this();
   self->ports.store.view(
       [loaded](port::Reader& reader) -> Result<void> {
         DEPROV_TRY(rows, reader.integrations(std::nullopt));

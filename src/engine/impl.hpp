@@ -62,6 +62,12 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
                                                 const std::string& where);
   /// config and secrets together, in clear.
   [[nodiscard]] Result<json::object> unseal_config(const port::IntegrationRow& row);
+  /// The master key, or the former one, that has this id; null: neither was given.
+  [[nodiscard]] const std::string* key_of(std::string_view id) const;
+  /// Seals under the master key what a former one sealed, in one transaction.
+  void reseal(Done<void> done);
+  /// The rest of the start (engine/engine.cpp).
+  void load(Done<void> done);
 
   // ---- lanes and background work (engine/background.cpp). On the executor.
   /// Starts or restarts lane and expander of an integration to fit its present context.

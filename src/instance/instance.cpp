@@ -83,6 +83,24 @@ Result<crypto::Key> key_of(port::Store& store, const std::string& file, port::Ra
   return Error(Errc::invalid_argument, "the master key of this store is not there", file,
                "restore the file that belongs to this data, or name it where it is (DEPROV_MASTER_KEY_FILE)");
 }
+
+/// The keys before the present one: those of the host, and what a rotation left beside the file.
+Result<std::vector<crypto::Key>> former_keys(const InstanceOptions& options, const std::string& key_file) {
+  auto keys = options.former_keys;
+  if (key_file.empty()) return keys;
+  auto former = crypto::load_key_file(crypto::former_key_path(key_file));
+  if (former) {
+    keys.push_back(*former);
+  } else if (former.error().code() != Errc::not_found) {
+    return former.error();
+  }
+  return keys;
+}
+
+std::string text_of(const crypto::Key& key) {
+  const auto bytes = key.bytes();
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 }  // namespace
 
 Instance::Instance(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -123,12 +141,24 @@ Result<std::unique_ptr<Instance>> Instance::open(InstanceOptions options) {
     parts->random->fill(chance);
     options.key.emplace(chance);
   }
+  std::string key_file;
+  // One that is kept elsewhere may be that of other stores, too: who keeps it replaces it.
+  if (options.rotate_key && (options.key || options.in_memory || !options.key_file.empty()))
+    return Error(Errc::invalid_argument, "the master key is not kept in the data directory", "rotate_key",
+                 "put a new key in its place, and the old one beside it: " +
+                     crypto::former_key_path(options.key_file.empty() ? "FILE" : options.key_file) +
+                     ", until every store that it opens was opened once");
   if (!options.key) {
-    const auto key_file = options.key_file.empty() ? options.directory + "/master.key" : options.key_file;
+    key_file = options.key_file.empty() ? options.directory + "/master.key" : options.key_file;
     // A store in memory is always new, and so may make its key.
     DEPROV_TRY(key, options.in_memory ? crypto::load_or_create_key_file(key_file, *parts->random)
                                       : key_of(*parts->store, key_file, *parts->random));
     options.key.emplace(key);
+    if (options.rotate_key) {
+      DEPROV_CHECK(crypto::rotate_key_file(key_file, *parts->random));
+      DEPROV_TRY(fresh, crypto::load_key_file(key_file));
+      options.key.emplace(fresh);
+    }
   }
 
   engine::Options eo;
@@ -146,8 +176,9 @@ Result<std::unique_ptr<Instance>> Instance::open(InstanceOptions options) {
   eo.may_name_file = [directories = options.config_directories](const std::string& path) {
     return is_beneath(directories, path);
   };
-  const auto bytes = options.key->bytes();
-  eo.master_key.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  eo.master_key = text_of(*options.key);
+  DEPROV_TRY(former, former_keys(options, key_file));
+  for (const auto& key : former) eo.former_keys.push_back(text_of(key));
   eo.background = options.background;
   DEPROV_TRY(engine, engine::Engine::create({parts->executor(), parts->clock, *parts->random, *parts->store,
                                              *parts->http, *parts->crypto},
@@ -160,6 +191,8 @@ Result<std::unique_ptr<Instance>> Instance::open(InstanceOptions options) {
   parts->router = std::make_unique<service::Router>(*parts->scim, *parts->admin, *parts->ops);
   std::unique_ptr<Instance> instance(new Instance(std::move(parts)));
   DEPROV_CHECK(instance->wait<void>([&](engine::Done<void> done) { instance->engine().start(std::move(done)); }));
+  if (options.key_file.empty() && former.size() > options.former_keys.size())
+    DEPROV_CHECK(crypto::forget_former_key(key_file));
   instance->ops().set_ready(true);
   return instance;
 }

@@ -60,6 +60,53 @@ TEST_CASE("a store whose master key is gone gets no other one") {
             .code == 0);
 }
 
+TEST_CASE("the master key is replaced, and what it sealed goes with it") {
+  const Home home;
+  const auto key = home.data + "/master.key";
+  const auto config = home.write(
+      "config.json", R"({"base_url":"https://127.0.0.1:1/scim","auth":{"type":"bearer","token":"s3cret"}})");
+  REQUIRE(run(home, "integration create --name crm --idp okta --connector scim --no-check --config " + config +
+                        home.local())
+              .code == 0);
+  REQUIRE(run(home, "webhook add alerts --url https://alerts.example.com/in" + home.local()).code == 0);
+  // Both need what is sealed to be opened.
+  const auto opens = [&] {
+    const auto slow = home.write("slow.json", R"({"timeout_s":7})");
+    const auto updated = run(home, "integration update crm --no-check --config " + slow + home.local());
+    INFO(updated.err);
+    return updated.code == 0 &&
+           run(home, "webhook test alerts --json" + home.local()).out.find("sealed") == std::string::npos;
+  };
+  REQUIRE(opens());
+  const auto first = slurp(key);
+  const auto rotated = run(home, "key rotate --data '" + home.data + "'");
+  INFO(rotated.err);
+  REQUIRE(rotated.code == 0);
+  const auto second = slurp(key);
+  CHECK(second.size() == 32);
+  CHECK(second != first);
+  CHECK_FALSE(std::filesystem::exists(key + ".former"));
+  CHECK(opens());
+  const auto told = run(home, "activity --json" + home.local());
+  CHECK(told.out.find("master_key.rotated") != std::string::npos);
+  CHECK(told.out.find(R"("sealed_anew":2)") != std::string::npos);
+
+  // After a crash between the files and the store the next command goes on with it.
+  std::filesystem::rename(key, key + ".former");
+  (void)home.write("data/master.key", std::string(32, 'n'));
+  std::filesystem::permissions(key, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  CHECK(opens());
+  CHECK_FALSE(std::filesystem::exists(key + ".former"));
+  CHECK(opens());
+
+  // One that is kept elsewhere is replaced by who keeps it.
+  const auto elsewhere =
+      run(home, "key rotate --data '" + home.data + "'", "DEPROV_MASTER_KEY_FILE='" + key + "'");
+  CHECK(elsewhere.code == 1);
+  CHECK(elsewhere.err.find(".former") != std::string::npos);
+  CHECK(run(home, "key rotate --data '" + home.path + "/none'").code == 3);
+}
+
 TEST_CASE("wrong usage is exit code 2, and help and version are 0") {
   const Scratch s;
   CHECK(run(s, "").code == 2);

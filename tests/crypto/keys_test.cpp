@@ -47,6 +47,28 @@ TEST_CASE("a key file is made once, for its owner only, and read again") {
   CHECK(std::distance(fs::directory_iterator(d.path), fs::directory_iterator{}) == 1);
 }
 
+TEST_CASE("a key is replaced, and the former one kept until it is forgotten") {
+  const Directory d;
+  deprov::runtime::SeededRandom random(1);
+  const auto path = d.file("key");
+  const auto former = deprov::crypto::former_key_path(path);
+  CHECK(deprov::crypto::rotate_key_file(path, random).error().code() == Errc::not_found);
+  const auto first = *load_or_create_key_file(path, random);
+  // A crash after the first step leaves the key twice: it was not replaced yet.
+  fs::create_hard_link(path, former);
+  REQUIRE(deprov::crypto::rotate_key_file(path, random));
+  const auto second = *load_key_file(path);
+  CHECK_FALSE(second == first);
+  CHECK(*load_key_file(former) == first);
+  // What the former one sealed has not been sealed anew: a third key would leave nobody who opens it.
+  REQUIRE(deprov::crypto::rotate_key_file(path, random));
+  CHECK(*load_key_file(path) == second);
+  CHECK(*load_key_file(former) == first);
+  REQUIRE(deprov::crypto::forget_former_key(path));
+  REQUIRE(deprov::crypto::forget_former_key(path));
+  CHECK(std::distance(fs::directory_iterator(d.path), fs::directory_iterator{}) == 1);
+}
+
 TEST_CASE("a key file that others may read is refused") {
   const Directory d;
   for (const mode_t mode : {0640U, 0604U, 0620U}) {

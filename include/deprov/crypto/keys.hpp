@@ -37,4 +37,13 @@ class Key {
 /// one. The directory has to exist.
 [[nodiscard]] Result<Key> load_or_create_key_file(const std::string& path, port::Random& random);
 
+/// Where the key before the present one is kept until nothing is sealed under it any more.
+[[nodiscard]] std::string former_key_path(const std::string& path);
+/// Puts a fresh key into the file, durably; the one that it held goes to `former_key_path`. A crash leaves both,
+/// or the old one alone. Where a former key is there already, a rotation did not end, and nothing is changed.
+/// Errors: those of `load_key_file`, and `io`: the file still has the key that it had.
+[[nodiscard]] Result<void> rotate_key_file(const std::string& path, port::Random& random);
+/// Deletes the former key. Errors: `io`.
+[[nodiscard]] Result<void> forget_former_key(const std::string& path);
+
 }  // namespace deprov::crypto

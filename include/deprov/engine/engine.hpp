@@ -39,6 +39,9 @@ struct Ports {
 struct Options {
   port::ConnectorKinds connectors;
   std::string master_key;  ///< 32 bytes: seals the secrets of connections
+  /// Keys before `master_key`, 32 bytes each. What one of them sealed is sealed anew, under `master_key`, by
+  /// `start`; when that is over they are no longer needed.
+  std::vector<std::string> former_keys{};
   bool background = true;  ///< false: jobs and evaluations are left alone; for looking and managing only
   std::string node;        ///< names this engine among several on one store; empty: "local"
   Duration lane_lease{0};  ///< how long a silent owner keeps its lanes; 0: the store is this engine's alone

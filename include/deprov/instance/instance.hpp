@@ -23,11 +23,16 @@ namespace deprov {
 [[nodiscard]] bool is_beneath(const std::vector<std::string>& directories, const std::string& path);
 
 struct InstanceOptions {
-  std::string directory{};            ///< holds the store and, unless `key_file` says otherwise, the master key
-  bool create = true;                 ///< false: a directory without a store is `not_found`
-  bool background = true;             ///< false: jobs are left alone; for looking and managing only
-  std::string key_file{};             ///< 32 bytes; empty: `master.key` in the directory, made when absent
-  port::ConnectorKinds connectors{};  ///< besides those that deprov brings
+  std::string directory{};  ///< holds the store and, unless `key_file` says otherwise, the master key
+  bool create = true;       ///< false: a directory without a store is `not_found`
+  bool background = true;   ///< false: jobs are left alone; for looking and managing only
+  std::string key_file{};   ///< 32 bytes; empty: `master.key` in the directory, made when absent
+  /// True: `master.key` gets a fresh key, and what the old one sealed is sealed anew before `open` answers. After
+  /// a crash in between the next `open` goes on with it, whatever this says. A key that is kept elsewhere is
+  /// replaced by who keeps it: the old one stays beside it, as `key_file` + ".former", until the store was opened
+  /// once.
+  bool rotate_key = false;
+  port::ConnectorKinds connectors{};                        ///< besides those that deprov brings
   std::optional<std::vector<std::string>> connector_ids{};  ///< those that may be used; nothing: all
   /// Beneath these, connections that principals make or change may name files of this machine: the app of a
   /// sandbox, a file of authorities. The machine's own administrator (a principal without an id) may name any.
@@ -39,7 +44,9 @@ struct InstanceOptions {
   std::function<std::string()> more_metrics{};  ///< text that `/metrics` shows besides
   /// True: a store that ends with the instance; without `key` its secrets are sealed under a key of chance.
   bool in_memory = false;
-  std::optional<crypto::Key> key{};      ///< the master key itself; given, `key_file` is not looked at
+  std::optional<crypto::Key> key{};  ///< the master key itself; given, `key_file` is not looked at
+  /// Keys that were the master key before `key`: what they sealed is sealed anew, after which they may be dropped.
+  std::vector<crypto::Key> former_keys{};
   std::shared_ptr<port::Clock> clock{};  ///< what time it is; timers follow the machine's monotonic clock always
   std::size_t readers = 2;               ///< threads that read the store; the writer is one more
   /// True: no thread of ours runs, but for HTTP once a connector of deprov's own sends something; the host calls
