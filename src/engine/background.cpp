@@ -44,6 +44,23 @@ Result<std::optional<policy::Retention>> BackgroundHost::retained(port::Reader& 
                           engine_.now());
 }
 
+Result<std::optional<jobs::LaneHost::Standing>> BackgroundHost::standing(port::Reader& reader,
+                                                                         const port::Scope& scope) {
+  Standing out;
+  DEPROV_TRY(row, reader.integration(scope));
+  DEPROV_TRY(workspace, reader.lane({scope.workspace, {}}));
+  const auto known = engine_.directory.find(scope.integration);
+  if (row) out.integration = row->version;
+  if (workspace) out.workspace = workspace->epoch;
+  out.go = row && known && row->version == known->row.version && row->state == port::IntegrationState::active &&
+           (!workspace || workspace->paused.empty());
+  return std::optional(out);
+}
+
+void BackgroundHost::changed_elsewhere(const port::Scope& scope) {
+  engine_.look_for_stop(scope.workspace, [&engine = engine_, scope] { engine.look_again(scope); });
+}
+
 void BackgroundHost::activity_appended(const port::Scope& scope) { engine_.notify(scope); }
 
 void BackgroundHost::hold_opened(const port::Scope& scope) {
@@ -118,6 +135,14 @@ bool Engine::Impl::stands_still(const IntegrationContext& context) const {
   const auto& scope = context.row.scope;
   return context.row.state != port::IntegrationState::active || stopped_workspaces.contains(scope.workspace) ||
          stopping.contains(scope.integration.value);
+}
+
+void Engine::Impl::settle_lanes(WorkspaceId workspace) {
+  for (const auto& context : directory.all()) {
+    if (context->row.scope.workspace != workspace) continue;
+    const auto slot = background.find(context->row.scope.integration.value);
+    if (slot != background.end() && slot->second.lane) slot->second.lane->set_paused(stands_still(*context));
+  }
 }
 
 void Engine::Impl::attach(const Context& context) {

@@ -162,6 +162,7 @@ void Engine::Impl::load(Done<void> done) {
           self->stopped_workspaces = std::move(loaded->stopped);
           self->started = true;
           for (const auto& context : self->directory.all()) self->attach(context);
+          if (self->options.background) self->watch_others();
           if (self->options.background) record_faults(self);
           if (self->options.background) self->courier->start(loaded->webhooks, loaded->chains);
           done({});
@@ -279,7 +280,8 @@ void decide_inside(const std::shared_ptr<Engine::Impl>& self, const std::shared_
 
 void committed(const std::shared_ptr<Engine::Impl>& self, const std::shared_ptr<Attempt>& a, TxnId id,
                Result<port::Committed> result) {
-  if (result || (result.error().code() != Errc::stale_read && result.error().code() != Errc::commit_unknown))
+  const auto code = result ? Errc::stale_read : result.error().code();
+  if (result || (code != Errc::stale_read && code != Errc::fenced && code != Errc::commit_unknown))
     return finish(self, a, std::move(result));
   if (result.error().code() == Errc::commit_unknown) {
     self->ports.store.committed(id, [self, a, result](Result<bool> happened) {

@@ -88,10 +88,23 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
     };
     std::shared_ptr<Replacing> replacing;
   };
-  /// Workspaces under the kill switch, with what was said of it; and integrations whose stop is being stored.
+  /// Workspaces under the kill switch, with what was said of it.
   std::map<WorkspaceId, std::string> stopped_workspaces;
-  std::unordered_set<Uuid> stopping;
+  /// Stops that are being stored, or of which nobody can say yet whether they were: one entry each.
+  std::unordered_multiset<Uuid> stopping;
+  std::multiset<WorkspaceId> stopping_workspaces;
+  std::map<WorkspaceId, std::uint64_t> stop_looks;  ///< the newest look at the store that was begun
   [[nodiscard]] bool stands_still(const IntegrationContext& context) const;
+  /// Lanes of the workspace as the present state wants them.
+  void settle_lanes(WorkspaceId workspace);
+
+  // ---- what the store says where memory may not know it (engine/elsewhere.cpp). On the executor.
+  /// Reads whether the workspace is stopped, until it can be read; then lanes are as it says, and `then`.
+  void look_for_stop(WorkspaceId workspace, port::UniqueFunction<void()> then = {});
+  /// Reads the integration, until it can be read; then its lane is as it says, and `then`.
+  void look_again(port::Scope scope, port::UniqueFunction<void()> then = {});
+  /// From time to time, where other engines write to the store: integrations, tokens and stops that they made.
+  void watch_others();
   std::unique_ptr<BackgroundHost> host;             ///< before the lanes, which refer to it
   std::unordered_map<Uuid, Background> background;  ///< by integration
 

@@ -408,7 +408,10 @@ void commit_update(const std::shared_ptr<Engine::Impl>& impl, const Principal& b
       },
       [impl, row = port::IntegrationRow(row), policy_changed = update.before.policy != row.policy,
        done = std::move(done)](Result<port::Committed> committed) mutable {
-        if (!committed) return done(committed.error());
+        if (!committed) {
+          if (committed.error().code() == Errc::commit_unknown) impl->look_again(row.scope);
+          return done(committed.error());
+        }
         impl->notify(row.scope);
         ++row.version;
         make_current(impl, row.scope, row, [impl, row, policy_changed, done = std::move(done)]() mutable {
@@ -474,49 +477,6 @@ void Engine::update_integration(Principal by, IntegrationId id, json::object cha
                            if (reply->outcome != connector::Outcome::ok) return done(check_error(*reply));
                            commit_update(impl, by, *update, check_json(*reply), std::move(done));
                          });
-      });
-}
-
-void Engine::set_integration_state(Principal by, IntegrationId id, port::IntegrationState state,
-                                   Done<port::IntegrationRow> done) {
-  const auto impl = impl_;
-  if (auto ok = require_integrations(by); !ok)
-    return finish<port::IntegrationRow>(impl, std::move(done), ok.error());
-  if (state == port::IntegrationState::deleted || state == port::IntegrationState::stopped) {
-    return finish<port::IntegrationRow>(
-        impl, std::move(done),
-        Error(Errc::invalid_argument, "an integration is deleted by `delete`, and stopped by `stop`", "state"));
-  }
-  auto result = std::make_shared<port::IntegrationRow>();
-  impl->decide(
-      [impl, by, id, state, result](port::Reader& reader) -> Result<port::Transaction> {
-        DEPROV_TRY(row, load_integration(reader, by, id));
-        if (state == port::IntegrationState::paused && row.state == port::IntegrationState::stopped) {
-          return Error(Errc::conflict, "the integration is stopped, which is more than paused",
-                       "integration " + id.str(), "resume it first");
-        }
-        port::Transaction txn;
-        txn.id = impl->new_id<TxnId>();
-        if (state == port::IntegrationState::active) DEPROV_CHECK(clear_lane_pause(reader, row.scope, txn));
-        *result = row;
-        if (row.state == state && txn.ops.empty()) return txn;
-        if (row.state != state) {
-          row.state = state;
-          row.modified = impl->now();
-          txn.ops.emplace_back(port::op::PutIntegration{row});
-          *result = row;
-          ++result->version;
-        }
-        txn.ops.emplace_back(impl->activity(
-            row.scope, state == port::IntegrationState::paused ? "integration.paused" : "integration.resumed",
-            by.actor(), {}));
-        return txn;
-      },
-      [impl, result, done = std::move(done)](Result<port::Committed> committed) mutable {
-        if (!committed) return done(committed.error());
-        impl->notify(result->scope);
-        make_current(impl, result->scope, *result,
-                     [result, done = std::move(done)]() mutable { done(std::move(*result)); });
       });
 }
 

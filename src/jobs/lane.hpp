@@ -35,6 +35,18 @@ class LaneHost {
   /// Whether protection or an exemption keeps the account of the subject (R9). Inside views.
   virtual Result<std::optional<policy::Retention>> retained(port::Reader& reader, const port::Scope& scope,
                                                             ResourceId subject) = 0;
+  /// What a step is sent by, where other engines write to the store, too.
+  struct Standing {
+    std::uint64_t integration = 0;  ///< its version
+    std::uint64_t workspace = 0;    ///< the epoch of the workspace's own lane
+    bool go = true;                 ///< nothing stands still, and nothing was changed elsewhere
+  };
+  virtual Result<std::optional<Standing>> standing(port::Reader& reader, const port::Scope& scope) {
+    (void)reader, (void)scope;
+    return std::optional<Standing>{};
+  }
+  /// The lane has found that it must not go on by what it knows; it is told how to.
+  virtual void changed_elsewhere(const port::Scope& scope) { (void)scope; }
   virtual void activity_appended(const port::Scope& scope) = 0;
   /// A hold was opened, and what belongs in it is to be found (the work of that kind).
   virtual void hold_opened(const port::Scope& scope) { (void)scope; }
@@ -252,10 +264,11 @@ struct Run {
   bool costs_attempt = false;
   std::string why;
   bool binding_changed = false;
-  bool started = false;                     ///< "in progress" is on the activity
-  GuardView guard;                          ///< at the beginning of this pass
-  bool account_checked = false;             ///< in this pass
-  std::optional<port::SubjectRow> subject;  ///< where a role changes: as it was when this pass began
+  bool started = false;                        ///< "in progress" is on the activity
+  GuardView guard;                             ///< at the beginning of this pass
+  std::optional<LaneHost::Standing> standing;  ///< the same, where other engines write to the store
+  bool account_checked = false;                ///< in this pass
+  std::optional<port::SubjectRow> subject;     ///< where a role changes: as it was when this pass began
   std::string under_way;  ///< handle of an opposite request of an earlier job that the app still works on
   bool restored = false;  ///< by a newer job, already
   std::vector<std::string> roles_under_way;  ///< handles of what earlier jobs asked for, where a role changes

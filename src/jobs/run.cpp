@@ -84,6 +84,7 @@ void Lane::begin(const RunPtr& run) {
     std::vector<std::string> roles_under_way;
     connector::Match match;
     Run::Roles roles;
+    std::optional<LaneHost::Standing> standing;
   };
   auto seen = std::make_shared<Seen>();
   auto self = shared_from_this();
@@ -93,6 +94,10 @@ void Lane::begin(const RunPtr& run) {
         DEPROV_TRY(job, reader.job(self->scope_, run->row.id));
         DEPROV_TRY(subject, reader.subject(self->scope_, run->row.subject));
         DEPROV_TRY(binding, reader.binding(self->scope_, run->row.subject));
+        if (self->options_.lease.count() != 0) {
+          DEPROV_TRY(standing, self->host_.standing(reader, self->scope_));
+          seen->standing = standing;
+        }
         if (run->row.kind != JobKind::bind) {
           DEPROV_TRY(access, self->host_.has_access(reader, self->scope_, run->row.subject));
           seen->access = access;
@@ -156,6 +161,12 @@ void Lane::begin(const RunPtr& run) {
             return;
           }
           run->row = std::move(*seen->job);
+          run->standing = seen->standing;
+          if (run->standing && !run->standing->go) {
+            self->set_paused(true);
+            self->put_back(run, "the lane stands still");
+            return self->host_.changed_elsewhere(self->scope_);
+          }
           auto plan = policy::parse_plan(run->row.plan);
           if (!plan) return self->hold(run, plan.error().message());
           run->plan = std::move(*plan);

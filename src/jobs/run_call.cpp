@@ -56,6 +56,10 @@ void Lane::send(const RunPtr& run) {
   commit(
       [self, run, text, first, fenced, reserve] {
         auto txn = self->transaction();
+        if (run->standing) {  // nothing leaves once another engine was told to stop, or a policy is another one
+          txn.reads.integrations.push_back({self->scope_, run->standing->integration});
+          txn.reads.lanes.push_back({{self->scope_.workspace, {}}, run->standing->workspace});
+        }
         if (fenced) txn.reads.holds.push_back({self->scope_, run->guard.open});
         if (reserve) txn.ops.emplace_back(*reserve);
         if (reserve && run->subject) {  // a role that is lowered

@@ -69,3 +69,92 @@ TEST_CASE("an engine finds the evaluations and the work that another one left", 
   w.run(1min);
   CHECK(w.app->accounts["a1"].active == false);
 }
+
+TEST_CASE("what one engine stops or pauses another one that owns the lane does not send", "[engine][stop]") {
+  const int what = GENERATE(0, 1, 2);  // the kill switch, the workspace's, a pause
+  CAPTURE(what);
+  test::World w;
+  w.app->add("a1", "ext-ann", "ann");
+  w.app->add("b1", "ext-bob", "bob");
+  w.options.lane_lease = 60s;
+  w.options.node = "first";
+  const auto c = w.integrate("okta");
+  const auto ann = w.add_user(c, "ann");
+  const auto bob = w.add_user(c, "bob");
+  w.run(1s);
+  Second second(w);
+  const auto id = c->row.scope.integration;
+  engine::Principal by;
+  by.workspace = w.workspace;
+  by.role = port::Role::owner;
+  std::optional<bool> answered;
+  const auto integration = [&](const Result<port::IntegrationRow>& r) { answered = r.has_value(); };
+  const auto workspace = [&](const Result<void>& r) { answered = r.has_value(); };
+  if (what == 0) second.engine->stop_integration(by, id, "a mistake", integration);
+  if (what == 1) second.engine->stop_workspace(by, "a mistake", workspace);
+  if (what == 2) second.engine->set_integration_state(by, id, port::IntegrationState::paused, integration);
+  second.executor->run_until_idle();
+  REQUIRE(answered == true);
+  // The first one owns the lane, and has not heard of it.
+  REQUIRE(w.set_active(c, ann, false));
+  w.run(10s);
+  CHECK(w.app->accounts["a1"].active == true);
+  w.run(1h);  // by now it has
+  REQUIRE(w.set_active(c, bob, false));
+  w.run(1h);
+  CHECK(w.app->accounts["a1"].active == true);
+  CHECK(w.app->accounts["b1"].active == true);
+  CHECK(w.app->count("disable a1") + w.app->count("disable b1") == 0);
+  answered.reset();
+  if (what == 1) {
+    second.engine->resume_workspace(by, "looked at", workspace);
+  } else {
+    second.engine->set_integration_state(by, id, port::IntegrationState::active, integration);
+  }
+  second.executor->run_until_idle();
+  REQUIRE(answered == true);
+  w.run(1min);
+  CHECK(w.job(c, ann).state == JobState::succeeded_verified);
+  CHECK(w.job(c, bob).state == JobState::succeeded_verified);
+}
+
+TEST_CASE("an engine hears of policies, tokens, integrations and deletions of another one", "[engine]") {
+  test::World w;
+  w.options.lane_lease = 60s;
+  w.options.node = "first";
+  const auto c = w.integrate("okta");
+  w.run(1s);
+  Second second(w);
+  engine::Principal by;
+  by.workspace = w.workspace;
+  by.role = port::Role::owner;
+  std::string rotated, made;
+  IntegrationId other;
+  second.engine->rotate_token(by, c->row.scope.integration, 0s, [&](const Result<std::string>& r) {
+    REQUIRE(r);
+    rotated = *r;
+  });
+  engine::CreateIntegration what;
+  what.name = "made by the second";
+  what.idp = "okta";
+  what.connector = "fake";
+  what.check = false;
+  second.engine->create_integration(by, std::move(what), [&](const Result<engine::CreatedIntegration>& r) {
+    REQUIRE(r);
+    made = r->scim_token;
+    other = r->row.scope.integration;
+  });
+  second.engine->update_integration(by, c->row.scope.integration, {{"policy", {{"settle_ms", 1234}}}},
+                                    [](const Result<port::IntegrationRow>& r) { REQUIRE(r); });
+  second.executor->run_until_idle();
+  REQUIRE_FALSE(made.empty());
+  w.run(1min);
+  CHECK(w.engine->authenticate_gateway(rotated));
+  CHECK(w.engine->authenticate_gateway(made));
+  CHECK(w.engine->integration(c->row.scope.integration)->policy.settle == 1234ms);
+  second.engine->delete_integration(by, other, false, [](const Result<void>& r) { REQUIRE(r); });
+  second.executor->run_until_idle();
+  w.run(1min);
+  CHECK_FALSE(w.engine->authenticate_gateway(made));
+  CHECK(w.engine->integration(other) == nullptr);
+}

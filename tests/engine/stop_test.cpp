@@ -1,4 +1,6 @@
 // The kill switch.
+#include <algorithm>
+#include <utility>
 #include "catch.hpp"
 #include "support/fake_app.hpp"
 #include "support/faulty_store.hpp"
@@ -218,4 +220,84 @@ TEST_CASE("a stop that cannot be stored is no stop, and says so", "[engine][stop
   REQUIRE(w.set_active(c, ann, false));
   w.run(1min);
   CHECK(w.job(c, ann).state == JobState::succeeded_verified);
+}
+
+TEST_CASE("of what nobody knows whether it was stored, it stands still until the store says so",
+          "[engine][stop][R18]") {
+  const int what = GENERATE(0, 1, 2);  // a stop, one of the workspace, a pause
+  const bool happened = GENERATE(false, true);
+  CAPTURE(what, happened);
+  auto faults = std::make_shared<test::StoreFaults>();
+  test::FaultyStore* store = nullptr;
+  test::World w(1, test::faulty(faults, &store));
+  w.app->add("a1", "ext-ann", "ann");
+  const auto c = w.integrate("okta");
+  const auto ann = w.add_user(c, "ann");
+  w.run(1s);
+  faults->on_commit = [&](const port::Transaction& txn) {
+    if (happened) store->inner().commit(txn, [](const Result<port::Committed>& r) { CHECK(r.has_value()); });
+    return std::optional(Error(Errc::commit_unknown, "the answer was lost"));
+  };
+  const auto silent = [] { return std::optional(Error(Errc::io, "the disk does not answer")); };
+  bool asked = false;  // decided on before the disk falls silent
+  faults->on_committed = [&] {
+    asked = true;
+    faults->on_view = silent;
+    return silent();
+  };
+  const auto code = what == 0   ? stop(w, c).error().code()
+                    : what == 1 ? stop_all(w).error().code()
+                                : set(w, c, IntegrationState::paused).error().code();
+  CHECK(code == Errc::commit_unknown);
+  REQUIRE(asked);
+  faults->on_commit = {};
+  faults->on_committed = {};
+  faults->on_view = {};
+  REQUIRE(w.set_active(c, ann, false));  // before it is looked at again
+  w.run(100ms);
+  CHECK(effects(w) == 0);
+  w.run(1h);
+  CHECK((effects(w) == 0) == happened);
+  if (what == 1) {
+    REQUIRE(resume_all(w));
+  } else {
+    REQUIRE(set(w, c, IntegrationState::active));
+  }
+  w.run(1min);
+  CHECK(w.job(c, ann).state == JobState::succeeded_verified);
+}
+
+TEST_CASE("a stop that is sent again while nobody knows of the first one holds", "[engine][stop]") {
+  const bool workspace = GENERATE(false, true);
+  const bool happened = GENERATE(false, true);
+  CAPTURE(workspace, happened);
+  auto faults = std::make_shared<test::StoreFaults>();
+  test::FaultyStore* store = nullptr;
+  test::World w(1, test::faulty(faults, &store));
+  w.app->add("a1", "ext-ann", "ann");
+  const auto c = w.integrate("okta");
+  const auto ann = w.add_user(c, "ann");
+  w.run(1s);
+  bool first = true;
+  faults->on_commit = [&](const port::Transaction& txn) -> std::optional<Error> {
+    if (!std::exchange(first, false)) return std::nullopt;
+    if (happened) store->inner().commit(txn, [](const Result<port::Committed>& r) { CHECK(r.has_value()); });
+    return Error(Errc::commit_unknown, "the answer was lost");
+  };
+  faults->on_committed = [] { return std::optional(Error(Errc::io, "the disk does not answer")); };
+  std::vector<bool> answers;
+  for (int i = 0; i < 2; ++i) {
+    if (workspace) {
+      w.engine->stop_workspace(by(w), "now", [&](const Result<void>& r) { answers.push_back(r.has_value()); });
+    } else {
+      w.engine->stop_integration(by(w), c->row.scope.integration, "now",
+                                 [&](const Result<port::IntegrationRow>& r) { answers.push_back(r.has_value()); });
+    }
+  }
+  w.executor->run_until_idle();
+  REQUIRE(answers.size() == 2);
+  CHECK(std::count(answers.begin(), answers.end(), true) == 1);
+  REQUIRE(w.set_active(c, ann, false));
+  w.run(1h);
+  CHECK(effects(w) == 0);
 }
