@@ -189,6 +189,7 @@ std::optional<Error> unknown_command(CLI::App& program, int argc, char** argv) {
       if (command->get_name() == word) next = command;
       known += (known.empty() ? "" : ", ") + command->get_name();
     }
+    if (known.empty()) return std::nullopt;  // what follows a command is its own to judge
     if (next == nullptr)
       return Error(Errc::invalid_argument, "there is no command \"" + word + "\"", path, "there are: " + known);
     group = next;

@@ -2,9 +2,13 @@
 #include <poll.h>
 #include <unistd.h>
 #include <algorithm>
+#include <array>
 #include <boost/json/serialize.hpp>
+#include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <iostream>
+#include <utility>
 
 namespace deprov::cli {
 
@@ -13,6 +17,42 @@ namespace {
 std::size_t width_of(std::string_view text) {
   return static_cast<std::size_t>(std::count_if(
       text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+}
+
+/// JSON with numbers as people write them: 20 and 12.5, where the library says 2E1 and 1.25E1.
+void write(const json::value& value, std::string& out) {
+  if (const auto* number = value.if_double()) {
+    std::array<char, 64> text{};
+    const bool plain = std::abs(*number) < 1e15 && (*number == 0 || std::abs(*number) >= 1e-6);
+    const auto end = std::to_chars(text.data(), text.data() + text.size(), *number,
+                                   plain ? std::chars_format::fixed : std::chars_format::general);
+    out.append(text.data(), end.ptr);
+  } else if (const auto* object = value.if_object()) {
+    out += '{';
+    bool first = true;
+    for (const auto& member : *object) {
+      if (!std::exchange(first, false)) out += ',';
+      out += json::serialize(json::string(member.key())) + ":";
+      write(member.value(), out);
+    }
+    out += '}';
+  } else if (const auto* array = value.if_array()) {
+    out += '[';
+    bool first = true;
+    for (const auto& item : *array) {
+      if (!std::exchange(first, false)) out += ',';
+      write(item, out);
+    }
+    out += ']';
+  } else {
+    out += json::serialize(value);
+  }
+}
+
+std::string written(const json::value& value) {
+  std::string out;
+  write(value, out);
+  return out;
 }
 
 }  // namespace
@@ -58,7 +98,7 @@ void print_table(const std::vector<std::string>& heading, const std::vector<std:
   for (const auto& row : rows) line(row);
 }
 
-void print_json(const json::value& value) { std::cout << json::serialize(value) << std::endl; }
+void print_json(const json::value& value) { std::cout << written(value) << std::endl; }
 
 void print_members(const json::value& object) {
   std::size_t width = 0;
@@ -87,7 +127,7 @@ std::string cell(const json::value& object, std::string_view name) {
   const auto* v = o != nullptr ? o->if_contains(name) : nullptr;
   if (v == nullptr || v->is_null()) return "-";
   if (v->is_string()) return v->get_string().empty() ? "-" : std::string(v->get_string());
-  return json::serialize(*v);
+  return written(*v);
 }
 
 std::string duration_text(const json::value& milliseconds) {

@@ -2,6 +2,8 @@
 #include <boost/json/serialize.hpp>
 #include <deprov/policy/policy.hpp>
 #include <deprov/policy/preview.hpp>
+#include <deprov/runtime/clock.hpp>
+#include <deprov/time.hpp>
 #include <fstream>
 #include <iostream>
 #include "cli/commands.hpp"
@@ -56,6 +58,20 @@ Result<int> validate(const Session& session, const PolicyOptions& o) {
     print_json(policy::to_json(*parsed));
   } else {
     std::cout << "good\n";
+  }
+  // A policy that is in use may keep them; a new one is refused with them, and exempts nobody by them.
+  const auto now = runtime::SystemClock().wall();
+  for (std::size_t i = 0; i < parsed->protection.exemptions.size(); ++i) {
+    const auto until = parsed->protection.exemptions[i].until;
+    if (until > now) continue;
+    const auto where = "/exemptions/" + std::to_string(i) + "/until";
+    const auto what = "the exemption has ended, at " + to_rfc3339(until);
+    if (session.as_json) {
+      std::cerr << json::serialize(json::object{{"warning", {{"message", what}, {"where", where}}}}) << "\n";
+    } else {
+      std::cerr << "deprov: warning: " << where << ": " << what
+                << "; `policy set` refuses it unless the policy in use has it already\n";
+    }
   }
   return exit_ok;
 }

@@ -215,6 +215,42 @@ json::object shown(const port::IntegrationRow& row) {
           {"settings", parsed(row.settings)}};
 }
 
+/// What differs of two configs. Of a long text (certificates) only its size and hash are told: the chain keeps
+/// them for good, and a person compares them with a file by those.
+void keep_differences(const port::Crypto& crypto, json::object& before, json::object& after) {
+  for (auto it = before.begin(); it != before.end();) {
+    const auto* now = after.if_contains(it->key());
+    if (now == nullptr || *now != it->value()) {
+      ++it;
+      continue;
+    }
+    after.erase(it->key());
+    it = before.erase(it);
+  }
+  for (auto* side : {&before, &after}) {
+    for (auto& member : *side) {
+      const auto* text = member.value().if_string();
+      if (text == nullptr || text->size() <= 1024) continue;
+      auto told = std::to_string(text->size()) + " bytes, SHA-256 ";
+      for (const auto b : crypto.sha256(port::bytes_of(std::string_view(*text))))
+        for (const unsigned half : {b / 16U, b % 16U}) told.push_back("0123456789abcdef"[half]);
+      member.value() = std::move(told);
+    }
+  }
+}
+
+/// Whether a member differs that the kind of connector keeps secret.
+bool secrets_differ(const port::ConnectorKind& kind, const json::value& before, const json::value& after) {
+  const auto& paths = kind.describe().secret_paths;
+  return std::any_of(paths.begin(), paths.end(), [&](std::string path) {
+    std::replace(path.begin(), path.end(), '.', '/');
+    boost::system::error_code ec;
+    const auto* was = before.find_pointer("/" + path, ec);
+    const auto* is = after.find_pointer("/" + path, ec);
+    return was == nullptr || is == nullptr ? was != is : *was != *is;
+  });
+}
+
 /// Opens the connection and asks it; `done` gets the reply of the check.
 void check_connection(const std::shared_ptr<Engine::Impl>& impl, const port::IntegrationRow& row,
                       Done<connector::Reply> done) {
@@ -294,6 +330,7 @@ struct Update {
   port::IntegrationRow before;
   port::IntegrationRow after;
   bool config_changed = false;
+  bool secrets_changed = false;
   bool check = true;
   std::string plan_hash;
 };
@@ -359,7 +396,10 @@ Result<Update> plan_update(Engine::Impl& impl, const Principal& by, port::Integr
   DEPROV_CHECK(check_exemptions(policy, policy_before, impl.now()));
   update.after.policy = json::serialize(policy);
   update.after.settings = json::serialize(settings);
-  if (update.config_changed) DEPROV_CHECK(impl.seal_config(update.after, config.get_object()));
+  if (update.config_changed) {
+    update.secrets_changed = secrets_differ(*impl.options.connectors.at(before.connector), clear, config);
+    DEPROV_CHECK(impl.seal_config(update.after, config.get_object()));
+  }
   update.after.modified = impl.now();
   update.before = std::move(before);
   return update;
@@ -384,9 +424,12 @@ void commit_update(const std::shared_ptr<Engine::Impl>& impl, const Principal& b
   json::object before = shown(update.before);
   json::object after = shown(row);
   for (const auto* name : {"name", "config", "policy", "settings"}) {
-    if (before[name] != after[name]) detail[name] = {{"before", before[name]}, {"after", after[name]}};
+    if (before[name] == after[name]) continue;
+    if (std::string_view(name) == "config" && before[name].is_object() && after[name].is_object())
+      keep_differences(impl->ports.crypto, before[name].get_object(), after[name].get_object());
+    detail[name] = {{"before", before[name]}, {"after", after[name]}};
   }
-  detail["secrets_changed"] = update.config_changed && update.before.secrets != row.secrets;
+  detail["secrets_changed"] = update.secrets_changed;
   detail["policy_version"] = row.policy_version;
   if (!update.plan_hash.empty()) detail["plan_hash"] = update.plan_hash;
   impl->decide(

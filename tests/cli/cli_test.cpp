@@ -1,6 +1,7 @@
 #include <sys/stat.h>
 #include <boost/json/serialize.hpp>
 #include <csignal>
+#include <sstream>
 #include "program.hpp"
 #include "support/program.hpp"
 
@@ -113,6 +114,7 @@ TEST_CASE("wrong usage is exit code 2, and help and version are 0") {
   CHECK(run(s, "frobnicate").code == 2);
   CHECK(run(s, "frobnicate").err.find("frobnicate") != std::string::npos);
   CHECK(run(s, "jobs lisst").err.find("deprov jobs: there is no command \"lisst\"") != std::string::npos);
+  CHECK(run(s, "integration stop Wiki").err.find("--reason is required") != std::string::npos);
   CHECK(run(s, "integration").code == 2);
   CHECK(run(s, "integration list").code == 2);
   CHECK(run(s, "integration list --server example.com --token x").code == 2);
@@ -238,10 +240,27 @@ TEST_CASE("policies are looked at without a store, set, shown, and planned befor
   const auto refused = run(home, "policy validate --json " + bad);
   CHECK(refused.code == 1);
   CHECK(refused.err.find("/causes/deactivated/1/step") != std::string::npos);
+  const auto ended = home.write("ended.json", R"({"exemptions":[
+    {"external_id":"a","reason":"on leave","until":"2999-01-01T00:00:00Z"},
+    {"external_id":"b","reason":"on leave","until":"2020-01-01T00:00:00Z"}]})");
+  for (const std::string how : {"policy validate ", "policy validate --json "}) {
+    const auto warned = run(home, how + ended);
+    CHECK(warned.code == 0);
+    CHECK(warned.err.find("/exemptions/1/until") != std::string::npos);
+    CHECK(warned.err.find("/exemptions/0") == std::string::npos);
+  }
+  CHECK(run(home, "policy validate " + good).err.empty());
   CHECK(run(home, "policy schema --json").json().at("$id") == "urn:deprov:schema:policy:1");
 
   REQUIRE(run(home, "integration create --name crm --idp okta --connector null" + home.local()).code == 0);
   CHECK(run(home, "policy show --json" + home.local()).json().at("policy").at("mode") == "enforce");
+  const auto numbers = home.write("numbers.json", R"({"lane":{"per_second":20.0,"burst":12.5}})");
+  REQUIRE(run(home, "policy set --integration crm " + numbers + home.local()).code == 0);
+  for (const std::string how : {"policy show", "policy show --json"}) {
+    const auto shown = run(home, how + home.local()).out;
+    CHECK(shown.find("\"per_second\":20,\"burst\":12.5") != std::string::npos);
+  }
+  REQUIRE(run(home, "policy set --integration crm " + home.write("none.json", "{}") + home.local()).code == 0);
   const auto state = home.path + "/state.json";
   CHECK(run(home, "plan record --out " + state + home.local()).code == 0);
   const auto one = home.path + "/one.json";
@@ -257,7 +276,7 @@ TEST_CASE("policies are looked at without a store, set, shown, and planned befor
   const auto done = run(home, set + "--json --plan-hash " + planned.text("hash"));
   INFO(done.err);
   REQUIRE(done.code == 0);
-  CHECK(done.json().at("policy_version") == 2);
+  CHECK(done.json().at("policy_version") == 4);
   CHECK(run(home, "activity --json" + home.local()).out.find("plan_hash") != std::string::npos);
 }
 
@@ -487,4 +506,40 @@ TEST_CASE("webhooks by hand, on a data directory", "[webhook]") {
   const auto activity = run(home, "activity --json" + home.local());
   CHECK(activity.out.find("webhook.secret_rotated") != std::string::npos);
   CHECK(activity.out.find("whsec_") == std::string::npos);
+}
+
+TEST_CASE("a change of a connection shows on the activity what changed, long texts by their hash", "[R20][R21]") {
+  const Home home;
+  const auto config = [&](const std::string& text) { return home.write("scim.json", text); };
+  std::string pem;
+  for (int i = 0; i < 40; ++i) pem += "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+  const std::string whole =
+      R"("base_url":"https://app.invalid/scim/v2","auth":{"type":"bearer","token":"s3cret-one"})";
+  REQUIRE(run(home, "integration create --no-check --name app --idp okta --connector scim --config " +
+                        config("{" + whole + "}") + home.local())
+              .code == 0);
+  const auto update = [&](const std::string& text) {
+    REQUIRE(run(home, "integration update app --no-check --config " + config(text) + home.local()).code == 0);
+    boost::json::value found;
+    std::istringstream out(run(home, "activity --json" + home.local()).out);
+    for (std::string line; std::getline(out, line);) {
+      auto record = boost::json::parse(line);
+      if (record.at("event") == "integration.updated") found = std::move(record);
+    }
+    return found.at("detail");
+  };
+  auto detail = update(json::serialize(json::object{{"ca_pem", pem}}));
+  CHECK(detail.at("secrets_changed") == false);
+  CHECK(detail.at("config").at("before") == boost::json::object{});
+  CHECK(detail.at("config").at("after").as_object().size() == 1);
+  const auto told = std::string(detail.at("config").at("after").at("ca_pem").as_string());
+  const auto size = std::to_string(pem.size()) + " bytes, SHA-256 ";
+  CHECK(told.rfind(size, 0) == 0);
+  CHECK(told.size() == size.size() + 64);
+  detail = update(R"({"base_url":"https://other.invalid/scim/v2"})");
+  CHECK_FALSE(json::serialize(detail).find("ca_pem") != std::string::npos);
+  CHECK(detail.at("config").at("before").at("base_url") == "https://app.invalid/scim/v2");
+  detail = update(R"({"auth":{"type":"bearer","token":"s3cret-two"}})");
+  CHECK(detail.at("secrets_changed") == true);
+  CHECK(json::serialize(detail).find("s3cret") == std::string::npos);
 }

@@ -1,7 +1,8 @@
 // What there is to tell: drained, or by a subscription; and objectives that are gone.
 #include <deprov/engine/notification.hpp>
+#include <set>
 #include "catch.hpp"
-#include "support/fake_app.hpp"
+#include "engine/told.hpp"
 
 using namespace deprov;
 using namespace std::chrono_literals;
@@ -230,4 +231,62 @@ TEST_CASE("a hold's waiting counts against the objective, a grace after the end 
   CHECK(removals == 30);
   CHECK(waiting == 30);
   CHECK(half.size() <= 3);
+}
+
+// Those that other tests do not see on their way out: verified, held by the guard, approvals, stops and sources
+// are in webhook_test.cpp.
+TEST_CASE("what fails, dies, waits for a person or outlives its objective is sent, by webhook and to the host",
+          "[engine][notify][webhook][R17][R20]") {
+  using connector::Operation;
+  using connector::Outcome;
+  struct Case {
+    std::string policy;
+    Operation operation;
+    Outcome outcome;
+    std::size_t times;
+    Duration span;
+    std::set<std::string> types;
+  };
+  const auto c = GENERATE(
+      Case{"{}", Operation::disable, Outcome::invalid_request, 1, 1h, {"removal.failed"}},
+      Case{R"({"deadline_ms":3600000})", Operation::disable, Outcome::unavailable, 500, 8h, {"removal.dead"}},
+      Case{"{}", Operation::find, Outcome::ambiguous, 5, 1h, {"job.held"}},
+      Case{"{}", Operation::disable, Outcome::permission_denied, 1, 1h, {"job.held"}},
+      Case{"{}",
+           Operation::disable,
+           Outcome::auth_failed,
+           1,
+           1h,
+           {"lane.paused", "lane.resumed", "removal.verified"}},
+      Case{R"({"objective_ms":7200000})",
+           Operation::disable,
+           Outcome::unavailable,
+           500,
+           65min,
+           {"objective.half_gone"}},
+      Case{R"({"objective_ms":7200000})",
+           Operation::disable,
+           Outcome::unavailable,
+           500,
+           3h,
+           {"objective.half_gone", "objective.gone"}});
+  CAPTURE(*c.types.begin(), c.policy);
+  test::Told w(c.policy);
+  w.app->add("a-ann", "ext-ann", "ann");
+  if (c.operation == Operation::find)
+    for (std::size_t i = 0; i < c.times; ++i) w.app->answer(c.operation, c.outcome);
+  const auto ann = w.add_user(w.c, "ann");
+  w.run(1s);
+  REQUIRE(w.hook({}));
+  std::set<std::string> host;
+  const auto subscription = w.engine->subscribe_notifications(
+      w.workspace, {}, [&](const Notification& n) { host.emplace(engine::to_string(n.type)); });
+  if (c.operation != Operation::find)
+    for (std::size_t i = 0; i < c.times; ++i) w.app->answer(c.operation, c.outcome);
+  w.leave(ann);
+  w.run(c.span);
+  const auto sent = w.receiver.types();
+  CHECK(std::set<std::string>(sent.begin(), sent.end()) == c.types);
+  CHECK(sent.size() == c.types.size());
+  CHECK(host == c.types);
 }
