@@ -101,7 +101,7 @@ bool parse(const std::vector<std::string_view>& args, Options& o) {
 
 struct Sum {
   std::mutex mutex;
-  std::uint64_t seeds = 0, steps = 0;
+  std::uint64_t seeds = 0, steps = 0, conflicts = 0, refused = 0;
   Oracle::Counts counts;
   boost::json::array failures;
 };
@@ -121,6 +121,9 @@ void play_one(const Options& o, std::uint64_t seed, Sum& sum) {
     sum.counts.effects += out.counts.effects;
     sum.counts.subjects += out.counts.subjects;
     sum.counts.records += out.counts.records;
+    sum.counts.roles += out.counts.roles;
+    sum.conflicts += out.conflicts;
+    sum.refused += out.refused;
   }
   if (!out.violation) return;
   std::vector<std::size_t> needed;
@@ -182,6 +185,9 @@ int main(int argc, char** argv) {
                                   {"effects", sum.counts.effects},
                                   {"subjects_checked", sum.counts.subjects},
                                   {"records_verified", sum.counts.records},
+                                  {"roles_checked", sum.counts.roles},
+                                  {"conflicts", sum.conflicts},
+                                  {"refused_by_the_guard", sum.refused},
                                   {"failures", sum.failures}};
     (void)std::printf("%s\n", boost::json::serialize(all).c_str());
   } else {

@@ -123,6 +123,11 @@ bool Disk::spoil(port::Transaction& txn) {
       break;
     case StoreFault::no_intent_fence: txn.reads.intents.clear(); break;
     case StoreFault::no_hold_fence: txn.reads.holds.clear(); break;
+    case StoreFault::no_standing_fence:
+      if (!sends(txn)) break;
+      txn.reads.integrations.clear();
+      std::erase_if(txn.reads.lanes, [](const auto& l) { return l.scope.integration.is_nil(); });
+      break;
     case StoreFault::sent_not_recorded:
       drop<port::op::AppendActivity>(txn, [](const auto& a) { return is_sent(a); });
       break;
@@ -162,6 +167,8 @@ Result<port::Committed> Disk::store(port::Transaction txn) {
   const auto kept = fault == StoreFault::none ? shown : txn;
   inner_->commit(std::move(txn), [&](Result<port::Committed> r) { out = std::move(r); });
   if (out) read([&](port::Reader& reader) { watch_.after(kept, reader); });
+  if (!out && out.error().code() == Errc::stale_read) ++conflicts;
+  if (!out && out.error().code() == Errc::held_by_guard) ++refused;
   return out;
 }
 

@@ -38,6 +38,7 @@ enum class StoreFault : std::uint8_t {
   work_lost,          ///< what a request leaves to be done in pieces is not stored
   job_lost,           ///< jobs that end access are not stored
   stop_lost,          ///< the kill switch is not stored
+  no_standing_fence,  ///< what another engine was told is not compared when a step is sent
   record_edited,      ///< an activity record is not what was written
 };
 
@@ -58,6 +59,8 @@ class Disk {
   DiskTrouble trouble;
   StoreFault fault = StoreFault::none;
   Rng rng;
+  std::uint64_t conflicts = 0;  ///< commits that came too late: what they were decided on had changed
+  std::uint64_t refused = 0;    ///< by the guard, inside the commit
 
   /// Reads at once, without trouble: for oracles.
   void read(const std::function<void(port::Reader&)>& body);

@@ -6,7 +6,7 @@ namespace deprov::test::sim {
 namespace {
 constexpr ConnectorFault no_c = ConnectorFault::none;
 constexpr StoreFault no_s = StoreFault::none;
-constexpr std::array<Fault, 22> faults{{
+constexpr std::array<Fault, 24> faults{{
     {"no_grants_fence", "commits do not compare what was read of a subject", StoreFault::no_grants_fence},
     {"no_intent_fence", "a step is sent for an intent that is not the newest", StoreFault::no_intent_fence},
     {"no_hold_fence", "a step is sent although a hold has opened", StoreFault::no_hold_fence},
@@ -19,6 +19,8 @@ constexpr std::array<Fault, 22> faults{{
     {"work_lost", "what is left of a large request is not stored", StoreFault::work_lost},
     {"job_lost", "jobs that end access are not stored", StoreFault::job_lost},
     {"stop_lost", "the kill switch is not stored", StoreFault::stop_lost},
+    {"no_standing_fence", "a step is sent although another engine was told to stop",
+     StoreFault::no_standing_fence},
     {"record_edited", "an activity record is edited afterwards", StoreFault::record_edited},
     {"calls_twice", "a connector sends every change twice", no_s, ConnectorFault::calls_twice},
     {"wrong_account", "a connector disables another account", no_s, ConnectorFault::wrong_account},
@@ -29,6 +31,7 @@ constexpr std::array<Fault, 22> faults{{
     {"no_grace", "what cannot be undone follows at once", no_s, no_c, PolicyFault::no_grace},
     {"no_approval", "nobody is asked", no_s, no_c, PolicyFault::no_approval},
     {"no_entitling", "groups entitle nobody", no_s, no_c, PolicyFault::no_entitling},
+    {"other_ranks", "the lowest role wins", no_s, no_c, PolicyFault::other_ranks},
     {"fast_clock", "the engine's calendar runs too fast", no_s, no_c, PolicyFault::none, true},
 }};
 }  // namespace

@@ -9,7 +9,15 @@
 namespace deprov::test::sim {
 
 /// What a policy is made of instead of what the oracles know.
-enum class PolicyFault : std::uint8_t { none, no_protection, no_guard, no_grace, no_approval, no_entitling };
+enum class PolicyFault : std::uint8_t {
+  none,
+  no_protection,
+  no_guard,
+  no_grace,
+  no_approval,
+  no_entitling,
+  other_ranks
+};
 
 struct Fault {
   std::string_view name;

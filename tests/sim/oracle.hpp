@@ -44,12 +44,15 @@ class Oracle final : public AppWatch, public CommitWatch {
   /// People have decided everything.
   void at_the_end();
 
+  /// In the app everybody has the role that the groups give at the beginning, and those below it.
+  void give_roles(port::Reader& reader);
+
   /// A reconciliation has ended.
   void reconciled(std::size_t app, WorkId run);
 
   /// For figures: how often what was looked at.
   struct Counts {
-    std::uint64_t commits = 0, sent = 0, effects = 0, subjects = 0, records = 0;
+    std::uint64_t commits = 0, sent = 0, effects = 0, subjects = 0, records = 0, roles = 0;
   };
   [[nodiscard]] const Counts& counts() const noexcept { return counts_; }
   /// One line about one record, for people.
@@ -72,6 +75,9 @@ class Oracle final : public AppWatch, public CommitWatch {
   /// R1, worked out anew from the facts alone.
   bool has_access(std::size_t app, port::Reader& reader, ResourceId subject);
   bool pending(std::size_t app, port::Reader& reader);
+  /// The place of the highest group with a role that the subject is in, however deeply; nothing: in none.
+  std::optional<std::uint32_t> wanted_role(std::size_t app, port::Reader& reader, ResourceId subject);
+  void check_roles(std::size_t app, port::Reader& reader);
   /// Why the subject may still be in the app, where anybody can see it; empty: nothing says so.
   std::string excuse(std::size_t app, port::Reader& reader, const port::SubjectRow& subject);
   /// The account that is the subject's, or null.
@@ -91,6 +97,7 @@ class Oracle final : public AppWatch, public CommitWatch {
     std::uint32_t recorded = 0;
     std::uint32_t arrived = 0;
     std::string account;
+    MonoTime at;  ///< of the last record
   };
   std::map<std::string, Sent> sent_;  ///< by job, operation, entitlement
   std::vector<Violation> suspected_;  ///< of the transaction that is being stored
@@ -99,6 +106,8 @@ class Oracle final : public AppWatch, public CommitWatch {
   std::map<JobId, Duration> jumped_then_;
   std::set<std::pair<std::size_t, ResourceId>> subjects_;
   std::map<ResourceId, MonoTime> without_since_;
+  std::map<std::pair<std::size_t, std::string>, std::uint32_t>
+      first_roles_;  ///< by account: the highest at the beginning
   struct Reserved {
     WallTime at;
     ResourceId subject;

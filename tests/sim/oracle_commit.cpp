@@ -74,6 +74,13 @@ void Oracle::check_sent(std::size_t app, const port::Transaction& txn, const por
     return s.kind == StepKind::call && s.state == StepState::sent && policy::step_name(s) == operation;
   });
   if (step == parsed->steps.end()) return suspect("sent", "the job does not say what is sent");
+  if (world_.several()) {  // where there is one it stops in memory first, and a record may still be on its way
+    const auto row = reader.integration(scope);
+    const auto all = reader.lane({scope.workspace, {}});
+    if ((row && *row && (*row)->state != port::IntegrationState::active) ||
+        (all && *all && !(*all)->paused.empty()))
+      suspect("kill switch", operation + " is sent, and the store says that everything stands still");
+  }
   if (plan.observe) suspect("R22", operation + " is sent in observe mode");
   const bool by_hand = job->cause == idp::Cause::manual;
   const bool open_ends = pending(app, reader);
@@ -169,6 +176,7 @@ void Oracle::after(const port::Transaction& txn, port::Reader& reader) {
       const auto entitlement = text_of(record->detail, "entitlement");
       auto& sent = sent_[record->job.str() + " " + text_of(record->detail, "operation") + " " + entitlement];
       ++sent.recorded;
+      sent.at = world_.clock.mono();
       const auto binding = reader.binding(record->scope, record->subject);
       sent.account = binding && *binding ? (*binding)->account_id : std::string{};
       world_.sent_is_durable();

@@ -59,6 +59,86 @@ bool Oracle::has_access(std::size_t app, port::Reader& reader, ResourceId subjec
   return false;
 }
 
+std::optional<std::uint32_t> Oracle::wanted_role(std::size_t app, port::Reader& reader, ResourceId subject) {
+  const auto& scope = world_.apps[app].scope;
+  std::optional<std::uint32_t> best;
+  std::set<ResourceId> seen;
+  std::vector<ResourceId> todo{subject};
+  while (!todo.empty()) {
+    const auto groups = reader.groups_of(scope, todo.back());
+    todo.pop_back();
+    if (!groups) continue;
+    for (const auto& g : *groups) {
+      if (!seen.insert(g).second) continue;
+      const auto group = reader.resource(scope, g);
+      if (!group || !*group || (*group)->deleted) continue;
+      for (std::uint32_t i = 0; i < world_.apps[app].plan.groups; ++i)
+        if ((*group)->display_name_key == "g" + std::to_string(i)) best = std::max(best.value_or(i), i);
+      todo.push_back(g);
+    }
+  }
+  return best;
+}
+
+void Oracle::give_roles(port::Reader& reader) {
+  for (auto& app : world_.apps)
+    for (auto& [id, account] : app.app->accounts())
+      if (app.plan.roles) account.shown.groups = {"staff"};
+  for (const auto& [app, id] : subjects_) {
+    const auto& plan = world_.apps[app].plan;
+    // Who has no access loses no role by leaving a group: nothing to lower, and for the app not to have given.
+    auto* account = plan.roles && has_access(app, reader, id) ? account_of(app, reader, id) : nullptr;
+    if (account == nullptr) continue;
+    const auto wanted = wanted_role(app, reader, id);
+    for (std::uint32_t i = 0; wanted && i <= *wanted; ++i)
+      account->shown.groups.push_back("role-" + std::to_string(i));
+    if (wanted) first_roles_[{app, account->shown.id}] = *wanted;
+  }
+}
+
+// R1: the highest of the roles that the remaining groups give is the one in the app. Deprov raises nobody: where
+// the account did not have it at the beginning, there is only none above it.
+void Oracle::check_roles(std::size_t app, port::Reader& reader) {
+  const auto& state = world_.apps[app];
+  if (violation_ || !state.plan.roles || state.plan.observe || pending(app, reader)) return;
+  for (const auto& [of, id] : subjects_) {
+    if (of != app || state.unbound.contains(id) || state.offboarded.contains(id)) continue;
+    const auto subject = reader.subject(state.scope, id);
+    const auto binding = reader.binding(state.scope, id);
+    if (!subject || !*subject || !binding || !*binding || !has_access(app, reader, id)) continue;
+    const auto* account = account_of(app, reader, id);
+    if (account == nullptr || account->gone || (*binding)->last_set == port::AccountState::removed) continue;
+    if (!excuse(app, reader, **subject).empty()) continue;
+    // Where a person can see that it is not done, and why.
+    port::JobFilter filter;
+    filter.subject = id;
+    const auto jobs = reader.jobs(state.scope, filter, std::nullopt, 1000);
+    bool told = false;
+    for (const auto& job : jobs ? jobs->rows : std::vector<port::JobRow>{}) {
+      if (job.state == JobState::held) told = true;
+      if (job.kind != port::JobKind::change_role) continue;
+      told = told || tells(job.state, false);
+      break;  // the newest comes first
+    }
+    if (told) continue;
+    ++counts_.roles;
+    const auto wanted = wanted_role(app, reader, id);
+    const auto& groups = account->shown.groups;
+    const auto has = [&](std::uint32_t i) {
+      return std::find(groups.begin(), groups.end(), "role-" + std::to_string(i)) != groups.end();
+    };
+    const auto said = wanted ? "role-" + std::to_string(*wanted) : std::string("none");
+    for (std::uint32_t i = wanted ? *wanted + 1 : 0; i < state.plan.groups; ++i)
+      if (has(i))
+        return violated("roles", name(app, id) + " has role-" + std::to_string(i) + " in account " +
+                                     account->shown.id + ", and the groups give " + said);
+    const auto first = first_roles_.find({app, account->shown.id});
+    if (wanted && first != first_roles_.end() && *wanted <= first->second && !has(*wanted))
+      return violated("roles", name(app, id) + " has not " + said + " in account " + account->shown.id +
+                                   ", which the groups give and the account had");
+  }
+}
+
 bool Oracle::pending(std::size_t app, port::Reader& reader) {
   const auto works = reader.works(world_.apps[app].scope, 1);
   return works && !works->empty();

@@ -126,6 +126,22 @@ AppPlan write_app(Rng& r, bool crowd) {
   return p;
 }
 
+/// What several engines on one store are told at one moment: somebody stops or pauses while people leave.
+void write_conflicts(Script& s, std::int64_t last) {
+  Rng r(s.seed, 3);
+  if (r.permille(300)) s.engines = 3;
+  constexpr std::array<Kind, 3> halts{Kind::pause, Kind::stop, Kind::stop_all};
+  const auto apps = static_cast<std::uint32_t>(s.apps.size());
+  for (auto bursts = r.between(1, 2); bursts > 0; --bursts) {
+    const auto at = std::int64_t{r.below(static_cast<std::uint32_t>(last / 1000) + 60)} * 1000;
+    const auto app = r.below(apps);
+    s.events.push_back({at + r.below(300), halts[r.below(3)], app, r.between(5, 120), 0});
+    for (int i = 0; i < 4; ++i)
+      s.events.push_back(
+          {at + r.below(400), r.permille(600) ? Kind::leave : Kind::quit_all, app, r.below(600), r.below(100)});
+  }
+}
+
 }  // namespace
 
 std::string_view to_string(Kind k) noexcept { return names[static_cast<std::size_t>(k)]; }
@@ -177,6 +193,7 @@ Script write_script(std::uint64_t seed) {
     e.b = r.below(100);
     s.events.push_back(e);
   }
+  if (s.engines > 1) write_conflicts(s, at);
   return s;
 }
 

@@ -15,6 +15,8 @@ Outcome play(const Script& script, const Fault* fault, const std::function<void(
   out.violation = world.oracle->violation();
   out.counts = world.oracle->counts();
   out.steps = world.steps;
+  out.conflicts = world.disk->conflicts;
+  out.refused = world.disk->refused;
   out.digest = world.oracle->digest();
   out.lasted = world.clock.mono() - MonoTime{1'000'000};
   return out;

@@ -16,9 +16,11 @@ namespace deprov::test::sim {
 struct Outcome {
   std::optional<Violation> violation;
   Oracle::Counts counts;
-  std::uint64_t steps = 0;   ///< tasks that ran
-  std::uint64_t digest = 0;  ///< of all activity
-  Duration lasted{0};        ///< in the world's time
+  std::uint64_t steps = 0;      ///< tasks that ran
+  std::uint64_t conflicts = 0;  ///< commits whose reads had changed, and were decided again
+  std::uint64_t refused = 0;    ///< commits that the guard refused
+  std::uint64_t digest = 0;     ///< of all activity
+  Duration lasted{0};           ///< in the world's time
 };
 
 /// *Thread safety*: worlds have nothing in common; each call is one thread's.

@@ -41,6 +41,7 @@ TEST_CASE("whatever happens, the oracles find nothing", "[sim][R1][R3][R4][R5][R
   std::mutex mutex;
   std::vector<std::string> found;
   Oracle::Counts sum;
+  std::uint64_t conflicts = 0, refused = 0;
   const auto work = [&] {
     for (auto seed = next++; seed <= seeds; seed = next++) {
       const auto script = write_script(seed);
@@ -52,6 +53,9 @@ TEST_CASE("whatever happens, the oracles find nothing", "[sim][R1][R3][R4][R5][R
       sum.sent += out.counts.sent;
       sum.effects += out.counts.effects;
       sum.records += out.counts.records;
+      sum.roles += out.counts.roles;
+      conflicts += out.conflicts;
+      refused += out.refused;
     }
   };
   std::thread other(work);
@@ -62,6 +66,10 @@ TEST_CASE("whatever happens, the oracles find nothing", "[sim][R1][R3][R4][R5][R
   CHECK(sum.effects > seeds);
   CHECK(sum.sent >= sum.effects);
   CHECK(sum.records > 10 * seeds);
+  CHECK(sum.roles > seeds / 10);
+  // That decisions met: two groups left at once, callers at the guard's limit, engines on one store.
+  CHECK(conflicts > seeds / 4);
+  CHECK(refused > seeds / 10);
 }
 
 // Beyond the seeds above: each of these showed a fault of deprov that has a test of its own by now.

@@ -26,6 +26,10 @@ json::object policy_of(const AppPlan& plan, const Fault* fault) {
       break;
     case PolicyFault::no_approval: policy.erase("approvals"); break;
     case PolicyFault::no_entitling: policy.erase("entitling_groups"); break;
+    case PolicyFault::other_ranks:
+      if (auto* roles = policy.if_contains("roles"))
+        for (auto& role : roles->get_array()) role.get_object()["rank"] = 100 - role.at("rank").to_number<int>();
+      break;
   }
   return policy;
 }
@@ -301,6 +305,7 @@ void World::set_up() {
     }
   }
   run_for(std::chrono::minutes(3));
+  disk->read([&](port::Reader& reader) { oracle->give_roles(reader); });
 }
 
 void World::run() {

@@ -88,6 +88,8 @@ class World final : public Wire {
   bool disk_was_troubled = false;
   bool calm = false;  ///< the last phase: nothing fails any more
   void trouble(Duration lasting);
+  /// More than one engine: each hears of what the others were told from the store.
+  [[nodiscard]] bool several() const noexcept { return nodes_.size() > 1; }
   /// An oracle found something: the run ends.
   void stop_running() { over_ = true; }
   void sent_is_durable();

@@ -168,7 +168,7 @@ void World::operate(const Event& e, App& app) {
 }
 
 void World::switch_off(App& app, bool kill, Duration lasting) {
-  if (nodes_.size() > 1 || app.switching) return;
+  if (app.switching) return;
   auto* engine = some_engine();
   if (engine == nullptr) return;
   trouble(lasting + std::chrono::minutes(20));
@@ -205,7 +205,7 @@ void World::resume(std::size_t index, int tries) {
 }
 
 void World::switch_off_all(Duration lasting) {
-  if (nodes_.size() > 1 || all_switching_) return;
+  if (all_switching_) return;
   auto* engine = some_engine();
   if (engine == nullptr) return;
   trouble(lasting + std::chrono::minutes(20));
@@ -239,7 +239,6 @@ void World::end_of_troubles() {
     if (!node.engine) boot(node);
   }
   trouble(std::chrono::minutes(40));
-  if (nodes_.size() > 1) return;
   run_for(std::chrono::seconds(5));
   for (std::size_t i = 0; i < apps.size(); ++i) resume(i, 50);
   resume_all(50);
