@@ -255,6 +255,54 @@ def test_closing_while_others_ask():
     assert outcomes <= {200, "closed"} and "closed" in outcomes
 
 
+def test_threads_take_turns_at_rows_and_bodies(world):
+    """Each row is read once, whoever reads; a body that is closed ends for who reads it."""
+    for i in range(40):
+        world.add_user(f"user{i}")
+    by, wiki = world.by, world.wiki.id
+    rows = world.engine.subjects(by, wiki, page=1)
+    seen, failed = [], []
+
+    def read_rows():
+        try:
+            for row in rows:
+                seen.append(row["id"])
+                assert rows.restart.startswith("s1:")
+        except BaseException as e:
+            failed.append(e)
+
+    body = world.engine.call("GET", f"/api/v1/integrations/{wiki}/activity?follow=true", by=by)
+    pieces = []
+
+    def read_body():
+        try:
+            for piece in body:
+                pieces.append(piece)
+        except deprov.ClosedError:
+            pieces.append(b"closed")
+        except BaseException as e:
+            failed.append(e)
+
+    threads = [threading.Thread(target=f) for f in [read_rows] * 6 + [read_body] * 3]
+    for thread in threads:
+        thread.start()
+    for thread in threads[:6]:
+        thread.join(60)
+    body.close()
+    body.close()
+    for thread in threads[6:]:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads) and failed == []
+    assert len(seen) == len(set(seen)) == 40
+    assert pieces.count(b"closed") == 3 and body.headers
+
+
+@pytest.mark.parametrize("key", [32, lambda: 32, "k" * 32, lambda: [0] * 32])
+def test_a_master_key_is_bytes(key):
+    with pytest.raises(TypeError, match="32 bytes"):
+        deprov.Engine(memory=True, key=key)
+
+
 def test_a_host_drives_its_engine():
     with make_world(host_driven=True).engine as engine:
         assert engine.host_driven and engine.pump_descriptor >= 0

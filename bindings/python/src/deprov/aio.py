@@ -231,9 +231,10 @@ class AsyncResponse(Response):
         piece = ffi.new("deprov_str *")
         error = ffi.new("deprov_error **")
         while True:
-            status = lib.deprov_response_read(self._open(), 0, piece, error)
-            if status == 0:
-                return errors.bytes_of(piece[0])
+            with self._turn:
+                status = lib.deprov_response_read(self._open(), 0, piece, error)
+                if status == 0:
+                    return errors.bytes_of(piece[0])
             if status == _END:
                 lib.deprov_error_free(error[0])
                 return None
@@ -253,7 +254,8 @@ class AsyncResponse(Response):
         hub = self._aio.engine._hub
         error = ffi.new("deprov_error **")
         user = hub.expect(taken)
-        status = lib.deprov_response_want(self._open(), ffi.cast("void *", user), error)
+        with self._turn:
+            status = lib.deprov_response_want(self._open(), ffi.cast("void *", user), error)
         if status != 0:
             hub.forget(user)
             future.cancel()

@@ -104,9 +104,9 @@ def _pack_body(body: Body) -> bytes:
 
 
 class Response:
-    """What was answered. A refusal is an answer, too: see ``status``. One thread at a time uses it."""
+    """What was answered. A refusal is an answer, too: see ``status``. Threads take turns at it."""
 
-    __slots__ = ("_handle", "_body", "_headers", "status", "streaming")
+    __slots__ = ("_handle", "_body", "_headers", "_turn", "_closed", "status", "streaming")
 
     def __init__(self, answer: Answer) -> None:
         self._handle: Any
@@ -115,6 +115,8 @@ class Response:
         self.streaming = streaming != 0
         self._body: Optional[bytes] = None
         self._headers: Optional[List[Tuple[str, str]]] = None
+        self._turn = threading.RLock()  # the library has one thread at a time for a response
+        self._closed = False
 
     def __repr__(self) -> str:
         return f"<deprov.Response {self.status}>"
@@ -125,12 +127,13 @@ class Response:
 
     @property
     def headers(self) -> List[Tuple[str, str]]:
-        if self._headers is None:
-            handle = self._handle
-            found = (lib.deprov_response_get_header(handle, i)
-                     for i in range(lib.deprov_response_get_header_count(handle)))
-            self._headers = [(errors.text(h.name), errors.text(h.value)) for h in found]
-        return self._headers
+        with self._turn:
+            if self._headers is None:
+                handle = self._handle
+                found = (lib.deprov_response_get_header(handle, i)
+                         for i in range(lib.deprov_response_get_header_count(handle)))
+                self._headers = [(errors.text(h.name), errors.text(h.value)) for h in found]
+            return self._headers
 
     def header(self, name: str, default: str = "") -> str:
         """The first header of that name, in any case."""
@@ -140,7 +143,12 @@ class Response:
     def body(self) -> bytes:
         """The whole body. One that comes in pieces is waited for and put together, and kept."""
         if self._body is None:
-            self._body = b"".join(self) if self.streaming else errors.bytes_of(lib.deprov_response_get_body(self._handle))
+            if self.streaming:
+                self._body = b"".join(self)
+            else:
+                with self._turn:
+                    if self._body is None:
+                        self._body = errors.bytes_of(lib.deprov_response_get_body(self._handle))
         return self._body
 
     def json(self) -> Any:
@@ -154,10 +162,13 @@ class Response:
         error = ffi.new("deprov_error **")
         while True:
             wait = SLICE_MS if left is None else min(left, SLICE_MS)
-            status = lib.deprov_response_read(self._open(), wait, piece, error)
+            with self._turn:
+                status = lib.deprov_response_read(self._open(), wait, piece, error)
+                if status == 0:
+                    found = errors.bytes_of(piece[0])
             _process.raise_interrupt()
             if status == 0:
-                return errors.bytes_of(piece[0])
+                return found
             if status == _END:
                 lib.deprov_error_free(error[0])
                 return None
@@ -180,30 +191,33 @@ class Response:
             yield piece
 
     def _open(self) -> Any:
-        if self._handle is None:
+        if self._closed:
             raise errors.make(int(lib.DEPROV_ERR_CLOSED), detail="the response is closed", where="response")
         _process.check_fork()
         return self._handle
 
     def close(self) -> None:
         """Ends the work behind a body that is not read to its end. Of a whole body nothing is lost."""
-        if self._handle is not None:
-            if not self.streaming:
-                _ = self.body
-            _ = self.headers
+        if not self.streaming:
+            _ = self.body
+        _ = self.headers
+        self._closed = True  # whoever reads comes to its end
+        with self._turn:
             handle, self._handle = self._handle, None
-            ffi.release(handle)
+            if handle is not None:
+                ffi.release(handle)
 
 
 class Rows(Iterator[Dict[str, Any]]):
-    """Records, one after the other. At the end the iteration stops; of activity and notifications more may come, and a
-    new ``for`` over the same rows goes on with it."""
+    """Records, one after the other; threads take turns. At the end the iteration stops; of activity and notifications
+    more may come, and a new ``for`` over the same rows goes on with it."""
 
     def __init__(self, handle: Any, engine: "Engine") -> None:
         self._handle = handle
         self._engine = engine
         self._row = ffi.new("deprov_str *")
         self._error = ffi.new(_ERROR)
+        self._turn = threading.Lock()  # the library has one thread at a time for rows
 
     def __iter__(self) -> "Rows":
         return self
@@ -218,12 +232,14 @@ class Rows(Iterator[Dict[str, Any]]):
         return record
 
     def _read(self) -> Optional[Dict[str, Any]]:
-        status = lib.deprov_rows_next(self._handle, self._row, self._error)
-        if status == _END:
-            lib.deprov_error_free(self._error[0])
-            return None
-        errors.check(status, self._error)
-        record: Dict[str, Any] = json.loads(errors.bytes_of(self._row[0]))
+        with self._turn:
+            status = lib.deprov_rows_next(self._handle, self._row, self._error)
+            if status == _END:
+                lib.deprov_error_free(self._error[0])
+                return None
+            errors.check(status, self._error)
+            row = errors.bytes_of(self._row[0])
+        record: Dict[str, Any] = json.loads(row)
         return record
 
     def _want(self, taken: Taken) -> Tuple[int, int]:
@@ -231,11 +247,13 @@ class Rows(Iterator[Dict[str, Any]]):
         hub = self._engine._hub
         user = hub.expect(taken)
         token = ffi.new(_TOKEN)
-        status = lib.deprov_rows_want(self._handle, ffi.cast("void *", user), token, self._error)
+        error = ffi.new(_ERROR)
+        with self._turn:
+            status = lib.deprov_rows_want(self._handle, ffi.cast("void *", user), token, error)
         if status == 0 and token[0] != 0:
             return user, int(token[0])
         hub.forget(user)
-        errors.check(status, self._error)
+        errors.check(status, error)
         return 0, 0
 
     def _hear_signals(self) -> None:
@@ -253,7 +271,8 @@ class Rows(Iterator[Dict[str, Any]]):
     @property
     def restart(self) -> str:
         """Where these rows are: what `restart` takes, in this process or in another, today or later."""
-        return errors.text(lib.deprov_rows_get_restart(self._handle))
+        with self._turn:
+            return errors.text(lib.deprov_rows_get_restart(self._handle))
 
 
 class _Use:
@@ -327,7 +346,7 @@ class Engine:
             options.key_user_free = lib.deprovpy_user_free
         elif key is not None:
             options.key_source = lib.DEPROV_KEY_BYTES
-            put("key_bytes", bytes(key))
+            put("key_bytes", _key_bytes(key))
         if clock is not None:
             options.clock = lib.deprovpy_clock
             options.clock_user = _process.user_of(clock)
@@ -602,6 +621,13 @@ class Engine:
         return AsyncEngine(self)
 
 
+def _key_bytes(key: Any) -> bytes:
+    """A number is no key: bytes(32) would be 32 zeros."""
+    if not isinstance(key, (bytes, bytearray, memoryview)):
+        raise TypeError(f"the master key is 32 bytes, and not {type(key).__name__}")
+    return bytes(key)
+
+
 def _admin(path: str, body: Body) -> Tuple[str, List[Tuple[str, str]], Body]:
     if not path.startswith("/"):
         raise errors.make(int(lib.DEPROV_ERR_INVALID_ARGUMENT), detail="does not begin with a slash", where="path",
@@ -655,7 +681,7 @@ class _Key:
 def deprovpy_key(user: Any, key: Any) -> int:
     holder: _Key = ffi.from_handle(user)
     try:
-        found = bytes(holder.ask())
+        found = _key_bytes(holder.ask())
         if len(found) != 32:
             raise ValueError(f"the master key has {len(found)} bytes; it needs 32")
         ffi.memmove(key, found, 32)
