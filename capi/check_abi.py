@@ -94,6 +94,20 @@ def compiles(args, header, include):
     return bad
 
 
+def soname(header, dynamic):
+    """The library is named by the major version alone, so that every minor one takes its place."""
+    major = re.search(r"^#define DEPROV_ABI_MAJOR (\d+)", header, re.M)
+    name = re.search(r"\(SONAME\).*\[(.*)\]", dynamic)
+    wanted = f"libdeprov_c.so.{major.group(1) if major else '?'}"
+    if name is None or name.group(1) != wanted:
+        return [f"the SONAME is {name.group(1) if name else 'missing'}, and should be {wanted}"]
+    return []
+
+
+def dynamic_of(args):
+    return subprocess.run([args.readelf, "-d", args.shared], check=True, capture_output=True, text=True).stdout
+
+
 def symbols_of(args, library):
     return subprocess.run([args.nm, "-D", "--defined-only", "--with-symbol-versions", library], check=True,
                           capture_output=True, text=True).stdout
@@ -119,6 +133,12 @@ def self_test(args):
         if expected is None and found or expected is not None and not any(expected in line for line in found):
             wrong.append(f"{name}: expected {expected}, found {found}")
 
+    named = " 0x0e (SONAME)  Library soname: [libdeprov_c.so.{}]\n"
+    major = "#define DEPROV_ABI_MAJOR 3 /**< x */\n"
+    for dynamic, expected in ((named.format(3), False), (named.format("3.1"), True), (named.format(2), True), ("", True)):
+        if bool(soname(major, dynamic)) != expected:
+            wrong.append(f"SONAME {dynamic!r}: {soname(major, dynamic)}")
+
     good = HEADER.read_text(encoding="utf-8")
     planted = {
         "no guard": (good.replace("#ifndef DEPROV_H", "#if 1"), "C99"),
@@ -143,6 +163,7 @@ def main():
     parser.add_argument("--cc", default="cc")
     parser.add_argument("--cxx", default="c++")
     parser.add_argument("--nm", default="nm")
+    parser.add_argument("--readelf", default="readelf")
     args = parser.parse_args()
     if args.self_test:
         found = self_test(args)
@@ -150,6 +171,7 @@ def main():
         found = compiles(args, HEADER.name, HEADER.parent)
         found += differences(HEADER.read_text(encoding="utf-8"), (HERE / "symbols.txt").read_text(encoding="utf-8"),
                              symbols_of(args, args.shared))
+        found += soname(HEADER.read_text(encoding="utf-8"), dynamic_of(args))
     for line in found:
         print(line)
     return 1 if found else 0

@@ -252,7 +252,7 @@ DEPROV_API deprov_status deprov_connector_new(deprov_str description, const depr
 /** Engines that have it keep it. Accepts NULL. */
 DEPROV_API void deprov_connector_free(deprov_connector* connector);
 
-/** One of the `DEPROV_OPERATION_*`. */
+/** One of the `DEPROV_OPERATION_*`; -1 for NULL, of which the next ones answer empty texts and 0. */
 DEPROV_API int32_t deprov_call_get_operation(const deprov_call* call);
 /** The account's id; empty for check, find and list. */
 DEPROV_API deprov_str deprov_call_get_account(const deprov_call* call);

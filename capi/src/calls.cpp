@@ -104,23 +104,37 @@ void Calls::shut() {
 using deprov::capi::guard;
 using deprov::capi::str;
 
-int32_t deprov_call_get_operation(const deprov_call* call) { return static_cast<int32_t>(call->call.operation); }
-deprov_str deprov_call_get_account(const deprov_call* call) { return str(call->call.account_id); }
-deprov_str deprov_call_get_external_id(const deprov_call* call) { return str(call->call.match.external_id); }
-deprov_str deprov_call_get_user_name(const deprov_call* call) { return str(call->call.match.user_name); }
-size_t deprov_call_get_email_count(const deprov_call* call) { return call->call.match.emails.size(); }
+namespace {
+/// What is asked; nothing, for NULL.
+const deprov::connector::Call& asked(const deprov_call* call) {
+  static const deprov::connector::Call nothing{};
+  return call == nullptr ? nothing : call->call;
+}
+}  // namespace
+
+int32_t deprov_call_get_operation(const deprov_call* call) {
+  return call == nullptr ? -1 : static_cast<int32_t>(call->call.operation);
+}
+deprov_str deprov_call_get_account(const deprov_call* call) { return str(asked(call).account_id); }
+deprov_str deprov_call_get_external_id(const deprov_call* call) { return str(asked(call).match.external_id); }
+deprov_str deprov_call_get_user_name(const deprov_call* call) { return str(asked(call).match.user_name); }
+size_t deprov_call_get_email_count(const deprov_call* call) { return asked(call).match.emails.size(); }
 deprov_str deprov_call_get_email(const deprov_call* call, size_t index) {
-  const auto& emails = call->call.match.emails;
+  const auto& emails = asked(call).match.emails;
   return index < emails.size() ? str(emails[index]) : deprov_str{nullptr, 0};
 }
-deprov_str deprov_call_get_entitlement(const deprov_call* call) { return str(call->call.entitlement); }
-int32_t deprov_call_get_delete_account(const deprov_call* call) { return call->call.delete_account ? 1 : 0; }
-deprov_str deprov_call_get_cursor(const deprov_call* call) { return str(call->call.cursor); }
-uint32_t deprov_call_get_page_size(const deprov_call* call) { return call->call.page_size; }
-deprov_str deprov_call_get_handle(const deprov_call* call) { return str(call->call.handle); }
-deprov_str deprov_call_get_idempotency_key(const deprov_call* call) { return str(call->call.idempotency_key); }
-int64_t deprov_call_get_timeout_ms(const deprov_call* call) { return call->call.timeout.count() / 1000; }
-int32_t deprov_call_is_cancelled(const deprov_call* call) { return call->cancelled.load() ? 1 : 0; }
+deprov_str deprov_call_get_entitlement(const deprov_call* call) { return str(asked(call).entitlement); }
+int32_t deprov_call_get_delete_account(const deprov_call* call) { return asked(call).delete_account ? 1 : 0; }
+deprov_str deprov_call_get_cursor(const deprov_call* call) { return str(asked(call).cursor); }
+uint32_t deprov_call_get_page_size(const deprov_call* call) { return call == nullptr ? 0 : call->call.page_size; }
+deprov_str deprov_call_get_handle(const deprov_call* call) { return str(asked(call).handle); }
+deprov_str deprov_call_get_idempotency_key(const deprov_call* call) { return str(asked(call).idempotency_key); }
+int64_t deprov_call_get_timeout_ms(const deprov_call* call) {
+  return call == nullptr ? 0 : call->call.timeout.count() / 1000;
+}
+int32_t deprov_call_is_cancelled(const deprov_call* call) {
+  return call != nullptr && call->cancelled.load() ? 1 : 0;
+}
 
 deprov_status deprov_call_complete(deprov_call* call, const deprov_reply* reply, deprov_error** error) {
   return guard(error, [&]() -> deprov::Result<void> {

@@ -72,3 +72,74 @@ TEST_CASE("a member of a record is read without a JSON library") {
   CHECK(get("[1]", "c", value) == DEPROV_ERR_INVALID_SYNTAX);
   CHECK(deprov_record_get(str("{}"), str("a"), nullptr, nullptr) == DEPROV_ERR_INVALID_ARGUMENT);
 }
+
+TEST_CASE("every function answers for NULL, and says which argument it misses") {
+  const deprov_str none{nullptr, 0};
+  const auto misses = [](deprov_status status, deprov_error* error, const char* argument) {
+    const auto why = said(status, error);
+    INFO(argument << ": " << why.message);
+    CHECK(why.status == DEPROV_ERR_INVALID_ARGUMENT);
+    CHECK(why.where == argument);
+  };
+  deprov_error* e = nullptr;
+  misses(deprov_engine_open(nullptr, nullptr, &e), e, "options");
+  misses(deprov_engine_close(nullptr, 0, nullptr, &e), e, "engine");
+  misses(deprov_engine_pump(nullptr, 0, nullptr, &e), e, "engine");
+  misses(deprov_engine_call(nullptr, nullptr, nullptr, &e), e, "response");
+  misses(deprov_engine_send(nullptr, nullptr, nullptr, nullptr, &e), e, "engine");
+  misses(deprov_engine_cancel(nullptr, 0, &e), e, "engine");
+  misses(deprov_engine_next(nullptr, nullptr, 1, 0, nullptr, &e), e, "engine");
+  misses(deprov_admin_call(nullptr, nullptr, str("GET"), str("/jobs"), none, nullptr, &e), e, "engine");
+  misses(deprov_workspace_create(nullptr, none, none, nullptr, &e), e, "engine");
+  misses(deprov_integration_create(nullptr, nullptr, none, nullptr, &e), e, "engine");
+  misses(deprov_rows_open(nullptr, nullptr, nullptr, nullptr, &e), e, "engine");
+  misses(deprov_rows_next(nullptr, nullptr, &e), e, "rows");
+  misses(deprov_rows_want(nullptr, nullptr, nullptr, &e), e, "rows");
+  misses(deprov_response_read(nullptr, 0, nullptr, &e), e, "response");
+  misses(deprov_response_want(nullptr, nullptr, &e), e, "response");
+  misses(deprov_record_get(none, none, nullptr, &e), e, "value");
+  misses(deprov_call_complete(nullptr, nullptr, &e), e, "call");
+  deprov_connector* connector = nullptr;
+  misses(deprov_connector_new(str("{}"), nullptr, &connector, &e), e, "callbacks");
+  // And the same with nobody who listens.
+  CHECK(deprov_engine_open(nullptr, nullptr, nullptr) == DEPROV_ERR_INVALID_ARGUMENT);
+  CHECK(deprov_engine_get_pump_descriptor(nullptr) == -1);
+  CHECK(deprov_engine_get_event_descriptor(nullptr) == -1);
+  CHECK(deprov_response_get_status(nullptr) == 0);
+  CHECK(deprov_response_get_header_count(nullptr) == 0);
+  CHECK(deprov_response_get_header(nullptr, 0).name.len == 0);
+  CHECK(deprov_response_get_body(nullptr).len == 0);
+  CHECK(deprov_response_is_streaming(nullptr) == 0);
+  CHECK(deprov_rows_get_restart(nullptr).len == 0);
+  CHECK(deprov_build_has_feature(none) == 0);
+  CHECK(deprov_call_get_operation(nullptr) == -1);
+  for (const auto get : {deprov_call_get_account, deprov_call_get_external_id, deprov_call_get_user_name,
+                         deprov_call_get_entitlement, deprov_call_get_cursor, deprov_call_get_handle,
+                         deprov_call_get_idempotency_key})
+    CHECK(get(nullptr).len == 0);
+  CHECK(deprov_call_get_email_count(nullptr) == 0);
+  CHECK(deprov_call_get_email(nullptr, 0).len == 0);
+  CHECK(deprov_call_get_delete_account(nullptr) == 0);
+  CHECK(deprov_call_get_page_size(nullptr) == 0);
+  CHECK(deprov_call_get_timeout_ms(nullptr) == 0);
+  CHECK(deprov_call_is_cancelled(nullptr) == 0);
+  CHECK(deprov_call_retain(nullptr) == nullptr);
+  deprov_engine_free(nullptr);
+  deprov_connector_free(nullptr);
+  deprov_response_free(nullptr);
+  deprov_rows_free(nullptr);
+  deprov_call_free(nullptr);
+  deprov_buffer_free(nullptr);
+  deprov_error_free(nullptr);
+  // A length without bytes, and lengths that no text has.
+  const World world;
+  deprov_buffer* record = nullptr;
+  const deprov_str lying{nullptr, 7};
+  deprov_error* why = nullptr;
+  const auto by = world.local();
+  auto* engine = world.engine.get();
+  CHECK(deprov_admin_call(engine, &by, lying, str("/jobs"), none, &record, &why) == DEPROV_ERR_INVALID_ARGUMENT);
+  deprov_error_free(why);
+  CHECK(record == nullptr);
+  CHECK(deprov_admin_call(engine, &by, str("GET"), str("/jobs"), none, nullptr, nullptr) == DEPROV_OK);
+}
