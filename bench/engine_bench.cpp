@@ -137,7 +137,7 @@ void one_member(benchmark::State& state) {
     options.group_members = options.users - 1;
     options.bound = false;
     EngineWorld world(options);
-    const auto rate = world.drive(2000, 1, [&](std::size_t i) {
+    const auto rate = world.drive(scaled(2000), 1, [&](std::size_t i) {
       return world.request("PATCH", "/Groups/" + world.group.str(),
                            members_patch(i % 2 == 0 ? "add" : "remove", world, world.users.size() - 1, 1));
     });

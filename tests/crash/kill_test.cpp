@@ -192,7 +192,7 @@ TEST_CASE("no acknowledged removal is lost and no recorded effect repeated, howe
       } else if (before < released) {
         const auto enough = before + 1 + chance() % (released - before);
         REQUIRE(eventually([&] { return idp.acknowledged() >= enough || !idp.complaints().empty(); },
-                           std::chrono::seconds(60)));
+                           std::chrono::minutes(5)));
         std::this_thread::sleep_for(milliseconds(chance() % 16));
       }
       REQUIRE(server->running());
@@ -205,7 +205,7 @@ TEST_CASE("no acknowledged removal is lost and no recorded effect repeated, howe
     idp.release(users);
     REQUIRE(server->wait_ready());
     REQUIRE(eventually([&] { return idp.acknowledged() == users || !idp.complaints().empty(); },
-                       std::chrono::seconds(60)));
+                       std::chrono::minutes(5)));
     CHECK(idp.complaints() == std::vector<std::string>{});
     CHECK(idp.acknowledged() == users);
     std::cout << "kills " << kills << ", reconnections " << idp.reconnections() << ", requests sent again "
@@ -214,7 +214,7 @@ TEST_CASE("no acknowledged removal is lost and no recorded effect repeated, howe
   }
 
   // It drains once, and ends in good order.
-  REQUIRE(eventually([&] { return unfinished(*server, integration, owner) == 0; }, std::chrono::seconds(180)));
+  REQUIRE(eventually([&] { return unfinished(*server, integration, owner) == 0; }, std::chrono::minutes(10)));
   CHECK(server->terminate() == 0);
   INFO(server->log());
   std::cout << "took " << std::chrono::duration_cast<milliseconds>(steady_clock::now() - began).count()
