@@ -7,6 +7,7 @@
 #include <deprov/connector/json.hpp>
 #include <new>
 #include <optional>
+#include "plugin/utf8.hpp"
 
 struct deprov_connector_text {
   std::string value;
@@ -63,29 +64,6 @@ std::int32_t set(deprov_connector_text* text, std::string_view value) {
 std::int32_t show(const json::value& v, deprov_connector_text* text) {
   if (const auto* s = v.if_string()) return set(text, *s);
   return set(text, json::serialize(v));
-}
-
-bool is_utf8(std::string_view s) {
-  std::size_t i = 0;
-  while (i < s.size()) {
-    const auto b = static_cast<unsigned char>(s[i]);
-    const std::size_t more = b < 0x80                ? 0
-                             : b >= 0xC2 && b < 0xE0 ? 1
-                             : b >= 0xE0 && b < 0xF0 ? 2
-                             : b >= 0xF0 && b < 0xF5 ? 3
-                                                     : 9;
-    if (more == 9 || s.size() - i <= more) return false;
-    for (std::size_t k = 1; k <= more; ++k)
-      if ((static_cast<unsigned char>(s[i + k]) & 0xC0U) != 0x80U) return false;
-    if (more >= 2) {
-      const auto second = static_cast<unsigned char>(s[i + 1]);
-      if ((b == 0xE0 && second < 0xA0) || (b == 0xED && second > 0x9F) || (b == 0xF0 && second < 0x90) ||
-          (b == 0xF4 && second > 0x8F))
-        return false;
-    }
-    i += more + 1;
-  }
-  return true;
 }
 
 // ---- text and JSON

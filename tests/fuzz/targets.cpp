@@ -11,6 +11,7 @@
 #include <deprov/scim/projection.hpp>
 #include <deprov/scim/query.hpp>
 #include <deprov/scim/resource.hpp>
+#include "plugin/frames.hpp"
 
 namespace deprov::fuzz {
 
@@ -261,17 +262,61 @@ std::string snapshot(std::string_view input) {
   return {};
 }
 
+/// What host and worker make of a message: it says the same after a journey.
+std::string round_trip(const plugin::wire::Message& message) {
+  using namespace plugin::wire;
+  const auto once = encode(message);
+  if (!once) return "what was decoded cannot be encoded: " + once.error().message();
+  const auto again = decode(std::string_view(*once).substr(4));
+  if (const auto* hello = std::get_if<Hello>(&message); hello != nullptr && hello->version != version) return {};
+  if (!again) return "what was encoded cannot be decoded: " + again.error().message();
+  const auto twice = encode(*again);
+  if (!twice || *twice != *once) return "a frame changes on its way";
+  return {};
+}
+
+/// A stream of frames between host and worker process, as a whole and in pieces.
+std::string worker(std::string_view input) {
+  std::string seen;
+  for (const std::size_t piece : {input.size() + 1, std::size_t{3}}) {
+    plugin::wire::Frames frames;
+    std::string here;
+    bool good = true;
+    for (std::size_t i = 0; i < input.size() && good; i += piece) {
+      frames.feed(input.substr(i, piece));
+      for (;;) {
+        auto next = frames.next();
+        good = next.has_value();
+        if (!good) here += "error: " + next.error().message();
+        if (!good || !*next) break;
+        if (auto wrong = round_trip(**next); !wrong.empty()) return wrong;
+        here += std::to_string((*next)->index()) + ",";
+      }
+    }
+    if (piece > input.size()) {
+      seen = here;
+    } else if (here != seen) {
+      return "in pieces it is another stream: " + here + " instead of " + seen;
+    }
+  }
+  // A length that is wrong hides everything else.
+  if (const auto m = plugin::wire::decode(input.substr(std::min<std::size_t>(4, input.size()))))
+    return round_trip(*m);
+  return {};
+}
+
 }  // namespace
 
 std::span<const Target> targets() {
-  static constexpr std::array<Target, 8> all = {{{"json", json_text},
+  static constexpr std::array<Target, 9> all = {{{"json", json_text},
                                                  {"resource", resource},
                                                  {"filter", filter},
                                                  {"path", path},
                                                  {"patch", patch},
                                                  {"query", query},
                                                  {"bulk", bulk},
-                                                 {"snapshot", snapshot}}};
+                                                 {"snapshot", snapshot},
+                                                 {"worker", worker}}};
   return all;
 }
 
