@@ -34,6 +34,8 @@ MAY_INCLUDE = {
     "http": _PORTS | {"runtime"},
     "connectors": _PORTS,
     "plugin": _PORTS | {"runtime"},
+    # The program that a plugin runs in, away from the host.
+    "worker": _PORTS | {"runtime", "plugin"},
     "server": _PORTS | {"jobs", "engine", "service", "runtime"},
     # The composition root: it alone names the adapters, for the program and for whoever embeds.
     "instance": _PORTS | {"engine", "service"} | set(ADAPTERS),

@@ -325,6 +325,9 @@ DEPROV_API void deprov_call_free(deprov_call* call);
 #define DEPROV_LOG_WARNING 1 /**< what somebody should look at */
 #define DEPROV_LOG_ERROR 2   /**< what does not work */
 
+#define DEPROV_PLACEMENT_IN_PROCESS 0 /**< in the process of the engine */
+#define DEPROV_PLACEMENT_WORKER 1     /**< in a process of its own, for each connection */
+
 /** A plugin that is loaded, if it has these bytes. Its layout is frozen. */
 typedef struct deprov_plugin_file {
   deprov_str path;   /**< absolute; the manifest lies beside it */
@@ -367,6 +370,12 @@ typedef struct deprov_engine_options {
   size_t plugin_directory_count;             /**< of `plugin_directories` */
   const deprov_plugin_file* plugin_files;    /**< single plugins, by their hash */
   size_t plugin_file_count;                  /**< of `plugin_files` */
+  /** Absolute: `deprov-connector-worker`, which comes with deprov. Plugins whose integration has the setting
+   *  `placement` "worker" run in it, each connection in a process and with a thread of its own, also where the
+   * host drives. Empty: none does. */
+  deprov_str plugin_worker;
+  int32_t plugin_placement; /**< `DEPROV_PLACEMENT_*`: of integrations whose settings do not say */
+  int32_t reserved;         /**< 0 */
 } deprov_engine_options;
 
 /** A running engine. *Thread safety*: any thread. */

@@ -109,6 +109,13 @@ Result<void> take_plugins(const deprov_engine_options& in, const std::shared_ptr
     DEPROV_TRY(hash, text(in.plugin_files[i].sha256, "options.plugin_files"));
     out.plugins.files.push_back({std::move(path), std::move(hash)});
   }
+  DEPROV_TRY(worker, text(in.plugin_worker, "options.plugin_worker"));
+  out.plugins.worker.program = std::move(worker);
+  if (in.plugin_placement != DEPROV_PLACEMENT_IN_PROCESS && in.plugin_placement != DEPROV_PLACEMENT_WORKER) {
+    return Error(Errc::invalid_argument, std::to_string(in.plugin_placement) + " is no placement",
+                 "options.plugin_placement", "see DEPROV_PLACEMENT_IN_PROCESS and DEPROV_PLACEMENT_WORKER");
+  }
+  if (in.plugin_placement == DEPROV_PLACEMENT_WORKER) out.plugins.placement = port::Placement::worker;
   out.plugins.log = [log](plugin::LogLevel level, std::string_view message) {
     (*log)(level == plugin::LogLevel::error     ? DEPROV_LOG_ERROR
            : level == plugin::LogLevel::warning ? DEPROV_LOG_WARNING

@@ -3,6 +3,7 @@
 #include <boost/json/parse.hpp>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <new>
@@ -62,9 +63,22 @@ Result<std::unique_ptr<Api>> Session::open(bool any_workspace) const {
   return open_remote(url, secret, ca_file);
 }
 
+std::string find_worker_program() {
+  std::error_code ec;
+  const auto here = std::filesystem::read_symlink("/proc/self/exe", ec).parent_path();
+  for (const auto* where : {"deprov-connector-worker", "../libexec/deprov/deprov-connector-worker"}) {
+    auto path = (here / where).lexically_normal();
+    if (std::filesystem::is_regular_file(path, ec)) return path.string();
+  }
+  return {};
+}
+
 Result<plugin::Options> Session::plugins() const {
   plugin::Options out;
   out.directories = plugin_directories;
+  out.placement = plugin_placement == "worker" ? port::Placement::worker : port::Placement::in_process;
+  out.worker = plugin_worker;
+  out.worker.memory_bytes = plugin_memory_mib << 20U;
   for (const auto& file : plugin_files) {
     const auto at = file.rfind('=');
     if (at == std::string::npos) {
@@ -73,6 +87,7 @@ Result<plugin::Options> Session::plugins() const {
     }
     out.files.push_back({file.substr(0, at), file.substr(at + 1)});
   }
+  if (out.worker.program.empty() && !out.empty()) out.worker.program = find_worker_program();
   out.log = [](plugin::LogLevel, std::string_view message) { std::cerr << (safe(message) + "\n"); };
   return out;
 }
@@ -108,6 +123,31 @@ void add_plugin_options(CLI::App& command, Session& session) {
       .add_option("--plugin-sha256", session.plugin_files,
                   "PATH=HASH: one connector that is loaded if its file has this SHA-256")
       ->allow_extra_args(false);
+  command
+      .add_option(
+          "--plugin-placement", session.plugin_placement,
+          "Where plugins run unless their integration says so: in_process, or worker: a process of its own for "
+          "each integration")
+      ->check(CLI::IsMember({"in_process", "worker"}))
+      ->capture_default_str();
+  command.add_option(
+      "--plugin-worker", session.plugin_worker.program,
+      "deprov-connector-worker, absolute; by default the one beside this program or installed with it");
+  command
+      .add_option("--plugin-memory", session.plugin_memory_mib,
+                  "MiB of address space for each worker; 0: unbounded")
+      ->check(CLI::Range(0, 1 << 24))
+      ->capture_default_str();
+  command
+      .add_option("--plugin-cpu", session.plugin_worker.cpu_seconds,
+                  "Seconds of CPU that a worker may burn without a new call; 0: unbounded")
+      ->check(CLI::Range(0, 1 << 24))
+      ->capture_default_str();
+  command
+      .add_option("--plugin-files", session.plugin_worker.files,
+                  "Descriptors that a worker may open; 0: unbounded")
+      ->check(CLI::Range(0, 1 << 20))
+      ->capture_default_str();
 }
 
 void add_integration_option(CLI::App& command, Session& session) {

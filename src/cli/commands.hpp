@@ -23,6 +23,9 @@ struct Session {
   std::string integration;
   std::vector<std::string> plugin_directories;
   std::vector<std::string> plugin_files;  ///< PATH=SHA-256
+  std::string plugin_placement = "in_process";
+  plugin::WorkerOptions plugin_worker;
+  std::uint64_t plugin_memory_mib = plugin::WorkerOptions{}.memory_bytes >> 20U;
   bool as_json = false;
   std::function<Result<int>()> chosen;  ///< answers with the exit code
 
@@ -39,7 +42,7 @@ CLI::App* add_command(CLI::App& group, Session& session, const std::string& name
 /// The same without a way to the API.
 CLI::App* add_plain_command(CLI::App& group, Session& session, const std::string& name, const std::string& text,
                             std::function<Result<int>()> action);
-/// --plugins and --plugin-sha256.
+/// --plugins, --plugin-sha256, and where and within which bounds plugins run.
 void add_plugin_options(CLI::App& command, Session& session);
 /// --integration, by name or id; may be left out where there is only one.
 void add_integration_option(CLI::App& command, Session& session);
@@ -52,6 +55,9 @@ void add_integration_option(CLI::App& command, Session& session);
 /// `limit_exceeded`.
 [[nodiscard]] Result<json::value> read_json_file(const std::string& path, std::string_view option,
                                                  bool list = false);
+
+/// deprov-connector-worker beside this program, or where it is installed with it; empty where it is not there.
+[[nodiscard]] std::string find_worker_program();
 
 void add_about_commands(CLI::App& program, Session& session);
 void add_init_command(CLI::App& program, Session& session);

@@ -9,7 +9,8 @@ namespace deprov::cli {
 namespace {
 
 struct IntegrationOptions {
-  std::string name, idp, connector, config, policy, settings, schemas, resource_types, patch_answer, reason;
+  std::string name, idp, connector, config, policy, settings, schemas, resource_types, patch_answer, placement,
+      reason;
   bool no_check = false;
   bool abandon = false;
   bool deleted = false;
@@ -47,24 +48,30 @@ Result<void> add_files(json::object& body, const IntegrationOptions& o) {
   return add_file(body, "resource_types", o.resource_types, true);
 }
 
-/// `--patch-answer` as a member of the settings that are to be sent; "idp" takes it out of them.
-Result<void> add_patch_answer(json::object& body, const std::string& word, const json::value& present) {
+/// `--patch-answer` and the like as a member of the settings that are to be sent; `none` takes it out of them.
+Result<void> add_setting(json::object& body, const char* member, const std::string& word, const char* none,
+                         const json::value& present) {
   if (word.empty()) return {};
   auto& settings = body.emplace("settings", present).first->value();
   if (!settings.is_object())
     return Error(Errc::invalid_argument, "has to be a JSON object", "--settings", "see the OpenAPI document");
-  if (word == "idp") {
-    settings.get_object().erase("patch_answer");
+  if (word == none) {
+    settings.get_object().erase(member);
   } else {
-    settings.get_object()["patch_answer"] = word;
+    settings.get_object()[member] = word;
   }
   return {};
+}
+
+Result<void> add_words(json::object& body, const IntegrationOptions& o, const json::value& present) {
+  DEPROV_CHECK(add_setting(body, "patch_answer", o.patch_answer, "idp", present));
+  return add_setting(body, "placement", o.placement, "server", present);
 }
 
 Result<int> create(const Session& session, const IntegrationOptions& o) {
   json::object body{{"name", o.name}, {"idp", o.idp}, {"connector", o.connector}, {"check", !o.no_check}};
   DEPROV_CHECK(add_files(body, o));
-  DEPROV_CHECK(add_patch_answer(body, o.patch_answer, json::object{}));
+  DEPROV_CHECK(add_words(body, o, json::object{}));
   DEPROV_TRY(api, session.open());
   DEPROV_TRY(made, api->call("POST", "/integrations", body));
   print_json(json::object{{"id", made.at("id")},
@@ -77,17 +84,18 @@ Result<int> update(const Session& session, const IntegrationOptions& o) {
   json::object body;
   if (!o.name.empty()) body["name"] = o.name;
   DEPROV_CHECK(add_files(body, o));
-  if (body.empty() && o.patch_answer.empty()) {
+  if (body.empty() && o.patch_answer.empty() && o.placement.empty()) {
     return Error(Errc::invalid_argument, "nothing to change is given",
-                 "--name, --config, --policy, --settings, --schemas, --resource-types, --patch-answer",
+                 "--name, --config, --policy, --settings, --schemas, --resource-types, --patch-answer, "
+                 "--placement",
                  "give at least one");
   }
   if (o.no_check) body["check"] = false;
   DEPROV_TRY(api, session.open());
   DEPROV_TRY(id, find_integration(*api, session.integration));
-  if (!o.patch_answer.empty()) {  // settings are replaced as a whole
+  if (!o.patch_answer.empty() || !o.placement.empty()) {  // settings are replaced as a whole
     DEPROV_TRY(present, api->call("GET", "/integrations/" + id));
-    DEPROV_CHECK(add_patch_answer(body, o.patch_answer, present.at("settings")));
+    DEPROV_CHECK(add_words(body, o, present.at("settings")));
   }
   DEPROV_TRY(row, api->call("PATCH", "/integrations/" + id, body));
   if (session.as_json) {
@@ -211,6 +219,12 @@ void add_integration_commands(CLI::App& program, Session& session) {
         ->add_option("--patch-answer", options->patch_answer,
                      "How a PATCH is answered: resource (200), no_content (204), or as the IdP likes it (idp)")
         ->check(CLI::IsMember({"resource", "no_content", "idp"}));
+    command
+        ->add_option(
+            "--placement", options->placement,
+            "Where the code of a plugin runs: in_process, worker (a process of its own), or as the server "
+            "has it (server)")
+        ->check(CLI::IsMember({"in_process", "worker", "server"}));
     command->add_option("--schemas", options->schemas, "JSON file with SCIM schemas (RFC 7643 section 7)");
     command->add_option("--resource-types", options->resource_types,
                         "JSON file with SCIM resource types (RFC 7643 section 6), endpoints of their own");

@@ -127,7 +127,7 @@ constexpr Duration open_again_after = std::chrono::seconds(30);
 
 std::string fingerprint_of(const IntegrationContext& context) {
   return context.row.connector + '\n' + context.row.config + '\n' + context.row.secrets + '\n' +
-         context.row.policy;
+         context.row.policy + '\n' + std::to_string(static_cast<int>(placement_of(context.settings)));
 }
 }  // namespace
 

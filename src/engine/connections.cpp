@@ -72,6 +72,12 @@ Error unreadable(const port::IntegrationRow& row, std::string_view what) {
 
 }  // namespace
 
+port::Placement placement_of(const json::object& settings) {
+  const auto* v = settings.if_contains("placement");
+  if (v == nullptr || !v->is_string()) return port::Placement::by_default;
+  return v->get_string() == "worker" ? port::Placement::worker : port::Placement::in_process;
+}
+
 Result<void> Engine::Impl::seal_config(port::IntegrationRow& row, const json::object& config) {
   const auto kind = options.connectors.find(row.connector);
   if (kind == options.connectors.end())
@@ -245,7 +251,11 @@ Result<std::unique_ptr<connector::Connector>> Engine::Impl::open_connector(const
   }
   DEPROV_TRY(config, unseal_config(row));
   DEPROV_CHECK(validate_json(kind->second->describe().config_schema, config));
-  return kind->second->open(config, {ports.executor, ports.clock, ports.random, ports.http});
+  boost::system::error_code ec;
+  const auto settings = json::parse(row.settings.empty() ? "{}" : row.settings, ec);
+  const auto placement =
+      !ec && settings.is_object() ? placement_of(settings.get_object()) : port::Placement::by_default;
+  return kind->second->open(config, {ports.executor, ports.clock, ports.random, ports.http, placement});
 }
 
 }  // namespace deprov::engine

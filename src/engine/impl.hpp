@@ -145,4 +145,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   std::atomic<bool> closing = false;
 };
 
+/// Where the settings of an integration want its connector to run.
+[[nodiscard]] port::Placement placement_of(const json::object& settings);
+
 }  // namespace deprov::engine

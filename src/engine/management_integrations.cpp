@@ -31,6 +31,8 @@ const json::value& settings_schema() {
       "me": {"type": "string", "maxLength": 100,
         "description": "SCIM id of the User whom /Me stands for, where a request names none (default: nobody, and /Me is 501)."},
       "patch_answer": {"enum": ["resource", "no_content"], "description": "How a PATCH is answered (default: the IdP's)."},
+      "placement": {"enum": ["in_process", "worker"],
+        "description": "Where the code of a plugin runs: in the server, or in a process of its own (default: the server's)."},
       "retention_days": {"type": "integer", "minimum": 1, "maximum": 36500,
         "description": "After how many days the details of activity records are deleted (default: never)."},
       "reconcile": {"type": "object", "additionalProperties": false,
@@ -178,6 +180,8 @@ Result<void> check_documents(const Engine::Impl& impl, const Principal& by, cons
   DEPROV_CHECK(check_files(impl, by, *kind->second, config, stored));
   if (auto ok = policy::parse_policy(policy); !ok) return in("policy", ok.error());
   if (auto ok = validate_json(settings_schema(), settings); !ok) return in("settings", ok.error());
+  if (auto ok = kind->second->check_placement(placement_of(settings.get_object())); !ok)
+    return in("settings/", ok.error());
   if (!has_own_schemas(settings.get_object())) return {};
   if (const auto size = json::serialize(settings).size(); size > max_settings_bytes)
     return Error(Errc::limit_exceeded,

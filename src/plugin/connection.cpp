@@ -125,9 +125,10 @@ deprov_connector_connection::deprov_connector_connection(std::shared_ptr<const P
   }
 }
 
-const std::string* deprov_connector_connection::secret(std::string_view name) const {
+std::optional<std::string> deprov_connector_connection::secret(std::string_view name) const {
+  if (plugin_->remote != nullptr) return plugin_->remote->secret(name);
   const auto it = secrets_.find(name);
-  return it == secrets_.end() ? nullptr : &it->second;
+  return it == secrets_.end() ? std::nullopt : std::optional(it->second);
 }
 
 std::string deprov_connector_connection::clean(std::string_view text, std::size_t most) const {
@@ -138,7 +139,8 @@ std::string deprov_connector_connection::clean(std::string_view text, std::size_
       out.replace(at, secret.size(), "***");
   for (auto& c : out)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
-  return deprov::connector::cut_detail(std::move(out), most);
+  // Where the host takes secrets out it has to find them whole.
+  return plugin_->remote != nullptr ? out : deprov::connector::cut_detail(std::move(out), most);
 }
 
 void deprov_connector_connection::log(LogLevel level, std::string_view message) const {
@@ -151,7 +153,7 @@ void deprov_connector_connection::fault(std::string_view what) const {
   log(LogLevel::error, std::string(fault_mark).append(what));
 }
 
-deprov_connector_call* deprov_connector_connection::add(Call call, Completion done) {
+deprov_connector_call* deprov_connector_connection::add(Call call, Completion done, Duration grace) {
   auto made = std::make_unique<deprov_connector_call>();
   made->call = std::move(call);
   made->connection = shared_from_this();
@@ -175,10 +177,9 @@ deprov_connector_call* deprov_connector_connection::add(Call call, Completion do
   r.page_size = c.page_size;
   const std::lock_guard lock(mutex_);
   made->id = ++last_;
-  const auto timer =
-      host_.executor.post_at(made->deadline + overdue_after, [weak = weak_from_this(), id = made->id] {
-        if (const auto self = weak.lock()) self->overdue(id);
-      });
+  const auto timer = host_.executor.post_at(made->deadline + grace, [weak = weak_from_this(), id = made->id] {
+    if (const auto self = weak.lock()) self->overdue(id);
+  });
   pending_.emplace(made->id, Pending{made.get(), std::move(done), timer});
   return made.release();
 }
@@ -209,6 +210,7 @@ void deprov_connector_connection::forget(deprov_connector_call& call) {
 }
 
 void deprov_connector_connection::overdue(std::uint64_t id) {
+  if (on_overdue && on_overdue(id)) return;
   auto operation = deprov::connector::Operation::check;
   {
     const std::lock_guard lock(mutex_);
@@ -284,9 +286,14 @@ Result<void> deprov_connector_connection::send(deprov_connector_call& call, port
     return {};
   }
   request.timeout = std::min(request.timeout, left);
-  const auto id = host_.http.send(
-      std::move(request),
-      [self = shared_from_this(), number](port::HttpResult result) { self->arrived(number, std::move(result)); });
+  auto done_here = [self = shared_from_this(), number](port::HttpResult result) {
+    self->arrived(number, std::move(result));
+  };
+  if (plugin_->remote != nullptr) {
+    plugin_->remote->send(call.id, std::move(request), std::move(done_here));
+    return {};
+  }
+  const auto id = host_.http.send(std::move(request), std::move(done_here));
   {
     const std::lock_guard lock(mutex_);
     const auto it = exchanges_.find(number);

@@ -126,7 +126,7 @@ void fields(Io& io, Hello& m) {
   io(m.version);
   if constexpr (Io::reads)
     if (m.version != version) return;
-  io(m.path, m.manifest, m.config, m.egress, m.memory_bytes, m.cpu_seconds, m.files, m.calls, m.wall, m.mono);
+  io(m.path, m.manifest, m.config, m.egress, m.memory_bytes, m.cpu_seconds, m.files, m.calls, m.wall);
 }
 template <class Io>
 void fields(Io& io, Ready& m) {
@@ -139,7 +139,7 @@ void fields(Io& io, Failed& m) {
 template <class Io>
 void fields(Io& io, Start& m) {
   auto& c = m.call;
-  io(m.id, m.wall, m.mono);
+  io(m.id, m.wall);
   enumerator(io, c.operation, connector::Operation::poll);
   io(c.account_id, c.match.external_id, c.match.user_name, c.match.emails, c.entitlement, c.delete_account,
      c.cursor, c.page_size, c.handle, c.idempotency_key, c.timeout);

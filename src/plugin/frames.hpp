@@ -30,7 +30,7 @@ struct Hello {
   std::uint64_t cpu_seconds = 0;
   std::uint64_t files = 0;
   std::uint32_t calls = 0;  ///< how many are ever in flight
-  std::int64_t wall = 0, mono = 0;
+  std::int64_t wall = 0;    ///< the host's clock, in microseconds
 };
 /// Worker to host: the connection is open.
 struct Ready {
@@ -43,7 +43,7 @@ struct Failed {
 };
 struct Start {
   std::uint64_t id = 0;
-  std::int64_t wall = 0, mono = 0;
+  std::int64_t wall = 0;  ///< the host's clock, in microseconds
   connector::Call call;
 };
 struct Cancel {

@@ -161,8 +161,11 @@ std::int32_t secret_get(const deprov_connector_connection* connection, deprov_st
                         deprov_connector_text* value) {
   return guarded([&]() -> std::int32_t {
     if (connection == nullptr || value == nullptr) return DEPROV_ERR_INVALID_ARGUMENT;
-    const auto* secret = connection->secret(view(name));
-    return secret == nullptr ? DEPROV_ERR_NOT_FOUND : set(value, *secret);
+    auto secret = connection->secret(view(name));
+    if (!secret) return DEPROV_ERR_NOT_FOUND;
+    const auto status = set(value, *secret);
+    wipe(*secret);
+    return status;
   });
 }
 

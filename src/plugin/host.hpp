@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,11 +32,23 @@ inline std::atomic<std::int64_t> live_calls{0};
 /// Which table connectors are given. Static.
 [[nodiscard]] const deprov_connector_host_v1& host_table() noexcept;
 
+/// In a worker process: the host that it works for.
+class RemoteHost {
+ public:
+  virtual ~RemoteHost() = default;
+  [[nodiscard]] virtual std::optional<std::string> secret(std::string_view name) = 0;
+  /// As `HttpTransport::send`, on behalf of a call by its id there; it is ended when the call is cancelled.
+  virtual void send(std::uint64_t call, port::HttpRequest request,
+                    port::UniqueFunction<void(port::HttpResult)> done) = 0;
+};
+
 /// A connector that was loaded.
 struct Plugin {
   Manifest manifest;
   const deprov_connector_table_v1* table = nullptr;
   std::function<void(LogLevel, std::string_view)> log;
+  /// Also takes secrets out of what is said, since it knows them.
+  RemoteHost* remote = nullptr;
 };
 
 /// Begins what is logged of a connector's own faults.
@@ -65,8 +78,10 @@ struct deprov_connector_connection : std::enable_shared_from_this<deprov_connect
 
   [[nodiscard]] const deprov::plugin::Plugin& plugin() const noexcept { return *plugin_; }
   [[nodiscard]] const deprov::plugin::json::object& config() const noexcept { return config_; }
-  /// Null where there is none of that name.
-  [[nodiscard]] const std::string* secret(std::string_view name) const;
+  /// Whom the manifest and the config allow to be spoken to.
+  [[nodiscard]] const std::vector<std::string>& egress() const noexcept { return egress_; }
+  /// Nothing where there is none of that name.
+  [[nodiscard]] std::optional<std::string> secret(std::string_view name) const;
   [[nodiscard]] deprov::port::Clock& clock() const noexcept { return host_.clock; }
   /// Without secrets, without control characters, of bounded length.
   [[nodiscard]] std::string clean(std::string_view text, std::size_t most) const;
@@ -75,8 +90,12 @@ struct deprov_connector_connection : std::enable_shared_from_this<deprov_connect
   /// Logs that the connector did what it may not.
   void fault(std::string_view what) const;
 
-  /// A call that waits for its completion.
-  [[nodiscard]] deprov_connector_call* add(Call call, Completion done);
+  /// A call that waits for its completion. When its time and `grace` are over, `on_overdue` decides, and where
+  /// that does not, it is answered for the connector.
+  [[nodiscard]] deprov_connector_call* add(Call call, Completion done,
+                                           deprov::Duration grace = deprov::plugin::overdue_after);
+  /// True: it sees to that call. By the executor. To be set before the first call.
+  std::function<bool(std::uint64_t id)> on_overdue;
   /// Errors: `conflict`, `closed`.
   deprov::Result<void> finish(std::uint64_t id, Reply reply);
   /// Its last owner let go of it.

@@ -42,7 +42,7 @@ struct Registry {
   std::map<std::string, const deprov_connector_table_v1*, std::less<>> by_hash;
   /// Their descriptors stay open: the dynamic loader knows a library by the name that it was loaded by, and would
   /// take the next one of that name for the same.
-  std::vector<SealedCopy> kept;
+  std::vector<std::shared_ptr<const SealedCopy>> kept;
 };
 
 Registry& registry() {
@@ -59,13 +59,13 @@ std::string hash_of(const SealedCopy& copy, const port::Crypto& crypto) {
   return out;
 }
 
-Result<const deprov_connector_table_v1*> load_library(SealedCopy copy, const std::string& hash,
-                                                      const std::string& path) {
+Result<const deprov_connector_table_v1*> load_library(std::shared_ptr<const SealedCopy> copy,
+                                                      const std::string& hash, const std::string& path) {
   auto& all = registry();
   const std::lock_guard lock(all.mutex);
   if (const auto it = all.by_hash.find(hash); it != all.by_hash.end()) return it->second;
-  if (auto ok = check_elf(copy.bytes()); !ok) return ok.error().within(path);
-  auto* handle = ::dlopen(copy.loader_path().c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (auto ok = check_elf(copy->bytes()); !ok) return ok.error().within(path);
+  auto* handle = ::dlopen(copy->loader_path().c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
     const char* why = ::dlerror();
     return Error(Errc::invalid_argument,

@@ -3,6 +3,7 @@
 
 #include <deprov/error.hpp>
 #include <deprov/port/crypto.hpp>
+#include <memory>
 #include <string>
 #include "plugin/abi.hpp"
 #include "plugin/trusted_file.hpp"
@@ -14,7 +15,8 @@ namespace deprov::plugin {
 
 /// Loads `copy`, and asks it for its table, which is checked as far as it can be without calling it.
 /// Errors: `invalid_argument`, `unsupported`, with `path` as the place.
-[[nodiscard]] Result<const deprov_connector_table_v1*> load_library(SealedCopy copy, const std::string& hash,
+[[nodiscard]] Result<const deprov_connector_table_v1*> load_library(std::shared_ptr<const SealedCopy> copy,
+                                                                    const std::string& hash,
                                                                     const std::string& path);
 
 }  // namespace deprov::plugin

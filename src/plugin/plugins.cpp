@@ -6,8 +6,10 @@
 #include <deprov/plugin/plugins.hpp>
 #include <memory>
 #include <utility>
+#include "plugin/elf.hpp"
 #include "plugin/host.hpp"
 #include "plugin/library.hpp"
+#include "plugin/placed_kind.hpp"
 
 namespace deprov::plugin {
 
@@ -34,10 +36,7 @@ class PluginConnector final : public connector::Connector {
 
   connector::CallId start(connector::Call call, connector::Completion done) override {
     if (!describe().of(call.operation).supported) {
-      connector::Reply reply;
-      reply.outcome = connector::Outcome::unsupported;
-      reply.detail = "the manifest of the connector does not name " + std::string(to_string(call.operation));
-      done(std::move(reply));
+      done(not_in_manifest(call.operation));
       return 0;
     }
     auto* made = connection_->add(std::move(call), std::move(done));
@@ -163,17 +162,10 @@ Result<std::shared_ptr<const port::ConnectorKind>> load_one(const std::string& p
     return Error(e.code(), e.detail(), beside + ": " + e.where(),
                  e.advice().empty() ? "see `deprov connector schema` for what a manifest may say" : e.advice());
   }
-  DEPROV_TRY(table, load_library(std::move(copy), hash, path));
-  const auto same = [&](std::string_view what, std::string_view code, std::string_view said) -> Result<void> {
-    if (code == said) return {};
-    return Error(Errc::invalid_argument,
-                 "the library has the " + std::string(what) + " \"" + std::string(code.substr(0, 100)) +
-                     "\", and its manifest says \"" + std::string(said) + "\"",
-                 path, "put library and manifest of the same build beside each other");
-  };
-  DEPROV_CHECK(same("id", view(table->id), manifest->description.id));
-  DEPROV_CHECK(same("version", view(table->version), manifest->description.version));
-  return make_kind(std::make_shared<const Plugin>(Plugin{std::move(*manifest), table, options.log}));
+  if (auto ok = check_elf(copy.bytes()); !ok) return ok.error().within(path);
+  WorkerCode code{std::make_shared<const SealedCopy>(std::move(copy)), path, std::move(*text), options.worker};
+  return make_placed_kind(Plugin{std::move(*manifest), nullptr, options.log}, options.placement, std::move(code),
+                          hash);
 }
 
 Result<std::vector<std::string>> libraries_in(const std::string& directory) {
@@ -216,6 +208,12 @@ std::shared_ptr<const port::ConnectorKind> make_kind(std::shared_ptr<const Plugi
 
 Result<port::ConnectorKinds> load_plugins(const Options& options, const port::Crypto& crypto) {
   port::ConnectorKinds kinds;
+  const bool in_workers = options.placement == port::Placement::worker && !options.empty();
+  if (in_workers && options.worker.program.empty()) {
+    return Error(Errc::invalid_argument, "plugins are to run in workers, and no worker program is given", "worker",
+                 "install deprov-connector-worker, and name it");
+  }
+  if (in_workers) DEPROV_CHECK(check_worker_program(options.worker.program));
   const auto add = [&](const std::string& path, const std::string* hash) -> Result<void> {
     DEPROV_TRY(kind, load_one(path, hash, options, crypto));
     const auto& id = kind->describe().id;

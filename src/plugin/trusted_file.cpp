@@ -124,6 +124,20 @@ Result<SealedCopy> SealedCopy::of(const std::string& path) {
   return SealedCopy(copy.release(), static_cast<const unsigned char*>(mapped), size);
 }
 
+Result<SealedCopy> SealedCopy::adopt(int descriptor) {
+  Descriptor copy(descriptor);
+  constexpr int all = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+  const int seals = ::fcntl(copy.get(), F_GET_SEALS);
+  struct stat s {};
+  if (seals < 0 || ::fstat(copy.get(), &s) != 0) return system_error("the library");
+  if ((seals & all) != all || s.st_size <= 0)
+    return Error(Errc::invalid_argument, "is no sealed copy", "the library", "let deprov start this program");
+  const auto size = static_cast<std::size_t>(s.st_size);
+  auto* mapped = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, copy.get(), 0);
+  if (mapped == MAP_FAILED) return system_error("the library");
+  return SealedCopy(copy.release(), static_cast<const unsigned char*>(mapped), size);
+}
+
 SealedCopy::SealedCopy(SealedCopy&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)),
       mapped_(std::exchange(other.mapped_, nullptr)),

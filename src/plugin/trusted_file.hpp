@@ -23,6 +23,9 @@ class SealedCopy {
  public:
   /// Errors: those of `read_trusted`.
   [[nodiscard]] static Result<SealedCopy> of(const std::string& path);
+  /// One that another process made, by a descriptor that is taken over. Errors: `invalid_argument` where it is not
+  /// sealed, `io`.
+  [[nodiscard]] static Result<SealedCopy> adopt(int descriptor);
   SealedCopy(SealedCopy&& other) noexcept;
   SealedCopy& operator=(SealedCopy&&) = delete;
   SealedCopy(const SealedCopy&) = delete;
@@ -30,6 +33,7 @@ class SealedCopy {
   ~SealedCopy();
 
   [[nodiscard]] std::span<const unsigned char> bytes() const noexcept { return {mapped_, size_}; }
+  [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
   /// A name by which the dynamic loader finds it, while this lives.
   [[nodiscard]] std::string loader_path() const;
 

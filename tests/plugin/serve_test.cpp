@@ -26,18 +26,8 @@ std::string plugins_with(const TempDir& dir, const std::string& library) {
   return plugins;
 }
 
-}  // namespace
-
-TEST_CASE("a removal goes through a plugin, and is verified") {
-  const TempDir dir;
-  const auto plugins = plugins_with(dir, "good");
-  const auto data = dir.file("data");
-  const auto owner = init_data(data);
-  const auto zoo = create_integration(dir, data, "Zoo", "okta", "zoo", json::object{{"token", "hunter2-hunter2"}},
-                                      json::object{}, {"--plugins", plugins});
-  Serve server(data, closed_port(), Serve::Options{{"--plugins", plugins}, ""});
-  INFO(server.log());
-  REQUIRE(server.wait_ready());
+template <class Integration>
+void remove_and_verify(Serve& server, const Integration& zoo, const std::string& owner) {
   const auto made = http(server.port(), "POST", zoo.base + "/Users", zoo.token,
                          R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"dan@example.com",
                              "externalId":"x3","active":true})");
@@ -53,6 +43,44 @@ TEST_CASE("a removal goes through a plugin, and is verified") {
       if (job.at("kind") == "remove_access" && job.at("state") == "succeeded_verified") return true;
     return false;
   }));
+}
+
+}  // namespace
+
+TEST_CASE("a removal goes through a plugin, and is verified") {
+  const TempDir dir;
+  const auto plugins = plugins_with(dir, "good");
+  const auto data = dir.file("data");
+  const auto owner = init_data(data);
+  const auto zoo = create_integration(dir, data, "Zoo", "okta", "zoo", json::object{{"token", "hunter2-hunter2"}},
+                                      json::object{}, {"--plugins", plugins});
+  Serve server(data, closed_port(), Serve::Options{{"--plugins", plugins}, ""});
+  INFO(server.log());
+  REQUIRE(server.wait_ready());
+  remove_and_verify(server, zoo, owner);
+  CHECK(server.terminate() == 0);
+}
+
+TEST_CASE("a removal goes through a plugin in a worker process, where its integration wants that") {
+  const TempDir dir;
+  const auto plugins = plugins_with(dir, "good");
+  const auto worker = dir.file("deprov-connector-worker");
+  std::filesystem::copy_file(std::filesystem::path(program()).parent_path() / "deprov-connector-worker", worker);
+  REQUIRE(::chmod(worker.c_str(), 0755) == 0);
+  const auto data = dir.file("data");
+  const auto owner = init_data(data);
+  const auto zoo = create_integration(dir, data, "Zoo", "okta", "zoo", json::object{{"token", "hunter2-hunter2"}},
+                                      json::object{},
+                                      {"--plugins", plugins, "--plugin-worker", worker, "--placement", "worker"});
+  Serve server(data, closed_port(), Serve::Options{{"--plugins", plugins, "--plugin-worker", worker}, ""});
+  INFO(server.log());
+  REQUIRE(server.wait_ready());
+  CHECK(http(server.port(), "GET", "/api/v1/integrations", owner)
+            .json.at("items")
+            .at(0)
+            .at("settings")
+            .at("placement") == "worker");
+  remove_and_verify(server, zoo, owner);
   CHECK(server.terminate() == 0);
 }
 

@@ -19,6 +19,18 @@
 
 namespace deprov::test::zoo {
 
+/// The worker program where nobody else may write; the build's own directory may be a group's.
+inline const std::string& worker_program() {
+  static const cli::Scratch dir;
+  static const std::string copy = [] {
+    auto to = dir.path + "/deprov-connector-worker";
+    std::filesystem::copy_file(std::filesystem::path(program()).parent_path() / "deprov-connector-worker", to);
+    REQUIRE(::chmod(to.c_str(), 0755) == 0);
+    return to;
+  }();
+  return copy;
+}
+
 /// A directory with one connector in it. The build's own may be writable by a group, and would be refused.
 class Cage {
  public:
@@ -48,6 +60,13 @@ class Cage {
       const std::lock_guard lock(said->mutex);
       said->text.append(text).append("\n");
     };
+    return o;
+  }
+  /// The same with connectors in workers.
+  [[nodiscard]] plugin::Options in_workers() const {
+    auto o = allowed();
+    o.placement = port::Placement::worker;
+    o.worker.program = worker_program();
     return o;
   }
   [[nodiscard]] Result<port::ConnectorKinds> load() const {

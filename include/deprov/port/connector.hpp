@@ -1,6 +1,7 @@
 // Kinds of connectors, and how an instance comes to be.
 #pragma once
 
+#include <cstdint>
 #include <deprov/connector/connector.hpp>
 #include <deprov/error.hpp>
 #include <deprov/port/clock.hpp>
@@ -14,12 +15,16 @@
 
 namespace deprov::port {
 
+/// Where the code of a connector runs.
+enum class Placement : std::uint8_t { by_default, in_process, worker };
+
 /// What a connector may use. All outlive every instance.
 struct ConnectorHost {
   Executor& executor;
   Clock& clock;
   Random& random;
   HttpTransport& http;
+  Placement placement = Placement::by_default;
 };
 
 /// A file on the engine's machine that a config names.
@@ -46,6 +51,12 @@ class ConnectorKind {
   [[nodiscard]] virtual std::vector<ConfigFile> files(const connector::json::object& config) const {
     (void)config;
     return {};
+  }
+  /// Whether it can run there. Errors: `invalid_argument`.
+  [[nodiscard]] virtual Result<void> check_placement(Placement placement) const {
+    if (placement != Placement::worker) return {};
+    return Error(Errc::invalid_argument, "only connectors of plugins run in a worker process", "placement",
+                 "leave it out");
   }
   /// `config` has been validated against the schema; secrets are in it, in clear.
   /// Errors: `invalid_argument` naming the member.

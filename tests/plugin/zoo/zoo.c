@@ -48,6 +48,9 @@ enum {
   EXITS,
   HANGS,
   IGNORES_CANCEL,
+  CORRUPTS,
+  EXHAUSTS_MEMORY,
+  EXHAUSTS_DESCRIPTORS,
   /* hygiene and leaks */
   PRINTS,
   TELLS_SECRET,
@@ -161,7 +164,26 @@ static void misbehave(instance* app, deprov_connector_call* call) {
   (void)call;
   if (HAS(CRASHES)) abort();
   if (HAS(EXITS)) _exit(0);
-  if (HAS(HANGS)) (void)idle(NULL);
+  if (HAS(HANGS)) {
+    host->log(app->connection, DEPROV_LOG_INFO, text("nothing is done from here on"));
+    (void)idle(NULL);
+  }
+  if (HAS(CORRUPTS)) { /* whatever may be spoken through */
+    int fd;
+    for (fd = 3; fd < 64; ++fd) (void)!write(fd, "nonsense nonsense nonsense", 26);
+  }
+  if (HAS(EXHAUSTS_MEMORY)) {
+    for (;;) {
+      volatile char* more = (volatile char*)malloc((size_t)64 << 20);
+      if (more == NULL) abort();
+      more[0] = 1;
+    }
+  }
+  if (HAS(EXHAUSTS_DESCRIPTORS)) {
+    while (open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0) {
+    }
+    abort();
+  }
   if (HAS(PRINTS)) puts("debug: I was called");
   if (HAS(LEAKS_TEXT)) (void)host->text_new();
   if (HAS(LEAKS_CALL)) (void)host->call_retain(call);
