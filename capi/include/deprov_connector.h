@@ -21,10 +21,11 @@
  *
  * **Exceptions and longjmp** do not cross the border. deprov_connector.hpp sees to that.
  *
- * **Where it runs** is the operator's to say, for each integration: in the process of deprov, or in a worker process,
- * one for each connection, with the same functions. There the environment is nearly empty, standard output and error
- * go nowhere, descriptors, memory and CPU are bounded, and texts and accounts of one reply may have 80 MiB together.
- * A call that is not complete 5 s after the worker itself would have answered it ends the worker.
+ * **Where it runs** is the operator's to say, for each integration: in the process of deprov, or in a worker
+ * process, one for each connection, with the same functions. There the environment is nearly empty, standard
+ * output and error go nowhere, descriptors, memory and CPU are bounded, and texts and accounts of one reply may
+ * have 80 MiB together. A call that is not complete 5 s after the worker itself would have answered it ends the
+ * worker.
  *
  * **What a connector must keep to.** The truth in every reply: OK with an effect only for what the app has said it
  * did; NOT_SENT only where nothing can have reached the app; UNKNOWN_OUTCOME where it may have. Twice is once:

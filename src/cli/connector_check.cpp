@@ -31,6 +31,7 @@ using plugin::Verdict;
 
 struct Judged {
   plugin::Check check;
+  bool in_worker = false;
   Verdict verdict;
   Duration took{0};
 };
@@ -42,7 +43,7 @@ Error system_error(const std::string& what) {
 /// A copy for the kit alone: what a build leaves may be writable by a group, and would not be loaded.
 class PrivateCopy {
  public:
-  static Result<std::unique_ptr<PrivateCopy>> of(const std::string& library) {
+  static Result<std::unique_ptr<PrivateCopy>> of(const std::string& library, const std::string& worker) {
     std::error_code ec;
     const std::filesystem::path from = library;
     if (!std::filesystem::is_regular_file(from, ec))
@@ -61,6 +62,11 @@ class PrivateCopy {
       if (ec) return Error(Errc::io, "cannot be copied: " + ec.message(), file.string());
       (void)::chmod(to.c_str(), 0600);
     }
+    if (worker.empty()) return copy;
+    copy->worker_ = name + "/deprov-connector-worker";
+    std::filesystem::copy_file(worker, copy->worker_, ec);
+    if (ec) return Error(Errc::io, "cannot be copied: " + ec.message(), worker, "name it with --plugin-worker");
+    (void)::chmod(copy->worker_.c_str(), 0700);
     return copy;
   }
   ~PrivateCopy() {
@@ -71,11 +77,14 @@ class PrivateCopy {
   PrivateCopy& operator=(const PrivateCopy&) = delete;
   [[nodiscard]] const std::string& directory() const noexcept { return directory_; }
   [[nodiscard]] const std::string& library() const noexcept { return library_; }
+  /// Empty where there is none.
+  [[nodiscard]] const std::string& worker() const noexcept { return worker_; }
 
  private:
   PrivateCopy(std::string directory, std::string library)
       : directory_(std::move(directory)), library_(std::move(library)) {}
   const std::string directory_, library_;
+  std::string worker_;
 };
 
 Result<plugin::Fixture> read_fixture(const CheckOptions& o) {
@@ -93,7 +102,7 @@ Result<plugin::Fixture> read_fixture(const CheckOptions& o) {
   if (fixture) {
     const auto http = http::make_curl_transport();
     const auto crypto = crypto::make_crypto();
-    verdict = plugin::run_check(o.only.front(), o.library, *fixture, *http, *crypto);
+    verdict = plugin::run_check(o.only.front(), o.library, *fixture, *http, *crypto, o.worker);
   }
   const auto text =
       json::serialize(json::object{{"is", to_string(verdict.is)}, {"detail", verdict.detail}}) + "\n";
@@ -156,13 +165,14 @@ Verdict verdict_of(const Ended& ended, int seconds) {
           "ended the process with the exit code " + std::to_string(WEXITSTATUS(ended.status))};
 }
 
-Result<Verdict> judge(const CheckOptions& o, const PrivateCopy& copy, std::string_view name) {
+Result<Verdict> judge(const CheckOptions& o, const PrivateCopy& copy, std::string_view name, bool in_worker) {
   int ends[2] = {-1, -1};
   if (::pipe2(ends, O_CLOEXEC) != 0) return system_error("a pipe cannot be made");
   constexpr int verdict_fd = 3;
   std::vector<std::string> words{"deprov", "connector",       "check",        copy.library(),
                                  "--only", std::string(name), "--verdict-to", std::to_string(verdict_fd)};
   if (!o.fixture.empty()) words.insert(words.end(), {"--fixture", std::filesystem::absolute(o.fixture).string()});
+  if (in_worker) words.insert(words.end(), {"--plugin-worker", copy.worker()});
   std::vector<char*> argv;
   argv.reserve(words.size() + 1);
   for (auto& word : words) argv.push_back(word.data());
@@ -224,9 +234,9 @@ std::string junit_of(const std::string& library, const std::vector<Judged>& all)
                     std::to_string(count(all, Verdict::Is::skipped)) + "\">\n";
   for (const auto& j : all) {
     const auto dot = j.check.name.find('.');
-    out += "  <testcase classname=\"" + std::string(j.check.name.substr(0, dot)) + "\" name=\"" +
-           std::string(j.check.name.substr(dot + 1)) + "\" time=\"" +
-           std::to_string(static_cast<double>(j.took.count()) / 1e6) + "\">";
+    out += "  <testcase classname=\"" + std::string(j.in_worker ? "worker." : "") +
+           std::string(j.check.name.substr(0, dot)) + "\" name=\"" + std::string(j.check.name.substr(dot + 1)) +
+           "\" time=\"" + std::to_string(static_cast<double>(j.took.count()) / 1e6) + "\">";
     if (j.verdict.is == Verdict::Is::failed) out += "<failure message=\"" + escaped(j.verdict.detail) + "\"/>";
     if (j.verdict.is == Verdict::Is::skipped) out += "<skipped message=\"" + escaped(j.verdict.detail) + "\"/>";
     out += "</testcase>\n";
@@ -240,6 +250,7 @@ void print(const Session& session, const std::string& library, const std::vector
     for (const auto& j : all)
       list.push_back(json::object{{"check", j.check.name},
                                   {"what", j.check.what},
+                                  {"placement", j.in_worker ? "worker" : "in_process"},
                                   {"verdict", to_string(j.verdict.is)},
                                   {"detail", j.verdict.detail},
                                   {"ms", j.took.count() / 1000}});
@@ -255,7 +266,7 @@ void print(const Session& session, const std::string& library, const std::vector
     std::cout << (j.verdict.is == Verdict::Is::passed    ? "passed   "
                   : j.verdict.is == Verdict::Is::skipped ? "skipped  "
                                                          : "FAILED   ")
-              << j.check.name << ": " << j.check.what;
+              << j.check.name << (j.in_worker ? " in a worker: " : ": ") << j.check.what;
     if (!j.verdict.detail.empty()) std::cout << "\n           " << safe(j.verdict.detail);
     std::cout << "\n";
   }
@@ -281,16 +292,27 @@ Result<int> check_connector(const Session& session, const CheckOptions& o) {
                    "see what `deprov connector check LIB` lists");
   }
   DEPROV_CHECK(read_fixture(o));
-  DEPROV_TRY(copy, PrivateCopy::of(o.library));
+  const auto worker = o.placement == "in_process" ? std::string()
+                      : o.worker.empty()          ? find_worker_program()
+                                                  : o.worker;
+  DEPROV_TRY(copy, PrivateCopy::of(o.library, worker));
   const runtime::SystemClock clock;
   std::vector<Judged> all;
-  for (const auto& check : plugin::checks()) {
-    if (!wanted(o, check.name)) continue;
-    const auto begun = clock.mono();
-    DEPROV_TRY(verdict, judge(o, *copy, check.name));
-    all.push_back({check, std::move(verdict), clock.mono() - begun});
-    // Nothing else can be said of what does not load.
-    if (check.name == "loading.loads" && all.back().verdict.is == Verdict::Is::failed) break;
+  bool loads = true;
+  for (const bool in_worker : {false, true}) {
+    if (o.placement == (in_worker ? "in_process" : "worker")) continue;
+    for (const auto& check : plugin::checks()) {
+      if (!loads || !wanted(o, check.name) || (in_worker && !check.in_worker)) continue;
+      const auto begun = clock.mono();
+      Verdict verdict{Verdict::Is::skipped, "there is no deprov-connector-worker: name it with --plugin-worker"};
+      if (!in_worker || !worker.empty()) {
+        DEPROV_TRY(judged, judge(o, *copy, check.name, in_worker));
+        verdict = std::move(judged);
+      }
+      all.push_back({check, in_worker, std::move(verdict), clock.mono() - begun});
+      // Nothing else can be said of what does not load.
+      loads = check.name != "loading.loads" || all.back().verdict.is != Verdict::Is::failed;
+    }
   }
   if (!o.junit.empty()) {
     std::ofstream out(o.junit, std::ios::binary);

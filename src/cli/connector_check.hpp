@@ -14,7 +14,9 @@ struct CheckOptions {
   std::string junit;
   std::vector<std::string> only;
   int time_limit = 60;
-  int verdict_to = -1;  ///< a descriptor: this is the process of one check
+  std::string placement;  ///< "in_process", "worker", or both
+  std::string worker;     ///< deprov-connector-worker; empty: the one that comes with this program
+  int verdict_to = -1;    ///< a descriptor: this is the process of one check
 };
 
 /// Exit code 1 where a check failed. Errors: `invalid_argument`, `not_found`, `io`.

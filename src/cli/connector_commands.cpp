@@ -118,6 +118,12 @@ void add_connector_commands(CLI::App& program, Session& session) {
   command->add_option("--time-limit", check->time_limit, "Seconds for each check")
       ->check(CLI::Range(1, 3600))
       ->capture_default_str();
+  command
+      ->add_option("--placement", check->placement, "Only in this process, or only in a worker; both by default")
+      ->check(CLI::IsMember({"in_process", "worker"}));
+  command->add_option("--plugin-worker", check->worker,
+                      "deprov-connector-worker, absolute; by default the one beside "
+                      "this program or installed with it");
   command->add_option("--verdict-to", check->verdict_to, "")->group("");  // for the processes of the checks
 
   add_plain_command(*group, session, "schema", "The JSON Schema of manifests", []() -> Result<int> {

@@ -386,20 +386,21 @@ struct KitEntry {
 constexpr std::array entries_of_kit{
     KitEntry{{"loading.loads", "the library and its manifest are loaded"}, loads},
     KitEntry{{"loading.exports", "nothing but the entry is exported"}, exports},
-    KitEntry{{"contract.opens", "a connection is opened, closed, and opened again"}, opens},
-    KitEntry{{"contract.completes", "every declared operation answers once, in time, and sensibly"}, completes},
-    KitEntry{{"contract.check", "check proves that accounts can be seen"}, sees_accounts},
-    KitEntry{{"semantics.find", "an account is found exactly, and read by its id"}, finds_exactly},
-    KitEntry{{"semantics.disable", "disable disables; twice is once; the account is still found"}, disables},
-    KitEntry{{"semantics.enable", "enable undoes disable; twice is once"}, enables},
-    KitEntry{{"semantics.revoke_sessions", "sessions are revoked; twice is once"}, revokes},
-    KitEntry{{"semantics.list", "a listing ends, shows everybody, and nobody twice"}, lists},
-    KitEntry{{"semantics.remove", "remove removes; twice is once"}, removes},
-    KitEntry{{"faults.cancel", "a call that is cancelled ends"}, is_cancelled},
-    KitEntry{{"faults.close", "a connection can be closed while calls are under way"}, is_closed},
+    KitEntry{{"contract.opens", "a connection is opened, closed, and opened again", true}, opens},
+    KitEntry{{"contract.completes", "every declared operation answers once, in time, and sensibly", true},
+             completes},
+    KitEntry{{"contract.check", "check proves that accounts can be seen", true}, sees_accounts},
+    KitEntry{{"semantics.find", "an account is found exactly, and read by its id", true}, finds_exactly},
+    KitEntry{{"semantics.disable", "disable disables; twice is once; the account is still found", true}, disables},
+    KitEntry{{"semantics.enable", "enable undoes disable; twice is once", true}, enables},
+    KitEntry{{"semantics.revoke_sessions", "sessions are revoked; twice is once", true}, revokes},
+    KitEntry{{"semantics.list", "a listing ends, shows everybody, and nobody twice", true}, lists},
+    KitEntry{{"semantics.remove", "remove removes; twice is once", true}, removes},
+    KitEntry{{"faults.cancel", "a call that is cancelled ends", true}, is_cancelled},
+    KitEntry{{"faults.close", "a connection can be closed while calls are under way", true}, is_closed},
     KitEntry{{"hygiene.output", "standard output and error are left alone"}, is_silent},
     KitEntry{{"hygiene.signals", "signals are left alone"}, keeps_signals},
-    KitEntry{{"hygiene.secrets", "no secret is in a detail or a log"}, keeps_secrets},
+    KitEntry{{"hygiene.secrets", "no secret is in a detail or a log", true}, keeps_secrets},
     KitEntry{{"hygiene.descriptors", "no open file is left behind"}, keeps_descriptors},
     KitEntry{{"hygiene.threads", "no thread is left behind"}, keeps_threads},
     KitEntry{{"leaks.handles", "every handle of the host is let go of"}, frees_handles},
@@ -455,11 +456,11 @@ Result<Fixture> parse_fixture(const json::value& value) {
 }
 
 Verdict run_check(std::string_view name, const std::string& library, const Fixture& fixture,
-                  port::HttpTransport& http, const port::Crypto& crypto) {
+                  port::HttpTransport& http, const port::Crypto& crypto, const std::string& worker) {
   const auto it = std::find_if(entries_of_kit.begin(), entries_of_kit.end(),
                                [&](const KitEntry& e) { return e.check.name == name; });
   if (it == entries_of_kit.end()) return {Verdict::Is::failed, "the kit has no such check"};
-  Bench bench(library, fixture, http, crypto);
+  Bench bench(library, fixture, http, crypto, worker);
   try {
     it->run(bench);
     bench.no_faults();

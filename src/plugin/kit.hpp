@@ -26,6 +26,8 @@ struct Fixture {
 struct Check {
   std::string_view name;  ///< group.name
   std::string_view what;  ///< one sentence
+  /// Whether it is also of use where the connector runs in a worker: it looks at answers, not at this process.
+  bool in_worker = false;
 };
 /// In the order in which they should run.
 [[nodiscard]] std::span<const Check> checks() noexcept;
@@ -38,8 +40,10 @@ struct Verdict {
 [[nodiscard]] std::string_view to_string(Verdict::Is is) noexcept;
 
 /// Runs one check on `library`, which may do anything to this process: call it in one of its own, of which
-/// standard output and error are nobody's, and end that without ado.
+/// standard output and error are nobody's, and end that without ado. `worker`: the program to run the connector
+/// in; empty: this process.
 [[nodiscard]] Verdict run_check(std::string_view name, const std::string& library, const Fixture& fixture,
-                                port::HttpTransport& http, const port::Crypto& crypto);
+                                port::HttpTransport& http, const port::Crypto& crypto,
+                                const std::string& worker = {});
 
 }  // namespace deprov::plugin

@@ -16,6 +16,7 @@
 #include "plugin/host.hpp"
 #include "plugin/kit.hpp"
 #include "plugin/library.hpp"
+#include "plugin/worker_session.hpp"
 
 namespace deprov::plugin::kit {
 
@@ -28,7 +29,7 @@ using connector::Outcome;
 using connector::Reply;
 
 inline constexpr Duration call_time = std::chrono::seconds(5);
-inline constexpr Duration patience = call_time + overdue_after + std::chrono::seconds(5);
+inline constexpr Duration patience = call_time + worker_overdue_after + std::chrono::seconds(5);
 
 /// Ends a check.
 struct Failed {
@@ -48,8 +49,14 @@ inline std::string text_of(const Reply& r) {
 /// A connector that is opened by an executor of its own, and everything that was said meanwhile.
 class Bench {
  public:
-  Bench(const std::string& library, const Fixture& fixture, port::HttpTransport& http, const port::Crypto& crypto)
-      : library_(library), fixture_(fixture), http_(http), crypto_(crypto), executor_("kit") {}
+  Bench(const std::string& library, const Fixture& fixture, port::HttpTransport& http, const port::Crypto& crypto,
+        std::string worker)
+      : worker_(std::move(worker)),
+        library_(library),
+        fixture_(fixture),
+        http_(http),
+        crypto_(crypto),
+        executor_("kit") {}
   ~Bench() {
     close();
     executor_.stop();
@@ -62,6 +69,10 @@ class Bench {
     if (!copy) throw Failed{copy.error().message()};
     Options options;
     options.files = {{library_, hash_of(*copy, crypto_)}};
+    if (!worker_.empty()) {
+      options.placement = port::Placement::worker;
+      options.worker.program = worker_;
+    }
     options.log = [this](LogLevel, std::string_view message) {
       const std::lock_guard lock(mutex_);
       said_.append(message).append("\n");
@@ -140,6 +151,7 @@ class Bench {
   }
 
  private:
+  const std::string worker_;
   const std::string library_;
   const Fixture& fixture_;
   port::HttpTransport& http_;

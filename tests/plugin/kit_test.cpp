@@ -1,6 +1,7 @@
 // `deprov connector check`: a good connector passes everything; each bad one of the zoo is found by the check that
 // is there for it; and the kit lives on.
 #include "plugin/kit.hpp"
+#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include "plugin/zoo.hpp"
@@ -35,11 +36,15 @@ TEST_CASE("a good connector passes every check of the kit") {
     if (c.at("verdict") != "passed") skipped += json::serialize(c) + "\n";
   // Sanitizers count memory themselves.
   if (skipped.find("does not count memory") == std::string::npos) CHECK(skipped.empty());
-  CHECK(report.at("checks").as_array().size() == plugin::checks().size());
+  const auto both = plugin::checks().size() +
+                    static_cast<std::size_t>(std::count_if(plugin::checks().begin(), plugin::checks().end(),
+                                                           [](const auto& c) { return c.in_worker; }));
+  CHECK(both > plugin::checks().size());
+  CHECK(report.at("checks").as_array().size() == both);
   const auto junit = cli::slurp(cage.file("junit.xml"));
-  CHECK(junit.find("tests=\"" + std::to_string(plugin::checks().size()) + "\" failures=\"0\"") !=
-        std::string::npos);
+  CHECK(junit.find("tests=\"" + std::to_string(both) + "\" failures=\"0\"") != std::string::npos);
   CHECK(junit.find("classname=\"semantics\" name=\"disable\"") != std::string::npos);
+  CHECK(junit.find("classname=\"worker.semantics\" name=\"disable\"") != std::string::npos);
 }
 
 TEST_CASE("without a fixture the kit checks what it can, and says what it needs") {
@@ -56,6 +61,25 @@ TEST_CASE("without a fixture the kit checks what it can, and says what it needs"
   CHECK(ran.out.find("needs \"account\" in the fixture") != std::string::npos);
   CHECK(cli::run(cage.scratch(), "connector check '" + cage.library() + "' --only fun").code == 2);
   CHECK(cli::run(cage.scratch(), "connector check /nonexistent.so").code == 3);
+}
+
+TEST_CASE("the kit finds defects in a worker, too, and says so where there is none") {
+  for (const auto& [defect, name, detail] :
+       {std::tuple("disable_lies", "semantics.disable", "still active"),
+        std::tuple("crashes", "contract.completes", "its worker process ended: by a signal: Aborted"),
+        std::tuple("tells_secret", "hygiene.secrets", "***")}) {
+    CAPTURE(defect);
+    const Cage cage(defect);
+    const auto ran = check(cage, std::string("--placement worker --only ") + name);
+    INFO(ran.out);
+    INFO(ran.err);
+    CHECK(ran.code == 1);
+    const auto verdict = ran.json().at("checks").at(0);
+    CHECK(verdict.at("placement") == "worker");
+    CHECK(std::string(verdict.at("detail").as_string()).find(detail) != std::string::npos);
+  }
+  const Cage cage("good");
+  CHECK(check(cage, "--placement worker --only faults --plugin-worker /nonexistent").code != 0);
 }
 
 TEST_CASE("the kit finds each defect of the zoo, and outlives it") {
@@ -110,7 +134,7 @@ TEST_CASE("the kit finds each defect of the zoo, and outlives it") {
   for (const auto& bad : all) {
     CAPTURE(bad.defect);
     const Cage cage(bad.defect);
-    const auto ran = check(cage, std::string("--only ") + bad.check + " --time-limit " +
+    const auto ran = check(cage, std::string("--placement in_process --only ") + bad.check + " --time-limit " +
                                      (std::string(bad.defect) == "hangs" ? "2" : "60"));
     INFO(ran.out);
     INFO(ran.err);
