@@ -54,6 +54,7 @@ using WorkId = Id<struct WorkTag>;
 using HoldId = Id<struct HoldTag>;
 using WebhookId = Id<struct WebhookTag>;
 using DeliveryId = Id<struct DeliveryTag>;
+using SourceId = Id<struct SourceTag>;
 
 }  // namespace deprov
 

@@ -542,6 +542,15 @@ class Commit {
   Result<void> apply(const op::MoveWebhookCursor& o) { return apply_to(s_, undo_, o); }
   Result<void> apply(const op::PutDelivery& o) { return apply_to(s_, undo_, o); }
   Result<void> apply(const op::PruneDeliveries& o) { return apply_to(s_, undo_, o); }
+  Result<void> apply(const op::PutSource& o) { return apply_to(s_, undo_, o); }
+  Result<void> apply(const op::RemoveSource& o) { return apply_to(s_, undo_, o); }
+  Result<void> apply(const op::PutSourcePiece& o) { return apply_to(s_, undo_, o); }
+  Result<void> apply(const op::PruneSourcePieces& o) {
+    out_.pieces_pruned.push_back(prune_pieces(s_, undo_, o));
+    return {};
+  }
+  Result<void> apply(const op::PutGrant& o) { return apply_to(s_, undo_, o); }
+  Result<void> apply(const op::RemoveGrants& o) { return apply_to(s_, undo_, o); }
 
   MemoryState& s_;
   const Crypto& crypto_;

@@ -546,6 +546,21 @@ class MemoryReader final : public Reader {
                                        std::size_t limit) override {
     return deliveries_of(s_, workspace, webhook, state, before, limit);
   }
+  Result<std::optional<SourceRow>> source(const Scope& scope, SourceId id) override {
+    return copy_of(s_.sources, std::tuple(scope, id));
+  }
+  Result<std::vector<SourceRow>> sources(const Scope& scope) override { return sources_of(s_, scope); }
+  Result<Page<SourcePieceRow>> source_pieces(const SourcePieces& which, std::uint32_t from,
+                                             std::size_t limit) override {
+    return source_pieces_of(s_, which, from, limit);
+  }
+  Result<std::vector<GrantRow>> grants(const Scope& scope, ResourceId subject) override {
+    return grants_of(s_, scope, subject);
+  }
+  Result<Page<ResourceId>> subjects_with_grants(const Scope& scope, std::optional<ResourceId> after,
+                                                std::size_t limit) override {
+    return subjects_with_grants_of(s_, scope, after, limit);
+  }
   Result<Page<FindingRow>> findings(const Scope& scope, WorkId run, std::uint64_t after,
                                     std::size_t limit) override {
     Page<FindingRow> page;

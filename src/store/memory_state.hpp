@@ -78,6 +78,10 @@ struct MemoryState {
   std::map<Key<WorkspaceId, WebhookId>, port::WebhookRow> webhooks;
   std::map<Key<WorkspaceId, WebhookId, IntegrationId>, std::uint64_t> webhook_cursors;
   std::map<Key<WorkspaceId, WebhookId, DeliveryId>, port::DeliveryRow> deliveries;
+
+  std::map<Key<Scope, SourceId>, port::SourceRow> sources;
+  std::map<Key<Scope, SourceId, port::SourcePart, std::uint32_t, std::uint64_t>, std::string> source_pieces;
+  std::map<Key<Scope, ResourceId, SourceId>, port::GrantRow> grants;
 };
 
 /// Changes maps, and takes the changes back in reverse order.
@@ -162,6 +166,21 @@ Result<std::vector<port::WebhookCursorRow>> webhook_cursors_of(const MemoryState
 Result<port::Page<port::DeliveryRow>> deliveries_of(const MemoryState& s, WorkspaceId workspace, WebhookId webhook,
                                                     std::optional<port::DeliveryState> state,
                                                     std::optional<DeliveryId> before, std::size_t limit);
+
+// memory_sources.cpp
+Result<void> apply_to(MemoryState& s, Undo& undo, const port::op::PutSource& o);
+Result<void> apply_to(MemoryState& s, Undo& undo, const port::op::RemoveSource& o);
+Result<void> apply_to(MemoryState& s, Undo& undo, const port::op::PutSourcePiece& o);
+/// Answers how many it removed.
+std::uint64_t prune_pieces(MemoryState& s, Undo& undo, const port::op::PruneSourcePieces& o);
+Result<void> apply_to(MemoryState& s, Undo& undo, const port::op::PutGrant& o);
+Result<void> apply_to(MemoryState& s, Undo& undo, const port::op::RemoveGrants& o);
+Result<std::vector<port::SourceRow>> sources_of(const MemoryState& s, const Scope& scope);
+Result<port::Page<port::SourcePieceRow>> source_pieces_of(const MemoryState& s, const port::SourcePieces& which,
+                                                          std::uint32_t from, std::size_t limit);
+Result<std::vector<port::GrantRow>> grants_of(const MemoryState& s, const Scope& scope, ResourceId subject);
+Result<port::Page<ResourceId>> subjects_with_grants_of(const MemoryState& s, const Scope& scope,
+                                                       std::optional<ResourceId> after, std::size_t limit);
 
 /// Applies a whole transaction or nothing of it.
 [[nodiscard]] Result<port::Committed> apply_transaction(MemoryState& state, const port::Crypto& crypto,

@@ -71,7 +71,7 @@ Result<void> SqliteWriter::apply(const op::PutIntegration& o) {
   DEPROV_CHECK(check_integration({r.scope, r.version}));
   DEPROV_TRY(scope, scope_for_writing(r.scope));
   DEPROV_CHECK(write(Q::integration_put, scope, r.name, r.idp, r.connector, r.config, r.secrets, r.settings,
-                     r.policy, r.policy_version, r.state, r.created, r.modified, r.version + 1));
+                     r.policy, r.policy_version, r.state, r.created, r.modified, r.version + 1, r.sources));
   integrations_[scope] = r.version + 1;
   return {};
 }

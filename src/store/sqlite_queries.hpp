@@ -16,7 +16,10 @@ namespace deprov::store {
   "lease, lane_epoch, cause, via_group, via_inferred, version, reason, plan"
 #define DEPROV_INTEGRATION_COLUMNS                                                                     \
   "i.name, i.idp, i.connector, i.config, i.secrets, i.settings, i.policy, i.policy_version, i.state, " \
-  "i.created, i.modified, i.version, s.workspace, s.integration"
+  "i.created, i.modified, i.version, i.sources, s.workspace, s.integration"
+#define DEPROV_SOURCE_COLUMNS                                                                                   \
+  "id, name, kind, config, secrets, created, generation, base, places, header, users, begun, work, attempted, " \
+  "succeeded, failing_since, failure, failures, due, version"
 #define DEPROV_BINDING_COLUMNS \
   "subject, state, account_id, account_login, was_bound, last_set, checked_at, version"
 #define DEPROV_HOLD_COLUMNS "id, opened, closed, window_from, reason, items, held, listing"
@@ -65,7 +68,8 @@ namespace deprov::store {
                               "WHERE s.workspace = ? AND i.state <> 3 ORDER BY i.created, s.integration")         \
   X(integration_put,                                                                                              \
     "INSERT OR REPLACE INTO integration(scope, name, idp, connector, config, secrets, settings, policy, "         \
-    "policy_version, state, created, modified, version) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")           \
+    "policy_version, state, created, modified, version, sources) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "  \
+    "?)")                                                                                                         \
   X(token_get,                                                                                                    \
     "SELECT t.hash, t.created, t.expires, s.workspace, s.integration FROM gateway_token t "                       \
     "JOIN scope s ON s.id = t.scope WHERE t.hash = ?")                                                            \
@@ -305,6 +309,37 @@ namespace deprov::store {
   X(finding_remove,                                                                                               \
     "DELETE FROM finding WHERE (scope, run, n) IN (SELECT scope, run, n FROM finding "                            \
     "WHERE scope = ? AND run <> ? ORDER BY run, n LIMIT ?)")                                                      \
+  X(source_version, "SELECT version FROM source WHERE scope = ? AND id = ?")                                      \
+  X(source_get, "SELECT " DEPROV_SOURCE_COLUMNS " FROM source WHERE scope = ? AND id = ?")                        \
+  X(source_all, "SELECT " DEPROV_SOURCE_COLUMNS " FROM source WHERE scope = ? ORDER BY created, id")              \
+  X(source_put, "INSERT OR REPLACE INTO source(scope, " DEPROV_SOURCE_COLUMNS                                     \
+                ") "                                                                                              \
+                "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")                          \
+  X(source_remove, "DELETE FROM source WHERE scope = ? AND id = ?")                                               \
+  X(source_piece_put,                                                                                             \
+    "INSERT OR REPLACE INTO source_piece(scope, source, part, place, generation, bytes) VALUES(?, ?, ?, ?, ?, "   \
+    "?)")                                                                                                         \
+  X(source_piece_page,                                                                                            \
+    "SELECT place, generation, bytes FROM source_piece p WHERE scope = ?1 AND source = ?2 AND part = ?3 "         \
+    "AND place >= ?6 AND generation = (SELECT max(generation) FROM source_piece q WHERE q.scope = ?1 "            \
+    "AND q.source = ?2 AND q.part = ?3 AND q.place = p.place AND q.generation BETWEEN ?4 AND ?5) "                \
+    "ORDER BY place LIMIT ?7")                                                                                    \
+  X(source_piece_prune,                                                                                           \
+    "DELETE FROM source_piece WHERE pid IN (SELECT p.pid FROM source_piece p "                                    \
+    "WHERE p.scope = ?1 AND p.source = ?2 AND (?4 = 0 OR (p.part = 0 AND (p.generation < ?3 OR p.generation > "   \
+    "?4 "                                                                                                         \
+    "OR EXISTS (SELECT 1 FROM source_piece q WHERE q.scope = ?1 AND q.source = ?2 AND q.part = 0 "                \
+    "AND q.place = p.place AND q.generation > p.generation AND q.generation BETWEEN ?3 AND ?4))) "                \
+    "OR (p.part = 1 AND p.generation <> ?4)) ORDER BY p.part, p.place, p.generation LIMIT ?5)")                   \
+  X(grant_put,                                                                                                    \
+    "INSERT OR REPLACE INTO source_grant(scope, subject, source, says, cause, begun, evidence_at) "               \
+    "VALUES(?, ?, ?, ?, ?, ?, ?)")                                                                                \
+  X(grant_remove, "DELETE FROM source_grant WHERE scope = ? AND subject = ?")                                     \
+  X(grant_all,                                                                                                    \
+    "SELECT source, says, cause, begun, evidence_at FROM source_grant WHERE scope = ? AND subject = ? "           \
+    "ORDER BY source")                                                                                            \
+  X(grant_subjects,                                                                                               \
+    "SELECT DISTINCT subject FROM source_grant WHERE scope = ? AND subject > ? ORDER BY subject LIMIT ?")         \
   X(webhook_all,                                                                                                  \
     "SELECT s.workspace, w.id, w.integration, w.name, w.url, w.events, w.ca_pem, w.secrets, w.created, "          \
     "w.version "                                                                                                  \

@@ -43,6 +43,15 @@ class SqliteReaderBase : public port::Reader {
   Result<port::Page<port::FindingRow>> findings(const port::Scope& scope, WorkId run, std::uint64_t after,
                                                 std::size_t limit) override;
 
+  // sqlite_reader_sources.cpp
+  Result<std::optional<port::SourceRow>> source(const port::Scope& scope, SourceId id) override;
+  Result<std::vector<port::SourceRow>> sources(const port::Scope& scope) override;
+  Result<port::Page<port::SourcePieceRow>> source_pieces(const port::SourcePieces& which, std::uint32_t from,
+                                                         std::size_t limit) override;
+  Result<std::vector<port::GrantRow>> grants(const port::Scope& scope, ResourceId subject) override;
+  Result<port::Page<ResourceId>> subjects_with_grants(const port::Scope& scope, std::optional<ResourceId> after,
+                                                      std::size_t limit) override;
+
   // sqlite_reader_webhooks.cpp
   Result<std::vector<port::WebhookRow>> webhooks(std::optional<WorkspaceId> workspace) override;
   Result<std::vector<port::WebhookCursorRow>> webhook_cursors(WorkspaceId workspace, WebhookId webhook) override;

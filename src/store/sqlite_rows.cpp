@@ -51,7 +51,7 @@ PrincipalRow read_principal(Use& use) {
 IntegrationRow read_integration(Use& use) {
   IntegrationRow r;
   use.read_all(r.name, r.idp, r.connector, r.config, r.secrets, r.settings, r.policy, r.policy_version, r.state,
-               r.created, r.modified, r.version, r.scope.workspace, r.scope.integration);
+               r.created, r.modified, r.version, r.sources, r.scope.workspace, r.scope.integration);
   return r;
 }
 
@@ -125,6 +125,15 @@ HoldItemRow read_hold_item(Use& use, const Scope& scope) {
   r.scope = scope;
   use.read_all(r.hold, r.seq, r.subject, r.job, r.generation, r.cause, r.via_group, r.state, r.at, r.decided, r.by,
                r.listing);
+  return r;
+}
+
+SourceRow read_source(Use& use, const Scope& scope) {
+  SourceRow r;
+  r.scope = scope;
+  use.read_all(r.id, r.name, r.kind, r.config, r.secrets, r.created, r.generation, r.base, r.places, r.header,
+               r.users, r.begun, r.work, r.attempted, r.succeeded, r.failing_since, r.failure, r.failures, r.due,
+               r.version);
   return r;
 }
 

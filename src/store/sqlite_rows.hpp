@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deprov/port/records.hpp>
+#include <deprov/port/source_records.hpp>
 #include <string>
 #include <vector>
 #include "sqlite_db.hpp"
@@ -43,6 +44,7 @@ using SeqRef = std::array<std::uint8_t, 8>;
 [[nodiscard]] port::DueRow read_due(Use& use, const port::Scope& scope);
 [[nodiscard]] port::HoldRow read_hold(Use& use, const port::Scope& scope);
 [[nodiscard]] port::HoldItemRow read_hold_item(Use& use, const port::Scope& scope);
+[[nodiscard]] port::SourceRow read_source(Use& use, const port::Scope& scope);
 [[nodiscard]] port::WebhookRow read_webhook(Use& use);
 [[nodiscard]] port::DeliveryRow read_delivery(Use& use, WorkspaceId workspace, WebhookId webhook);
 [[nodiscard]] port::WorkRow read_work(Use& use, const port::Scope& scope);

@@ -178,6 +178,24 @@ CREATE INDEX resource_gone_name ON resource(scope, user_name, modified, id)
 ALTER TABLE webhook ADD COLUMN ca_pem TEXT NOT NULL DEFAULT '';
 ALTER TABLE delivery ADD COLUMN resent INTEGER NOT NULL DEFAULT 0;
 )sql",
+    // Sources besides SCIM push: their last complete lists in pieces, and what they said of subjects.
+    R"sql(
+ALTER TABLE integration ADD COLUMN sources INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE source(
+  scope INTEGER NOT NULL, id BLOB NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, config TEXT NOT NULL,
+  secrets TEXT NOT NULL, created INTEGER NOT NULL, generation INTEGER NOT NULL, base INTEGER NOT NULL,
+  places INTEGER NOT NULL, header BLOB NOT NULL, users INTEGER NOT NULL, begun INTEGER NOT NULL, work BLOB NOT NULL,
+  attempted INTEGER NOT NULL, succeeded INTEGER NOT NULL, failing_since INTEGER NOT NULL, failure TEXT NOT NULL,
+  failures INTEGER NOT NULL, due INTEGER NOT NULL, version INTEGER NOT NULL,
+  PRIMARY KEY(scope, id)) WITHOUT ROWID;
+CREATE TABLE source_piece(
+  pid INTEGER PRIMARY KEY, scope INTEGER NOT NULL, source BLOB NOT NULL, part INTEGER NOT NULL,
+  place INTEGER NOT NULL, generation INTEGER NOT NULL, bytes BLOB NOT NULL);
+CREATE UNIQUE INDEX source_piece_place ON source_piece(scope, source, part, place, generation);
+CREATE TABLE source_grant(
+  scope INTEGER NOT NULL, subject BLOB NOT NULL, source BLOB NOT NULL, says INTEGER NOT NULL, cause INTEGER NOT NULL,
+  begun INTEGER NOT NULL, evidence_at INTEGER NOT NULL, PRIMARY KEY(scope, subject, source)) WITHOUT ROWID;
+)sql",
 };
 
 /// Makes the tables, or brings those of an older version up to `known`. Errors: `store_version`,

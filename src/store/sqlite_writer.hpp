@@ -109,6 +109,12 @@ class SqliteWriter {
   Result<void> apply(const port::op::MoveWebhookCursor& o);
   Result<void> apply(const port::op::PutDelivery& o);
   Result<void> apply(const port::op::PruneDeliveries& o);
+  Result<void> apply(const port::op::PutSource& o);
+  Result<void> apply(const port::op::RemoveSource& o);
+  Result<void> apply(const port::op::PutSourcePiece& o);
+  Result<void> apply(const port::op::PruneSourcePieces& o);
+  Result<void> apply(const port::op::PutGrant& o);
+  Result<void> apply(const port::op::RemoveGrants& o);
 
   /// Its number; a scope that is new gets one, which is a write.
   Result<std::int64_t> scope_for_writing(const port::Scope& scope);

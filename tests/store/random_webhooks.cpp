@@ -1,4 +1,4 @@
-// Webhooks and deliveries in the random world.
+// Webhooks, deliveries and sources in the random world.
 #include "random_world.hpp"
 #include "stores.hpp"
 
@@ -7,6 +7,8 @@ namespace deprov::test {
 namespace {
 
 constexpr std::uint64_t webhooks = 3;
+constexpr std::uint64_t sources = 2;
+SourceId source_id(std::uint64_t n) { return id<SourceId>(1 + n, 14); }
 
 WebhookId webhook_id(std::uint64_t n) { return id<WebhookId>(1 + n, 12); }
 
@@ -89,6 +91,83 @@ std::vector<std::string> RandomWorld::webhook_lines(Reader& r, const Scope& s) {
     page(value(r.deliveries(s.workspace, hook, std::nullopt, id<DeliveryId>(4, 13), 30)));
     page(value(r.deliveries(s.workspace, hook, DeliveryState::dead, std::nullopt, 30)));
     page(value(r.deliveries(s.workspace, hook, DeliveryState::pending, id<DeliveryId>(4, 13), 2)));
+  }
+  return out;
+}
+
+Op RandomWorld::source_op(Reader& reader) {
+  const auto s = any_scope();
+  const auto source = source_id(below(sources));
+  const auto at = [this] { return WallTime{static_cast<std::int64_t>(below(60))}; };
+  const auto subject = id<ResourceId>(1 + below(5));
+  switch (below(9)) {
+    case 0:
+    case 1: {
+      SourceRow row;
+      row.scope = s;
+      row.id = source;
+      if (const auto old = value(reader.source(s, source))) row.version = old->version;
+      row.version = doubted(row.version);
+      row.name = text(4);
+      row.kind = "file";
+      row.config = text(5);
+      row.secrets = text(5);
+      row.header = std::string("\0x\0", 3) + text(3);
+      row.created = at();
+      row.generation = below(5);
+      row.base = below(3);
+      row.places = static_cast<std::uint32_t>(below(9));
+      row.users = below(1000);
+      row.begun = at();
+      row.work = id<WorkId>(below(3), 10);
+      row.attempted = at();
+      row.succeeded = at();
+      row.failing_since = at();
+      row.failure = text(4);
+      row.failures = static_cast<std::uint32_t>(below(4));
+      row.due = at();
+      return op::PutSource{row};
+    }
+    case 2: return chance(30) ? Op{op::RemoveSource{s, source}} : Op{op::RemoveGrants{s, subject}};
+    case 3:
+    case 4:
+    case 5: {
+      const auto part = chance(70) ? SourcePart::snapshot : SourcePart::changes;
+      return op::PutSourcePiece{
+          {s, source, part, static_cast<std::uint32_t>(below(4)), 1 + below(6), std::string("\0\1", 2) + text(9)}};
+    }
+    case 6: return op::PruneSourcePieces{s, source, below(4), below(6), 1 + below(4)};
+    default: {
+      GrantRow row{s, subject, chance(20) ? SourceId{} : source, {}, {}, at(), at()};
+      row.says = static_cast<idp::Says>(1 + below(3));
+      row.cause = static_cast<idp::Cause>(below(6));
+      return op::PutGrant{row};
+    }
+  }
+}
+
+std::vector<std::string> RandomWorld::source_lines(Reader& r, const Scope& s) {
+  std::vector<std::string> out;
+  const auto all = [&](const auto& rows) {
+    for (const auto& row : rows) out.push_back(show(row));
+  };
+  all(value(r.sources(s)));
+  for (std::uint64_t n = 0; n <= sources; ++n) {
+    const auto found = value(r.source(s, source_id(n)));
+    out.push_back(found ? show(*found) : "none");
+    for (const auto part : {SourcePart::snapshot, SourcePart::changes}) {
+      for (const std::uint64_t generation : {std::uint64_t{2}, std::uint64_t{4}, std::uint64_t{9}}) {
+        const auto page = value(r.source_pieces({s, source_id(n), part, 2, generation}, n == 1 ? 1 : 0, 2));
+        all(page.rows);
+        out.emplace_back(page.more ? "more" : "no more");
+      }
+    }
+  }
+  for (std::uint64_t n = 1; n <= 5; ++n) all(value(r.grants(s, id<ResourceId>(n))));
+  for (const auto after : {std::optional<ResourceId>{}, std::optional(id<ResourceId>(2))}) {
+    const auto page = value(r.subjects_with_grants(s, after, 2));
+    for (const auto subject : page.rows) out.push_back(subject.str());
+    out.emplace_back(page.more ? "more" : "no more");
   }
   return out;
 }

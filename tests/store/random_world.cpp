@@ -133,6 +133,7 @@ Op RandomWorld::admin_op(Reader& reader) {
       row.secrets = text(3);
       row.state = static_cast<IntegrationState>(1 + below(3));
       row.created = {static_cast<std::int64_t>(below(4))};
+      row.sources = chance(50);
       return op::PutIntegration{row};
     }
     case 4: {
@@ -147,7 +148,7 @@ Op RandomWorld::admin_op(Reader& reader) {
 Op RandomWorld::any_op(Reader& reader) {
   const auto s = any_scope();
   const auto at = [this] { return WallTime{static_cast<std::int64_t>(below(60))}; };
-  switch (below(22)) {
+  switch (below(24)) {
     case 0:
     case 1:
     case 2: return resource_op(reader);
@@ -262,6 +263,8 @@ Op RandomWorld::any_op(Reader& reader) {
     }
     case 20:
     case 21: return webhook_op(reader);
+    case 22:
+    case 23: return source_op(reader);
     default: return guard_op(reader);
   }
 }
@@ -549,6 +552,8 @@ std::vector<std::string> RandomWorld::dump(Reader& r) {
     }
     name("webhooks");
     for (const auto& text : webhook_lines(r, s)) line(text);
+    name("sources");
+    for (const auto& text : source_lines(r, s)) line(text);
     name("chores and findings");
     one(value(r.chore(s, "reconcile")));
     one(value(r.chore(s, "retention")));

@@ -29,6 +29,8 @@ class RandomWorld {
   port::Op guard_op(port::Reader& reader);
   port::Op webhook_op(port::Reader& reader);
   static std::vector<std::string> webhook_lines(port::Reader& reader, const port::Scope& scope);
+  port::Op source_op(port::Reader& reader);
+  static std::vector<std::string> source_lines(port::Reader& reader, const port::Scope& scope);
 
   runtime::SeededRandom random_;
   std::uint64_t next_ = 1;

@@ -53,7 +53,7 @@ std::string show(const PrincipalRow& r) {
 }
 std::string show(const IntegrationRow& r) {
   return (Text() << r.scope << r.name << r.idp << r.connector << r.config << r.secrets << r.settings << r.policy
-                 << r.policy_version << r.state << r.created << r.modified << r.version)
+                 << r.policy_version << r.state << r.created << r.modified << r.version << r.sources)
       .str();
 }
 std::string show(const GatewayTokenRow& r) {
@@ -115,7 +115,9 @@ std::string show(const ActivityRow& r) {
       .str();
 }
 std::string show(const Committed& c) {
-  return (Text() << c.resource_versions << c.activity_seqs << c.members_changed << c.details_deleted).str();
+  return (Text() << c.resource_versions << c.activity_seqs << c.members_changed << c.details_deleted
+                 << c.pieces_pruned)
+      .str();
 }
 std::string show(const ChoreRow& r) { return (Text() << r.scope << r.name << r.due << r.state).str(); }
 std::string show(const FindingRow& r) {
@@ -124,6 +126,18 @@ std::string show(const FindingRow& r) {
       .str();
 }
 
+std::string show(const SourceRow& r) {
+  return (Text() << r.scope << r.id << r.name << r.kind << r.config << r.secrets << r.created << r.generation
+                 << r.base << r.places << r.header << r.users << r.begun << r.work << r.attempted << r.succeeded
+                 << r.failing_since << r.failure << r.failures << r.due << r.version)
+      .str();
+}
+std::string show(const SourcePieceRow& r) {
+  return (Text() << r.scope << r.source << r.part << r.place << r.generation << r.bytes).str();
+}
+std::string show(const GrantRow& r) {
+  return (Text() << r.scope << r.subject << r.source << r.says << r.cause << r.begun << r.evidence_at).str();
+}
 std::string show(const WebhookRow& r) {
   return (Text() << r.workspace << r.id << r.integration << r.name << r.url << r.events << r.ca_pem << r.secrets
                  << r.created << r.version)

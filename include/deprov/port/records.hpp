@@ -60,6 +60,7 @@ struct IntegrationRow {
   WallTime created;
   WallTime modified;
   std::uint64_t version = 0;
+  bool sources = false;  ///< it has, or had, sources besides SCIM push: what they said counts for access
 };
 
 struct GatewayTokenRow {

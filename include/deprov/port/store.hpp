@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deprov/error.hpp>
 #include <deprov/port/records.hpp>
+#include <deprov/port/source_records.hpp>
 #include <deprov/port/task.hpp>
 #include <map>
 #include <optional>
@@ -271,6 +272,36 @@ struct PruneDeliveries {
   DeliveryState state = DeliveryState::delivered;
   std::size_t keep = 0;
 };
+/// `row.version` 0 creates; otherwise it must be the present one.
+struct PutSource {
+  SourceRow row;
+};
+/// The row alone: pieces are pruned, and what it said of subjects stays. Nobody there: `not_found`.
+struct RemoveSource {
+  Scope scope;
+  SourceId id;
+};
+/// Unconditional; nothing is read of it until the row of the source names its generation.
+struct PutSourcePiece {
+  SourcePieceRow row;
+};
+/// Removes pieces that the source's row does not name (see `SourceRow`), at most `limit`.
+struct PruneSourcePieces {
+  Scope scope;
+  SourceId source;
+  std::uint64_t base = 0;
+  std::uint64_t generation = 0;  ///< 0: all of them
+  std::size_t limit = 256;
+};
+/// Unconditional; combine with ReadSet::subjects, and put the subject, for a compare-and-set.
+struct PutGrant {
+  GrantRow row;
+};
+/// All of one subject. Nothing there: no effect.
+struct RemoveGrants {
+  Scope scope;
+  ResourceId subject;
+};
 }  // namespace op
 
 using Op =
@@ -280,7 +311,8 @@ using Op =
                  op::RemoveDue, op::PutWork, op::AdvanceWork, op::RemoveWork, op::AppendActivity, op::Reserve,
                  op::Unreserve, op::Population, op::OpenHold, op::PutHoldItem, op::DeleteDetails, op::PutChore,
                  op::PutFinding, op::RemoveFindings, op::ClaimKey, op::ReleaseKey, op::PutWebhook,
-                 op::RemoveWebhook, op::MoveWebhookCursor, op::PutDelivery, op::PruneDeliveries>;
+                 op::RemoveWebhook, op::MoveWebhookCursor, op::PutDelivery, op::PruneDeliveries, op::PutSource,
+                 op::RemoveSource, op::PutSourcePiece, op::PruneSourcePieces, op::PutGrant, op::RemoveGrants>;
 
 /// All of it, or nothing. Ops are applied in order.
 struct Transaction {
@@ -299,6 +331,8 @@ struct Committed {
   std::vector<bool> members_changed;
   /// For each DeleteDetails, in their order, how many details it deleted.
   std::vector<std::uint64_t> details_deleted;
+  /// For each PruneSourcePieces, in their order, how many pieces it removed.
+  std::vector<std::uint64_t> pieces_pruned;
 };
 
 /// A page of something that is read in order. `after` empty: from the start.
@@ -459,6 +493,18 @@ class Reader {
   virtual Result<Page<DeliveryRow>> deliveries(WorkspaceId workspace, WebhookId webhook,
                                                std::optional<DeliveryState> state,
                                                std::optional<DeliveryId> before, std::size_t limit) = 0;
+
+  virtual Result<std::optional<SourceRow>> source(const Scope& scope, SourceId id) = 0;
+  /// In order of creation.
+  virtual Result<std::vector<SourceRow>> sources(const Scope& scope) = 0;
+  /// Of each place from `from` on the piece of the highest generation in [base, generation], by place.
+  virtual Result<Page<SourcePieceRow>> source_pieces(const SourcePieces& which, std::uint32_t from,
+                                                     std::size_t limit) = 0;
+  /// What sources said of one subject, by source; nil is SCIM push.
+  virtual Result<std::vector<GrantRow>> grants(const Scope& scope, ResourceId subject) = 0;
+  /// The subjects of whom sources said anything, after `after`, in order.
+  virtual Result<Page<ResourceId>> subjects_with_grants(const Scope& scope, std::optional<ResourceId> after,
+                                                        std::size_t limit) = 0;
 
   /// Findings of one reconciliation with `n` greater than `after`, in order.
   virtual Result<Page<FindingRow>> findings(const Scope& scope, WorkId run, std::uint64_t after,
