@@ -61,6 +61,15 @@ void BackgroundHost::changed_elsewhere(const port::Scope& scope) {
   engine_.look_for_stop(scope.workspace, [&engine = engine_, scope] { engine.look_again(scope); });
 }
 
+Result<std::optional<std::string>> BackgroundHost::frozen(port::Reader& reader, const port::Scope& scope,
+                                                          ResourceId subject) {
+  const auto context = engine_.directory.find(scope.integration);
+  if (!context || !context->row.sources) return std::optional<std::string>();
+  const Evidence nobody;
+  Decision decision(reader, *context, nobody, engine_.ports.random, engine_.now());
+  return decision.frozen(subject);
+}
+
 void BackgroundHost::activity_appended(const port::Scope& scope) { engine_.notify(scope); }
 
 void BackgroundHost::hold_opened(const port::Scope& scope) {

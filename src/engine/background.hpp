@@ -18,6 +18,8 @@ class BackgroundHost final : public jobs::LaneHost, public ExpanderHost {
                                                     ResourceId subject) override;
   Result<std::optional<Standing>> standing(port::Reader& reader, const port::Scope& scope) override;
   void changed_elsewhere(const port::Scope& scope) override;
+  Result<std::optional<std::string>> frozen(port::Reader& reader, const port::Scope& scope,
+                                            ResourceId subject) override;
   void activity_appended(const port::Scope& scope) override;
   void hold_opened(const port::Scope& scope) override;
   void count_attempt(connector::Operation operation, connector::Outcome outcome) override;

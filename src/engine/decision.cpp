@@ -192,6 +192,10 @@ Result<bool> Decision::has_access(const SubjectState& state, const MembershipOve
     live = row && !row->deleted && row->active;
   }
   if (!live) return false;
+  if (context_.row.sources) {
+    DEPROV_TRY(ended, ended_by_sources(state.subject.id));
+    if (ended) return false;
+  }
   return entitled(state.subject.id, overlay);
 }
 
@@ -415,6 +419,7 @@ Result<void> Decision::user_effect(const Effect& effect) {
   DEPROV_TRY(state, load(after.id));
   state.resource = after;
   auto& s = state.subject;
+  if (is_active) DEPROV_CHECK(granted_by_push(after.id));
   DEPROV_TRY(access, has_access(state));
   if (created) {
     change(idp::ChangeKind::created, after.id, {});

@@ -23,6 +23,8 @@ constexpr std::size_t max_group_depth = 32;
 constexpr std::string_view retained_kind = "retained";
 /// The work that brings into a hold what its window planned and did not send yet.
 constexpr std::string_view hold_work = "hold";
+/// The work that carries out what a complete list of a source changes.
+constexpr std::string_view source_work = "source";
 /// The guard's counter of subjects whose access worsens.
 constexpr std::string_view worsened_counter = "worsened";
 /// Of these, who has access all the same: only the role was lowered.
@@ -99,6 +101,10 @@ class Decision {
   /// A subject lost `group` by `cause`: attribution, then the end of its access, now or when it has settled.
   Result<void> lost_group(SubjectState& state, ResourceId group, idp::Cause cause,
                           const MembershipOverlay& overlay);
+  /// What a source says of one subject, merged with what the others said: its access ends, comes back, or stays.
+  Result<void> source_says(port::GrantRow said);
+  /// Why nothing that was inferred of the subject counts now (R16): its source fails. Nothing: it counts.
+  Result<std::optional<std::string>> frozen(ResourceId subject);
   /// The evaluation that a settle window postponed, or that a change of a group calls for.
   Result<void> evaluate(ResourceId subject, idp::Cause cause, ResourceId via, WallTime evidence_at, bool settled);
   /// What was judged when its unit was, or has to be judged now; its access is evaluated again.
@@ -183,6 +189,12 @@ class Decision {
     return !context_.policy.entitling_groups.empty() || !context_.policy.roles.empty();
   }
   Result<bool> entitled(ResourceId subject, const MembershipOverlay& overlay);
+  // decision_sources.cpp
+  /// What sources said, as this transaction leaves it.
+  Result<std::vector<port::GrantRow>*> said_of(ResourceId subject);
+  Result<bool> ended_by_sources(ResourceId subject);
+  /// SCIM push shows access, later than whatever sources said before.
+  Result<void> granted_by_push(ResourceId subject);
   /// Access had ended before, and the subject was deleted now: more may follow from that.
   Result<void> deleted_after_all(SubjectState& state);
   Result<void> supersede(port::SubjectRow& subject, std::string_view why, bool& acted, bool& running);
@@ -200,10 +212,11 @@ class Decision {
   port::Transaction txn_;
   std::optional<std::vector<ResourceId>> entitling_;
   std::optional<std::map<ResourceId, const policy::RoleRule*>> role_groups_;
-  std::vector<ResourceId> role_jobs_;          ///< whose role this transaction has worked out anew
-  const Effect* effect_ = nullptr;             ///< that is being worked out
-  std::optional<port::ResourceRow> group_;     ///< as the effect leaves it
-  const port::ResourceRow* before_ = nullptr;  ///< the effect's resource, as it was
+  std::map<ResourceId, std::vector<port::GrantRow>> said_;  ///< where it was read
+  std::vector<ResourceId> role_jobs_;                       ///< whose role this transaction has worked out anew
+  const Effect* effect_ = nullptr;                          ///< that is being worked out
+  std::optional<port::ResourceRow> group_;                  ///< as the effect leaves it
+  const port::ResourceRow* before_ = nullptr;               ///< the effect's resource, as it was
   Judging judging_ = Judging::reserve;
   Judged left_of_unit_;
   std::string why_held_;

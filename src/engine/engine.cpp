@@ -8,6 +8,7 @@
 #include "engine/impl.hpp"
 #include "engine/objective.hpp"
 #include "engine/reconciliation.hpp"
+#include "engine/source_sync.hpp"
 #include "jobs/lane.hpp"
 
 namespace deprov::engine {
@@ -62,6 +63,7 @@ Engine::~Engine() {
   // They hold the engine, and one whose app never answers would hold it for ever.
   const auto runs = impl_->reconciliations;
   for (const auto& [id, run] : runs) run->abandon();
+  impl_->syncs.clear();
 }
 
 Result<std::unique_ptr<Engine>> Engine::create(Ports ports, Options options) {
@@ -214,6 +216,7 @@ void Engine::close(Duration deadline, Done<void> done) {
     for (const auto& context : self->directory.all()) scopes.push_back(context->row.scope);
     self->chores->stop();
     self->objectives->stop();
+    self->syncs.clear();  // what was not whole yet was not stored
     ++closing->left;
     self->courier->stop(one);
     closing->left += scopes.size();

@@ -305,6 +305,7 @@ void Expander::carry_out(const std::shared_ptr<Piece>& piece) {
   host_.expander_decide(
       [self, piece](port::Reader& reader) {
         if (piece->row.kind == hold_work) return self->decide_hold(reader, *piece);
+        if (piece->row.kind == source_work) return self->decide_source(reader, *piece);
         return piece->steps ? self->decide_members(reader, *piece) : self->decide_reevaluation(reader, *piece);
       },
       [self, piece](Result<port::Committed> done) {

@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <unordered_set>
 #include <vector>
 #include "engine/decision.hpp"
 
@@ -60,6 +61,9 @@ class Expander : public std::enable_shared_from_this<Expander> {
                                         const std::string& held);
   Result<port::Transaction> decide_members(port::Reader& reader, Piece& piece);
   Result<port::Transaction> decide_reevaluation(port::Reader& reader, Piece& piece);
+  // expander_sources.cpp: what a complete list of a source changes
+  Result<port::Transaction> decide_source(port::Reader& reader, Piece& piece);
+  Result<void> count_source(port::Reader& reader, Decision& decision, Count& count);
   // expander_guard.cpp: a request of many is judged whole before any of its effects (R7)
   [[nodiscard]] bool wants_judging(const Piece& piece);
   void count(const Piece& piece);
@@ -105,6 +109,36 @@ struct Expander::Piece {
   /// Whether those who are not in its unit's reservation were counted one by one.
   [[nodiscard]] bool goes_beyond() const;
   void judge(Decision& decision, std::uint64_t members) const;
+};
+
+/// How many a unit would worsen, before any of it is done.
+struct Expander::Count {
+  port::WorkRow row;
+  std::shared_ptr<const std::vector<MemberStep>> steps;  ///< null: the group is evaluated again
+  std::uint64_t early = 0;                               ///< who has access, and loses it
+  std::uint64_t worsen = 0;                              ///< who worsens, and does not count yet
+  std::uint64_t direct = 0;                              ///< of these, members of the group itself
+  std::uint64_t members = 0;
+  bool over = false;
+  // Where it stands.
+  bool begun = false;
+  std::size_t step = 0;
+  std::size_t index = 0;
+  std::optional<ResourceId> after;
+  struct Level {
+    ResourceId group;
+    std::optional<ResourceId> after;
+    bool by_access = false;  ///< everybody with access counts: how the rest would be is not stored yet
+  };
+  std::vector<Level> below;
+  std::unordered_set<ResourceId> seen;
+
+  Result<void> take(port::Reader& reader, Decision& decision, ResourceId subject, bool by_access,
+                    const MembershipOverlay& overlay, bool is_direct, WallTime now);
+  void descend(ResourceId group, bool by_access) {
+    if (below.size() < max_group_depth && seen.insert(group).second)
+      below.push_back({group, std::nullopt, by_access});
+  }
 };
 
 }  // namespace deprov::engine

@@ -4,7 +4,6 @@
 #include <boost/json/serialize.hpp>
 #include <charconv>
 #include <deprov/policy/plan.hpp>
-#include <unordered_set>
 #include <utility>
 #include "engine/expander.hpp"
 #include "jobs/history.hpp"
@@ -46,39 +45,11 @@ void Expander::Piece::judge(Decision& decision, std::uint64_t members) const {
   decision.judge(verdict == held ? Judging::hold : Judging::allowed, std::string(too_many), left);
 }
 
-struct Expander::Count {
-  port::WorkRow row;
-  std::shared_ptr<const std::vector<MemberStep>> steps;  ///< null: the group is evaluated again
-  std::uint64_t early = 0;                               ///< who has access, and loses it
-  std::uint64_t worsen = 0;                              ///< who worsens, and does not count yet
-  std::uint64_t direct = 0;                              ///< of these, members of the group itself
-  std::uint64_t members = 0;
-  bool over = false;
-  // Where it stands.
-  bool begun = false;
-  std::size_t step = 0;
-  std::size_t index = 0;
-  std::optional<ResourceId> after;
-  struct Level {
-    ResourceId group;
-    std::optional<ResourceId> after;
-    bool by_access = false;  ///< everybody with access counts: how the rest would be is not stored yet
-  };
-  std::vector<Level> below;
-  std::unordered_set<ResourceId> seen;
-
-  Result<void> take(port::Reader& reader, Decision& decision, ResourceId subject, bool by_access,
-                    const MembershipOverlay& overlay, bool is_direct, WallTime now);
-  void descend(ResourceId group, bool by_access) {
-    if (below.size() < max_group_depth && seen.insert(group).second)
-      below.push_back({group, std::nullopt, by_access});
-  }
-};
-
 bool Expander::wants_judging(const Piece& piece) {
   if (!piece.verdict.empty() || piece.row.kind == hold_work) return false;
   const auto context = host_.expander_context(scope_);
-  return context && context->policy.guard.enabled && !context->policy.entitling_groups.empty();
+  return context && context->policy.guard.enabled &&
+         (piece.row.kind == source_work || !context->policy.entitling_groups.empty());
 }
 
 Result<void> Expander::Count::take(port::Reader& reader, Decision& decision, ResourceId subject, bool by_access,
@@ -142,8 +113,9 @@ Result<void> Expander::count_some(port::Reader& reader, Count& c) {
     c.begun = true;
     DEPROV_TRY(members, reader.member_count(scope_, group));
     c.members = members;
-    if (!c.steps) c.descend(group, false);
+    if (!c.steps && c.row.kind != source_work) c.descend(group, false);
   }
+  if (c.row.kind == source_work) return count_source(reader, decision, c);
   std::size_t left = piece_ * 4;
   const auto leaves = [&](const port::MemberRow& m) -> Result<void> {
     if (m.member_is_group) {
@@ -211,7 +183,8 @@ void Expander::judge(const std::shared_ptr<Count>& c, bool hold) {
         evidence.actor = "rule:R7";
         Decision decision(reader, *context, evidence, self->ports_.random, self->ports_.clock.wall());
         if (hold) {
-          decision.record("guard.refused", {{"group", c->row.group.str()},
+          const char* const what = c->row.kind == source_work ? "source" : "group";
+          decision.record("guard.refused", {{what, c->row.group.str()},
                                             {"work", c->row.id.str()},
                                             {"worsen", c->worsen},
                                             {"members", c->members}});

@@ -28,6 +28,7 @@ class Courier;
 class Expander;
 class Objectives;
 class Reconciliation;
+class SourceSync;
 
 /// State touched on the executor only, except where it says otherwise.
 struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
@@ -113,6 +114,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   std::shared_ptr<Objectives> objectives;
   std::shared_ptr<Courier> courier;
   std::unordered_map<Uuid, std::shared_ptr<Reconciliation>> reconciliations;  ///< by integration
+  std::unordered_map<Uuid, std::shared_ptr<SourceSync>> syncs;  ///< lists that are being read, by their ids
 
   // ---- helpers for whoever writes transactions
   [[nodiscard]] WallTime now() const { return ports.clock.wall(); }

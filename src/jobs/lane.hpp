@@ -47,6 +47,13 @@ class LaneHost {
   }
   /// The lane has found that it must not go on by what it knows; it is told how to.
   virtual void changed_elsewhere(const port::Scope& scope) { (void)scope; }
+  /// Why the end of the subject's access does not count now: it was inferred from a source that fails (R16).
+  /// Inside views.
+  virtual Result<std::optional<std::string>> frozen(port::Reader& reader, const port::Scope& scope,
+                                                    ResourceId subject) {
+    (void)reader, (void)scope, (void)subject;
+    return std::optional<std::string>();
+  }
   virtual void activity_appended(const port::Scope& scope) = 0;
   /// A hold was opened, and what belongs in it is to be found (the work of that kind).
   virtual void hold_opened(const port::Scope& scope) { (void)scope; }

@@ -80,6 +80,7 @@ void Lane::begin(const RunPtr& run) {
     std::string under_way;
     std::optional<policy::Retention> retention;
     std::optional<WallTime> undecided;
+    std::optional<std::string> frozen;
     bool restored = false;
     std::vector<std::string> roles_under_way;
     connector::Match match;
@@ -109,6 +110,8 @@ void Lane::begin(const RunPtr& run) {
         if (run->row.kind == JobKind::remove_access || lowers_role(run->row)) {
           DEPROV_TRY(retention, self->host_.retained(reader, self->scope_, run->row.subject));
           seen->retention = std::move(retention);
+          DEPROV_TRY(frozen, self->host_.frozen(reader, self->scope_, run->row.subject));
+          seen->frozen = std::move(frozen);
           if (job) {
             DEPROV_TRY(joins, self->must_join(reader, *job, seen->guard));
             seen->joins = joins;
@@ -233,6 +236,8 @@ void Lane::begin(const RunPtr& run) {
             }
           }
           if (seen->retention) return self->retain(run, *seen->retention);
+          if (seen->frozen && run->row.cause != idp::Cause::manual)
+            return self->wait_until(run, self->ports_.clock.wall() + std::chrono::minutes(5), *seen->frozen);
           if (seen->joins) return self->join_hold(run, {});
           if (run->row.state == JobState::awaiting_approval)
             return self->finish(run, JobState::failed, "nobody approved it by " + to_rfc3339(run->row.due));

@@ -167,6 +167,8 @@ struct Metrics {
   std::map<std::pair<WorkspaceId, WebhookId>, Webhook> webhooks;
 };
 
+class Sources;
+
 /// *Thread safety*: every function may be called from any thread; completions come on the executor, once.
 /// *Errors* besides those named: `busy` (back-pressure, nothing was done), `closed`, and those of the store.
 class Engine {
@@ -331,6 +333,9 @@ class Engine {
       WorkspaceId workspace, std::vector<NotificationType> wanted,
       port::UniqueFunction<void(const Notification&)> on_notification);
   void metrics(Done<Metrics> done);
+
+  // ---- sources besides SCIM push: see sources.hpp
+  [[nodiscard]] Sources sources() const;
 
   [[nodiscard]] const Ports& ports() const noexcept;
   [[nodiscard]] const Options& options() const noexcept;

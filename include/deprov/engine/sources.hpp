@@ -1,0 +1,82 @@
+// Sources besides SCIM push: full lists of who has access, against the last complete one (R5, R6, R7, R16).
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <cstdint>
+#include <deprov/engine/engine.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace deprov::engine {
+
+/// What the config of a source may hold, as a JSON Schema.
+[[nodiscard]] const json::value& source_config_schema();
+
+struct AddSource {
+  std::string name{};         ///< unique within the integration
+  std::string kind = "file";  ///< "file": the bytes of a list are handed in; "rows": users are
+  json::object config{};      ///< by `source_config_schema`
+};
+
+/// One user of a list, as a host hands it in.
+struct SourceUser {
+  std::string id;  ///< the source's immutable id; never empty
+  std::string external_id{}, user_name{}, email{};
+  bool active = true;  ///< in the list, and has access by it
+};
+
+struct BeginList {
+  bool dry_run = false;                ///< tell what would happen, and store nothing
+  std::size_t differences = 1000;      ///< how many are listed, at most 10,000
+  std::optional<json::object> ad_hoc;  ///< without a source: bytes, by this config, compared and nothing else
+};
+
+/// The lists of the sources of an integration. Made by `Engine::sources`, and as long-lived as that engine; cheap.
+///
+/// A list is handed in between `begin` and `end`. What it changes is decided when it was seen to be complete, and
+/// stored together with it in one transaction; then it is carried out like a request of the IdP that touches many,
+/// judged as one unit (R7). The first list of a source changes nothing: it is what later ones are compared with.
+/// Who never was in a list is not gone from it. A list that shows no end, is empty, has a page or a user twice, or
+/// another count than its source says, ends nobody's access: it is refused, and what was inferred from that source
+/// before waits until a list is complete again (R16).
+///
+/// *Thread safety*: any thread; completions come on the executor, once. *Roles*: Owner, Super Admin, Admin; others
+/// `forbidden`. *Errors* besides those named: those of the store, `closed`.
+class Sources {
+ public:
+  /// Errors: `invalid_argument`, `conflict` (the name), `limit_exceeded` (20 an integration), `not_found`.
+  void add(Principal by, IntegrationId id, AddSource what, Done<port::SourceRow> done);
+  void list(Principal by, IntegrationId id, Done<std::vector<port::SourceRow>> done);
+  /// Its list is forgotten. That ends nobody's access and restores nobody's. Errors: `conflict` while changes of
+  /// its last list are being carried out.
+  void remove(Principal by, IntegrationId id, SourceId source, Done<void> done);
+
+  /// A list begins; the answer names it. One that had begun before and did not end is given up, and so is one that
+  /// gets nothing for ten minutes. Errors: `conflict` while changes of the last list are being carried out; `busy`
+  /// while 8 lists are being read.
+  void begin(Principal by, IntegrationId id, SourceId source, BeginList how, Done<WorkId> done);
+  /// The next bytes of it, at most 8 MiB, and how many came before them; answers how many there are now. Errors:
+  /// `not_found` (it was given up), `conflict` (the offset); the first failure of the list stays.
+  void feed(Principal by, WorkId list, std::uint64_t offset, std::string bytes, Done<std::uint64_t> done);
+  /// The same for users, at most 10,000 at once; `offset` counts users. This is how a host hands in its rows.
+  void add_users(Principal by, WorkId list, std::uint64_t offset, std::vector<SourceUser> users,
+                 Done<std::uint64_t> done);
+  /// It is over. `count`: how many users there should be, where the source counts them; a list that does not show
+  /// its own end needs that, or a config that says `whole`. Answers a report: what differs from the subjects, and
+  /// what follows. Errors: why the list is not complete; `conflict` where another list of the source was stored
+  /// meanwhile.
+  void end(Principal by, WorkId list, std::optional<std::uint64_t> count, Done<json::object> done);
+  /// It will not come to its end; nothing follows from that. Where it could not be read, `failure` says why, and
+  /// that is a failure of the source (R16).
+  void give_up(Principal by, WorkId list, std::string failure, Done<void> done);
+
+ private:
+  friend class Engine;
+  explicit Sources(std::shared_ptr<Engine::Impl> impl) : impl_(std::move(impl)) {}
+  std::shared_ptr<Engine::Impl> impl_;
+};
+
+}  // namespace deprov::engine

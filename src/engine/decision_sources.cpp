@@ -1,0 +1,137 @@
+// What sources besides SCIM push say of a subject, merged with what is known of it (R2, R5, R16).
+#include <algorithm>
+#include <deprov/idp/grants.hpp>
+#include <utility>
+#include "engine/decision.hpp"
+
+namespace deprov::engine {
+
+namespace {
+constexpr std::size_t changes_looked_at = 50;
+
+idp::Grants merged(const std::vector<port::GrantRow>& rows) {
+  auto by_time = rows;
+  std::stable_sort(by_time.begin(), by_time.end(), [](const auto& a, const auto& b) { return a.begun < b.begun; });
+  idp::Grants grants;
+  for (const auto& r : by_time) {
+    idp::Statement s;
+    s.source = r.source.str();
+    s.says = r.says;
+    s.reach = idp::Reach::whole;
+    s.cause = r.cause;
+    s.begun = r.begun;
+    s.evidence_at = r.evidence_at;
+    (void)grants.take(std::move(s));
+  }
+  return grants;
+}
+}  // namespace
+
+Result<std::vector<port::GrantRow>*> Decision::said_of(ResourceId subject) {
+  auto it = said_.find(subject);
+  if (it == said_.end()) {
+    DEPROV_TRY(rows, reader_.grants(scope(), subject));
+    it = said_.emplace(subject, std::move(rows)).first;
+  }
+  return &it->second;
+}
+
+Result<bool> Decision::ended_by_sources(ResourceId subject) {
+  DEPROV_TRY(rows, said_of(subject));
+  return !rows->empty() && merged(*rows).judge({}).access == idp::Access::ended;
+}
+
+Result<void> Decision::granted_by_push(ResourceId subject) {
+  if (!context_.row.sources) return {};
+  DEPROV_TRY(rows, said_of(subject));
+  if (rows->empty()) return {};
+  rows->clear();
+  txn_.ops.emplace_back(port::op::RemoveGrants{scope(), subject});
+  return {};
+}
+
+Result<void> Decision::source_says(port::GrantRow said) {
+  DEPROV_TRY(state, load(said.subject));
+  if (!state.stored) return {};
+  auto& s = state.subject;
+  DEPROV_TRY(rows, said_of(s.id));
+  if (said.says == idp::Says::granted && rows->empty()) return {};  // nobody says otherwise
+  if (said.says != idp::Says::granted) {
+    // SCIM push showed access after this list was begun (R16).
+    DEPROV_TRY(changes, reader_.changes(scope(), s.id, changes_looked_at));
+    const bool later = std::any_of(changes.begin(), changes.end(), [&](const port::ChangeRow& c) {
+      return (c.kind == idp::ChangeKind::created || c.kind == idp::ChangeKind::reactivated) && c.at > said.begun;
+    });
+    if (later) return {};
+  }
+  auto old = std::find_if(rows->begin(), rows->end(), [&](const auto& r) { return r.source == said.source; });
+  if (old != rows->end()) {
+    if (said.begun < old->begun) return {};
+    if (said.says == idp::Says::absent && old->says == idp::Says::ended) return {};
+    if (said.says != idp::Says::granted && old->says != idp::Says::granted)
+      said.evidence_at = std::min(said.evidence_at, old->evidence_at);
+    *old = said;
+  } else {
+    rows->push_back(said);
+  }
+  const auto verdict = merged(*rows).judge({});
+  if (verdict.access == idp::Access::granted) {
+    rows->clear();
+    txn_.ops.emplace_back(port::op::RemoveGrants{scope(), s.id});
+  } else {
+    txn_.ops.emplace_back(port::op::PutGrant{said});
+  }
+  const auto kind = said.says == idp::Says::granted          ? idp::ChangeKind::assigned
+                    : said.says == idp::Says::absent         ? idp::ChangeKind::unassigned
+                    : said.cause == idp::Cause::suspended    ? idp::ChangeKind::suspended
+                    : said.cause == idp::Cause::soft_deleted ? idp::ChangeKind::soft_deleted
+                                                             : idp::ChangeKind::deactivated;
+  change(kind, s.id, {});
+  DEPROV_TRY(access, has_access(state));
+  if (!access) {
+    DEPROV_TRY(was_kept, kept(state));
+    if (s.access || was_kept) {
+      End end;
+      end.cause = verdict.cause == idp::Cause::none ? said.cause : verdict.cause;
+      end.evidence_at = verdict.evidence_at.micros == 0 ? said.evidence_at : verdict.evidence_at;
+      return end_access(state, end);
+    }
+    auto detail = evidence_json();
+    detail["says"] = idp::to_string(said.says);
+    record(said.says == idp::Says::granted ? "access.evidence" : "removal.evidence", detail, s.id);
+    put(state);
+    return {};
+  }
+  const bool by_hand = s.cause == idp::Cause::manual && s.desired == port::Desired::no_access;
+  if (!s.access && !by_hand) return regain_access(state);
+  put(state);
+  return {};
+}
+
+Result<std::optional<std::string>> Decision::frozen(ResourceId subject) {
+  std::optional<std::string> none;
+  DEPROV_TRY(rows, said_of(subject));
+  if (rows->empty()) return none;
+  std::string why;
+  std::vector<std::string> failing;
+  for (const auto& r : *rows) {
+    if (r.says != idp::Says::absent) continue;
+    DEPROV_TRY(source, reader_.source(scope(), r.source));
+    if (!source || source->failing_since.micros == 0) continue;
+    failing.push_back(r.source.str());
+    if (why.empty())
+      why = "frozen: source \"" + source->name + "\", which it was inferred from, fails: " + source->failure;
+  }
+  if (failing.empty()) return none;
+  const auto fails = [&](std::string_view name) {
+    return std::find(failing.begin(), failing.end(), name) != failing.end();
+  };
+  if (merged(*rows).judge(fails).access == idp::Access::ended) return none;  // others show it, too
+  DEPROV_TRY(row, reader_.resource(scope(), subject));
+  if (!row || row->deleted || !row->active) return none;
+  DEPROV_TRY(entitles, entitled(subject, {}));
+  if (!entitles) return none;
+  return std::optional(why.substr(0, 1000));
+}
+
+}  // namespace deprov::engine

@@ -1,0 +1,170 @@
+#include "engine/source_config.hpp"
+#include <algorithm>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <deprov/json_schema.hpp>
+#include <utility>
+#include "engine/impl.hpp"
+
+namespace deprov::engine {
+
+const json::value& source_config_schema() {
+  static const json::value schema = json::parse(R"json({
+    "type": "object", "additionalProperties": false,
+    "properties": {
+      "format": {"enum": ["csv", "json", "jsonl"], "description": "How the list is written (default: csv)."},
+      "list": {"type": "string", "maxLength": 1024, "description": "JSON: the path of the array of users; left out: the document is the array."},
+      "id": {"type": "string", "minLength": 1, "maxLength": 1024, "description": "Column or path of the source's immutable id (default: id)."},
+      "external_id": {"type": "string", "maxLength": 1024}, "user_name": {"type": "string", "maxLength": 1024},
+      "email": {"type": "string", "maxLength": 1024},
+      "active": {"type": "string", "maxLength": 1024, "description": "Column or path that says whether somebody who is listed has access."},
+      "active_values": {"type": "array", "maxItems": 100, "items": {"type": "string", "maxLength": 256}},
+      "inactive_values": {"type": "array", "maxItems": 100, "items": {"type": "string", "maxLength": 256}},
+      "delimiter": {"type": "string", "minLength": 1, "maxLength": 1, "description": "CSV: between fields (default: a comma)."},
+      "end_marker": {"type": "string", "maxLength": 256, "description": "CSV, JSON Lines: the line that ends the list."},
+      "whole": {"type": "boolean", "description": "Whoever hands the list in vouches that it is the whole list, where nothing in it shows its end."},
+      "link": {"enum": ["external_id", "id"], "description": "What of a subject the list names it by: externalId, or the SCIM id (default: external_id)."},
+      "links": {"type": "object", "description": "Subjects that a person linked: subject's id to the id in the list; at most 10,000.",
+        "maxProperties": 10000, "additionalProperties": {"type": "string", "minLength": 1, "maxLength": 1024}},
+      "inactive_cause": {"enum": ["deactivated", "suspended", "soft_deleted"], "description": "What it means to be listed as not active (default: deactivated)."},
+      "max_users": {"type": "integer", "minimum": 1, "maximum": 20000000, "description": "A longer list is refused (default: 5,000,000)."}
+    }
+  })json");
+  return schema;
+}
+
+namespace {
+
+constexpr std::size_t default_max_users = 5'000'000;
+constexpr std::size_t change_bytes = 17;
+
+std::string text_of(const json::object& o, std::string_view name, std::string otherwise = {}) {
+  const auto* v = o.if_contains(name);
+  return v != nullptr && v->is_string() ? std::string(v->get_string()) : std::move(otherwise);
+}
+
+void texts_of(const json::object& o, std::string_view name, std::vector<std::string>& out) {
+  const auto* v = o.if_contains(name);
+  if (v == nullptr || !v->is_array()) return;
+  out.clear();
+  for (const auto& e : v->get_array()) out.emplace_back(e.as_string());
+}
+
+std::string seal_context(const port::SourceRow& row) {
+  return row.scope.workspace.str() + "|" + row.scope.integration.str() + "|source|" + row.id.str();
+}
+
+}  // namespace
+
+Result<SourceConfig> parse_source_config(const json::object& config) {
+  if (auto ok = validate_json(source_config_schema(), config); !ok)
+    return Error(ok.error().code(), ok.error().detail(), "config" + ok.error().where(), ok.error().advice());
+  SourceConfig c;
+  c.format = idp::parse_snapshot_format(text_of(config, "format", "csv")).value_or(idp::SnapshotFormat::csv);
+  auto& m = c.mapping;
+  m.list = text_of(config, "list");
+  m.id = text_of(config, "id", "id");
+  m.external_id = text_of(config, "external_id");
+  m.user_name = text_of(config, "user_name");
+  m.email = text_of(config, "email");
+  m.active = text_of(config, "active");
+  texts_of(config, "active_values", m.active_values);
+  texts_of(config, "inactive_values", m.inactive_values);
+  m.delimiter = text_of(config, "delimiter", ",").front();
+  m.end_marker = text_of(config, "end_marker");
+  if (const auto* whole = config.if_contains("whole")) m.whole = whole->as_bool();
+  c.limits.max_users = default_max_users;
+  if (const auto* most = config.if_contains("max_users")) c.limits.max_users = most->to_number<std::size_t>();
+  c.link_by_id = text_of(config, "link") == "id";
+  c.inactive = idp::parse_cause(text_of(config, "inactive_cause")).value_or(idp::Cause::deactivated);
+  if (const auto* links = config.if_contains("links"); links != nullptr) {
+    for (const auto& [subject, id] : links->as_object()) {
+      const auto parsed = ResourceId::parse(subject);
+      if (!parsed)
+        return Error(Errc::invalid_argument, "is not the id of a subject", "config/links/" + std::string(subject));
+      c.links.emplace(*parsed, std::string(id.as_string()));
+    }
+  }
+  // Whether the mapping is one that the format has.
+  DEPROV_TRY(reader, idp::make_snapshot_reader(c.format, c.mapping, {},
+                                               [](const idp::SnapshotUser&) -> Result<void> { return {}; }));
+  (void)reader;
+  return c;
+}
+
+Result<std::string> seal_source_key(Engine::Impl& impl, const port::SourceRow& row,
+                                    const idp::FingerprintKey& key) {
+  return impl.seal_text(seal_context(row), {reinterpret_cast<const char*>(key.bytes.data()), key.bytes.size()});
+}
+
+Result<idp::FingerprintKey> unseal_source_key(Engine::Impl& impl, const port::SourceRow& row) {
+  DEPROV_TRY(plain, impl.unseal_text(seal_context(row), row.secrets, "source " + row.id.str()));
+  idp::FingerprintKey key;
+  if (plain.size() != key.bytes.size())
+    return Error(Errc::store_corrupt, "the stored key has another length", "source " + row.id.str());
+  std::copy(plain.begin(), plain.end(), key.bytes.begin());
+  return key;
+}
+
+std::string encode_changes(const SourceChange* begin, const SourceChange* end) {
+  std::string bytes;
+  bytes.reserve(static_cast<std::size_t>(end - begin) * change_bytes);
+  for (; begin != end; ++begin) {
+    for (const auto b : begin->subject.value.bytes) bytes.push_back(static_cast<char>(b));
+    bytes.push_back(static_cast<char>(begin->says));
+  }
+  return bytes;
+}
+
+Result<std::vector<SourceChange>> decode_changes(const std::string& bytes) {
+  std::vector<SourceChange> changes;
+  if (bytes.size() % change_bytes != 0)
+    return Error(Errc::store_corrupt, "a stored piece of the changes of a source has a part of one",
+                 "source_piece");
+  for (std::size_t i = 0; i < bytes.size(); i += change_bytes) {
+    SourceChange c;
+    for (std::size_t k = 0; k < 16; ++k) c.subject.value.bytes[k] = static_cast<std::uint8_t>(bytes[i + k]);
+    const auto says = static_cast<std::uint8_t>(bytes[i + 16]);
+    if (says < 1 || says > 3)
+      return Error(Errc::store_corrupt, "a stored change of a source says nothing that is known", "source_piece");
+    c.says = static_cast<idp::Says>(says);
+    changes.push_back(c);
+  }
+  return changes;
+}
+
+std::string to_text(const SourceTask& task) {
+  return json::serialize(json::object{{"source", task.source.str()},
+                                      {"name", task.name},
+                                      {"list", task.list},
+                                      {"generation", task.generation},
+                                      {"begun", task.begun.micros},
+                                      {"inactive", idp::to_string(task.inactive)}});
+}
+
+Result<SourceTask> parse_source_task(const std::string& text) {
+  boost::system::error_code ec;
+  const auto value = json::parse(text, ec);
+  const auto* o = ec ? nullptr : value.if_object();
+  const auto number = [&](std::string_view name) -> std::optional<std::int64_t> {
+    const auto* v = o != nullptr ? o->if_contains(name) : nullptr;
+    if (v == nullptr || !v->is_number()) return std::nullopt;
+    return v->to_number<std::int64_t>();
+  };
+  const auto source = o != nullptr ? SourceId::parse(text_of(*o, "source")) : std::nullopt;
+  const auto generation = number("generation");
+  const auto begun = number("begun");
+  if (!source || !generation || !begun)
+    return Error(Errc::store_corrupt, "the stored work of a source does not parse", "work",
+                 "restore the store from a backup");
+  SourceTask task;
+  task.source = *source;
+  task.name = text_of(*o, "name");
+  task.list = text_of(*o, "list");
+  task.generation = static_cast<std::uint64_t>(*generation);
+  task.begun = {*begun};
+  task.inactive = idp::parse_cause(text_of(*o, "inactive")).value_or(idp::Cause::deactivated);
+  return task;
+}
+
+}  // namespace deprov::engine

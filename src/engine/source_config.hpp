@@ -1,0 +1,52 @@
+// What a source is told about its lists, and what is stored of one in which form.
+#pragma once
+
+#include <deprov/engine/sources.hpp>
+#include <deprov/idp/snapshot.hpp>
+#include <deprov/idp/snapshot_reader.hpp>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace deprov::engine {
+
+struct SourceConfig {
+  idp::SnapshotFormat format = idp::SnapshotFormat::csv;
+  idp::SnapshotMapping mapping;
+  idp::SnapshotLimits limits;
+  bool link_by_id = false;                        ///< otherwise by externalId
+  std::map<ResourceId, std::string> links;        ///< by a person: which id of the list a subject has
+  idp::Cause inactive = idp::Cause::deactivated;  ///< what it means to be listed as not active
+};
+
+/// Errors: `invalid_argument`.
+[[nodiscard]] Result<SourceConfig> parse_source_config(const json::object& config);
+
+/// Sealed beside the source: the key of its fingerprints.
+[[nodiscard]] Result<std::string> seal_source_key(Engine::Impl& impl, const port::SourceRow& row,
+                                                  const idp::FingerprintKey& key);
+[[nodiscard]] Result<idp::FingerprintKey> unseal_source_key(Engine::Impl& impl, const port::SourceRow& row);
+
+/// A subject whose access a list changes.
+struct SourceChange {
+  ResourceId subject;
+  idp::Says says = idp::Says::granted;
+};
+/// How many of them are in one piece.
+inline constexpr std::size_t changes_a_piece = 2048;
+[[nodiscard]] std::string encode_changes(const SourceChange* begin, const SourceChange* end);
+/// Errors: `store_corrupt`.
+[[nodiscard]] Result<std::vector<SourceChange>> decode_changes(const std::string& bytes);
+
+/// What the work says that carries a list out.
+struct SourceTask {
+  SourceId source;
+  std::string name, list;
+  std::uint64_t generation = 0;
+  WallTime begun;
+  idp::Cause inactive = idp::Cause::deactivated;
+};
+[[nodiscard]] std::string to_text(const SourceTask& task);
+[[nodiscard]] Result<SourceTask> parse_source_task(const std::string& text);
+
+}  // namespace deprov::engine

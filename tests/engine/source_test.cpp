@@ -1,0 +1,308 @@
+// Lists of a source: what they change, what they never change, and what is left where something goes wrong.
+#include <deprov/engine/sources.hpp>
+#include <set>
+#include "catch.hpp"
+#include "support/fake_app.hpp"
+#include "support/faulty_store.hpp"
+
+using namespace deprov;
+using namespace std::chrono_literals;
+namespace json = boost::json;
+using port::JobState;
+
+namespace {
+
+struct Listed : test::World {
+  engine::Context c;
+  std::vector<ResourceId> users;
+  engine::Principal owner;
+  SourceId source;
+
+  explicit Listed(std::size_t population, json::object listing = {{"whole", true}},
+                  const StoreMaker& make_store = {}, const std::string& policy = "{}")
+      : World(1, make_store) {
+    c = integrate("okta", policy);
+    owner = {workspace, {}, "tester", port::Role::owner};
+    for (std::size_t i = 0; i < population; ++i) {
+      const auto n = std::to_string(i);
+      app->add("a" + n, "ext-u" + n, "u" + n);
+      users.push_back(add_user(c, "u" + n));
+    }
+    run(30s);
+    listing["active"] = "active";
+    source = add("directory", std::move(listing)).value().id;
+  }
+  template <class T, class Start>
+  Result<T> wait(Start start) {
+    auto got = std::make_shared<std::optional<Result<T>>>();
+    start(engine::Done<T>([got](Result<T> r) { got->emplace(std::move(r)); }));
+    while (!*got && executor->run_one()) {
+    }
+    return *got ? std::move(**got) : Result<T>(Error(Errc::timeout, "no answer"));
+  }
+  Result<port::SourceRow> add(const std::string& name, json::object listing, const std::string& kind = "file") {
+    return wait<port::SourceRow>([&](auto done) {
+      engine->sources().add(owner, c->row.scope.integration, {name, kind, std::move(listing)}, std::move(done));
+    });
+  }
+  Result<json::object> sync(const std::string& text, bool dry_run = false,
+                            std::optional<std::uint64_t> count = {}) {
+    auto list = wait<WorkId>([&](auto done) {
+      engine->sources().begin(owner, c->row.scope.integration, source, {dry_run, 1000, {}}, std::move(done));
+    });
+    if (!list) return list.error();
+    for (std::size_t at = 0; at < text.size(); at += 100) {
+      (void)wait<std::uint64_t>(
+          [&](auto done) { engine->sources().feed(owner, *list, at, text.substr(at, 100), std::move(done)); });
+    }
+    return wait<json::object>([&](auto done) { engine->sources().end(owner, *list, count, std::move(done)); });
+  }
+  /// Everybody but those; these are listed as not active.
+  std::string csv(const std::set<std::size_t>& without = {}, const std::set<std::size_t>& inactive = {}) const {
+    std::string text = "id,active\n";
+    for (std::size_t i = 0; i < users.size(); ++i)
+      if (!without.contains(i))
+        text += "ext-u" + std::to_string(i) + (inactive.contains(i) ? ",false\n" : ",true\n");
+    return text;
+  }
+  bool app_active(std::size_t i) { return app->accounts.at("a" + std::to_string(i)).active.value_or(true); }
+  std::size_t disables() const {
+    std::size_t n = 0;
+    for (const auto& entry : app->log) n += entry.rfind("disable", 0) == 0 ? 1 : 0;
+    return n;
+  }
+  port::SourceRow row() {
+    std::optional<port::SourceRow> found;
+    read([&](port::Reader& r) { found = r.source(c->row.scope, source).value(); });
+    REQUIRE(found);
+    return *found;
+  }
+};
+
+std::int64_t number(const json::object& report, const char* name) {
+  return report.at(name).to_number<std::int64_t>();
+}
+
+}  // namespace
+
+TEST_CASE("the first list of a source changes nothing, and says what differs", "[engine][R6][R22]") {
+  Listed w(10);
+  const auto report = w.sync(w.csv({3}, {4}) + "ext-stranger,true\n");
+  REQUIRE(report);
+  CHECK(report->at("first").as_bool());
+  CHECK(number(*report, "listed") == 10);
+  CHECK(number(*report, "unknown_here") == 1);
+  CHECK(number(*report, "ends") == 0);
+  REQUIRE(report->at("differences").as_array().size() == 2);
+  std::set<std::string> kinds;
+  for (const auto& d : report->at("differences").as_array())
+    kinds.insert(std::string(d.at("kind").as_string()) + " " + std::string(d.at("user_name").as_string()));
+  CHECK(kinds == std::set<std::string>{"listed_inactive u4", "not_listed u3"});
+  // Nor does the second one end the access of who never was in a list.
+  CHECK(w.sync(w.csv({3}, {4})));
+  w.run(1h);
+  CHECK(w.disables() == 0);
+  CHECK(w.events(w.c, "source.sync_completed") == 2);
+}
+
+TEST_CASE("who leaves the list leaves the app once, and who comes back is enabled again",
+          "[engine][R2][R4][R5][R6]") {
+  Listed w(20);
+  REQUIRE(w.sync(w.csv()));
+  const auto dry = w.sync(w.csv({7}, {8}), true);
+  REQUIRE(dry);
+  CHECK(number(*dry, "ends") == 2);
+  w.run(1h);
+  CHECK(w.disables() == 0);
+
+  const auto report = w.sync(w.csv({7}, {8}));
+  REQUIRE(report);
+  CHECK(number(*report, "ends") == 2);
+  w.run(1min);
+  CHECK_FALSE(w.app_active(7));
+  CHECK_FALSE(w.app_active(8));
+  CHECK(w.disables() == 2);
+  CHECK(w.subject(w.c, w.users[7]).cause == idp::Cause::unassigned);
+  CHECK(w.subject(w.c, w.users[8]).cause == idp::Cause::deactivated);
+  CHECK(w.job(w.c, w.users[7]).state == JobState::succeeded_verified);
+  CHECK(w.row().work.is_nil());
+  CHECK(w.events(w.c, "source.applied") == 1);
+
+  // Twice is once; what SCIM push says of the same leave is evidence.
+  REQUIRE(w.sync(w.csv({7}, {8})));
+  REQUIRE(w.set_active(w.c, w.users[7], false));
+  w.run(1h);
+  CHECK(w.disables() == 2);
+  REQUIRE(w.set_active(w.c, w.users[7], true));  // a later word than that of the list
+  w.run(1min);
+  CHECK(w.app_active(7));
+
+  REQUIRE(w.sync(w.csv()));
+  w.run(1min);
+  CHECK(w.app_active(8));
+  CHECK(w.subject(w.c, w.users[8]).access);
+  w.read([&](port::Reader& r) { CHECK(r.subjects_with_grants(w.c->row.scope, {}, 10).value().rows.empty()); });
+}
+
+TEST_CASE("no list that is cut off, empty, repeated or miscounted ends anybody's access", "[engine][R6]") {
+  Listed w(10, {{"end_marker", "#end"}});
+  REQUIRE(w.sync(w.csv() + "#end\n"));
+  const auto whole = w.csv({2}) + "#end\n";
+  for (std::size_t cut = 0; cut < whole.size(); cut += 7) {
+    CAPTURE(cut);
+    CHECK_FALSE(w.sync(whole.substr(0, cut)));
+  }
+  CHECK_FALSE(w.sync("id,active\n#end\n"));
+  CHECK_FALSE(w.sync(w.csv({2}) + "ext-u1,true\n#end\n"));
+  CHECK_FALSE(w.sync(whole, false, 10));
+  w.run(24h);
+  CHECK(w.disables() == 0);
+  CHECK(w.row().failing_since.micros != 0);
+  CHECK(w.row().generation == 1);
+  CHECK(w.events(w.c, "source.unhealthy") == 1);
+  REQUIRE(w.sync(whole, false, 9));
+  w.run(1min);
+  CHECK(w.disables() == 1);
+  CHECK_FALSE(w.app_active(2));
+  CHECK(w.row().failing_since.micros == 0);
+  CHECK(w.events(w.c, "source.recovered") == 1);
+}
+
+TEST_CASE("a list that has shrunk is judged whole, and waits for a person", "[engine][R7]") {
+  Listed w(30, {{"whole", true}}, {}, R"({"guard":{"enabled":true}})");
+  REQUIRE(w.sync(w.csv()));
+  std::set<std::size_t> half;
+  for (std::size_t i = 0; i < 16; ++i) half.insert(i);
+  REQUIRE(w.sync(w.csv(half)));
+  w.run(24h);
+  CHECK(w.disables() == 0);
+  std::optional<port::HoldRow> hold;
+  w.read([&](port::Reader& r) { hold = r.open_hold(w.c->row.scope).value(); });
+  REQUIRE(hold);
+  CHECK(hold->held == 16);
+  // The list was wrong: who is in it again leaves the hold.
+  REQUIRE(w.sync(w.csv()));
+  w.run(1h);
+  CHECK(w.disables() == 0);
+  w.read([&](port::Reader& r) { CHECK_FALSE(r.open_hold(w.c->row.scope).value()); });
+}
+
+TEST_CASE("what was inferred from a source waits while it fails", "[engine][R16]") {
+  Listed w(10);
+  REQUIRE(w.sync(w.csv()));
+  for (int i = 0; i < 3; ++i) w.app->answer(connector::Operation::disable, connector::Outcome::unavailable);
+  REQUIRE(w.sync(w.csv({5})));
+  w.run(1s);
+  CHECK(w.app_active(5));
+  REQUIRE_FALSE(w.sync("id,active\n"));
+  w.app->script.clear();
+  w.run(2h);
+  CHECK(w.app_active(5));
+  CHECK(w.job(w.c, w.users[5]).state == JobState::retrying);
+  CHECK(w.job(w.c, w.users[5]).reason.find("frozen: source \"directory\"") != std::string::npos);
+  SECTION("until a list is complete again") {
+    REQUIRE(w.sync(w.csv({5})));
+    w.run(10min);
+    CHECK_FALSE(w.app_active(5));
+  }
+  SECTION("unless the IdP says itself that access has ended") {
+    REQUIRE(w.set_active(w.c, w.users[5], false));
+    w.run(10min);
+    CHECK_FALSE(w.app_active(5));
+  }
+}
+
+TEST_CASE("several subjects that one entry names are listed, and none is acted on", "[engine][R12]") {
+  Listed w(6);
+  REQUIRE(w.sync(w.csv()));
+  json::object links{{w.users[1].str(), "ext-u2"}, {w.users[3].str(), "number-3"}};
+  w.source = w.add("linked", {{"whole", true}, {"active", "active"}, {"links", links}}).value().id;
+  const auto first = w.sync(w.csv() + "number-3,true\n");
+  REQUIRE(first);
+  CHECK(number(first->at("counts").as_object(), "ambiguous") == 2);
+  REQUIRE(w.sync(w.csv({2})));  // whom the entry meant is not known, but number-3 is one person's
+  w.run(1h);
+  CHECK(w.disables() == 1);
+  CHECK_FALSE(w.app_active(3));
+}
+
+TEST_CASE("a failure at any commit of a list loses no change and makes none twice", "[engine][R6][R13]") {
+  bool ended = false;
+  int failed = 0;
+  for (int n = 0; !ended; ++n) {
+    CAPTURE(n);
+    REQUIRE(n < 200);
+    const auto faults = std::make_shared<test::StoreFaults>();
+    Listed w(8, {{"whole", true}}, test::faulty(faults));
+    REQUIRE(w.sync(w.csv()));
+    w.run(1s);
+    int left = n;
+    bool hit = false;
+    faults->on_commit = [&](const port::Transaction&) -> std::optional<Error> {
+      if (hit || left-- != 0) return std::nullopt;
+      hit = true;
+      return Error(Errc::io, "the disk is gone");
+    };
+    const auto stored = w.sync(w.csv({1}, {6}));
+    w.run(1s);
+    w.crash();
+    faults->on_commit = {};
+    w.boot();
+    w.run(1min);
+    if (!stored) {
+      ++failed;
+      CHECK(w.disables() == 0);
+      REQUIRE(w.sync(w.csv({1}, {6})));
+    }
+    w.run(1h);
+    CHECK_FALSE(w.app_active(1));
+    CHECK_FALSE(w.app_active(6));
+    CHECK(w.disables() == 2);
+    CHECK(w.row().work.is_nil());
+    ended = !hit;
+  }
+  CHECK(failed > 2);
+}
+
+TEST_CASE("rows from the host are a list like any other, and a source that is removed ends nothing",
+          "[engine][R6][R16][R21]") {
+  Listed w(5);
+  w.source = w.add("host", json::object{}, "rows").value().id;
+  const auto rows = [&](std::size_t upto, std::optional<std::uint64_t> count) -> Result<json::object> {
+    auto list = w.wait<WorkId>([&](auto done) {
+      w.engine->sources().begin(w.owner, w.c->row.scope.integration, w.source, {}, std::move(done));
+    });
+    REQUIRE(list);
+    for (std::size_t i = 0; i < upto; ++i) {
+      auto added = w.wait<std::uint64_t>([&](auto done) {
+        w.engine->sources().add_users(w.owner, *list, i, {{"ext-u" + std::to_string(i)}}, std::move(done));
+      });
+      CHECK(added);
+    }
+    auto other = w.owner;
+    other.workspace = w.random.id<WorkspaceId>(w.clock.wall());
+    CHECK(w.wait<json::object>([&](auto done) { w.engine->sources().end(other, *list, count, std::move(done)); })
+              .error()
+              .code() == Errc::not_found);
+    return w.wait<json::object>(
+        [&](auto done) { w.engine->sources().end(w.owner, *list, count, std::move(done)); });
+  };
+  CHECK_FALSE(rows(5, std::nullopt));
+  REQUIRE(rows(5, 5));
+  REQUIRE(rows(4, 4));
+  w.run(1min);
+  CHECK_FALSE(w.app_active(4));
+  const auto removed = w.wait<void>([&](auto done) {
+    w.engine->sources().remove(w.owner, w.c->row.scope.integration, w.source, std::move(done));
+  });
+  REQUIRE(removed);
+  w.run(1h);
+  CHECK(w.disables() == 1);
+  CHECK_FALSE(w.app_active(4));
+  auto admin = w.owner;
+  admin.role = port::Role::member;
+  CHECK(w.wait<std::vector<port::SourceRow>>(
+             [&](auto done) { w.engine->sources().list(admin, w.c->row.scope.integration, std::move(done)); })
+            .error()
+            .code() == Errc::forbidden);
+}
