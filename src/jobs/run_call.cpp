@@ -428,11 +428,6 @@ void Lane::verified(const RunPtr& run, connector::Reply reply) {
     run->binding.last_set = port::AccountState::disabled;
     run->binding_changed = true;
   }
-  if (refused) {  // it is not tried again by itself, and waiting for its deadline would tell nobody
-    step.state = StepState::failed;
-    step.detail = wanted ? "the account is still disabled" : "the account is still active";
-    return next_step(run);
-  }
   auto self = shared_from_this();
   save(run, "verify.failed", {{"active", *active}, {"attempt", step.attempts}}, [self, run, wanted, refused] {
     if (refused) return self->next_step(run);
