@@ -67,6 +67,8 @@ class RemoteApi final : public Api {
     out.headers.push_back({"Accept", "application/json"});
     out.body = std::move(request.body);
     out.peer = peer_;
+    // A list is compared with every subject before it is answered.
+    if (out.url.find("/api/v1/lists/") != std::string::npos) out.timeout = std::chrono::minutes(10);
     auto result = wait_for<port::HttpResult>([&](auto done) { http_->send(std::move(out), std::move(done)); });
     if (!result.response) {
       return Error(Errc::unavailable, "the server does not answer: " + result.failure.detail, url_,
@@ -113,6 +115,19 @@ Result<json::value> Api::call(std::string_view method, const std::string& path, 
     request.body = json::serialize(body);
     request.headers.push_back({"Content-Type", "application/json"});
   }
+  return answer_to(std::move(request));
+}
+
+Result<json::value> Api::call_raw(std::string_view method, const std::string& path, std::string body) {
+  service::Request request;
+  request.method = method;
+  request.target = std::string(service::admin_base) + path;
+  request.body = std::move(body);
+  request.headers.push_back({"Content-Type", "application/octet-stream"});
+  return answer_to(std::move(request));
+}
+
+Result<json::value> Api::answer_to(service::Request request) {
   DEPROV_TRY(answer, send(std::move(request)));
   json::value parsed;
   if (!answer.body.empty()) {

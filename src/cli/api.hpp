@@ -21,6 +21,8 @@ class Api {
   /// Sends, and answers with the body (null where there is none). An error that the API answered comes
   /// back as that error.
   Result<json::value> call(std::string_view method, const std::string& path, const json::value& body = {});
+  /// The same with a body that is not JSON.
+  Result<json::value> call_raw(std::string_view method, const std::string& path, std::string body);
   [[nodiscard]] virtual bool remote() const noexcept = 0;
 
  protected:
@@ -29,6 +31,9 @@ class Api {
     std::string body;
   };
   virtual Result<Answer> send(service::Request request) = 0;
+
+ private:
+  Result<json::value> answer_to(service::Request request);
 };
 
 /// The data directory of a command, opened with its jobs left alone.

@@ -62,6 +62,7 @@ struct AdminRoute {
   std::string_view response;  ///< component schema of the answer; empty: no body; "*": an event stream, too
   void (*run)(const CallPtr& call) = nullptr;
   std::string_view media = "application/json";  ///< of the answer
+  std::string_view raw{};                       ///< media type of a body that is taken as it is; empty: none is
 };
 
 [[nodiscard]] const std::vector<AdminRoute>& admin_routes();
@@ -75,6 +76,7 @@ void add_webhook_routes(std::vector<AdminRoute>& routes);
 void add_job_routes(std::vector<AdminRoute>& routes);
 void add_activity_routes(std::vector<AdminRoute>& routes);
 void add_evidence_routes(std::vector<AdminRoute>& routes);
+void add_source_routes(std::vector<AdminRoute>& routes);
 void add_reconcile_routes(std::vector<AdminRoute>& routes);
 void add_report_routes(std::vector<AdminRoute>& routes);
 void add_person_routes(std::vector<AdminRoute>& routes);
@@ -83,6 +85,8 @@ void add_person_routes(std::vector<AdminRoute>& routes);
 [[nodiscard]] std::string_view evidence_schemas_text();
 /// Those of webhooks and notifications.
 [[nodiscard]] json::object webhook_schemas();
+/// Those of sources and their lists.
+[[nodiscard]] json::object source_schemas();
 /// Component schemas as published, with `$ref` between them.
 [[nodiscard]] const json::object& admin_schemas();
 /// One of them with every `$ref` put in place, for validation.

@@ -58,6 +58,9 @@ json::object operation(const AdminRoute& route) {
     op["requestBody"] = json::object{{"required", schema.contains("required") || schema.contains("minProperties")},
                                      {"content", content("application/json", ref(route.request))}};
   }
+  if (!route.raw.empty()) {
+    op["requestBody"] = json::object{{"required", true}, {"content", json::object{{route.raw, json::object{}}}}};
+  }
   json::object good{{"description", status_text(route.status)}};
   if (!route.response.empty()) {
     auto types = content(route.media, ref(route.response));

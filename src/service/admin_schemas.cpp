@@ -344,6 +344,7 @@ const json::object& admin_schemas() {
     const auto more = json::parse(evidence_schemas_text());
     for (const auto& [name, schema] : more.get_object()) parsed[name] = schema;
     for (const auto& [name, schema] : webhook_schemas()) parsed[name] = schema;
+    for (const auto& [name, schema] : source_schemas()) parsed[name] = schema;
     parsed["Policy"] = policy::policy_schema();
     parsed["Settings"] = engine::settings_schema();
     return parsed;

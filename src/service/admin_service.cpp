@@ -9,6 +9,7 @@ namespace deprov::service {
 namespace {
 
 constexpr std::size_t max_body = 1U << 20U;
+constexpr std::size_t max_raw_body = 8U << 20U;
 constexpr std::size_t max_path_parts = 16;
 constexpr std::size_t max_parameters = 32;
 
@@ -93,6 +94,11 @@ Result<void> parse_query(AdminCall& call) {
 
 Result<void> parse_body(AdminCall& call) {
   const auto& body = call.request.body;
+  if (!call.route->raw.empty()) {
+    if (body.size() <= max_raw_body) return {};
+    return Error(Errc::limit_exceeded, "the body has more than " + std::to_string(max_raw_body) + " bytes", "body",
+                 "send it in pieces");
+  }
   if (body.empty() && call.route->request.empty()) return {};
   if (call.route->request.empty()) {
     // Some clients send `{}` or whitespace with every POST.
@@ -205,6 +211,7 @@ const std::vector<AdminRoute>& admin_routes() {
     add_activity_routes(all);
     add_evidence_routes(all);
     add_reconcile_routes(all);
+    add_source_routes(all);
     add_report_routes(all);
     return all;
   }();

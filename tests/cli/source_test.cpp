@@ -157,3 +157,34 @@ TEST_CASE("several subjects that the list names at once are for a person to deci
   CHECK(report.at("counts").at("no_access_here") == 0);
   CHECK(report.at("unknown_here") == 0);
 }
+
+TEST_CASE("a source is added, its lists are followed, and it is removed", "[R6][R22]") {
+  People home("okta");
+  const Serving s(home, home.data);
+  const auto env = "DEPROV_TOKEN=" + home.token;
+  const auto source = [&](const std::string& arguments) {
+    return run(home, "source " + arguments + " --server " + s.url, env);
+  };
+  home.add(s, "ann", "00u1");
+  home.add(s, "bob", "00u2");
+  const auto added = source("add Wiki --name hr --whole");
+  INFO(added.out << added.err);
+  REQUIRE(added.code == 0);
+  CHECK(source("add Wiki --name hr --whole").code != 0);
+  const auto both = home.write("both.csv", "id\n00u1\n00u2\n");
+  const auto one = home.write("one.csv", "id\n00u1\n");
+  const auto first = source("sync Wiki hr --json --file '" + both + "'");
+  INFO(first.out << first.err);
+  REQUIRE(first.code == 0);
+  CHECK(first.json().at("first") == true);
+  CHECK(source("sync Wiki hr --json --dry-run --file '" + one + "'").json().at("ends") == 1);
+  CHECK(source("sync Wiki hr --file '" + home.write("none.csv", "id\n") + "'").code == 1);
+  CHECK(source("show Wiki hr").out.find("failing") != std::string::npos);
+  const auto second = source("sync Wiki hr --json --file '" + one + "'");
+  INFO(second.out << second.err);
+  REQUIRE(second.code == 0);
+  CHECK(second.json().at("ends") == 1);
+  CHECK(second.json().at("work").is_string());
+  CHECK(source("list Wiki").out.find("ok") != std::string::npos);
+  CHECK(source("show Wiki nobody").code == 3);
+}

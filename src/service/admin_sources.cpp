@@ -1,0 +1,271 @@
+// Sources besides SCIM push: made, shown, removed, and their lists handed in piece by piece.
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <deprov/engine/sources.hpp>
+#include "service/admin_call.hpp"
+#include "service/admin_json.hpp"
+
+namespace deprov::service {
+
+namespace {
+
+constexpr std::string_view text = R"json({
+"AddSource": {
+  "type": "object", "additionalProperties": false, "required": ["name"],
+  "properties": {"name": {"type": "string", "minLength": 1, "maxLength": 256},
+    "kind": {"enum": ["file", "rows"], "description": "Whether the bytes of a list are handed in, or users (default: file)."},
+    "config": {"$ref": "#/components/schemas/SourceConfig"}}},
+"Source": {
+  "type": "object", "additionalProperties": false,
+  "required": ["id", "name", "kind", "config", "created", "health", "users", "list_begun", "carrying_out", "attempted",
+    "succeeded", "failing_since", "failure", "failures", "next_poll"],
+  "properties": {"id": {"$ref": "#/components/schemas/Id"}, "name": {"type": "string"}, "kind": {"type": "string"},
+    "config": {"$ref": "#/components/schemas/SourceConfig"}, "created": {"$ref": "#/components/schemas/Time"},
+    "health": {"enum": ["never_read", "ok", "failing"]},
+    "users": {"type": "integer", "description": "In its last complete list."},
+    "list_begun": {"$ref": "#/components/schemas/TimeOrNull", "description": "When reading that list began."},
+    "carrying_out": {"$ref": "#/components/schemas/IdOrNull", "description": "The work that carries out what that list changes."},
+    "attempted": {"$ref": "#/components/schemas/TimeOrNull"}, "succeeded": {"$ref": "#/components/schemas/TimeOrNull"},
+    "failing_since": {"$ref": "#/components/schemas/TimeOrNull", "description": "Since then what was inferred from it waits (R16)."},
+    "failure": {"type": ["string", "null"]}, "failures": {"type": "integer", "description": "In a row."},
+    "next_poll": {"$ref": "#/components/schemas/TimeOrNull", "description": "Null: it is not read by itself."}}},
+"SourceList": {
+  "type": "object", "additionalProperties": false, "required": ["items"],
+  "properties": {"items": {"type": "array", "items": {"$ref": "#/components/schemas/Source"}}}},
+"BeginList": {
+  "type": "object", "additionalProperties": false,
+  "properties": {"dry_run": {"type": "boolean", "description": "Tell what would happen, and store nothing."},
+    "differences": {"type": "integer", "minimum": 0, "maximum": 10000, "description": "How many are listed (default: 1000)."}}},
+"CheckList": {
+  "type": "object", "additionalProperties": false, "required": ["config"],
+  "properties": {"config": {"$ref": "#/components/schemas/SourceConfig"},
+    "differences": {"type": "integer", "minimum": 0, "maximum": 10000}}},
+"ListBegun": {
+  "type": "object", "additionalProperties": false, "required": ["list"],
+  "properties": {"list": {"$ref": "#/components/schemas/Id"}}},
+"ListUsers": {
+  "type": "object", "additionalProperties": false, "required": ["offset", "users"],
+  "properties": {"offset": {"type": "integer", "minimum": 0, "description": "How many users came before these."},
+    "users": {"type": "array", "maxItems": 10000, "items": {"type": "object", "additionalProperties": false, "required": ["id"],
+      "properties": {"id": {"type": "string"}, "external_id": {"type": "string"}, "user_name": {"type": "string"},
+        "email": {"type": "string"}, "active": {"type": "boolean", "description": "Default: true."}}}}}},
+"ListOffset": {
+  "type": "object", "additionalProperties": false, "required": ["offset"],
+  "properties": {"offset": {"type": "integer", "description": "How many bytes, or users, there are now."}}},
+"EndList": {
+  "type": "object", "additionalProperties": false,
+  "properties": {"count": {"type": "integer", "minimum": 0, "description": "How many users the list has, as its source counts."}}},
+"ListReport": {
+  "type": "object", "additionalProperties": false,
+  "required": ["list", "begun", "dry_run", "first", "listed", "listed_active", "subjects", "with_access", "unknown_here",
+    "counts", "since_last", "ends", "restores", "work", "differences", "more"],
+  "properties": {"list": {"$ref": "#/components/schemas/Id"}, "begun": {"$ref": "#/components/schemas/Time"},
+    "dry_run": {"type": "boolean"}, "first": {"type": "boolean", "description": "There was none to compare with: nothing is changed by it."},
+    "listed": {"type": "integer"}, "listed_active": {"type": "integer"}, "subjects": {"type": "integer"},
+    "with_access": {"type": "integer"},
+    "unknown_here": {"type": "integer", "description": "Active in the list, and no subject here."},
+    "counts": {"type": "object", "additionalProperties": {"type": "integer"}, "description": "Subjects by how they and the list differ."},
+    "since_last": {"type": "object", "additionalProperties": {"type": "integer"}, "description": "Users by how they and the last complete list differ."},
+    "ends": {"type": "integer", "description": "Subjects whose access ends by it, as far as the guard and protection let it."},
+    "restores": {"type": "integer"},
+    "work": {"$ref": "#/components/schemas/IdOrNull", "description": "What carries it out; null: nothing has to be."},
+    "differences": {"type": "array", "items": {"type": "object", "additionalProperties": false,
+      "required": ["kind", "subject", "user_name", "external_id", "acts", "what"],
+      "properties": {"kind": {"enum": ["not_listed", "listed_inactive", "no_access_here", "no_link", "ambiguous"]},
+        "subject": {"$ref": "#/components/schemas/Id"}, "user_name": {"type": "string"}, "external_id": {"type": "string"},
+        "acts": {"type": "boolean", "description": "Something follows from it."}, "what": {"type": "string"}}}},
+    "more": {"type": "boolean"}}}
+})json";
+
+json::value parsed(const std::string& config) {
+  boost::system::error_code ec;
+  auto value = json::parse(config, ec);
+  return ec ? json::value(json::object{}) : value;
+}
+
+json::object to_json(const port::SourceRow& r) {
+  const bool fails = r.failing_since.micros != 0;
+  return {{"id", r.id.str()},
+          {"name", r.name},
+          {"kind", r.kind},
+          {"config", parsed(r.config)},
+          {"created", time_json(r.created)},
+          {"health", fails                     ? "failing"
+                     : r.succeeded.micros == 0 ? "never_read"
+                                               : "ok"},
+          {"users", r.users},
+          {"list_begun", time_json(r.begun)},
+          {"carrying_out", id_json(r.work)},
+          {"attempted", time_json(r.attempted)},
+          {"succeeded", time_json(r.succeeded)},
+          {"failing_since", time_json(r.failing_since)},
+          {"failure", fails ? json::value(r.failure) : json::value()},
+          {"failures", r.failures},
+          {"next_poll", time_json(r.due)}};
+}
+
+std::size_t differences_of(const CallPtr& call) {
+  const auto* n = call->body.if_contains("differences");
+  return n != nullptr ? n->to_number<std::size_t>() : 1000;
+}
+
+json::object config_of(const CallPtr& call) {
+  const auto* config = call->body.if_contains("config");
+  return config != nullptr ? config->as_object() : json::object{};
+}
+
+void add(const CallPtr& call) {
+  engine::AddSource what;
+  what.name = call->text("name");
+  if (call->body.contains("kind")) what.kind = call->text("kind");
+  what.config = config_of(call);
+  call->engine.sources().add(call->by, call->id<IntegrationId>(0), std::move(what),
+                             [call](Result<port::SourceRow> row) {
+                               if (!row) return fail(call, row.error());
+                               answer(call, 201, to_json(*row));
+                             });
+}
+
+void list(const CallPtr& call) {
+  call->engine.sources().list(call->by, call->id<IntegrationId>(0),
+                              [call](Result<std::vector<port::SourceRow>> rows) {
+                                if (!rows) return fail(call, rows.error());
+                                json::array items;
+                                for (const auto& row : *rows) items.push_back(to_json(row));
+                                answer(call, 200, json::object{{"items", std::move(items)}});
+                              });
+}
+
+void show(const CallPtr& call) {
+  call->engine.sources().list(
+      call->by, call->id<IntegrationId>(0), [call](Result<std::vector<port::SourceRow>> rows) {
+        if (!rows) return fail(call, rows.error());
+        const auto id = call->id<SourceId>(1);
+        for (const auto& row : *rows)
+          if (row.id == id) return answer(call, 200, to_json(row));
+        fail(call, Error(Errc::not_found, "the integration has no such source", "source " + id.str()));
+      });
+}
+
+void remove(const CallPtr& call) {
+  call->engine.sources().remove(call->by, call->id<IntegrationId>(0), call->id<SourceId>(1),
+                                [call](Result<void> done) {
+                                  if (!done) return fail(call, done.error());
+                                  answer_nothing(call);
+                                });
+}
+
+void begun(const CallPtr& call, Result<WorkId> list) {
+  if (!list) return fail(call, list.error());
+  answer(call, 201, json::object{{"list", list->str()}});
+}
+
+void begin(const CallPtr& call) {
+  call->engine.sources().begin(call->by, call->id<IntegrationId>(0), call->id<SourceId>(1),
+                               {call->flag("dry_run", false), differences_of(call), std::nullopt},
+                               [call](Result<WorkId> list) { begun(call, std::move(list)); });
+}
+
+void check(const CallPtr& call) {
+  call->engine.sources().begin(call->by, call->id<IntegrationId>(0), {},
+                               {true, differences_of(call), config_of(call)},
+                               [call](Result<WorkId> list) { begun(call, std::move(list)); });
+}
+
+engine::Done<std::uint64_t> then_offset(const CallPtr& call) {
+  return [call](Result<std::uint64_t> offset) {
+    if (!offset) return fail(call, offset.error());
+    answer(call, 200, json::object{{"offset", *offset}});
+  };
+}
+
+void feed(const CallPtr& call) {
+  const auto offset = number_of(*call, "offset", 0);
+  if (!offset) return fail(call, offset.error());
+  call->engine.sources().feed(call->by, call->id<WorkId>(0), *offset, std::move(call->request.body),
+                              then_offset(call));
+}
+
+void add_users(const CallPtr& call) {
+  std::vector<engine::SourceUser> users;
+  const auto member = [](const json::object& o, const char* name) {
+    const auto* v = o.if_contains(name);
+    return v != nullptr ? std::string(v->as_string()) : std::string{};
+  };
+  for (const auto& item : call->body.at("users").as_array()) {
+    const auto& o = item.as_object();
+    const auto* active = o.if_contains("active");
+    users.push_back({member(o, "id"), member(o, "external_id"), member(o, "user_name"), member(o, "email"),
+                     active == nullptr || active->as_bool()});
+  }
+  call->engine.sources().add_users(call->by, call->id<WorkId>(0),
+                                   call->body.at("offset").to_number<std::uint64_t>(), std::move(users),
+                                   then_offset(call));
+}
+
+void end(const CallPtr& call) {
+  std::optional<std::uint64_t> count;
+  if (const auto* n = call->body.if_contains("count")) count = n->to_number<std::uint64_t>();
+  call->engine.sources().end(call->by, call->id<WorkId>(0), count, [call](Result<json::object> report) {
+    if (!report) return fail(call, report.error());
+    answer(call, 200, std::move(*report));
+  });
+}
+
+void give_up(const CallPtr& call) {
+  const auto failure = call->query.find("failure");
+  call->engine.sources().give_up(call->by, call->id<WorkId>(0),
+                                 failure != call->query.end() ? failure->second : std::string{},
+                                 [call](Result<void> done) {
+                                   if (!done) return fail(call, done.error());
+                                   answer_nothing(call);
+                                 });
+}
+
+}  // namespace
+
+json::object source_schemas() {
+  auto schemas = json::parse(text).get_object();
+  schemas["SourceConfig"] = engine::source_config_schema();
+  return schemas;
+}
+
+void add_source_routes(std::vector<AdminRoute>& routes) {
+  const std::string_view tag = "sources";
+  const auto needs = Needs::integrations;
+  const auto add_route = [&](std::string_view method, std::string_view path, std::string_view operation,
+                             std::string_view summary, std::string_view request, int status,
+                             std::string_view response, void (*run)(const CallPtr&)) -> AdminRoute& {
+    routes.push_back({method, path, operation, tag, summary, needs, {}, request, status, response, run});
+    return routes.back();
+  };
+  const std::string_view all = "/integrations/{integration}/sources";
+  const std::string_view one = "/integrations/{integration}/sources/{source}";
+  add_route("POST", all, "addSource", "A source besides SCIM push; its first list changes nothing", "AddSource",
+            201, "Source", add);
+  add_route("GET", all, "listSources", "The sources of an integration, with their health", "", 200, "SourceList",
+            list);
+  add_route("GET", one, "getSource", "One source", "", 200, "Source", show);
+  add_route("DELETE", one, "removeSource", "Forgets a source; that ends nobody's access and restores nobody's", "",
+            204, "", remove);
+  add_route("POST", "/integrations/{integration}/sources/{source}/lists", "beginList",
+            "A list of who has access begins; one that had begun before is given up", "BeginList", 201,
+            "ListBegun", begin);
+  add_route("POST", "/integrations/{integration}/lists", "checkList",
+            "A list begins that belongs to no source: it is compared with the subjects, and nothing is changed",
+            "CheckList", 201, "ListBegun", check);
+  auto& bytes =
+      add_route("PUT", "/lists/{list}/bytes", "feedList",
+                "The next bytes of a list, at most 8 MiB; its first failure stays", "", 200, "ListOffset", feed);
+  bytes.raw = "application/octet-stream";
+  bytes.query = {{"offset", "seq", "How many bytes came before these."}};
+  add_route("POST", "/lists/{list}/users", "addListUsers", "The next users of a list of a source of kind rows",
+            "ListUsers", 200, "ListOffset", add_users);
+  add_route("POST", "/lists/{list}/end", "endList",
+            "The list is over: answers how it differs, and what follows; an incomplete one is refused (R6)",
+            "EndList", 200, "ListReport", end);
+  add_route("DELETE", "/lists/{list}", "giveUpList", "The list will not come to its end", "", 204, "", give_up)
+      .query = {{"failure", "string", "Why it could not be read; that is a failure of the source (R16)."}};
+}
+
+}  // namespace deprov::service
