@@ -6,6 +6,7 @@
 #include <deprov/policy/protection.hpp>
 #include <deprov/scim/json.hpp>
 #include "engine/directory.hpp"
+#include "engine/integration_shown.hpp"
 #include "engine/management.hpp"
 #include "engine/preview.hpp"
 
@@ -203,56 +204,6 @@ Result<void> check_new_schemas(const json::object& before, const json::object& a
   for (const auto& s : registry.schemas())
     if (scim::SchemaRegistry::builtin().schema(s->id) == nullptr) DEPROV_CHECK(scim::check_new_schema(*s));
   return {};
-}
-
-json::object shown(const port::IntegrationRow& row) {
-  const auto parsed = [](const std::string& text) {
-    boost::system::error_code ec;
-    auto v = json::parse(text.empty() ? "{}" : text, ec);
-    return ec ? json::value(nullptr) : v;
-  };
-  return {{"name", row.name},
-          {"idp", row.idp},
-          {"connector", row.connector},
-          {"config", parsed(row.config)},
-          {"policy", parsed(row.policy)},
-          {"settings", parsed(row.settings)}};
-}
-
-/// What differs of two configs. Of a long text (certificates) only its size and hash are told: the chain keeps
-/// them for good, and a person compares them with a file by those.
-void keep_differences(const port::Crypto& crypto, json::object& before, json::object& after) {
-  for (auto it = before.begin(); it != before.end();) {
-    const auto* now = after.if_contains(it->key());
-    if (now == nullptr || *now != it->value()) {
-      ++it;
-      continue;
-    }
-    after.erase(it->key());
-    it = before.erase(it);
-  }
-  for (auto* side : {&before, &after}) {
-    for (auto& member : *side) {
-      const auto* text = member.value().if_string();
-      if (text == nullptr || text->size() <= 1024) continue;
-      auto told = std::to_string(text->size()) + " bytes, SHA-256 ";
-      for (const auto b : crypto.sha256(port::bytes_of(std::string_view(*text))))
-        for (const unsigned half : {b / 16U, b % 16U}) told.push_back("0123456789abcdef"[half]);
-      member.value() = std::move(told);
-    }
-  }
-}
-
-/// Whether a member differs that the kind of connector keeps secret.
-bool secrets_differ(const port::ConnectorKind& kind, const json::value& before, const json::value& after) {
-  const auto& paths = kind.describe().secret_paths;
-  return std::any_of(paths.begin(), paths.end(), [&](std::string path) {
-    std::replace(path.begin(), path.end(), '.', '/');
-    boost::system::error_code ec;
-    const auto* was = before.find_pointer("/" + path, ec);
-    const auto* is = after.find_pointer("/" + path, ec);
-    return was == nullptr || is == nullptr ? was != is : *was != *is;
-  });
 }
 
 /// Opens the connection and asks it; `done` gets the reply of the check.
