@@ -400,8 +400,11 @@ void apply_effect(const std::shared_ptr<Engine::Impl>& self, const std::shared_p
         // was committed a moment ago. The IdP must not hear of that.
         if (!result && result.error().code() == Errc::stale_read && ++state->renewed <= 3) {
           return self->refresh(scope, [self, state, result](const Result<void>& read) {
-            if (read && self->directory.find(state->context->row.scope.integration))
+            if (const auto current = self->directory.find(state->context->row.scope.integration);
+                read && current) {
+              self->attach(current);  // another engine may have made the change, and nobody else tells the lane
               return apply_effect(self, state);
+            }
             const std::lock_guard lock(self->metrics_mutex);
             --self->in_flight;
             ++self->counters.refused;
