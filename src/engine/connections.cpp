@@ -5,6 +5,7 @@
 #include <utility>
 #include "engine/courier.hpp"
 #include "engine/impl.hpp"
+#include "engine/source_config.hpp"
 
 namespace deprov::engine {
 
@@ -208,6 +209,11 @@ void Engine::Impl::reseal(Done<void> done) {
         std::map<WorkspaceId, std::uint64_t> sealed;
         DEPROV_TRY(integrations, reader.integrations(std::nullopt));
         DEPROV_TRY(webhooks, reader.webhooks(std::nullopt));
+        std::vector<port::SourceRow> sources;
+        for (const auto& integration : integrations) {
+          DEPROV_TRY(rows, reader.sources(integration.scope));
+          sources.insert(sources.end(), rows.begin(), rows.end());
+        }
         for (const auto& key : self->options.former_keys) {
           const auto id = key_id(self->ports.crypto, key);
           if (key == self->options.master_key) continue;
@@ -227,6 +233,15 @@ void Engine::Impl::reseal(Done<void> done) {
             row.secrets = std::move(*anew);
             txn.ops.emplace_back(port::op::PutWebhook{row});
             ++sealed[row.workspace];
+          }
+          for (auto& row : sources) {
+            if (row.secrets.find(id) == std::string::npos) continue;
+            const auto secret = unseal_source_key(*self, row);
+            auto anew = secret ? seal_source_key(*self, row, *secret) : Result<std::string>(secret.error());
+            if (!anew) continue;
+            row.secrets = std::move(*anew);
+            txn.ops.emplace_back(port::op::PutSource{row});
+            ++sealed[row.scope.workspace];
           }
         }
         for (const auto& [workspace, count] : sealed)
