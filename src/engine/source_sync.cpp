@@ -105,9 +105,9 @@ Result<void> SourceSync::usable(std::uint64_t offset, std::string_view unit) {
 }
 
 Result<std::uint64_t> SourceSync::feed(std::uint64_t offset, std::string_view bytes) {
-  DEPROV_CHECK(usable(offset, "bytes"));
-  if (!reader_)
+  if (row_ && row_->kind == "rows")
     return Error(Errc::invalid_argument, "users are handed in to this source, not bytes", "list " + id_.str());
+  DEPROV_CHECK(usable(offset, "bytes"));
   if (auto r = reader_->feed(bytes); !r) {
     failure_ = r.error();
     return *failure_;
@@ -116,10 +116,10 @@ Result<std::uint64_t> SourceSync::feed(std::uint64_t offset, std::string_view by
 }
 
 Result<std::uint64_t> SourceSync::add(std::uint64_t offset, const std::vector<SourceUser>& users) {
-  DEPROV_CHECK(usable(offset, "users"));
-  if (reader_)
+  if (!row_ || row_->kind != "rows")
     return Error(Errc::invalid_argument, "the bytes of a list are handed in to this source, not users",
                  "list " + id_.str());
+  DEPROV_CHECK(usable(offset, "users"));
   for (const auto& u : users) {
     if (auto r = reading_->add({u.id, u.external_id, u.user_name, u.email, u.active}); !r) {
       failure_ = r.error();

@@ -83,6 +83,58 @@ struct Api : EngineWorld {
 
 std::string text(const json::value& v, std::string_view name) { return std::string(v.at(name).as_string()); }
 
+/// Sources are added, their lists are handed in, and they are removed.
+void walk_sources(Api& w) {
+  const auto made = w.integrate(w.local, "with sources");
+  REQUIRE(made);
+  (void)w.provision(made->row.scope, "ann");
+  const auto at = "/integrations/" + made->row.scope.integration.str();
+  const std::string one = "/integrations/{integration}";
+  const auto added = w.call(201, "POST", one + "/sources", at + "/sources",
+                            R"({"name":"hr","config":{"whole":true,"active":"active","links":{}}})");
+  w.call(409, "POST", one + "/sources", at + "/sources", R"({"name":"hr"})");
+  w.call(400, "POST", one + "/sources", at + "/sources", R"({"name":"x","config":{"link":"user_name"}})");
+  CHECK(text(added, "health") == "never_read");
+  const auto source = at + "/sources/" + text(added, "id");
+  const std::string route = one + "/sources/{source}";
+  w.call(200, "GET", one + "/sources", at + "/sources");
+  w.call(200, "GET", route, source);
+  const auto member = w.call(201, "POST", "/principals", "/principals", R"({"name":"m","role":"member"})");
+  w.call(403, "GET", one + "/sources", at + "/sources", "", text(member, "token"));
+
+  const auto hand_in = [&](const std::string& bytes, const std::string& begin, const std::string& path) {
+    const auto list =
+        "/lists/" + text(w.call(201, "POST", begin, path,
+                                path == at + "/lists" ? R"({"config":{"whole":true,"active":"active"}})"
+                                                      : R"({"dry_run":false})"),
+                         "list");
+    CHECK(w.call(200, "PUT", "/lists/{list}/bytes", list + "/bytes?offset=0", bytes).at("offset") == bytes.size());
+    w.call(409, "PUT", "/lists/{list}/bytes", list + "/bytes?offset=1", bytes);
+    return list;
+  };
+  auto list = hand_in("id,active\n1,true\n", route + "/lists", source + "/lists");
+  w.call(400, "POST", "/lists/{list}/users", list + "/users", R"({"offset":0,"users":[{"id":"1"}]})");
+  const auto report = w.call(200, "POST", "/lists/{list}/end", list + "/end", "{}");
+  CHECK(report.at("first") == true);
+  CHECK(report.at("counts").at("no_link") == 1);
+  w.call(404, "POST", "/lists/{list}/end", list + "/end", "{}");
+  CHECK(text(w.call(200, "GET", route, source), "health") == "ok");
+  list = hand_in("id,active\n1,true\n", one + "/lists", at + "/lists");
+  CHECK(w.call(200, "POST", "/lists/{list}/end", list + "/end", R"({"count":1})").at("dry_run") == true);
+  list = hand_in("id,active\n", route + "/lists", source + "/lists");
+  w.call(204, "DELETE", "/lists/{list}", list + "?failure=the+directory+does+not+answer");
+  CHECK(text(w.call(200, "GET", route, source), "health") == "failing");
+  list = hand_in(std::string(1000, 'x'), route + "/lists", source + "/lists");
+  w.call(204, "DELETE", "/lists/{list}", list);
+  w.call(204, "DELETE", route, source);
+  w.call(404, "GET", route, source);
+  const auto rows = w.call(201, "POST", one + "/sources", at + "/sources", R"({"name":"host","kind":"rows"})");
+  list = "/lists/" +
+         text(w.call(201, "POST", route + "/lists", at + "/sources/" + text(rows, "id") + "/lists", "{}"), "list");
+  w.call(200, "POST", "/lists/{list}/users", list + "/users", R"({"offset":0,"users":[{"id":"1"},{"id":"2"}]})");
+  w.call(200, "POST", "/lists/{list}/end", list + "/end", R"({"count":2})");
+}
+
 }  // namespace
 
 TEST_CASE("every documented route answers as the document says") {
@@ -291,6 +343,7 @@ TEST_CASE("every documented route answers as the document says") {
   w.call(404, "GET", one, at);
   w.call(200, "GET", one + "/activity", at + "/activity");  // what happened stays to be read
   w.call(204, "DELETE", "/principals/{principal}", "/principals/" + text(admin, "id"));
+  walk_sources(w);
 
   // Nothing in the document was left out.
   for (const auto& [path, item] : w.document.at("paths").as_object()) {
@@ -410,54 +463,6 @@ TEST_CASE("the activity can be followed, and taken up again where it was left") 
   REQUIRE(w.wait<void>(
       [&](auto d) { w.engine->delete_integration(w.local, made->row.scope.integration, false, std::move(d)); }));
   CHECK(over);
-}
-
-TEST_CASE("sources are added, their lists are handed in, and they are removed, as the document says",
-          "[R6][R22]") {
-  Api w;
-  const auto made = w.integrate(w.local);
-  REQUIRE(made);
-  (void)w.provision(made->row.scope, "ann");
-  const auto at = "/integrations/" + made->row.scope.integration.str();
-  const std::string one = "/integrations/{integration}";
-  const auto added = w.call(201, "POST", one + "/sources", at + "/sources",
-                            R"({"name":"hr","config":{"whole":true,"active":"active","links":{}}})");
-  w.call(409, "POST", one + "/sources", at + "/sources", R"({"name":"hr"})");
-  w.call(400, "POST", one + "/sources", at + "/sources", R"({"name":"x","config":{"link":"user_name"}})");
-  CHECK(text(added, "health") == "never_read");
-  const auto source = at + "/sources/" + text(added, "id");
-  const std::string route = one + "/sources/{source}";
-  w.call(200, "GET", one + "/sources", at + "/sources");
-  w.call(200, "GET", route, source);
-  const auto member = w.call(201, "POST", "/principals", "/principals", R"({"name":"m","role":"member"})");
-  w.call(403, "GET", one + "/sources", at + "/sources", "", text(member, "token"));
-
-  const auto hand_in = [&](const std::string& bytes, const std::string& begin, const std::string& path) {
-    const auto list =
-        "/lists/" + text(w.call(201, "POST", begin, path,
-                                path == at + "/lists" ? R"({"config":{"whole":true,"active":"active"}})"
-                                                      : R"({"dry_run":false})"),
-                         "list");
-    CHECK(w.call(200, "PUT", "/lists/{list}/bytes", list + "/bytes?offset=0", bytes).at("offset") == bytes.size());
-    w.call(409, "PUT", "/lists/{list}/bytes", list + "/bytes?offset=1", bytes);
-    return list;
-  };
-  auto list = hand_in("id,active\n1,true\n", route + "/lists", source + "/lists");
-  w.call(400, "POST", "/lists/{list}/users", list + "/users", R"({"offset":0,"users":[{"id":"1"}]})");
-  const auto report = w.call(200, "POST", "/lists/{list}/end", list + "/end", "{}");
-  CHECK(report.at("first") == true);
-  CHECK(report.at("counts").at("no_link") == 1);
-  w.call(404, "POST", "/lists/{list}/end", list + "/end", "{}");
-  CHECK(text(w.call(200, "GET", route, source), "health") == "ok");
-  list = hand_in("id,active\n1,true\n", one + "/lists", at + "/lists");
-  CHECK(w.call(200, "POST", "/lists/{list}/end", list + "/end", R"({"count":1})").at("dry_run") == true);
-  list = hand_in("id,active\n", route + "/lists", source + "/lists");
-  w.call(204, "DELETE", "/lists/{list}", list + "?failure=the+directory+does+not+answer");
-  CHECK(text(w.call(200, "GET", route, source), "health") == "failing");
-  list = hand_in(std::string(1000, 'x'), route + "/lists", source + "/lists");
-  w.call(204, "DELETE", "/lists/{list}", list);
-  w.call(204, "DELETE", route, source);
-  w.call(404, "GET", route, source);
 }
 
 TEST_CASE("health, readiness and metrics") {
