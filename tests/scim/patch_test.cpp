@@ -97,6 +97,7 @@ TEST_CASE("what is the case already is no change [R13]") {
     CHECK_FALSE(a.result->changed);
     CHECK(a.result->changes.empty());
     CHECK(a.document == json::parse(babs));
+    CHECK(a.result->notes.empty() == (std::string_view(same).find("password") == std::string_view::npos));
   }
 }
 

@@ -74,12 +74,14 @@ TEST_CASE("POST makes a user and answers it whole") {
 
 TEST_CASE("the activity says who, how and by which request") {
   ScimWorld w("okta");
-  const auto r = w.send("POST", "/Users", user("ann"));
+  const auto r = w.send("POST", "/Users", user("ann", R"(,"password":"t1meMa$heen")"));
   REQUIRE(r.status == 201);
   for (const auto& row : w.activity())
     if (row.event == "user.created") {
       CHECK(row.actor == "idp:okta");
       REQUIRE(row.detail);
+      CHECK(row.detail->find(R"("ignored":["password is not stored"])") != std::string::npos);
+      CHECK(row.detail->find("t1meMa") == std::string::npos);
       CHECK(row.detail->find(r.header("x-request-id")) != std::string::npos);
       CHECK(row.detail->find("\"POST\"") != std::string::npos);
       CHECK(row.subject.str() == r.id());

@@ -272,16 +272,18 @@ class Patcher {
     return drop(r);
   }
 
+  [[nodiscard]] Result<void> not_stored(const std::string& name) const {
+    rules_.note(name + " is not stored");
+    return {};
+  }
+
   /// A single value: set, or merged if it is complex.
   Result<void> set(const Resolved& r, json::value& value) {
     const auto& a = *r.attribute;
     auto rules = rules_;
     rules.partial = a.type == AttributeType::complex && current(r) != nullptr;
     DEPROV_TRY(keep, store_value(value, a, rules));
-    if (a.mutability == Mutability::write_only) {
-      rules_.note(a.name + " is not stored");
-      return {};
-    }
+    if (a.mutability == Mutability::write_only) return not_stored(a.name);
     if (!keep) return {};
     if (a.required && value.is_string() && is_blank(value.get_string()))
       return Error(Errc::invalid_value, "it is required and cannot be empty", a.name);
@@ -312,7 +314,8 @@ class Patcher {
     auto stored = store_value(value, *r.sub, rules_);
     if (!stored) return stored.error().within(a.name);
     if (!*stored) return {};
-    if (a.mutability == Mutability::write_only || r.sub->mutability == Mutability::write_only) return {};
+    if (a.mutability == Mutability::write_only || r.sub->mutability == Mutability::write_only)
+      return not_stored(a.mutability == Mutability::write_only ? a.name : a.name + "." + r.sub->name);
     auto* now = current(r);
     if (now == nullptr) {
       json::value fresh = json::object{{r.sub->name, value}};
@@ -381,7 +384,7 @@ class Patcher {
   Result<void> replace_values(const Resolved& r, json::value& value) {
     const auto& a = *r.attribute;
     DEPROV_TRY(keep, store_value(value, a, rules_));
-    if (a.mutability == Mutability::write_only) return {};
+    if (a.mutability == Mutability::write_only) return not_stored(a.name);
     const auto* now = current(r);
     DEPROV_CHECK(immutable_unless_same(a, now, keep ? &value : nullptr));
     if (!keep) return drop(r);
@@ -394,7 +397,8 @@ class Patcher {
     const auto& a = *r.attribute;
     if (!value.is_array()) value = json::array{std::move(value)};
     DEPROV_TRY(keep, store_value(value, a, rules_));
-    if (!keep || a.mutability == Mutability::write_only) return {};
+    if (!keep) return {};
+    if (a.mutability == Mutability::write_only) return not_stored(a.name);
     if (current(r) == nullptr) {
       put(r, std::move(value));
       return {};

@@ -105,8 +105,12 @@ class Normalizer {
       return {};
     }
     DEPROV_TRY(keep, store_value(v, a, rules_));
-    if (keep && a.mutability == Mutability::write_only) seen_.push_back(&a);
-    if (!keep || a.mutability == Mutability::write_only) return {};
+    if (!keep) return {};
+    if (a.mutability == Mutability::write_only) {
+      seen_.push_back(&a);
+      rules_.note(a.name + " is not stored");
+      return {};
+    }
     if (!out_.value.emplace(a.name, std::move(v)).second) return twice(a, key);
     return {};
   }
