@@ -133,14 +133,15 @@ std::optional<std::string> deprov_connector_connection::secret(std::string_view 
 
 std::string deprov_connector_connection::clean(std::string_view text, std::size_t most) const {
   // What is far beyond the end needs no looking at; what a cut would halve is still found whole.
-  std::string out(text.substr(0, std::max(most * 4, std::size_t{1} << 16U)));
+  const auto far = std::max(most * 4, std::size_t{1} << 16U);
+  std::string out(text.substr(0, far + 1));  // one more, by which `cut_detail` sees whether a character ends here
   for (const auto& secret : hidden_)
     for (auto at = out.find(secret); at != std::string::npos; at = out.find(secret, at + 3))
       out.replace(at, secret.size(), "***");
   for (auto& c : out)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
   // Where the host takes secrets out it has to find them whole.
-  return plugin_->remote != nullptr ? out : deprov::connector::cut_detail(std::move(out), most);
+  return deprov::connector::cut_detail(std::move(out), plugin_->remote != nullptr ? far : most);
 }
 
 void deprov_connector_connection::log(LogLevel level, std::string_view message) const {

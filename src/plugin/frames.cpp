@@ -14,6 +14,8 @@ constexpr std::size_t length_bytes = 4;
 constexpr std::int64_t longest_us = std::int64_t{7} * 24 * 3600 * 1'000'000;
 constexpr std::int32_t last_http_failure = 9;
 constexpr std::uint8_t last_log_level = 2;
+/// Of one list: those of a connector are far shorter, and an empty item takes much more memory than bytes here.
+constexpr std::uint64_t most_items = 100'000;
 
 class Writer {
  public:
@@ -96,7 +98,7 @@ class Reader {
   template <class T>
   void get(std::vector<T>& v) {
     auto count = number(4);
-    if (count > in_.size() / length_bytes) good_ = false;  // each has at least a length
+    if (count > most_items || count > in_.size() / length_bytes) good_ = false;  // each has at least a length
     for (v.clear(); good_ && count > 0; --count) get(v.emplace_back());
   }
   std::string_view in_;

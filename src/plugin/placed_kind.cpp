@@ -22,7 +22,8 @@ class WorkerConnector final : public connector::Connector {
     };
   }
   ~WorkerConnector() override {
-    connection_->close([&] { session_->shut(); });
+    session_->shut();  // first: exchanges that it begins until then are ended with the others
+    connection_->close([] {});
   }
   WorkerConnector(const WorkerConnector&) = delete;
   WorkerConnector& operator=(const WorkerConnector&) = delete;

@@ -6,6 +6,7 @@
 #include <boost/json/serialize.hpp>
 #include <cerrno>
 #include <deprov/connector/json.hpp>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -17,6 +18,8 @@ namespace {
 
 constexpr std::size_t most_exchanges = 64;
 constexpr std::size_t most_waiting_bytes = std::size_t{256} << 20U;
+/// Read at once, in pieces of 64 KiB: far more than a socket holds of a process that has ended.
+constexpr std::size_t most_pieces = 1024;
 /// A worker that ends sooner than this after its start did not do well.
 constexpr Duration early = std::chrono::seconds(60);
 constexpr Duration first_wait = std::chrono::seconds(1), longest_wait = std::chrono::seconds(60);
@@ -66,8 +69,12 @@ void WorkerSession::submit(deprov_connector_call* call) {
                      std::to_string(std::chrono::ceil<std::chrono::seconds>(left).count()) + " s",
                  left);
     }
+    try {
+      if (!thread_) thread_.emplace("connector", [this] { run(); });
+    } catch (const std::system_error& e) {
+      return end(call, Outcome::not_sent, std::string("no thread for the worker process can be had: ") + e.what());
+    }
     wanted_ = true;
-    if (!thread_) thread_.emplace("connector", [this] { run(); });
     wake();
   }
   queued_.push_back(call);
@@ -191,7 +198,10 @@ std::string WorkerSession::serve(WorkerProcess& process) {
     pollfd fds[3] = {{reading ? process.socket() : -1, static_cast<short>(writing ? POLLIN | POLLOUT : POLLIN), 0},
                      {process.pidfd(), POLLIN, 0},
                      {event_, POLLIN, 0}};
-    if (::poll(fds, 3, -1) < 0 && errno != EINTR) break;
+    if (::poll(fds, 3, -1) < 0 && errno != EINTR) {
+      process.kill();  // or its end would be waited for in vain
+      break;
+    }
     if (fds[2].revents != 0) {
       std::uint64_t count = 0;
       (void)!::read(event_, &count, sizeof count);
@@ -209,6 +219,7 @@ std::string WorkerSession::serve(WorkerProcess& process) {
   {
     const std::lock_guard lock(mutex_);
     process_ = nullptr;
+    credit_ = 0;  // what comes from here on waits for the next process
   }
   const auto how = process.reap();
   const std::lock_guard lock(mutex_);
@@ -218,7 +229,8 @@ std::string WorkerSession::serve(WorkerProcess& process) {
 
 bool WorkerSession::read_all(int socket, wire::Frames& frames, std::string& fault) {
   std::vector<char> buffer(std::size_t{64} << 10U);
-  for (;;) {
+  // Whoever never stops talking keeps this thread neither from writing nor from seeing the end of the process.
+  for (std::size_t left = most_pieces; left > 0; --left) {
     const auto n = ::recv(socket, buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
@@ -237,6 +249,7 @@ bool WorkerSession::read_all(int socket, wire::Frames& frames, std::string& faul
       }
     }
   }
+  return true;
 }
 
 Result<void> WorkerSession::handle(wire::Message message) {
@@ -370,7 +383,8 @@ void WorkerSession::flush() {
 }
 
 void WorkerSession::dispatch() {
-  while (state_ == State::ready && credit_ > 0 && !queued_.empty()) {
+  // Nothing is begun in a worker that has been told to close.
+  while (state_ == State::ready && !closing_ && credit_ > 0 && !queued_.empty()) {
     auto* call = queued_.front();
     queued_.pop_front();
     wire::Start start;
@@ -401,6 +415,11 @@ void WorkerSession::end(deprov_connector_call* call, Outcome outcome, const std:
 
 void WorkerSession::died(const std::string& why) {
   std::unique_lock lock(mutex_);
+  if (!closing_) {  // before the calls end, so that whoever has an answer finds this in the log
+    lock.unlock();
+    connection_->fault("its worker process ended: " + why);
+    lock.lock();
+  }
   state_ = State::none;
   ++generation_;
   exchanges_ = 0;
@@ -426,8 +445,6 @@ void WorkerSession::died(const std::string& why) {
     end(call, Outcome::not_sent,
         closing ? "the connection was closed" : "the worker process did not come to work: " + why,
         closing ? std::nullopt : std::optional(wait));
-  lock.unlock();
-  if (!closing) connection_->fault("its worker process ended: " + why);
 }
 
 }  // namespace deprov::plugin

@@ -97,6 +97,7 @@ class Worker final : public RemoteHost, public port::HttpTransport {
  public:
   explicit Worker(wire::Hello hello) : hello_(std::move(hello)), executor_("connector") {
     clock_.set(hello_.wall);
+    renew_cpu();
     executor_.post([this] {
       if (auto ok = open(); !ok) {
         tell(wire::Failed{ok.error().message()});
@@ -176,6 +177,7 @@ class Worker final : public RemoteHost, public port::HttpTransport {
     };
     const auto kind = make_kind(std::make_shared<const Plugin>(Plugin{std::move(manifest), table, log, this}));
     DEPROV_TRY(app, kind->open(config.get_object(), {executor_, clock_, random_, *this}));
+    const std::lock_guard lock(mutex_);  // the other thread takes it before it looks at `app_`
     app_ = std::move(app);
     return {};
   }
