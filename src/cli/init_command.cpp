@@ -63,7 +63,7 @@ void add_init_command(CLI::App& program, Session& session) {
   command->add_option("--owner", options->owner, "Name of its first owner")->capture_default_str();
 
   auto* keys =
-      program.add_subcommand("key", "The master key, which seals the secrets of connections and webhooks");
+      program.add_subcommand("key", "The master key, which seals what is secret of connections and the like");
   keys->require_subcommand(1);
   auto* rotating =
       add_plain_command(*keys, session, "rotate", "Make another one, and seal under it what the old one sealed",

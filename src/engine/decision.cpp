@@ -459,7 +459,7 @@ Result<void> Decision::user_effect(const Effect& effect) {
       recent_loss = !again;
     }
     DEPROV_TRY(was_kept, kept(state));
-    if (s.access || was_kept) {
+    if (s.access || was_kept || only_suspended(s)) {
       End end;
       end.cause = after.deleted ? idp::Cause::hard_deleted : idp::Cause::deactivated;
       end.evidence_at = evidence_.at;

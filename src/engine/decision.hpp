@@ -195,6 +195,10 @@ class Decision {
   Result<bool> ended_by_sources(ResourceId subject);
   /// SCIM push shows access, later than whatever sources said before.
   Result<void> granted_by_push(ResourceId subject);
+  /// All that was done is what a suspension calls for: an end for another reason calls for more.
+  static bool only_suspended(const port::SubjectRow& s) {
+    return s.desired == port::Desired::no_access && s.cause == idp::Cause::suspended;
+  }
   /// Access had ended before, and the subject was deleted now: more may follow from that.
   Result<void> deleted_after_all(SubjectState& state);
   Result<void> supersede(port::SubjectRow& subject, std::string_view why, bool& acted, bool& running);

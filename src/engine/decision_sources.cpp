@@ -58,17 +58,22 @@ Result<void> Decision::source_says(port::GrantRow said) {
   if (said.says == idp::Says::granted && rows->empty()) return {};  // nobody says otherwise
   if (said.says != idp::Says::granted) {
     // SCIM push showed access after this list was begun (R16).
-    DEPROV_TRY(changes, reader_.changes(scope(), s.id, changes_looked_at));
-    const bool later = std::any_of(changes.begin(), changes.end(), [&](const port::ChangeRow& c) {
-      return (c.kind == idp::ChangeKind::created || c.kind == idp::ChangeKind::reactivated) && c.at > said.begun;
-    });
-    if (later) return {};
+    for (auto limit = changes_looked_at;; limit *= 4) {
+      DEPROV_TRY(changes, reader_.changes(scope(), s.id, limit));  // the newest first
+      const bool later = std::any_of(changes.begin(), changes.end(), [&](const port::ChangeRow& c) {
+        return (c.kind == idp::ChangeKind::created || c.kind == idp::ChangeKind::reactivated) && c.at > said.begun;
+      });
+      if (later) return {};
+      if (changes.size() < limit || changes.back().at <= said.begun) break;
+    }
   }
   auto old = std::find_if(rows->begin(), rows->end(), [&](const auto& r) { return r.source == said.source; });
   if (old != rows->end()) {
     if (said.begun < old->begun) return {};
-    if (said.says == idp::Says::absent && old->says == idp::Says::ended) return {};
-    if (said.says != idp::Says::granted && old->says != idp::Says::granted)
+    // Who was suspended and is not listed any more has left: that is more than was known.
+    const bool suspended = old->says == idp::Says::ended && old->cause == idp::Cause::suspended;
+    if (said.says == idp::Says::absent && old->says == idp::Says::ended && !suspended) return {};
+    if (said.says != idp::Says::granted && old->says != idp::Says::granted && !suspended)
       said.evidence_at = std::min(said.evidence_at, old->evidence_at);
     *old = said;
   } else {
@@ -90,10 +95,11 @@ Result<void> Decision::source_says(port::GrantRow said) {
   DEPROV_TRY(access, has_access(state));
   if (!access) {
     DEPROV_TRY(was_kept, kept(state));
-    if (s.access || was_kept) {
+    const bool worse = said.says != idp::Says::granted && only_suspended(s) && said.cause != idp::Cause::suspended;
+    if (s.access || was_kept || worse) {
       End end;
-      end.cause = verdict.cause == idp::Cause::none ? said.cause : verdict.cause;
-      end.evidence_at = verdict.evidence_at.micros == 0 ? said.evidence_at : verdict.evidence_at;
+      end.cause = worse || verdict.cause == idp::Cause::none ? said.cause : verdict.cause;
+      end.evidence_at = worse || verdict.evidence_at.micros == 0 ? said.evidence_at : verdict.evidence_at;
       return end_access(state, end);
     }
     auto detail = evidence_json();
@@ -114,19 +120,32 @@ Result<std::optional<std::string>> Decision::frozen(ResourceId subject) {
   if (rows->empty()) return none;
   std::string why;
   std::vector<std::string> failing;
+  std::vector<port::GrantRow> standing;
+  bool older = false;
   for (const auto& r : *rows) {
-    if (r.says != idp::Says::absent) continue;
+    if (r.says == idp::Says::granted) {
+      standing.push_back(r);
+      continue;
+    }
     DEPROV_TRY(source, reader_.source(scope(), r.source));
-    if (!source || source->failing_since.micros == 0) continue;
+    // A newer list is its last one already, and what it changes is not carried out yet: it may show access.
+    if (source && !source->work.is_nil() && r.begun < source->begun) {
+      older = true;
+      if (why.empty())
+        why = "a newer list of source \"" + source->name + "\", which it was inferred from, is being carried out";
+      continue;
+    }
+    standing.push_back(r);
+    if (r.says != idp::Says::absent || !source || source->failing_since.micros == 0) continue;
     failing.push_back(r.source.str());
     if (why.empty())
       why = "frozen: source \"" + source->name + "\", which it was inferred from, fails: " + source->failure;
   }
-  if (failing.empty()) return none;
+  if (failing.empty() && !older) return none;
   const auto fails = [&](std::string_view name) {
     return std::find(failing.begin(), failing.end(), name) != failing.end();
   };
-  if (merged(*rows).judge(fails).access == idp::Access::ended) return none;  // others show it, too
+  if (merged(standing).judge(fails).access == idp::Access::ended) return none;  // others show it, too
   DEPROV_TRY(row, reader_.resource(scope(), subject));
   if (!row || row->deleted || !row->active) return none;
   DEPROV_TRY(entitles, entitled(subject, {}));

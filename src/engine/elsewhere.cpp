@@ -48,10 +48,15 @@ void Engine::Impl::look_again(port::Scope scope, port::UniqueFunction<void()> th
   refresh(scope, [self, scope, then = std::move(then)](const Result<void>& read) mutable {
     const auto context = self->directory.find(scope.integration);
     if (!read && context && !self->closing) {
+      // What stays unreadable (another engine's policy that this one refuses) is found anew from time to time: one
+      // look at it is enough.
+      if (!then && !self->looks_due.insert(scope.integration.value).second) return;
       self->ports.executor.post_at(self->ports.clock.mono() + ask_again_after,
                                    [weak = self->weak_from_this(), scope, then = std::move(then)]() mutable {
-                                     if (const auto engine = weak.lock())
-                                       engine->look_again(scope, std::move(then));
+                                     const auto engine = weak.lock();
+                                     if (!engine) return;
+                                     if (!then) engine->looks_due.erase(scope.integration.value);
+                                     engine->look_again(scope, std::move(then));
                                    });
       return;
     }
@@ -59,8 +64,8 @@ void Engine::Impl::look_again(port::Scope scope, port::UniqueFunction<void()> th
     if (context) {
       self->attach(context);
       self->poke(scope);
-    } else if (read) {
-      self->detach(scope, [] {});
+    } else if (read && !self->closing) {
+      self->detach(scope, [self] {});  // the lane refers to the engine until its calls have ended
     }
   });
 }

@@ -213,7 +213,7 @@ void Engine::close(Duration deadline, Done<void> done) {
                      "they are read back at the next start"));
     });
     std::vector<port::Scope> scopes;
-    for (const auto& context : self->directory.all()) scopes.push_back(context->row.scope);
+    for (const auto& [id, slot] : self->background) scopes.push_back({{}, IntegrationId{id}});
     self->chores->stop();
     self->objectives->stop();
     self->syncs.clear();  // what was not whole yet was not stored
@@ -400,11 +400,13 @@ void apply_effect(const std::shared_ptr<Engine::Impl>& self, const std::shared_p
         // was committed a moment ago. The IdP must not hear of that.
         if (!result && result.error().code() == Errc::stale_read && ++state->renewed <= 3) {
           return self->refresh(scope, [self, state, result](const Result<void>& read) {
-            if (const auto current = self->directory.find(state->context->row.scope.integration);
-                read && current) {
+            const auto current = self->directory.find(state->context->row.scope.integration);
+            if (read && current) {
               self->attach(current);  // another engine may have made the change, and nobody else tells the lane
               return apply_effect(self, state);
             }
+            // Nobody else knows that it is gone.
+            if (read && !self->closing) self->detach(state->context->row.scope, [self] {});
             const std::lock_guard lock(self->metrics_mutex);
             --self->in_flight;
             ++self->counters.refused;

@@ -17,10 +17,14 @@ Result<std::vector<SourceChange>> changes_from(port::Reader& reader, const port:
                                  place, 1));
   if (page.rows.empty() || page.rows.front().place != place)
     return Error(Errc::store_corrupt, "a piece of the changes of a source is not there",
-                 "source " + task.source.str(), "hand in the list again");
+                 "source " + task.source.str(), "restore the store from a backup");
   DEPROV_TRY(changes, decode_changes(page.rows.front().bytes));
   const auto skip = std::min(index % changes_a_piece, changes.size());
   changes.erase(changes.begin(), changes.begin() + static_cast<std::ptrdiff_t>(skip));
+  // Whoever asks has not had all of them yet, and would ask again and again.
+  if (changes.empty())
+    return Error(Errc::store_corrupt, "a piece of the changes of a source ends too early",
+                 "source " + task.source.str(), "restore the store from a backup");
   return changes;
 }
 }  // namespace
@@ -30,7 +34,6 @@ Result<void> Expander::count_source(port::Reader& reader, Decision& decision, Co
   const auto now = ports_.clock.wall();
   for (std::size_t left = piece_ * 4; left > 0 && c.index < c.row.total;) {
     DEPROV_TRY(changes, changes_from(reader, scope_, task, c.index));
-    if (changes.empty()) break;
     for (const auto& change : changes) {
       if (left == 0) break;
       --left;
@@ -60,7 +63,6 @@ Result<port::Transaction> Expander::decide_source(port::Reader& reader, Piece& p
   DEPROV_TRY(source, reader.source(scope_, task.source));
   while (source && index < piece.row.total && looked_at < piece_) {
     DEPROV_TRY(changes, changes_from(reader, scope_, task, index));
-    if (changes.empty()) break;
     for (const auto& change : changes) {
       if (looked_at == piece_) break;
       ++looked_at;

@@ -95,6 +95,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   std::unordered_multiset<Uuid> stopping;
   std::multiset<WorkspaceId> stopping_workspaces;
   std::map<WorkspaceId, std::uint64_t> stop_looks;  ///< the newest look at the store that was begun
+  std::unordered_set<Uuid> looks_due;               ///< looked at again, with nobody waiting
   [[nodiscard]] bool stands_still(const IntegrationContext& context) const;
   /// Lanes of the workspace as the present state wants them.
   void settle_lanes(WorkspaceId workspace);
@@ -115,6 +116,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   std::shared_ptr<Courier> courier;
   std::unordered_map<Uuid, std::shared_ptr<Reconciliation>> reconciliations;  ///< by integration
   std::unordered_map<Uuid, std::shared_ptr<SourceSync>> syncs;  ///< lists that are being read, by their ids
+  bool looks_at_syncs = false;                                  ///< a timer gives up the idle ones
 
   // ---- helpers for whoever writes transactions
   [[nodiscard]] WallTime now() const { return ports.clock.wall(); }

@@ -171,6 +171,8 @@ void Engine::delete_integration(Principal by, IntegrationId id, bool abandon, Do
           delete_on(impl, by, id, abandon, [impl, scope, done = std::move(done)](Result<void> result) mutable {
             if (result) {
               impl->directory.remove(scope.integration);
+              // Whoever heard of another change meanwhile has made a lane for it again.
+              if (impl->started) impl->detach(scope, [impl] {});
               return done({});
             }
             make_current(impl, scope, std::nullopt,

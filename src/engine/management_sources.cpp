@@ -11,8 +11,9 @@ namespace deprov::engine {
 
 namespace {
 
-constexpr std::size_t max_sources = 20;  // of an integration
-constexpr std::size_t max_lists = 8;     // at once
+constexpr std::size_t max_sources = 20;      // of an integration
+constexpr std::size_t max_lists = 8;         // at once
+constexpr std::size_t max_lists_of_one = 4;  // of these, of one workspace: what is left is the others' (R21)
 constexpr std::size_t max_bytes = std::size_t{8} << 20U;
 constexpr std::size_t max_users = 10'000;
 constexpr std::size_t pruned_at_once = 256;
@@ -40,11 +41,49 @@ Error under_way(const port::SourceRow& row) {
           "source " + row.name, "decide the hold where there is one, and try again later"};
 }
 
+/// What was inferred from a source that fails waits for it (R16), and would wait no more were the source gone.
+Result<void> check_frozen(port::Reader& reader, const port::SourceRow& row) {
+  if (row.failing_since.micros == 0) return {};
+  for (std::optional<ResourceId> after;;) {
+    DEPROV_TRY(page, reader.subjects_with_grants(row.scope, after, 500));
+    for (const auto& subject : page.rows) {
+      DEPROV_TRY(said, reader.grants(row.scope, subject));
+      const bool inferred = std::any_of(said.begin(), said.end(), [&](const auto& g) {
+        return g.source == row.id && g.says == idp::Says::absent;
+      });
+      if (!inferred) continue;
+      DEPROV_TRY(jobs, reader.jobs(row.scope, {subject, std::nullopt, false, true}, std::nullopt, 10));
+      const bool waits = std::any_of(jobs.rows.begin(), jobs.rows.end(), [](const auto& j) {
+        return j.kind == port::JobKind::remove_access && j.cause != idp::Cause::manual;
+      });
+      if (waits)
+        return Error(Errc::conflict, "the source fails, and removals that were inferred from it wait for that",
+                     "source " + row.name + ", subject " + subject.str(),
+                     "hand in a complete list, or cancel these jobs (`deprov jobs list`), and remove it then");
+    }
+    if (!page.more || page.rows.empty()) return {};
+    after = page.rows.back();
+  }
+}
+
 /// Gives up what got nothing for long.
 void look_at_idle(const std::shared_ptr<Engine::Impl>& impl) {
   const auto now = impl->ports.clock.mono();
   std::erase_if(impl->syncs,
                 [&](const auto& s) { return !s.second->ended() && now - s.second->touched() >= idle; });
+}
+
+/// While there are lists, whether anybody begins another one or not: each holds what it was given.
+void keep_looking(const std::shared_ptr<Engine::Impl>& impl) {
+  if (std::exchange(impl->looks_at_syncs, true)) return;
+  const std::weak_ptr<Engine::Impl> weak = impl;
+  impl->ports.executor.post_at(impl->ports.clock.mono() + idle, [weak] {
+    const auto engine = weak.lock();
+    if (!engine || engine->closing) return;
+    engine->looks_at_syncs = false;
+    look_at_idle(engine);
+    if (!engine->syncs.empty()) keep_looking(engine);
+  });
 }
 
 Result<std::shared_ptr<SourceSync>> find_list(const std::shared_ptr<Engine::Impl>& impl, const Principal& by,
@@ -109,9 +148,10 @@ void Sources::add(Principal by, IntegrationId id, AddSource what, Done<port::Sou
         port::Transaction txn;
         txn.id = impl->new_id<TxnId>();
         txn.reads.integrations.push_back({row.scope, integration.version});
-        // From now on decisions look at what sources said.
-        if (!std::exchange(integration.sources, true))
-          txn.ops.emplace_back(port::op::PutIntegration{std::move(integration)});
+        // From now on decisions look at what sources said. Every time: of two that are added at once, the second
+        // one looks again, for the name and the number.
+        integration.sources = true;
+        txn.ops.emplace_back(port::op::PutIntegration{std::move(integration)});
         txn.ops.emplace_back(impl->activity(row.scope, "source.added", by.actor(),
                                             {{"source", row.id.str()}, {"name", row.name}, {"kind", row.kind}}));
         txn.ops.emplace_back(port::op::PutSource{row});
@@ -155,6 +195,7 @@ void Sources::remove(Principal by, IntegrationId id, SourceId source, Done<void>
         DEPROV_CHECK(load_integration(reader, by, scope.integration));
         DEPROV_TRY(row, load_source(reader, scope, source));
         if (!row.work.is_nil()) return under_way(row);
+        DEPROV_CHECK(check_frozen(reader, row));
         port::Transaction txn;
         txn.id = impl->new_id<TxnId>();
         row.generation = row.base = row.users = 0;
@@ -172,6 +213,7 @@ void Sources::remove(Principal by, IntegrationId id, SourceId source, Done<void>
                   [impl, by, scope, source](port::Reader& reader) -> Result<port::Transaction> {
                     DEPROV_TRY(row, load_source(reader, scope, source));
                     if (!row.work.is_nil()) return under_way(row);
+                    DEPROV_CHECK(check_frozen(reader, row));
                     port::Transaction txn;
                     txn.id = impl->new_id<TxnId>();
                     txn.ops.emplace_back(port::op::RemoveSource{scope, source});
@@ -198,7 +240,7 @@ void Sources::begin(Principal by, IntegrationId id, SourceId source, BeginList h
   auto begun = std::make_shared<Begun>();
   const auto config = how.ad_hoc;
   impl->ports.store.view(
-      [by, id, source, config, begun](port::Reader& reader) -> Result<void> {
+      [by, id, source, config, begun, at = how.begun](port::Reader& reader) -> Result<void> {
         DEPROV_TRY(integration, load_integration(reader, by, id));
         if (config) {
           DEPROV_TRY(parsed, parse_source_config(*config));
@@ -207,6 +249,9 @@ void Sources::begin(Principal by, IntegrationId id, SourceId source, BeginList h
         }
         DEPROV_TRY(row, load_source(reader, integration.scope, source));
         if (!row.work.is_nil()) return under_way(row);
+        if (at && *at < row.begun)
+          return Error(Errc::conflict, "a list that was read later is its last one", "source " + row.name,
+                       "hand in a list that was read after " + to_rfc3339(row.begun));
         DEPROV_TRY(parsed, stored_config(row));
         begun->config = std::move(parsed);
         begun->row = std::move(row);
@@ -225,8 +270,15 @@ void Sources::begin(Principal by, IntegrationId id, SourceId source, BeginList h
           }
           if (impl->syncs.size() >= max_lists)
             return done(Error(Errc::busy, "8 lists are being read", "list", "try again in a minute"));
+          const auto own = std::count_if(impl->syncs.begin(), impl->syncs.end(), [&](const auto& s) {
+            return s.second->scope().workspace == by.workspace;
+          });
+          if (static_cast<std::size_t>(own) >= max_lists_of_one)
+            return done(Error(Errc::busy, "4 lists of this workspace are being read", "list",
+                              "end one of them, or give it up, or try again in a minute"));
           auto sync = std::make_shared<SourceSync>(impl, by.actor(), scope, how);
           impl->syncs.emplace(sync->id().value, sync);
+          keep_looking(impl);
           const bool stored = begun->row && !how.dry_run;
           sync->begin(
               std::move(begun->row), std::move(begun->config),
@@ -304,9 +356,13 @@ void Sources::give_up(Principal by, WorkId list, std::string failure, Done<void>
     if (auto ok = require_integrations(by); !ok) return done(ok.error());
     auto sync = find_list(impl, by, list);
     if (!sync) return done(sync.error());
+    if (!failure.empty())
+      if (auto ok = check_reason(failure); !ok) return done(ok.error());
+    if ((*sync)->ended())  // it is compared and stored by now, and says itself what comes of that
+      return done(
+          Error(Errc::conflict, "the list has ended", "list " + list.str(), "wait for what its end answers"));
     impl->syncs.erase(list.value);
     if (failure.empty()) return done({});
-    if (auto ok = check_reason(failure); !ok) return done(ok.error());
     (*sync)->fail(Error(Errc::unavailable, failure, "the list"), [done = std::move(done)]() mutable { done({}); });
   });
 }

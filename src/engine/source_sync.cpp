@@ -33,6 +33,7 @@ SourceSync::SourceSync(std::shared_ptr<Engine::Impl> impl, std::string actor, po
       begun_(impl_->now()),
       touched_(impl_->ports.clock.mono()) {
   how_.differences = std::min(how_.differences, most_differences);
+  if (how_.begun) begun_ = std::min(begun_, *how_.begun);
 }
 
 void SourceSync::begin(std::optional<port::SourceRow> source, SourceConfig config, Done<void> done) {
@@ -241,9 +242,12 @@ void SourceSync::judge() {
     } else if ((here && listed[s.place] > 1) || (s.before != nowhere && was[s.before] > 1)) {
       kind = Kind::ambiguous;
     } else {
+      const bool said = std::binary_search(said_.begin(), said_.end(), s.subject);
+      // A suspended user who is not listed any more has left.
+      const bool left = !here && s.before != nowhere && said && config_.inactive == idp::Cause::suspended;
       if (active) {
-        if (std::binary_search(said_.begin(), said_.end(), s.subject)) says = idp::Says::granted;
-      } else if (was_active) {
+        if (said) says = idp::Says::granted;
+      } else if (was_active || left) {
         says = here ? idp::Says::ended : idp::Says::absent;
       }
       if (active != s.access)

@@ -67,6 +67,8 @@ void Lane::acquire() {
 // A lease of zero means that the store belongs to this engine alone, so nobody could take the lane over.
 void Lane::schedule_renewal() {
   if (options_.lease.count() == 0 || stopping_) return;
+  // A lane that was lost and taken again at once has one from before, too.
+  if (renewal_timer_ != 0) ports_.executor.cancel(renewal_timer_);
   auto self = weak_from_this();
   renewal_timer_ = ports_.executor.post_at(ports_.clock.mono() + options_.lease / 3, [self] {
     const auto lane = self.lock();

@@ -178,6 +178,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
   void step_poll(const RunPtr& run);
   void step_verify(const RunPtr& run);
   void wait_for_earlier(const RunPtr& run);
+  void take_as_it_is(const RunPtr& run);
   void verified(const RunPtr& run, connector::Reply reply);
   void next_step(const RunPtr& run);
   /// Once `sent` is durable: the call, unless everything was stopped meanwhile.
@@ -187,6 +188,8 @@ class Lane : public std::enable_shared_from_this<Lane> {
   /// Whether the step has to wait for its grace or for a person; the job is put aside then.
   bool waits(const RunPtr& run);
   void park(const RunPtr& run, port::JobState state, WallTime until);
+  /// The transaction that lets a step leave fails where another engine has changed what the run began with.
+  void only_as_it_stands(const Run& run, port::Transaction& txn) const;
   void step_final(const RunPtr& run);
   void send_final(const RunPtr& run, const std::shared_ptr<connector::Account>& account);
   /// Another subject with access that the account matches too (R12).

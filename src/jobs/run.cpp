@@ -165,14 +165,14 @@ void Lane::begin(const RunPtr& run) {
           }
           run->row = std::move(*seen->job);
           run->standing = seen->standing;
+          auto plan = policy::parse_plan(run->row.plan);
+          if (!plan) return self->hold(run, plan.error().message());
+          run->plan = std::move(*plan);
           if (run->standing && !run->standing->go) {
             self->set_paused(true);
             self->put_back(run, "the lane stands still");
             return self->host_.changed_elsewhere(self->scope_);
           }
-          auto plan = policy::parse_plan(run->row.plan);
-          if (!plan) return self->hold(run, plan.error().message());
-          run->plan = std::move(*plan);
           run->match = std::move(seen->match);
           run->roles = std::move(seen->roles);
           run->binding = seen->binding.value_or(port::BindingRow{});

@@ -32,6 +32,13 @@ void Lane::step_call(const RunPtr& run) {
   });
 }
 
+// Nothing leaves once another engine was told to stop, or a policy is another one.
+void Lane::only_as_it_stands(const Run& run, port::Transaction& txn) const {
+  if (!run.standing) return;
+  txn.reads.integrations.push_back({scope_, run.standing->integration});
+  txn.reads.lanes.push_back({{scope_.workspace, {}}, run.standing->workspace});
+}
+
 // `sent` is durable before the request leaves (R18), and only if the intent is still the one that was planned
 // (R5).
 void Lane::send(const RunPtr& run) {
@@ -56,10 +63,7 @@ void Lane::send(const RunPtr& run) {
   commit(
       [self, run, text, first, fenced, reserve] {
         auto txn = self->transaction();
-        if (run->standing) {  // nothing leaves once another engine was told to stop, or a policy is another one
-          txn.reads.integrations.push_back({self->scope_, run->standing->integration});
-          txn.reads.lanes.push_back({{self->scope_.workspace, {}}, run->standing->workspace});
-        }
+        self->only_as_it_stands(*run, txn);
         if (fenced) txn.reads.holds.push_back({self->scope_, run->guard.open});
         if (reserve) txn.ops.emplace_back(*reserve);
         if (reserve && run->subject) {  // a role that is lowered
@@ -380,12 +384,28 @@ void Lane::wait_for_earlier(const RunPtr& run) {
   });
 }
 
+// R5, R13: the app refused it, and it is so all the same: what the account is decides, and not what was answered.
+void Lane::take_as_it_is(const RunPtr& run) {
+  const bool restore = run->row.kind == JobKind::restore_access;
+  for (auto& s : run->plan.steps) {
+    if (s.kind != StepKind::call || s.state != StepState::failed ||
+        s.operation != (restore ? Operation::enable : Operation::disable))
+      continue;
+    s.state = StepState::already;
+    s.detail.clear();
+    if (!restore) continue;  // who disabled it is not known (R4)
+    run->binding.last_set = port::AccountState::enabled;
+    run->binding_changed = true;
+  }
+}
+
 void Lane::verified(const RunPtr& run, connector::Reply reply) {
   auto& step = run->plan.steps[run->at];
   ++step.attempts;
   step.outcome = reply.outcome;
   const bool wanted = run->row.kind == JobKind::restore_access;
   if (reply.outcome == Outcome::not_found) {
+    if (!wanted) take_as_it_is(run);
     step.state = wanted ? StepState::failed : StepState::done;
     step.detail = "the account is gone";
     return next_step(run);
@@ -403,6 +423,7 @@ void Lane::verified(const RunPtr& run, connector::Reply reply) {
     return next_step(run);
   }
   if (*active == wanted) {
+    take_as_it_is(run);
     step.state = StepState::done;
     return next_step(run);
   }

@@ -1,4 +1,5 @@
 // One job: what it waits for, what cannot be undone, and what is only observed.
+#include <algorithm>
 #include <deprov/scim/fold.hpp>
 #include <utility>
 #include "jobs/lane.hpp"
@@ -184,6 +185,7 @@ void Lane::send_final(const RunPtr& run, const std::shared_ptr<connector::Accoun
               "subject " + other->str() + " has access and matches the account too; decide whose it is";
           return port::Transaction{};
         }
+        self->only_as_it_stands(*run, txn);
         txn.reads.intents.push_back({self->scope_, row.subject, row.generation});
         auto stored = row;
         stored.plan = policy::to_text(run->plan);
@@ -264,8 +266,14 @@ void Lane::step_verify_gone(const RunPtr& run) {
       s.outcome = reply.outcome;
       const bool answered = reply.outcome == Outcome::ok && !reply.accounts.empty();
       if (!answered && reply.outcome != Outcome::not_found) return self->failed_exchange(run, reply);
+      const bool refused = std::any_of(run->plan.steps.begin(), run->plan.steps.end(), [](const policy::Step& c) {
+        return c.kind == StepKind::call && c.operation == Operation::remove && c.state == StepState::failed;
+      });
       if (!answered) {
         s.state = StepState::done;
+      } else if (s.delete_account && refused) {
+        s.state = StepState::skipped;
+        s.detail = "the app refused to delete the account";
       } else if (s.delete_account) {
         s.state = StepState::pending;
         return self->hold(run, "the app said that the account was deleted, and still shows it");
@@ -274,6 +282,17 @@ void Lane::step_verify_gone(const RunPtr& run) {
       } else {
         s.state = StepState::skipped;
         s.detail = "the app still shows " + std::to_string(reply.accounts.front().groups.size()) + " memberships";
+      }
+      const bool all_the_same = refused && s.state == StepState::done;  // R13: it is gone
+      for (auto& c : run->plan.steps) {
+        if (!all_the_same || c.kind != StepKind::call || c.operation != Operation::remove ||
+            c.state != StepState::failed)
+          continue;
+        c.state = StepState::already;
+        c.detail.clear();
+        run->binding.last_set = port::AccountState::removed;
+        if (c.delete_account) run->binding.state = port::BindingState::removed;
+        run->binding_changed = true;
       }
       self->next_step(run);
     });

@@ -138,8 +138,13 @@ void Lane::step_verify_role(const RunPtr& run) {
       const auto& present = reply.accounts.front().groups;
       std::string wrong;
       for (auto& s : run->plan.steps) {
-        if (s.kind != StepKind::call || (s.state != StepState::done && s.state != StepState::already)) continue;
-        if (has(present, s.entitlement) == (s.operation == Operation::grant_entitlement)) continue;
+        if (s.kind != StepKind::call || s.entitlement.empty()) continue;
+        const bool as_wanted = has(present, s.entitlement) == (s.operation == Operation::grant_entitlement);
+        if (s.state == StepState::failed && as_wanted) {  // refused, and so all the same (R5)
+          s.state = StepState::already;
+          s.detail.clear();
+        }
+        if (as_wanted || (s.state != StepState::done && s.state != StepState::already)) continue;
         s.state = StepState::pending;
         wrong += (wrong.empty() ? "" : ", ") + s.entitlement;
       }

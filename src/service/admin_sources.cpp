@@ -35,6 +35,7 @@ constexpr std::string_view text = R"json({
 "BeginList": {
   "type": "object", "additionalProperties": false,
   "properties": {"dry_run": {"type": "boolean", "description": "Tell what would happen, and store nothing."},
+    "begun": {"$ref": "#/components/schemas/Time", "description": "When whoever made the list began to read it (default: now)."},
     "differences": {"type": "integer", "minimum": 0, "maximum": 10000, "description": "How many are listed (default: 1000)."}}},
 "CheckList": {
   "type": "object", "additionalProperties": false, "required": ["config"],
@@ -45,7 +46,7 @@ constexpr std::string_view text = R"json({
   "properties": {"list": {"$ref": "#/components/schemas/Id"}}},
 "ListUsers": {
   "type": "object", "additionalProperties": false, "required": ["offset", "users"],
-  "properties": {"offset": {"type": "integer", "minimum": 0, "description": "How many users came before these."},
+  "properties": {"offset": {"type": "integer", "minimum": 0, "maximum": 1000000000, "description": "How many users came before these."},
     "users": {"type": "array", "maxItems": 10000, "items": {"type": "object", "additionalProperties": false, "required": ["id"],
       "properties": {"id": {"type": "string"}, "external_id": {"type": "string"}, "user_name": {"type": "string"},
         "email": {"type": "string"}, "active": {"type": "boolean", "description": "Default: true."}}}}}},
@@ -54,7 +55,7 @@ constexpr std::string_view text = R"json({
   "properties": {"offset": {"type": "integer", "description": "How many bytes, or users, there are now."}}},
 "EndList": {
   "type": "object", "additionalProperties": false,
-  "properties": {"count": {"type": "integer", "minimum": 0, "description": "How many users the list has, as its source counts."}}},
+  "properties": {"count": {"type": "integer", "minimum": 0, "maximum": 1000000000, "description": "How many users the list has, as its source counts."}}},
 "ListReport": {
   "type": "object", "additionalProperties": false,
   "required": ["list", "begun", "dry_run", "first", "listed", "listed_active", "subjects", "with_access", "unknown_here",
@@ -161,14 +162,20 @@ void begun(const CallPtr& call, Result<WorkId> list) {
 }
 
 void begin(const CallPtr& call) {
+  std::optional<WallTime> at;
+  if (call->body.contains("begun")) {
+    const auto parsed = parse_rfc3339(call->text("begun"));
+    if (!parsed) return fail(call, parsed.error().within("begun"));
+    at = *parsed;
+  }
   call->engine.sources().begin(call->by, call->id<IntegrationId>(0), call->id<SourceId>(1),
-                               {call->flag("dry_run", false), differences_of(call), std::nullopt},
+                               {call->flag("dry_run", false), differences_of(call), std::nullopt, at},
                                [call](Result<WorkId> list) { begun(call, std::move(list)); });
 }
 
 void check(const CallPtr& call) {
   call->engine.sources().begin(call->by, call->id<IntegrationId>(0), {},
-                               {true, differences_of(call), config_of(call)},
+                               {true, differences_of(call), config_of(call), std::nullopt},
                                [call](Result<WorkId> list) { begun(call, std::move(list)); });
 }
 

@@ -20,6 +20,7 @@ struct Outcome {
   std::uint64_t version = 0;  ///< after the commit, where its answer does not say
   bool rows_only = false;     ///< what was changed are the members: then others may have raised the version too
   ScimRenderer::Groups groups;
+  bool tagged = true;  ///< false: its groups, which are a part of its version, cannot be told
 };
 using SharedOutcome = std::shared_ptr<Outcome>;
 
@@ -73,6 +74,7 @@ bool answers_with_resource(const ScimCall& call) {
 
 /// 0: nobody knows.
 std::uint64_t version_after(const Outcome& outcome, const engine::Applied& applied) {
+  if (!outcome.tagged) return 0;
   if (applied.version != 0) return applied.version;
   return applied.version_lost && outcome.rows_only ? 0 : outcome.version;
 }
@@ -229,8 +231,10 @@ Result<void> read_groups(const Call& call, port::Reader& reader, Outcome& outcom
   if (call->type->row_attribute() != nullptr) return {};
   ScimRenderer renderer(call);
   if (call->brief || !with_resource) {
-    DEPROV_TRY(version, renderer.version(reader, *call->type, outcome.row));
-    outcome.groups.version = version.derived;
+    // A change must not fail of what others show: where the groups cannot be told, the answer has no version.
+    const auto version = renderer.version(reader, *call->type, outcome.row);
+    outcome.tagged = version.has_value();
+    outcome.groups.version = version ? version->derived : 0;
     return {};
   }
   DEPROV_TRY(groups, renderer.groups(reader, *call->type, outcome.row.id));

@@ -244,6 +244,26 @@ TEST_CASE("a disable that the app refuses for good has failed, though the accoun
   CHECK(w.events(c, "removal.failed") == 1);
 }
 
+TEST_CASE("a disable that the app refused has succeeded where the account is inactive or gone all the same",
+          "[engine][R5][R13][R19]") {
+  const bool gone = GENERATE(false, true);
+  CAPTURE(gone);
+  test::World w;
+  w.app->add("a1", "ext-ann", "ann");
+  const auto c = w.integrate("okta", R"({"retry":{"base_ms":1000}})");
+  const auto ann = w.add_user(c, "ann");
+  w.run(1s);
+  if (gone) w.app->accounts.clear();
+  w.app->answer(Operation::disable, GENERATE(Outcome::invalid_request, Outcome::unsupported), true);
+  REQUIRE(w.set_active(c, ann, false));
+  w.run(1min);
+  CHECK(w.job(c, ann).state == JobState::succeeded_verified);
+  CHECK(w.app->count("disable a1") == 1);
+  CHECK(w.events(c, "verify.failed") == 0);
+  CHECK(w.events(c, "removal.failed") == 0);
+  CHECK(w.events(c, "removal.verified") == 1);
+}
+
 TEST_CASE("an app that cannot be read leaves the removal unverified", "[engine][R19]") {
   test::World w;
   w.app->description.of(Operation::read).supported = false;

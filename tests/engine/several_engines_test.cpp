@@ -123,6 +123,53 @@ TEST_CASE("what one engine stops or pauses another one that owns the lane does n
   CHECK(w.job(c, cid).state == JobState::succeeded_verified);
 }
 
+TEST_CASE("what cannot be undone does not leave once another engine was told to stop", "[engine][stop][R3]") {
+  const bool everything = GENERATE(false, true);
+  CAPTURE(everything);
+  test::World w;
+  w.app->offer({connector::Operation::remove, connector::Operation::list_entitlements});
+  w.app->add("a1", "ext-ann", "ann").groups = {"staff"};
+  w.options.lane_lease = 60s;
+  w.options.node = "first";
+  const auto c = w.integrate("okta", R"({"causes":{"deactivated":["disable","remove"]}})");
+  const auto ann = w.add_user(c, "ann");
+  w.run(1s);
+  Second second(w);
+  engine::Principal by;
+  by.workspace = w.workspace;
+  by.role = port::Role::owner;
+  const auto id = c->row.scope.integration;
+  w.app->latency = 2s;
+  REQUIRE(w.set_active(c, ann, false));
+  // Read once for the disable, and once more right before the removal: while that is answered it is stopped.
+  for (int i = 0; i < 300 && w.app->count("read a1") < 2; ++i) w.run(100ms);
+  REQUIRE(w.app->count("read a1") == 2);
+  REQUIRE(w.app->count("remove a1") == 0);
+  std::optional<bool> answered;
+  const auto integration = [&](const Result<port::IntegrationRow>& r) { answered = r.has_value(); };
+  const auto workspace = [&](const Result<void>& r) { answered = r.has_value(); };
+  if (everything) {
+    second.engine->stop_workspace(by, "a mistake", workspace);
+  } else {
+    second.engine->stop_integration(by, id, "a mistake", integration);
+  }
+  second.executor->run_until_idle();
+  REQUIRE(answered == true);
+  w.run(1h);
+  CHECK(w.app->count("remove a1") == 0);
+  answered.reset();
+  if (everything) {
+    second.engine->resume_workspace(by, "looked at", workspace);
+  } else {
+    second.engine->set_integration_state(by, id, port::IntegrationState::active, integration);
+  }
+  second.executor->run_until_idle();
+  REQUIRE(answered == true);
+  w.run(5min);
+  CHECK(w.app->count("remove a1") == 1);
+  CHECK(w.job(c, ann).state == JobState::succeeded_verified);
+}
+
 TEST_CASE("an engine hears of policies, tokens, integrations and deletions of another one", "[engine]") {
   test::World w;
   w.options.lane_lease = 60s;

@@ -45,10 +45,11 @@ struct Listed : test::World {
       engine->sources().add(owner, c->row.scope.integration, {name, kind, std::move(listing)}, std::move(done));
     });
   }
-  Result<json::object> sync(const std::string& text, bool dry_run = false,
-                            std::optional<std::uint64_t> count = {}) {
+  Result<json::object> sync(const std::string& text, bool dry_run = false, std::optional<std::uint64_t> count = {},
+                            std::optional<WallTime> begun = {}) {
     auto list = wait<WorkId>([&](auto done) {
-      engine->sources().begin(owner, c->row.scope.integration, source, {dry_run, 1000, {}}, std::move(done));
+      engine->sources().begin(owner, c->row.scope.integration, source, {dry_run, 1000, {}, begun},
+                              std::move(done));
     });
     if (!list) return list.error();
     for (std::size_t at = 0; at < text.size(); at += 100) {
@@ -144,6 +145,25 @@ TEST_CASE("who leaves the list leaves the app once, and who comes back is enable
   w.read([&](port::Reader& r) { CHECK(r.subjects_with_grants(w.c->row.scope, {}, 10).value().rows.empty()); });
 }
 
+TEST_CASE("what SCIM push showed after a list was exported counts", "[engine][R16]") {
+  Listed w(10);
+  REQUIRE(w.sync(w.csv()));
+  REQUIRE(w.set_active(w.c, w.users[5], false));
+  w.run(1h);
+  const auto exported = w.clock.wall();
+  w.run(1h);
+  REQUIRE(w.set_active(w.c, w.users[5], true));
+  w.run(1h);
+  REQUIRE(w.app_active(5));
+  REQUIRE(w.sync(w.csv({5}), false, {}, exported));
+  w.run(1h);
+  CHECK(w.app_active(5));
+  CHECK(w.disables() == 1);
+  const auto older = w.sync(w.csv(), false, {}, exported - 1h);
+  REQUIRE_FALSE(older);
+  CHECK(older.error().code() == Errc::conflict);
+}
+
 TEST_CASE("no list that is cut off, empty, repeated or miscounted ends anybody's access", "[engine][R6]") {
   Listed w(10, {{"end_marker", "#end"}});
   REQUIRE(w.sync(w.csv() + "#end\n"));
@@ -166,6 +186,24 @@ TEST_CASE("no list that is cut off, empty, repeated or miscounted ends anybody's
   CHECK_FALSE(w.app_active(2));
   CHECK(w.row().failing_since.micros == 0);
   CHECK(w.events(w.c, "source.recovered") == 1);
+}
+
+TEST_CASE("who was suspended and then leaves is disabled", "[engine][R2]") {
+  Listed w(10, {{"whole", true}, {"inactive_cause", "suspended"}});
+  REQUIRE(w.sync(w.csv()));
+  REQUIRE(w.sync(w.csv({}, {3, 4, 5})));
+  w.run(1h);
+  CHECK(w.disables() == 0);
+  CHECK(w.subject(w.c, w.users[3]).cause == idp::Cause::suspended);
+  REQUIRE(w.sync(w.csv({3}, {4, 5})));            // gone from the list
+  REQUIRE(w.set_active(w.c, w.users[4], false));  // SCIM push says so
+  w.run(1h);
+  CHECK_FALSE(w.app_active(3));
+  CHECK_FALSE(w.app_active(4));
+  CHECK(w.app_active(5));
+  CHECK(w.disables() == 2);
+  CHECK(w.subject(w.c, w.users[3]).cause == idp::Cause::unassigned);
+  CHECK(w.subject(w.c, w.users[4]).cause == idp::Cause::deactivated);
 }
 
 TEST_CASE("a list that has shrunk is judged whole, and waits for a person", "[engine][R7]") {
@@ -205,11 +243,48 @@ TEST_CASE("what was inferred from a source waits while it fails", "[engine][R16]
     w.run(10min);
     CHECK_FALSE(w.app_active(5));
   }
+  SECTION("and does not go with its source") {
+    const auto removed = w.wait<void>([&](auto done) {
+      w.engine->sources().remove(w.owner, w.c->row.scope.integration, w.source, std::move(done));
+    });
+    REQUIRE_FALSE(removed);
+    CHECK(removed.error().code() == Errc::conflict);
+    w.run(1h);
+    CHECK(w.app_active(5));
+  }
   SECTION("unless the IdP says itself that access has ended") {
     REQUIRE(w.set_active(w.c, w.users[5], false));
     w.run(10min);
     CHECK_FALSE(w.app_active(5));
   }
+}
+
+TEST_CASE("a removal by an older list waits until the newer one is carried out", "[engine][R5][R16]") {
+  const auto faults = std::make_shared<test::StoreFaults>();
+  Listed w(10, {{"whole", true}}, test::faulty(faults));
+  REQUIRE(w.sync(w.csv()));
+  for (int i = 0; i < 3; ++i) w.app->answer(connector::Operation::disable, connector::Outcome::unavailable);
+  REQUIRE(w.sync(w.csv({5})));
+  w.run(1s);
+  REQUIRE_FALSE(w.sync("id,active\n"));
+  w.app->script.clear();
+  w.run(10min);
+  REQUIRE(w.app_active(5));
+  // The newer list is stored, and what it says of the subject not yet.
+  faults->on_commit = [](const port::Transaction& txn) -> std::optional<Error> {
+    for (const auto& op : txn.ops)
+      if (std::holds_alternative<port::op::RemoveGrants>(op)) return Error(Errc::io, "the disk is slow");
+    return std::nullopt;
+  };
+  REQUIRE(w.sync(w.csv()));
+  CHECK(w.row().failing_since.micros == 0);
+  w.run(30min);
+  CHECK(w.app_active(5));
+  faults->on_commit = {};
+  w.run(30min);
+  CHECK(w.app_active(5));
+  CHECK(w.subject(w.c, w.users[5]).access);
+  CHECK(w.row().work.is_nil());
 }
 
 TEST_CASE("several subjects that one entry names are listed, and none is acted on", "[engine][R12]") {
@@ -224,6 +299,42 @@ TEST_CASE("several subjects that one entry names are listed, and none is acted o
   w.run(1h);
   CHECK(w.disables() == 1);
   CHECK_FALSE(w.app_active(3));
+}
+
+TEST_CASE("a list that has ended is not given up any more", "[engine][R16]") {
+  Listed w(10);
+  REQUIRE(w.sync(w.csv()));
+  const auto begin = [&] {
+    return w
+        .wait<WorkId>([&](auto done) {
+          w.engine->sources().begin(w.owner, w.c->row.scope.integration, w.source, {}, std::move(done));
+        })
+        .value();
+  };
+  auto list = begin();
+  const auto text = w.csv();
+  REQUIRE(w.wait<std::uint64_t>(
+      [&](auto done) { w.engine->sources().feed(w.owner, list, 0, text, std::move(done)); }));
+  std::optional<Result<json::object>> report;
+  std::optional<Result<void>> given_up;
+  w.engine->sources().end(w.owner, list, std::nullopt,
+                          [&](Result<json::object> r) { report.emplace(std::move(r)); });
+  w.engine->sources().give_up(w.owner, list, "too slow", [&](Result<void> r) { given_up.emplace(r); });
+  w.run(1min);
+  REQUIRE(report);
+  CHECK(report->has_value());
+  REQUIRE(given_up);
+  CHECK_FALSE(given_up->has_value());
+  CHECK(w.row().failing_since.micros == 0);
+  // A reason that is refused gives nothing up: the list is still there for one that is not.
+  list = begin();
+  const auto give_up = [&](std::string why) {
+    return w.wait<void>(
+        [&](auto done) { w.engine->sources().give_up(w.owner, list, std::move(why), std::move(done)); });
+  };
+  CHECK_FALSE(give_up(std::string(1001, 'x')));
+  CHECK(give_up("the directory does not answer"));
+  CHECK(w.row().failing_since.micros != 0);
 }
 
 TEST_CASE("a failure at any commit of a list loses no change and makes none twice", "[engine][R6][R13]") {
@@ -262,6 +373,13 @@ TEST_CASE("a failure at any commit of a list loses no change and makes none twic
     ended = !hit;
   }
   CHECK(failed > 2);
+}
+
+TEST_CASE("what is told of a list that is not UTF-8 is", "[engine][R20]") {
+  Listed w(2);
+  REQUIRE_FALSE(w.sync("id,active\next-u1,gek\xFCndigt\n"));
+  CHECK(w.row().failure.find("gek?ndigt") != std::string::npos);
+  CHECK(w.row().failure.find('\xFC') == std::string::npos);
 }
 
 TEST_CASE("rows from the host are a list like any other, and a source that is removed ends nothing",

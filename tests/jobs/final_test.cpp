@@ -234,6 +234,19 @@ TEST_CASE("an account that the app still shows after its deletion is for a perso
   CHECK(l.w.app->count("remove a1") == 1);
 }
 
+TEST_CASE("a deletion that the app refused has failed, unless the account is gone anyway", "[jobs][R5][R13]") {
+  const bool gone = GENERATE(false, true);
+  CAPTURE(gone);
+  Leaver l(deletes);
+  l.leave();
+  l.w.app->answer(Operation::remove, Outcome::invalid_request, gone);
+  l.w.run(2h);
+  CHECK(l.job().state == (gone ? JobState::succeeded_verified : JobState::failed));
+  CHECK(l.w.app->count("remove a1") == 1);
+  CHECK(l.w.app->accounts.empty() == gone);
+  CHECK((l.w.binding(l.c, l.ann).last_set == port::AccountState::removed) == gone);
+}
+
 TEST_CASE("what cannot be undone is not done on top of a step that failed", "[jobs][R3]") {
   Leaver l(R"({"causes":{"deactivated":["disable","revoke_sessions",{"step":"delete","after_ms":1000}]}})");
   l.w.app->answer(Operation::revoke_sessions, Outcome::unsupported);

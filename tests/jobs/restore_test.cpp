@@ -58,6 +58,18 @@ TEST_CASE("an enable that the app refuses for good has failed", "[jobs][R4][R19]
   CHECK(r.w.binding(r.c, r.ann).last_set == port::AccountState::disabled);
 }
 
+TEST_CASE("an enable that the app refused has succeeded where the account is active all the same",
+          "[jobs][R4][R5][R19]") {
+  Returning r;
+  REQUIRE(r.w.set_active(r.c, r.ann, false));
+  r.w.run(1s);
+  r.w.app->answer(Operation::enable, Outcome::invalid_request, true);
+  REQUIRE(r.w.set_active(r.c, r.ann, true));
+  r.w.run(1min);
+  CHECK(r.w.job(r.c, r.ann, JobKind::restore_access).state == JobState::succeeded_verified);
+  CHECK(r.w.binding(r.c, r.ann).last_set == port::AccountState::enabled);
+}
+
 TEST_CASE("a restore waits for the disable that the app still works on", "[jobs][R4]") {
   Returning r;
   r.w.app->offer({Operation::poll});

@@ -114,6 +114,7 @@ void walk_sources(Api& w) {
   };
   auto list = hand_in("id,active\n1,true\n", route + "/lists", source + "/lists");
   w.call(400, "POST", "/lists/{list}/users", list + "/users", R"({"offset":0,"users":[{"id":"1"}]})");
+  w.call(400, "POST", "/lists/{list}/end", list + "/end", R"({"count":1e300})");
   const auto report = w.call(200, "POST", "/lists/{list}/end", list + "/end", "{}");
   CHECK(report.at("first") == true);
   CHECK(report.at("counts").at("no_link") == 1);

@@ -38,7 +38,7 @@ struct Ports {
 
 struct Options {
   port::ConnectorKinds connectors;
-  std::string master_key;  ///< 32 bytes: seals the secrets of connections
+  std::string master_key;  ///< 32 bytes: seals the secrets of connections, webhooks and sources
   /// Keys before `master_key`, 32 bytes each. What one of them sealed is sealed anew, under `master_key`, by
   /// `start`; when that is over they are no longer needed.
   std::vector<std::string> former_keys{};

@@ -29,9 +29,12 @@ struct SourceUser {
 };
 
 struct BeginList {
-  bool dry_run = false;                ///< tell what would happen, and store nothing
-  std::size_t differences = 1000;      ///< how many are listed, at most 10,000
-  std::optional<json::object> ad_hoc;  ///< without a source: bytes, by this config, compared and nothing else
+  bool dry_run = false;                  ///< tell what would happen, and store nothing
+  std::size_t differences = 1000;        ///< how many are listed, at most 10,000
+  std::optional<json::object> ad_hoc{};  ///< without a source: bytes, by this config, compared and nothing else
+  /// When whoever made the list began to read it; nothing: now. What SCIM push showed after that counts (R16), so
+  /// an export of last night says so. Before that of the source's last list: `conflict`.
+  std::optional<WallTime> begun{};
 };
 
 /// The lists of the sources of an integration. Made by `Engine::sources`, and as long-lived as that engine; cheap.
@@ -51,12 +54,13 @@ class Sources {
   void add(Principal by, IntegrationId id, AddSource what, Done<port::SourceRow> done);
   void list(Principal by, IntegrationId id, Done<std::vector<port::SourceRow>> done);
   /// Its list is forgotten. That ends nobody's access and restores nobody's. Errors: `conflict` while changes of
-  /// its last list are being carried out.
+  /// its last list are being carried out, and while it fails and removals that were inferred from it wait for
+  /// that.
   void remove(Principal by, IntegrationId id, SourceId source, Done<void> done);
 
   /// A list begins; the answer names it. One that had begun before and did not end is given up, and so is one that
   /// gets nothing for ten minutes. Errors: `conflict` while changes of the last list are being carried out; `busy`
-  /// while 8 lists are being read.
+  /// while 8 lists are being read, or 4 of the workspace.
   void begin(Principal by, IntegrationId id, SourceId source, BeginList how, Done<WorkId> done);
   /// The next bytes of it, at most 8 MiB, and how many came before them; answers how many there are now. Errors:
   /// `not_found` (it was given up), `conflict` (the offset); the first failure of the list stays.
@@ -70,7 +74,8 @@ class Sources {
   /// meanwhile.
   void end(Principal by, WorkId list, std::optional<std::uint64_t> count, Done<json::object> done);
   /// It will not come to its end; nothing follows from that. Where it could not be read, `failure` says why, and
-  /// that is a failure of the source (R16).
+  /// that is a failure of the source (R16). Errors: `invalid_argument` (of more than 1000 bytes; it goes on being
+  /// read), `conflict` (it has ended).
   void give_up(Principal by, WorkId list, std::string failure, Done<void> done);
 
  private:

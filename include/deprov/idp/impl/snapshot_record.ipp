@@ -22,6 +22,31 @@ inline const std::string& path_of(const SnapshotMapping& m, unsigned field) noex
   }
 }
 
+/// The beginning of it, for people and for records, which are UTF-8: whole characters, a question mark for each
+/// byte that is none (a list may be in any encoding).
+inline std::string shown(std::string_view text, std::size_t most) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  std::string out;
+  for (std::size_t i = 0; i < text.size() && out.size() < most;) {
+    const auto c = byte(i);
+    std::size_t n = 0;
+    if (c < 0x80) n = 1;
+    if (c >= 0xC2 && c < 0xE0) n = 2;
+    if (c >= 0xE0 && c < 0xF0) n = 3;
+    if (c >= 0xF0 && c < 0xF5) n = 4;
+    bool whole = n != 0 && i + n <= text.size();
+    for (std::size_t k = 1; whole && k < n; ++k) whole = (byte(i + k) & 0xC0U) == 0x80;
+    if (whole && n > 2) {  // neither longer than it has to be, nor half of a pair, nor beyond U+10FFFF
+      const auto d = byte(i + 1);
+      whole = !((c == 0xE0 && d < 0xA0) || (c == 0xED && d > 0x9F) || (c == 0xF0 && d < 0x90) ||
+                (c == 0xF4 && d > 0x8F));
+    }
+    out += whole ? text.substr(i, n) : std::string_view("?");
+    i += whole ? n : 1;
+  }
+  return out;
+}
+
 /// What the readers share: counting records, judging `active`, and the first failure.
 class RecordSink {
  public:
@@ -42,7 +67,7 @@ class RecordSink {
       user.active = is_in(mapping_.active_values);
       if (!user.active && !is_in(mapping_.inactive_values))
         return refuse(Errc::invalid_value,
-                      "\"" + mapping_.active + "\" is \"" + std::string(active->substr(0, 40)) +
+                      "\"" + mapping_.active + "\" is \"" + shown(*active, 40) +
                           "\", and whether that is access is not known",
                       "add it to active_values or inactive_values of the source");
     }
