@@ -18,14 +18,14 @@ esac
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   cat >&2 <<'TEXT'
-deps.sh knows Debian and Ubuntu only. Elsewhere, install: a C++20 compiler, CMake >= 3.22, Ninja, pkg-config,
+deps.sh knows Debian and Ubuntu only. Elsewhere, install: a C++20 compiler, CMake >= 3.22, Ninja, make, pkg-config,
 Python 3, Boost >= 1.81 (JSON, URL, and the headers), Microsoft GSL, libcurl, OpenSSL 3, SQLite, CLI11, Catch2,
 Google Benchmark; then use the CMake presets.
 TEXT
   exit 1
 fi
 
-packages=(cmake ninja-build g++ pkg-config python3 openssl curl
+packages=(cmake ninja-build make g++ pkg-config python3 openssl curl
   libmsgsl-dev libcurl4-openssl-dev libssl-dev libsqlite3-dev libcli11-dev catch2 libbenchmark-dev ccache)
 if [ "$ci" = yes ]; then
   packages+=(clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev python3-venv python3-dev abigail-tools doxygen)
