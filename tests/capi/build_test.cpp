@@ -75,7 +75,7 @@ TEST_CASE("a member of a record is read without a JSON library") {
 
 TEST_CASE("every function answers for NULL, and says which argument it misses") {
   const deprov_str none{nullptr, 0};
-  const auto misses = [](deprov_status status, deprov_error* error, const char* argument) {
+  const auto misses = [](deprov_status status, deprov_error*& error, const char* argument) {
     const auto why = said(status, error);
     INFO(argument << ": " << why.message);
     CHECK(why.status == DEPROV_ERR_INVALID_ARGUMENT);

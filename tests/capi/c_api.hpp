@@ -32,7 +32,9 @@ struct Said {
   deprov_status status = DEPROV_OK;
   std::string message, where;
 };
-inline Said said(deprov_status status, deprov_error* error) {
+/// By reference: which argument is looked at first is the compiler's choice, and the error is there once the
+/// status is.
+inline Said said(deprov_status status, deprov_error*& error) {
   const ErrorPtr owned(error);
   if (owned) CHECK(deprov_error_get_status(error) == status);
   return {status, text(deprov_error_get_message(error)), text(deprov_error_get_where(error))};
