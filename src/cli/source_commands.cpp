@@ -87,8 +87,9 @@ Result<json::value> hand_in(Api& api, std::istream& in, const std::string& file,
     if (n == 0) break;
     auto fed = api.call_raw("PUT", base + "/bytes?offset=" + std::to_string(offset), buffer.substr(0, n));
     if (!fed) {
-      const auto why = url_encoded(fed.error().message().substr(0, 900));
-      if (fed.error().code() != Errc::unavailable) (void)api.call("DELETE", base + "?failure=" + why);
+      auto given_up = base;
+      given_up.append("?failure=").append(url_encoded(fed.error().message().substr(0, 900)));
+      if (fed.error().code() != Errc::unavailable) (void)api.call("DELETE", given_up);
       return fed.error().within(file);
     }
     offset += n;
