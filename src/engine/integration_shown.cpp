@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <boost/json/parse.hpp>
 #include <string>
-#include <utility>
 
 namespace deprov::engine {
 
@@ -37,7 +36,7 @@ void keep_differences(const port::Crypto& crypto, json::object& before, json::ob
       auto told = std::to_string(text->size()) + " bytes, SHA-256 ";
       for (const auto b : crypto.sha256(port::bytes_of(std::string_view(*text))))
         for (const unsigned half : {b / 16U, b % 16U}) told.push_back("0123456789abcdef"[half]);
-      member.value() = std::move(told);
+      member.value() = told;
     }
   }
 }
