@@ -191,7 +191,7 @@ void SourceSync::make_last() {
         ++row.generation;
         if (self->rewrite_) row.base = row.generation;
         self->impl_->notify(self->scope_);
-        // The old pieces are of no use any more; where they stay for now, the next list takes them away.
+        // The old pieces are of no use any more; where they could not be removed, the next list takes them away.
         self->prune([self](const Result<void>&) {
           self->impl_->poke(self->scope_);
           self->done_(self->report());
