@@ -126,7 +126,7 @@ def differences(args, old_path, new_path):
     return bad + type_changes(args, old, new, new_path)
 
 
-def stub(args, path, folder):
+def typed_library(args, path, folder):
     """A library with types, made of a header."""
     header = Header(path.read_text(encoding="utf-8"))
     lines = [f'#include "{path}"']
@@ -152,7 +152,7 @@ def abidiff(args, old_path, new_path):
         place = pathlib.Path(folder)
         (place / "old").mkdir()
         (place / "new").mkdir()
-        was, now = stub(args, old_path, place / "old"), stub(args, new_path, place / "new")
+        was, now = typed_library(args, old_path, place / "old"), typed_library(args, new_path, place / "new")
         told = run(["abidiff", "--leaf-changes-only", "--harmless", "--no-added-syms", str(was), str(now)])
     if told.returncode == 0:
         return []
