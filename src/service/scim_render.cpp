@@ -13,25 +13,6 @@ namespace deprov::service {
 
 namespace {
 
-bool plain(const scim::Attribute& a) {
-  if (a.returned == scim::Returned::never || a.returned == scim::Returned::request) return false;
-  return std::all_of(a.sub_attributes.begin(), a.sub_attributes.end(), plain);
-}
-
-/// Whether everything that a stored document of the type can hold is returned by default.
-bool all_by_default(const scim::TypeDef& type) {
-  const auto attributes = [&](const std::vector<scim::Attribute>& list) {
-    return std::all_of(list.begin(), list.end(), [&](const scim::Attribute& a) {
-      // What cannot be written is not in a document.
-      return a.mutability == scim::Mutability::read_only || a.mutability == scim::Mutability::write_only ||
-             &a == type.row_attribute() || plain(a);
-    });
-  };
-  if (!attributes(type.core().attributes)) return false;
-  return std::all_of(type.extensions().begin(), type.extensions().end(),
-                     [&](const auto& e) { return attributes(e->attributes); });
-}
-
 /// Whether a body speaks of the members' names: RFC 7643 section 7 has what is returned on request shown to
 /// whoever wrote it.
 bool names_display(std::string_view body) {
@@ -49,10 +30,12 @@ const scim::Attribute* groups_attribute(const scim::TypeDef& type) {
 
 void append_uuid(std::string& out, const Uuid& id) {
   constexpr std::string_view digits = "0123456789abcdef";
+  std::size_t at = out.size();
+  out.append(36, '-');
   for (std::size_t i = 0; i < id.bytes.size(); ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) out.push_back('-');
-    out.push_back(digits[id.bytes[i] >> 4U]);
-    out.push_back(digits[id.bytes[i] & 0xFU]);
+    if (i == 4 || i == 6 || i == 8 || i == 10) ++at;
+    out[at++] = digits[id.bytes[i] >> 4U];
+    out[at++] = digits[id.bytes[i] & 0xFU];
   }
 }
 
@@ -157,7 +140,7 @@ ScimRenderer::View ScimRenderer::make_view(const scim::TypeDef& type) const {
     const bool by_rows = r->attribute != nullptr && (r->attribute == groups || r->attribute == rows);
     if (r->sub != nullptr || !by_rows) rows_only = false;
   }
-  v.stored_as_is = rows_only && all_by_default(type);
+  v.stored_as_is = rows_only && type.returned_whole();
   if (!v.stored_as_is || !q.excluded_attributes.empty())
     v.projection.emplace(type, q.attributes, q.excluded_attributes);
   if (v.projection) v.projection->wrote(call_->wrote);

@@ -58,6 +58,23 @@ TEST_CASE("the characteristics that matter are the RFC's") {
         Mutability::read_only);
 }
 
+TEST_CASE("a type knows whether its documents may be shown as they are") {
+  CHECK(user().returned_whole());
+  CHECK(group().returned_whole());
+  const auto with = [](const std::string& attribute) {
+    const auto made = SchemaRegistry::customized(
+        boost::json::parse(R"([{"id":"urn:example:2.0:Badge","name":"Badge","attributes":[{"name":"number"},)" +
+                           attribute + "]}]"),
+        boost::json::parse(R"([{"name":"Badge","endpoint":"/Badges","schema":"urn:example:2.0:Badge"}])"));
+    REQUIRE(made);
+    return made->type("Badge")->returned_whole();
+  };
+  CHECK(with(R"({"name":"colour"})"));
+  CHECK_FALSE(with(R"({"name":"colour","returned":"request"})"));
+  CHECK_FALSE(with(R"({"name":"print","type":"complex","subAttributes":[{"name":"raw","returned":"never"}]})"));
+  CHECK(with(R"({"name":"pin","mutability":"writeOnly","returned":"never"})"));
+}
+
 TEST_CASE("attributes are found in any case, short and by URN") {
   const auto is = [](std::string_view text, std::string_view attribute, std::string_view sub, bool extension) {
     INFO(text);

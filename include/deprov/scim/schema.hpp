@@ -118,6 +118,9 @@ class TypeDef {
   [[nodiscard]] std::span<const Resolved> unique() const noexcept { return unique_; }
   /// The attribute stored as rows, or null.
   [[nodiscard]] const Attribute* row_attribute() const noexcept { return row_attribute_; }
+  /// Whether everything that a stored document of the type can hold is returned by default; the attribute stored
+  /// as rows is in no document.
+  [[nodiscard]] bool returned_whole() const noexcept { return returned_whole_; }
   /// Looks a path up: short names in the core schema first, then in the extensions; URNs where they point.
   /// Nothing if there is no such attribute.
   [[nodiscard]] std::optional<Resolved> resolve(const AttrPath& path) const noexcept;
@@ -135,6 +138,7 @@ class TypeDef {
   };
   void index(const Attribute& attribute, const Schema& schema, bool extension);
   void collect_unique(const Schema& schema, bool extension);
+  [[nodiscard]] bool shows_whole(const Schema& schema) const;
   [[nodiscard]] const Slot* lookup(std::string_view name) const noexcept;
 
   ResourceType type_;
@@ -143,6 +147,7 @@ class TypeDef {
   std::vector<Slot> slots_;
   std::vector<Resolved> unique_;
   const Attribute* row_attribute_ = nullptr;
+  bool returned_whole_ = true;
 };
 
 /// All schemas and resource types of one service provider. Build it, then share it as const: reads are safe from

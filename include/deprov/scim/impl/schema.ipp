@@ -109,6 +109,20 @@ DEPROV_INLINE TypeDef::TypeDef(ResourceType type, std::shared_ptr<const Schema> 
   if (!type_.row_attribute.empty()) row_attribute_ = core_->find(type_.row_attribute);
   collect_unique(*core_, false);
   for (const auto& e : extensions_) collect_unique(*e, true);
+  returned_whole_ = shows_whole(*core_) && std::all_of(extensions_.begin(), extensions_.end(),
+                                                       [&](const auto& e) { return shows_whole(*e); });
+}
+
+DEPROV_INLINE bool TypeDef::shows_whole(const Schema& schema) const {
+  const auto by_default = [](const Attribute& a) {
+    return a.returned != Returned::never && a.returned != Returned::request;
+  };
+  return std::all_of(schema.attributes.begin(), schema.attributes.end(), [&](const Attribute& a) {
+    // What cannot be written is not in a document.
+    if (a.mutability == Mutability::read_only || a.mutability == Mutability::write_only || &a == row_attribute_)
+      return true;
+    return by_default(a) && std::all_of(a.sub_attributes.begin(), a.sub_attributes.end(), by_default);
+  });
 }
 
 DEPROV_INLINE void TypeDef::collect_unique(const Schema& schema, bool extension) {
