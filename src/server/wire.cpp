@@ -142,7 +142,7 @@ std::optional<std::string> unsendable(const service::Response& response) {
     return "the handler answered with the status " + std::to_string(response.status);
   for (const auto& h : response.headers) {
     if (!is_token(h.name)) return "the handler answered with a header whose name is not one";
-    if (h.value.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos)
+    if (std::any_of(h.value.begin(), h.value.end(), [](char c) { return c == '\r' || c == '\n' || c == '\0'; }))
       return "the handler answered with a line break in the header " + h.name;
   }
   return std::nullopt;

@@ -45,9 +45,10 @@ std::string_view trim(std::string_view s) noexcept {
 }  // namespace
 
 std::optional<std::string> percent_decode(std::string_view text) {
+  if (text.find('%') == std::string_view::npos)
+    return text.find('\0') == std::string_view::npos ? std::optional<std::string>(text) : std::nullopt;
   std::string out;
   out.reserve(text.size());
-  bool decoded = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '%') {
       out.push_back(text[i]);
@@ -55,10 +56,9 @@ std::optional<std::string> percent_decode(std::string_view text) {
     }
     if (i + 2 >= text.size() || hex(text[i + 1]) < 0 || hex(text[i + 2]) < 0) return std::nullopt;
     out.push_back(static_cast<char>(hex(text[i + 1]) * 16 + hex(text[i + 2])));
-    decoded = true;
     i += 2;
   }
-  if (out.find('\0') != std::string::npos || (decoded && !is_utf8(out))) return std::nullopt;
+  if (out.find('\0') != std::string::npos || !is_utf8(out)) return std::nullopt;
   return out;
 }
 

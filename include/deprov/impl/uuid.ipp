@@ -15,12 +15,12 @@ DEPROV_INLINE Uuid make_uuid_v7(WallTime now, std::span<const std::uint8_t, 10> 
 
 DEPROV_INLINE std::string to_string(const Uuid& id) {
   static constexpr char hex[] = "0123456789abcdef";
-  std::string out;
-  out.reserve(36);
+  std::string out(36, '-');
+  auto to = out.begin();
   for (unsigned i = 0; i < 16; ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) out.push_back('-');
-    out.push_back(hex[id.bytes[i] >> 4U]);
-    out.push_back(hex[id.bytes[i] & 0x0FU]);
+    if (i == 4 || i == 6 || i == 8 || i == 10) ++to;
+    *to++ = hex[id.bytes[i] >> 4U];
+    *to++ = hex[id.bytes[i] & 0x0FU];
   }
   return out;
 }

@@ -26,6 +26,7 @@ inline std::size_t flag_size(std::string_view text) noexcept {
 
 /// Takes `%3Fflag` and `&flag` out of a path; false: there are none.
 inline bool strip_path(std::string& path) {
+  if (path.find('&') == std::string::npos && path.find('%') == std::string::npos) return false;
   for (std::size_t i = 0; i < path.size(); ++i) {
     const std::string_view rest = std::string_view(path).substr(i);
     const std::size_t mark = rest.front() == '&'                                           ? 1
