@@ -87,7 +87,10 @@ Result<void> parse_query(AdminCall& call) {
     }
     if (known->type == "boolean" && *value != "true" && *value != "false")
       return Error(Errc::invalid_argument, "has to be true or false", "query parameter " + *name);
-    call.query[*name] = *value;
+    const auto [at, first] = call.query.try_emplace(*name, *value);
+    if (!first && at->second != *value)
+      return Error(Errc::invalid_argument, "is given twice, in different ways", "query parameter " + *name,
+                   "give it once");
   }
   return {};
 }
@@ -155,8 +158,9 @@ Result<void> find_route(AdminCall& call, std::string& allow) {
   std::vector<std::string_view> ids, found;
   for (const auto& route : admin_routes()) {
     if (!matches(route.path, parts, ids)) continue;
-    allow += (allow.empty() ? "" : ", ") + std::string(route.method);
-    if (route.method != call.request.method) continue;
+    allow.append(allow.empty() ? "" : ", ").append(route.method);
+    if (route.method == "GET") allow += ", HEAD";
+    if (route.method != (call.request.method == "HEAD" ? "GET" : call.request.method)) continue;
     call.route = &route;
     found = ids;
   }

@@ -398,7 +398,7 @@ TEST_CASE("what cannot be accepted is refused by name") {
   refused(401, "GET", "/nothing", "", "unauthorized", "");
   refused(404, "GET", "/nothing", "", "not_found", t);
   refused(404, "GET", "/integrations/nonsense", "", "not_found", t);
-  CHECK(*refused(405, "PUT", "/integrations", "", "method_not_allowed", t).header("Allow") == "GET, POST");
+  CHECK(*refused(405, "PUT", "/integrations", "", "method_not_allowed", t).header("Allow") == "GET, HEAD, POST");
   refused(400, "POST", "/integrations", "{", "invalid_syntax", t);
   refused(400, "POST", "/integrations", "[]", "invalid_syntax", t);
   refused(400, "POST", "/integrations", "", "invalid_argument", t);
@@ -410,6 +410,9 @@ TEST_CASE("what cannot be accepted is refused by name") {
   refused(400, "GET", "/jobs?state=asleep", "", "invalid_argument", t);
   refused(400, "GET", "/jobs?limit=0", "", "invalid_argument", t);
   refused(400, "GET", "/jobs?limit=%zz", "", "invalid_argument", t);
+  refused(400, "GET", "/jobs?limit=5&limit=6", "", "invalid_argument", t);
+  CHECK(w.send(w.admin, "GET", "/jobs?limit=5&limit=5", "", t).status == 200);
+  CHECK(w.send(w.admin, "HEAD", "/jobs", "", t).status == 200);
   refused(413, "POST", "/integrations", std::string(2U << 20U, ' '), "limit_exceeded", t);
   refused(400, "POST", "/principals", R"({"name":"a","role":"emperor"})", "invalid_argument", t);
   w.app->outcome = connector::Outcome::unavailable;
