@@ -357,7 +357,7 @@ Result<void> Decision::regain_access(SubjectState& state) {
   if (!had_ended) {
     put(state);
     record("access.granted", detail, s.id);
-    return {};
+    return first_role(state);
   }
   if (context_.policy.guard.enabled && s.counted_at.micros != 0 && now_ - s.counted_at < std::chrono::hours(24)) {
     // It goes on counting, and must not be taken for one more than those who have access.
@@ -429,13 +429,15 @@ Result<void> Decision::user_effect(const Effect& effect) {
     if (access && !s.access && s.desired == port::Desired::no_access) {
       DEPROV_CHECK(regain_access(state));
     } else {
-      if (access && !s.access) {
+      const bool first = access && !s.access;
+      if (first) {
         s.access = true;
         s.desired = port::Desired::access;
         ++s.generation;
         s.policy_version = context_.row.policy_version;
       }
       put(state);
+      if (first) DEPROV_CHECK(first_role(state));
     }
     // R12: the account is looked up early, so that a removal knows where to go.
     if (context_.connector != nullptr && context_.connector->of(connector::Operation::find).supported) {
@@ -488,13 +490,14 @@ Result<void> Decision::user_effect(const Effect& effect) {
 }
 
 Result<void> Decision::reevaluate_later(ResourceId group, idp::Cause cause, std::uint64_t count,
-                                        const std::vector<ResourceId>& above) {
+                                        const std::vector<ResourceId>& above, bool gained) {
   port::WorkRow work;
   work.scope = scope();
   work.group = group;
   work.kind = "reevaluate";
   json::object payload{
       {"cause", idp::to_string(cause)}, {"actor", evidence_.actor}, {"request", evidence_.request}};
+  if (gained) payload["gained"] = true;
   if (!above.empty()) {
     json::array ids;
     for (const auto& id : above) ids.emplace_back(id.str());

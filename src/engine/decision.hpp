@@ -89,6 +89,9 @@ class Decision {
   /// The groups of a subject with access changed: its role is worked out again when it has settled.
   Result<void> role_changed(const SubjectState& state, ResourceId group, bool lost);
 
+  /// It has access for the first time: a group that it left before may have given it a role in the app (R1).
+  Result<void> first_role(const SubjectState& state);
+
   /// One member of `group` was added or removed (the row itself is changed by this too). Only users.
   Result<void> member_changed(const port::MemberRow& member, bool added);
   /// The same for a member of a group that was deleted, whatever the policy says of its name now.
@@ -96,8 +99,9 @@ class Decision {
                                  const std::vector<ResourceId>& above = {});
   /// Everybody below a group that is itself a member may have lost or gained access.
   /// `above`: the groups that it is evaluated for, outermost first, so that groups which contain each other come
-  /// to an end.
-  Result<void> nested_changed(ResourceId group, idp::Cause cause, const std::vector<ResourceId>& above = {});
+  /// to an end. `gained`: it joined one of them, and nobody lost anything.
+  Result<void> nested_changed(ResourceId group, idp::Cause cause, const std::vector<ResourceId>& above = {},
+                              bool gained = false);
   /// A subject lost `group` by `cause`: attribution, then the end of its access, now or when it has settled.
   Result<void> lost_group(SubjectState& state, ResourceId group, idp::Cause cause,
                           const MembershipOverlay& overlay);
@@ -106,7 +110,8 @@ class Decision {
   /// Why nothing that was inferred of the subject counts now (R16): its source fails. Nothing: it counts.
   Result<std::optional<std::string>> frozen(ResourceId subject);
   /// The evaluation that a settle window postponed, or that a change of a group calls for.
-  Result<void> evaluate(ResourceId subject, idp::Cause cause, ResourceId via, WallTime evidence_at, bool settled);
+  Result<void> evaluate(ResourceId subject, idp::Cause cause, ResourceId via, WallTime evidence_at, bool settled,
+                        bool gained = false);
   /// What was judged when its unit was, or has to be judged now; its access is evaluated again.
   Result<void> settle(const port::DueRow& due, Judging otherwise, const std::string& why);
   /// Reserves at once for a request whose worsening was counted before: `early` still have access, `worsen` did
@@ -178,7 +183,7 @@ class Decision {
   Result<bool> leave_role_hold(ResourceId subject, std::string_view why);
   Result<void> defer_members(const Effect& effect, std::uint64_t count);
   Result<void> reevaluate_later(ResourceId group, idp::Cause cause, std::uint64_t count,
-                                const std::vector<ResourceId>& above = {});
+                                const std::vector<ResourceId>& above = {}, bool gained = false);
   Result<const std::vector<ResourceId>*> entitling();
   /// The groups that a policy means, by what the store shows.
   Result<std::vector<ResourceId>> resolve(const policy::GroupRef& ref);

@@ -298,10 +298,16 @@ Result<bool> Decision::kept(const SubjectState& state) {
 Result<void> Decision::reconsider(const port::DueRow& due) {
   txn_.ops.emplace_back(port::op::RemoveDue{scope(), due.subject, due.kind});
   DEPROV_TRY(state, load(due.subject));
-  if (!state.stored || state.subject.access) return {};
+  if (!state.stored) return {};
+  const auto payload = object_of(due.payload);
+  const bool role = idp::parse_cause(text_of(payload, "cause")) == idp::Cause::role_lowered;
+  if (role && state.subject.access) {  // a role that a person kept: lowered now, unless a group gives it again
+    record("retention.ended", payload, due.subject);
+    return role_changed(state, state.subject.last_group_lost, true);
+  }
+  if (state.subject.access) return {};
   DEPROV_TRY(access, has_access(state));
   if (access) return {};
-  const auto payload = object_of(due.payload);
   End end;
   end.cause = idp::parse_cause(text_of(payload, "cause")).value_or(state.subject.cause);
   end.via = state.subject.via_group;

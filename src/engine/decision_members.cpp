@@ -14,7 +14,7 @@ Result<void> Decision::member_changed(const port::MemberRow& member, bool added)
     txn_.ops.emplace_back(port::op::RemoveMember{scope(), member.group, member.member});
   }
   const bool entitling_matters = !context_.policy.entitling_groups.empty();
-  if (member.member_is_group) return nested_changed(member.member, idp::Cause::lost_entitling_group);
+  if (member.member_is_group) return nested_changed(member.member, idp::Cause::lost_entitling_group, {}, added);
   const bool roles_matter = !context_.policy.roles.empty();
   if (added && !entitling_matters && !roles_matter) return {};
   DEPROV_TRY(state, load(member.member));
@@ -44,11 +44,12 @@ Result<void> Decision::member_changed(const port::MemberRow& member, bool added)
   return lost_group(state, member.group, idp::Cause::lost_entitling_group, overlay);
 }
 
-Result<void> Decision::nested_changed(ResourceId group, idp::Cause cause, const std::vector<ResourceId>& above) {
+Result<void> Decision::nested_changed(ResourceId group, idp::Cause cause, const std::vector<ResourceId>& above,
+                                      bool gained) {
   if (!groups_matter()) return {};
   if (above.size() >= max_group_depth || std::find(above.begin(), above.end(), group) != above.end()) return {};
   DEPROV_TRY(count, reader_.member_count(scope(), group));
-  return reevaluate_later(group, cause, count, above);
+  return reevaluate_later(group, cause, count, above, gained);
 }
 
 Result<void> Decision::member_lost_group(const port::MemberRow& member, idp::Cause cause,
@@ -124,7 +125,7 @@ Result<void> Decision::lost_group(SubjectState& state, ResourceId group, idp::Ca
 }
 
 Result<void> Decision::evaluate(ResourceId subject, idp::Cause cause, ResourceId via, WallTime evidence_at,
-                                bool settled) {
+                                bool settled, bool gained) {
   DEPROV_TRY(state, load(subject));
   if (settled) txn_.ops.emplace_back(port::op::RemoveDue{scope(), subject, "settle"});
   if (!state.stored) return {};
@@ -143,7 +144,13 @@ Result<void> Decision::evaluate(ResourceId subject, idp::Cause cause, ResourceId
         state.subject.cause == idp::Cause::manual && state.subject.desired == port::Desired::no_access;
     return by_hand ? Result<void>() : regain_access(state);
   }
-  if (access) DEPROV_CHECK(role_changed(state, via, true));
+  if (access) DEPROV_CHECK(role_changed(state, via, !gained));
+  // Its first access is to know that it left a group, directly or not.
+  if (!access && !settled && !gained && !context_.policy.roles.empty() && state.subject.last_group_lost.is_nil()) {
+    state.subject.last_group_lost = via;
+    state.subject.last_group_lost_at = evidence_at;
+    put(state);
+  }
   if (settled && access) record("removal.settled", {{"kept", true}, {"via_group", via.str()}}, subject);
   return {};
 }

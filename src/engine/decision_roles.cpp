@@ -123,4 +123,11 @@ Result<void> Decision::role_changed(const SubjectState& state, ResourceId group,
   return {};
 }
 
+// Whoever had no access yet and left a group may have its role in the app all the same. Who never left any has
+// what somebody gave it there, and its groups may be pushed after it.
+Result<void> Decision::first_role(const SubjectState& state) {
+  if (state.subject.last_group_lost.is_nil()) return {};
+  return role_changed(state, {}, true);
+}
+
 }  // namespace deprov::engine

@@ -432,6 +432,8 @@ Result<port::Transaction> Expander::decide_reevaluation(port::Reader& reader, Pi
   evidence.source = "scim";
   evidence.at = piece.row.created;
   const auto cause = idp::parse_cause(text_of(o, "cause")).value_or(idp::Cause::lost_entitling_group);
+  const auto* joined = o.if_contains("gained");
+  const bool gained = joined != nullptr && joined->is_bool() && joined->get_bool();
   Decision decision(reader, *context, evidence, ports_.random, ports_.clock.wall());
   const auto group = piece.row.group;
   auto above = ids_of(o, "above");
@@ -447,9 +449,9 @@ Result<port::Transaction> Expander::decide_reevaluation(port::Reader& reader, Pi
       // The rows of a deleted group count for nothing; each goes with the decision about its member.
       DEPROV_CHECK(decision.member_lost_group(m, cause, above));
     } else if (m.member_is_group) {
-      DEPROV_CHECK(decision.nested_changed(m.member, cause, above));
+      DEPROV_CHECK(decision.nested_changed(m.member, cause, above, gained));
     } else {
-      DEPROV_CHECK(decision.evaluate(m.member, cause, group, piece.row.created, false));
+      DEPROV_CHECK(decision.evaluate(m.member, cause, group, piece.row.created, false, gained));
     }
   }
   piece.cursor =

@@ -335,6 +335,32 @@ TEST_CASE("what a person kept ends with its date, and is held again where the gu
   CHECK(w.events(w.c, "retention.ended") == 1);
 }
 
+TEST_CASE("a role that a person kept is lowered when that ends, unless a group gives it again",
+          "[engine][R7][R1]") {
+  const bool joins = GENERATE(false, true);
+  CAPTURE(joins);
+  Edges w(20, roles);
+  const auto admins = w.add_group(w.c, "Admins", w.users);
+  (void)w.add_group(w.c, "Editors", w.users);
+  w.run(5s);
+  for (std::size_t i = 0; i < 11; ++i) {
+    REQUIRE(w.members(w.c, admins, MemberStep::Kind::remove, {w.users[i]}));
+    w.run(5s);
+  }
+  REQUIRE(w.open_hold());
+  w.keep(10, 24h * 3);
+  w.run(24h * 2);
+  CHECK(w.with_role("app-admin") == 10);
+  CHECK(w.retained(10));
+  if (joins) REQUIRE(w.members(w.c, admins, MemberStep::Kind::add, {w.users[10]}));
+  w.run(24h * 2);
+  CHECK(w.with_role("app-admin") == (joins ? 10 : 9));
+  CHECK(w.with_role("app-editor") == (joins ? 10 : 11));
+  CHECK_FALSE(w.retained(10));
+  CHECK(w.disabled() == 0);
+  CHECK(w.app_active(10));
+}
+
 TEST_CASE("what a person kept stays so while the grants stay", "[engine][R7][R13]") {
   Kept w;
   REQUIRE(w.set_active(w.c, w.users[10], false));  // said again

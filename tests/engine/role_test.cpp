@@ -241,3 +241,83 @@ TEST_CASE("an app without a way to take a role away says so", "[engine][R1]") {
   t.w.run(2min);
   CHECK(t.w.events(t.c, "role.unsupported") == 1);
 }
+
+TEST_CASE("who left a role's group before having access for the first time does not keep the role",
+          "[engine][R1]") {
+  const int how = GENERATE(0, 1, 2, 3);  // she leaves it, a group that she is in leaves it, it is deleted, renamed
+  const bool inactive = GENERATE(false, true);
+  CAPTURE(how, inactive);
+  test::World w;
+  w.app->offer({Operation::list_entitlements, Operation::revoke_entitlement, Operation::grant_entitlement});
+  w.app->add("a1", "ext-ann", "ann").groups = {"app-admin", "everybody"};
+  auto policy = ranked;
+  policy.insert(1, R"("entitling_groups":[{"display_name":"Staff"}],)");
+  const auto c = w.integrate("entra", policy);
+  const auto ann = w.add_user(c, "ann", !inactive);
+  const auto staff = w.add_group(c, "Staff", inactive ? std::vector<ResourceId>{ann} : std::vector<ResourceId>{});
+  const auto leads = w.add_group(c, "Leads", {ann});
+  const auto admins =
+      w.add_group(c, "Admins", how == 1 ? std::vector<ResourceId>{} : std::vector<ResourceId>{ann});
+  (void)w.add_group(c, "Editors", {ann});
+  if (how == 1) REQUIRE(w.members(c, admins, MemberStep::Kind::add, {leads}, true));
+  w.run(2min);
+  REQUIRE_FALSE(w.subject(c, ann).access);
+  switch (how) {
+    case 0: REQUIRE(w.members(c, admins, MemberStep::Kind::remove, {ann})); break;
+    case 1: REQUIRE(w.members(c, admins, MemberStep::Kind::remove, {leads}, true)); break;
+    case 2: REQUIRE(w.remove_group(c, admins)); break;
+    default:
+      REQUIRE(w.apply(c, [&](port::Reader& reader, const engine::IntegrationContext& i) -> Result<engine::Effect> {
+        DEPROV_TRY(row, reader.resource(i.row.scope, admins));
+        engine::Effect e;
+        e.before = row;
+        e.after = std::move(row);
+        e.after->display_name_key = "chess";
+        e.renamed = true;
+        return e;
+      }));
+      break;
+  }
+  w.run(10min);
+  REQUIRE(w.app->accounts["a1"].groups == Roles::Names{"app-admin", "everybody"});  // nobody's business yet
+  if (inactive) {
+    REQUIRE(w.set_active(c, ann, true));
+  } else {
+    REQUIRE(w.members(c, staff, MemberStep::Kind::add, {ann}));
+  }
+  w.run(2min);
+  CHECK(w.subject(c, ann).access);
+  CHECK(w.app->accounts["a1"].active == true);
+  CHECK(w.app->accounts["a1"].groups == Roles::Names{"everybody", "app-editor"});
+  CHECK(w.job(c, ann, JobKind::change_role).state == JobState::succeeded_verified);
+}
+
+TEST_CASE("who has access for the first time and left no group keeps the role that somebody gave in the app",
+          "[engine][R1]") {
+  test::World w;
+  w.app->offer({Operation::list_entitlements, Operation::revoke_entitlement, Operation::grant_entitlement});
+  w.app->add("a1", "ext-ann", "ann").groups = {"app-admin"};
+  auto policy = ranked;
+  policy.insert(1, R"("entitling_groups":[{"display_name":"Staff"}],)");
+  const auto c = w.integrate("entra", policy);
+  const auto ann = w.add_user(c, "ann");
+  (void)w.add_group(c, "Staff", {ann});
+  w.run(1h);  // her IdP takes its time to push the next group
+  (void)w.add_group(c, "Admins", {ann});
+  w.run(10min);
+  CHECK(w.app->accounts["a1"].groups == Roles::Names{"app-admin"});
+  CHECK(w.app->count("revoke_entitlement a1") == 0);
+}
+
+TEST_CASE("a group that joins another one lowers nobody's role", "[engine][R1]") {
+  Roles t;
+  const auto bob = t.w.add_user(t.c, "bob");
+  t.w.app->add("a2", "ext-bob", "bob").groups = {"app-admin"};
+  const auto leads = t.w.add_group(t.c, "Leads", {bob});
+  REQUIRE(t.w.members(t.c, t.editors, MemberStep::Kind::add, {leads}, true));
+  t.w.run(10min);  // the group that gives him his role is on its way
+  CHECK(t.w.app->accounts["a2"].groups == Roles::Names{"app-admin"});
+  REQUIRE(t.w.members(t.c, t.editors, MemberStep::Kind::remove, {leads}, true));
+  t.w.run(10min);
+  CHECK(t.w.app->accounts["a2"].groups == Roles::Names{});
+}
