@@ -28,6 +28,7 @@ struct Courier::Look {
   std::set<port::Scope> left;  ///< that may have more
   std::map<port::Scope, std::uint64_t> upto;
   std::uint64_t skipped = 0;
+  bool blocked = false;  ///< a message is under way already
 };
 
 Courier::~Courier() {
@@ -89,6 +90,7 @@ void Courier::again(WebhookId id) {
   auto* e = find(id);
   if (e == nullptr) return;
   e->loaded = false;
+  e->resends = true;
   if (e->timer != 0) engine_.ports.executor.cancel(e->timer);
   e->timer = 0;
   step(id);
@@ -103,6 +105,32 @@ void Courier::grown(const port::Scope& chain) {
       if (const auto self = weak.lock()) self->step(id);
     });
   }
+}
+
+std::vector<WebhookId> Courier::known() const {
+  std::vector<WebhookId> ids;
+  ids.reserve(endpoints_.size());
+  for (const auto& [id, e] : endpoints_) ids.push_back(id);
+  return ids;
+}
+
+void Courier::seen(const Shown& shown) {
+  if (stopped_) return;
+  for (const auto id : shown.known)
+    if (std::none_of(shown.rows.begin(), shown.rows.end(), [&](const auto& row) { return row.id == id; }))
+      forget(id);
+  for (const auto& row : shown.rows) {
+    const auto it = endpoints_.find(row.id);
+    if (it != endpoints_.end() && it->second.row.version >= row.version) continue;
+    const bool fresh = it == endpoints_.end();
+    put(row);
+    if (!fresh) continue;
+    for (const auto& [chain, head] : shown.heads)
+      if (hears(endpoints_[row.id], chain)) endpoints_[row.id].chains.insert(chain);
+    step(row.id);
+  }
+  for (const auto& [chain, head] : shown.heads)
+    if (std::exchange(heads_[chain], head) != head) grown(chain);
 }
 
 void Courier::stop(port::UniqueFunction<void()> done) {
@@ -154,6 +182,10 @@ void Courier::step(WebhookId id) {
   auto* e = find(id);
   if (e == nullptr || e->busy || e->timer != 0) return;
   if (!e->loaded) return load(id);
+  if (e->pending && e->others) {  // looked at again, whether its sender is done with it or silent
+    e->loaded = false;
+    return later(id, wait_for_others());
+  }
   if (e->pending) {
     const auto wait = e->pending->due - engine_.now();
     // Wall time may jump: no timer is longer than an hour.
@@ -162,6 +194,8 @@ void Courier::step(WebhookId id) {
   }
   if (!e->chains.empty()) compose(id);
 }
+
+Duration Courier::wait_for_others() const { return engine_.options.lane_lease / 3; }
 
 /// What a former run left on its way, or what is to be sent again: the oldest first.
 void Courier::load(WebhookId id) {
@@ -199,6 +233,11 @@ void Courier::load(WebhookId id) {
           }
           mine->pending = std::move(pending->oldest);
           mine->behind = pending->behind;
+          mine->resends = mine->resends && mine->pending;
+          const auto lease = self->engine_.options.lane_lease;
+          const bool ours = !mine->pending || (mine->resends && mine->pending->resent.micros != 0);
+          mine->others =
+              lease.count() != 0 && !ours && self->engine_.now() < mine->pending->due + answer_time + lease;
           self->step(id);
         });
       });
@@ -211,7 +250,17 @@ Result<port::Transaction> Courier::look(port::Reader& reader, Look& look) const 
   look.left = look.chains;
   look.upto.clear();
   look.skipped = 0;
+  look.blocked = false;
   const auto now = engine_.now();
+  if (engine_.options.lane_lease.count() != 0) {
+    // Another engine's message comes first: one is under way at a time.
+    DEPROV_TRY(pending,
+               reader.deliveries(look.row.workspace, look.row.id, port::DeliveryState::pending, std::nullopt, 1));
+    if (!pending.rows.empty()) {
+      look.blocked = true;
+      return port::Transaction{};
+    }
+  }
   std::map<IntegrationId, std::uint64_t> places;
   DEPROV_TRY(cursors, reader.webhook_cursors(look.row.workspace, look.row.id));
   for (const auto& c : cursors) places[c.chain] = c.seq;
@@ -313,10 +362,15 @@ void Courier::composed(const std::shared_ptr<Look>& look, bool stored, const std
     return later(id, store_again_after);
   }
   e->chains.insert(look->left.begin(), look->left.end());
+  if (look->blocked) {
+    e->loaded = false;
+    return step(id);
+  }
   for (const auto& [chain, upto] : look->upto) e->looked[chain] = upto;
   if (look->message) {
     e->pending = std::move(look->message);
     e->pending->version = 1;
+    e->others = false;
   }
   if (look->skipped != 0) {
     engine_.notify({look->row.workspace, {}});

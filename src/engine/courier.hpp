@@ -16,7 +16,9 @@ namespace deprov::engine {
 /// One message is under way to a webhook at a time, which is what keeps the order. It tells up to `most_events` of
 /// what lies behind the webhook's places in the chains, and stays the same at each attempt. While it is under way
 /// nothing is written for what happens besides, however much that is: it waits in the chains, and the next message
-/// tells it. *Thread safety*: the executor only.
+/// tells it. Where several engines share the store each of them tells what it hears of, and what others have not
+/// told when it looks; a message that another one has under way is waited for, and taken over when its sender is
+/// silent. *Thread safety*: the executor only.
 class Courier : public std::enable_shared_from_this<Courier> {
  public:
   static constexpr std::size_t most_events = 100;                    ///< in one message
@@ -41,6 +43,15 @@ class Courier : public std::enable_shared_from_this<Courier> {
   void again(WebhookId id);
   /// There are new records in the chain.
   void grown(const port::Scope& chain);
+  [[nodiscard]] std::vector<WebhookId> known() const;
+  /// What the store shows, where other engines write to it: all webhooks, how many records their chains have, and
+  /// who was known when that was read.
+  struct Shown {
+    std::vector<port::WebhookRow> rows;
+    std::map<port::Scope, std::uint64_t> heads;
+    std::vector<WebhookId> known;
+  };
+  void seen(const Shown& shown);
   /// Starts nothing any more; `done` when nothing is under way.
   void stop(port::UniqueFunction<void()> done);
 
@@ -61,6 +72,8 @@ class Courier : public std::enable_shared_from_this<Courier> {
     std::map<port::Scope, std::uint64_t> looked;  ///< up to where nothing was to be told, beyond what is stored
     std::optional<port::DeliveryRow> pending;
     std::uint64_t behind = 0;  ///< further messages that are pending
+    bool others = false;       ///< another engine may have `pending` under way
+    bool resends = false;      ///< what a person had sent again is for this engine to send
     bool loaded = false;
     bool busy = false;
     port::TimerId timer = 0;
@@ -78,12 +91,14 @@ class Courier : public std::enable_shared_from_this<Courier> {
   void send(WebhookId id);
   void answered(WebhookId id, const port::HttpResult& result);
   void record(WebhookId id, port::DeliveryRow row);
+  [[nodiscard]] Duration wait_for_others() const;
   void later(WebhookId id, Duration wait);
   void count(std::string_view result);
   void finish_stop();
 
   Engine::Impl& engine_;
   std::map<WebhookId, Endpoint> endpoints_;
+  std::map<port::Scope, std::uint64_t> heads_;  ///< as they were seen last
   bool stopped_ = false;
   std::size_t calls_ = 0;
   port::UniqueFunction<void()> all_over_;

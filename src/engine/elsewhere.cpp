@@ -2,6 +2,7 @@
 // same store were told.
 #include <algorithm>
 #include <utility>
+#include "engine/courier.hpp"
 #include "engine/impl.hpp"
 #include "jobs/lane.hpp"
 
@@ -80,8 +81,10 @@ void Engine::Impl::watch_others() {
       std::vector<port::IntegrationRow> rows;
       std::vector<port::GatewayTokenRow> tokens;
       std::map<WorkspaceId, bool> stopped;
+      Courier::Shown webhooks;
     };
     auto seen = std::make_shared<Seen>();
+    seen->webhooks.known = self->courier->known();
     self->ports.store.view(
         [seen](port::Reader& reader) -> Result<void> {
           DEPROV_TRY(rows, reader.integrations(std::nullopt));
@@ -90,11 +93,23 @@ void Engine::Impl::watch_others() {
             seen->tokens.insert(seen->tokens.end(), tokens.begin(), tokens.end());
           }
           seen->rows = std::move(rows);
+          DEPROV_TRY(webhooks, reader.webhooks(std::nullopt));
           DEPROV_TRY(workspaces, reader.workspaces());
           for (const auto& workspace : workspaces) {
             DEPROV_TRY(lane, reader.lane({workspace.id, {}}));
             seen->stopped[workspace.id] = lane && !lane->paused.empty();
+            if (std::none_of(webhooks.begin(), webhooks.end(),
+                             [&](const auto& w) { return w.workspace == workspace.id; }))
+              continue;
+            std::vector<port::Scope> chains{{workspace.id, {}}};
+            DEPROV_TRY(ever, reader.integrations_ever(workspace.id));
+            for (const auto& row : ever) chains.push_back(row.scope);
+            for (const auto& chain : chains) {
+              DEPROV_TRY(head, reader.activity_head(chain));
+              if (head != 0) seen->webhooks.heads[chain] = head;
+            }
           }
+          seen->webhooks.rows = std::move(webhooks);
           return {};
         },
         [self, seen](Result<void> read) {
@@ -108,6 +123,7 @@ void Engine::Impl::watch_others() {
                   known && token.expires && (!known->expires || *token.expires < *known->expires);
               if (!known || ends_earlier) self->directory.put_token(token);
             }
+            self->courier->seen(seen->webhooks);
             for (const auto& [workspace, stopped] : seen->stopped)
               if (stopped != self->stopped_workspaces.contains(workspace)) self->look_for_stop(workspace);
             for (const auto& row : seen->rows) {

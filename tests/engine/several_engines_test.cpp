@@ -1,6 +1,8 @@
 // Several engines on one store: whoever owns the lane finds what the others were told. Found by the simulator.
+#include <deprov/engine/sources.hpp>
 #include <utility>
 #include "catch.hpp"
+#include "engine/told.hpp"
 #include "support/fake_app.hpp"
 
 using namespace deprov;
@@ -11,10 +13,12 @@ namespace {
 
 /// A second engine on the store of a world.
 struct Second {
-  explicit Second(test::World& world) : w(world), executor(std::make_unique<runtime::VirtualExecutor>(w.clock)) {
+  explicit Second(test::World& world, bool background = true)
+      : w(world), executor(std::make_unique<runtime::VirtualExecutor>(w.clock)) {
     auto options = w.options;
     options.node = "second";
-    auto made = engine::Engine::create({*executor, w.clock, random, *w.store, w.http, *w.crypto}, options);
+    options.background = background;
+    auto made = engine::Engine::create({*executor, w.clock, random, *w.store, *w.transport, *w.crypto}, options);
     REQUIRE(made);
     engine = std::move(*made);
     engine->start([](const Result<void>& started) { REQUIRE(started); });
@@ -25,11 +29,31 @@ struct Second {
     std::swap(w.engine, engine);
     std::swap(w.executor, executor);
   }
+  /// Both at work.
+  void run(Duration span) {
+    for (const auto end = w.clock.mono() + span; w.clock.mono() < end;) {
+      w.run(500ms);
+      executor->run_until_idle();
+    }
+  }
   test::World& w;
   std::unique_ptr<runtime::VirtualExecutor> executor;
   runtime::SeededRandom random{2};
   std::unique_ptr<engine::Engine> engine;
 };
+
+/// Two engines may write to its store.
+struct Shared : test::Told {
+  explicit Shared(const std::string& policy = "{}") : Told(policy) {
+    options.lane_lease = 60s;
+    options.node = "first";
+    crash();
+    boot();
+    c = engine->integration(c->row.scope.integration);
+  }
+};
+using engine::NotificationType;
+using Strings = std::vector<std::string>;
 
 }  // namespace
 
@@ -209,4 +233,155 @@ TEST_CASE("an engine hears of policies, tokens, integrations and deletions of an
   w.run(1min);
   CHECK_FALSE(w.engine->authenticate_gateway(made));
   CHECK(w.engine->integration(other) == nullptr);
+}
+
+TEST_CASE("a webhook that one engine makes, changes or removes another one knows", "[engine][webhook]") {
+  Shared w;
+  const auto ann = w.user("ann");
+  const auto bob = w.user("bob");
+  const auto cid = w.user("cid");
+  Second second(w);
+  second.swap();
+  const auto made = w.hook({});
+  REQUIRE(made);
+  second.swap();
+  w.run(30s);
+  w.leave(ann);  // the first one owns the lane
+  w.run(1s);
+  REQUIRE(w.receiver.types() == Strings{"removal.verified"});
+  CHECK(w.signed_by(made->secret, 0));
+  std::string secret;
+  second.engine->rotate_webhook_secret(w.owner, made->row.id, 0s,
+                                       [&](const Result<std::string>& r) { secret = r.value(); });
+  second.executor->run_until_idle();
+  w.run(30s);
+  w.leave(bob);
+  w.run(1s);
+  REQUIRE(w.receiver.got.size() == 2);
+  CHECK(w.signed_by(secret, 1));
+  second.engine->remove_webhook(w.owner, made->row.id, [](const Result<void>& r) { REQUIRE(r); });
+  second.executor->run_until_idle();
+  w.run(30s);
+  CHECK(w.metrics().webhooks.empty());
+  w.leave(cid);
+  w.run(1min);
+  CHECK(w.receiver.got.size() == 2);
+}
+
+TEST_CASE("what an engine wrote and did not tell another one tells", "[engine][webhook]") {
+  Shared w(R"({"guard":{"small":{"below":100,"percent":50,"least":1}}})");
+  std::vector<ResourceId> users;
+  for (const auto* name : {"ann", "bob", "cid", "dan"}) users.push_back(w.user(name));
+  REQUIRE(w.hook({.events = {NotificationType::hold_opened}}));
+  w.run(1min);
+  {
+    Second second(w, false);
+    second.swap();
+    for (const auto id : users) w.leave(id);
+    second.swap();
+  }
+  w.run(1min);
+  CHECK(w.receiver.types() == Strings{"hold.opened"});
+  CHECK(w.receiver.got.size() == 1);
+}
+
+TEST_CASE("a message that another engine has under way is waited for, and taken over from one that is gone",
+          "[engine][webhook]") {
+  const bool dies = GENERATE(false, true);
+  CAPTURE(dies);
+  Shared w;
+  const auto ann = w.user("ann");
+  const auto bob = w.user("bob");
+  const auto made = w.hook({});
+  REQUIRE(made);
+  Second second(w);
+  w.receiver.status = 500;
+  w.leave(ann);
+  second.run(1s);
+  REQUIRE(w.receiver.got.size() == 1);
+  const auto first_id = w.receiver.header(0, "webhook-id");
+  if (dies) {
+    w.crash();
+    second.swap();
+  }
+  w.leave(bob);
+  second.run(40s);
+  // Nothing else has left before it was taken.
+  for (std::size_t i = 0; i < w.receiver.got.size(); ++i) CHECK(w.receiver.header(i, "webhook-id") == first_id);
+  w.receiver.status = 200;
+  second.run(10min);
+  const auto last = w.receiver.got.size() - 1;
+  CHECK(w.receiver.events(last)[0].at("user_name") == "bob");
+  CHECK(w.receiver.header(last, "webhook-id") != first_id);
+  CHECK(w.receiver.header(last - 1, "webhook-id") == first_id);
+  CHECK(w.receiver.events(last - 1)[0].at("user_name") == "ann");
+  const auto rows = w.deliveries(made->row.id);
+  CHECK(rows.size() == 2);
+  for (const auto& row : rows) CHECK(row.state == port::DeliveryState::delivered);
+  CHECK(w.receiver.most_at_once == 1);
+}
+
+TEST_CASE("two engines that tell the same webhook say nothing twice, and keep the order of a chain",
+          "[engine][webhook]") {
+  Shared w;
+  std::vector<ResourceId> users;
+  for (int i = 0; i < 40; ++i) users.push_back(w.user("u" + std::to_string(i)));
+  REQUIRE(w.hook({}));
+  Second second(w);
+  w.receiver.script = {500, 0, 200, 500};
+  for (const auto id : users) {
+    w.leave(id);
+    second.run(1s);
+    second.swap();
+  }
+  second.run(10min);
+  std::set<std::string> told;
+  std::uint64_t before = 0;
+  std::string message;
+  for (std::size_t i = 0; i < w.receiver.got.size(); ++i) {
+    if (std::exchange(message, w.receiver.header(i, "webhook-id")) == w.receiver.header(i, "webhook-id")) continue;
+    for (const auto& e : w.receiver.events(i)) {
+      CHECK(e.at("seq").to_number<std::uint64_t>() > before);
+      before = e.at("seq").to_number<std::uint64_t>();
+      CHECK(told.insert(std::string(e.at("user_name").as_string())).second);
+    }
+  }
+  CHECK(told.size() == users.size());
+}
+
+TEST_CASE("the first source that another engine adds counts at once", "[engine][R5][R16]") {
+  Shared w;
+  std::vector<ResourceId> users;
+  std::string everybody = "id\n";
+  std::string without = "id\n";
+  for (int i = 0; i < 8; ++i) {
+    users.push_back(w.user("u" + std::to_string(i)));
+    everybody += "ext-u" + std::to_string(i) + "\n";
+    if (i != 3) without += "ext-u" + std::to_string(i) + "\n";
+  }
+  w.run(1min);
+  {
+    Second second(w, false);
+    second.swap();
+    const auto source = w.wait<port::SourceRow>([&](auto done) {
+      w.engine->sources().add(w.owner, w.c->row.scope.integration, {"hr", "file", {{"whole", true}}},
+                              std::move(done));
+    });
+    REQUIRE(source);
+    for (const auto& text : {everybody, without}) {
+      const auto list = w.wait<WorkId>([&](auto done) {
+        w.engine->sources().begin(w.owner, w.c->row.scope.integration, source->id, {}, std::move(done));
+      });
+      REQUIRE(list);
+      REQUIRE(w.wait<std::uint64_t>([&](auto done) { w.engine->sources().feed(w.owner, *list, 0, text, done); }));
+      REQUIRE(w.wait<boost::json::object>(
+          [&](auto done) { w.engine->sources().end(w.owner, *list, std::nullopt, done); }));
+    }
+    second.swap();
+  }
+  // The other one carries it out, and would see access were it not to know of the source.
+  w.run(1min);
+  CHECK(w.app->accounts["a-u3"].active == false);
+  CHECK(w.job(w.c, users[3]).state == JobState::succeeded_verified);
+  for (std::size_t i = 0; i < users.size(); ++i) CHECK(w.subject(w.c, users[i]).access == (i != 3));
 }
