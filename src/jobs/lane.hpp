@@ -208,6 +208,14 @@ class Lane : public std::enable_shared_from_this<Lane> {
   /// What follows where an exchange did not answer the question that was asked.
   void failed_exchange(const RunPtr& run, const connector::Reply& reply);
   void retry_later(const RunPtr& run, std::optional<Duration> server_wait, bool costs_attempt, std::string why);
+  /// The step is tried again after this pass.
+  void put_off(const RunPtr& run, const connector::Reply& reply, bool costs_attempt);
+  /// The same for whatever an exchange about a step came to: the others still run (R3).
+  void step_failed(const RunPtr& run, const connector::Reply& reply);
+  /// A permission was refused: the lane stands still where the check is refused, too. Otherwise `then`, with the
+  /// check's reply where that does not tell.
+  void ask_credential(const RunPtr& run, const std::string& why,
+                      std::function<void(const connector::Reply* unsure)> then);
   /// Nothing went wrong, and nothing is told: its time has not come.
   void wait_until(const RunPtr& run, WallTime until, std::string why);
   void put_back(const RunPtr& run, std::string why);
@@ -273,6 +281,7 @@ struct Run {
   std::optional<MonoTime> not_before;  ///< the app wants to be left alone until then
   bool costs_attempt = false;
   std::string why;
+  std::string holds;  ///< a step wants a person after this pass (R3: the others still run)
   bool binding_changed = false;
   bool started = false;                        ///< "in progress" is on the activity
   GuardView guard;                             ///< at the beginning of this pass

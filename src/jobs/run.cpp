@@ -182,6 +182,7 @@ void Lane::begin(const RunPtr& run) {
           run->at = 0;
           run->again = false;
           run->why.clear();
+          run->holds.clear();
           run->not_before.reset();
           run->costs_attempt = false;
           run->started = run->plan.acted();
@@ -273,6 +274,7 @@ void Lane::advance(const RunPtr& run) {
   auto& steps = run->plan.steps;
   bool failed = false;
   bool observed = false;
+  const bool unfinished = run->again || !run->holds.empty();
   for (const auto& s : steps) {
     failed = failed || s.state == StepState::failed;
     observed = observed || s.state == StepState::observed;
@@ -304,17 +306,17 @@ void Lane::advance(const RunPtr& run) {
           continue;
         }
         // What cannot be undone is not done on top of what went wrong.
-        if (policy::is_irreversible(step.operation) && (run->again || failed)) {
+        if (policy::is_irreversible(step.operation) && (unfinished || failed)) {
           run->at = steps.size() - 1;
           continue;
         }
         // What failed is tried again before anybody is asked about the next step.
-        if (run->again && !step.approval.empty() && step.approved_until <= ports_.clock.wall()) continue;
+        if (unfinished && !step.approval.empty() && step.approved_until <= ports_.clock.wall()) continue;
         if (waits(run)) return;
         if (!policy::is_irreversible(step.operation)) return step_call(run);
         return check_account(run, [self = shared_from_this(), run] { self->step_final(run); });
       case StepKind::verify:
-        if (run->again) continue;
+        if (unfinished) continue;
         if (observed) {
           step.state = StepState::skipped;
           continue;
@@ -326,8 +328,10 @@ void Lane::advance(const RunPtr& run) {
   if (run->again) {
     std::optional<Duration> wait;
     if (run->not_before) wait = std::max(Duration{0}, *run->not_before - ports_.clock.mono());
-    return retry_later(run, wait, run->costs_attempt, run->why);
+    const bool refused = !run->holds.empty();  // it is tried again with the rest, less and less often
+    return retry_later(run, wait, run->costs_attempt || refused, refused ? run->holds : run->why);
   }
+  if (!run->holds.empty()) return hold(run, run->holds);
   for (const auto& s : steps)
     if (s.state == StepState::failed) return finish(run, JobState::failed, s.detail);
   if (observed) return finish_observed(run);

@@ -15,6 +15,11 @@ using policy::StepState;
 using port::JobKind;
 using port::JobState;
 
+namespace {
+constexpr const char* unknown_for_good =
+    "whether it happened is unknown, it cannot be read back, and repeating it is not safe";
+}  // namespace
+
 // ---- operations that change the app
 
 void Lane::step_call(const RunPtr& run) {
@@ -151,14 +156,7 @@ void Lane::record_outcome(const RunPtr& run, connector::Reply reply, bool by_rea
   };
   const auto repeat = [&](StepState state, bool costs) {
     step.state = state;
-    run->again = true;
-    run->costs_attempt = run->costs_attempt || costs;
-    run->why =
-        std::string(connector::to_string(reply.outcome)) + (reply.detail.empty() ? "" : ": " + reply.detail);
-    if (reply.retry_after) {
-      const auto until = ports_.clock.mono() + *reply.retry_after;
-      run->not_before = std::max(run->not_before.value_or(until), until);
-    }
+    put_off(run, reply, costs);
   };
   json::object detail{{"operation", step_name(step)}, {"outcome", connector::to_string(reply.outcome)}};
   if (!step.entitlement.empty()) detail["entitlement"] = step.entitlement;
@@ -213,9 +211,8 @@ void Lane::record_outcome(const RunPtr& run, connector::Reply reply, bool by_rea
       remember_doubt(run);
       if (!connector_->describe().of(Operation::read).supported &&
           capability.idempotency == connector::Idempotency::no) {
-        return save(run, "step.failed", std::move(detail), [self, run] {
-          self->hold(run, "whether it happened is unknown, it cannot be read back, and repeating it is not safe");
-        });
+        run->holds = unknown_for_good;
+        return save(run, "step.failed", std::move(detail), [self, run] { self->next_step(run); });
       }
       repeat(StepState::sent, true);
       break;
@@ -227,8 +224,7 @@ void Lane::record_outcome(const RunPtr& run, connector::Reply reply, bool by_rea
       });
     case Outcome::permission_denied:
       step.state = StepState::pending;
-      return save(run, "step.failed", std::move(detail),
-                  [self, run, reply] { self->failed_exchange(run, reply); });
+      return save(run, "step.failed", std::move(detail), [self, run, reply] { self->step_failed(run, reply); });
     case Outcome::ambiguous:
     case Outcome::protected_account:
       step.state = StepState::pending;
@@ -264,8 +260,10 @@ void Lane::step_read_back(const RunPtr& run) {
   const bool shows = removal || step.operation == Operation::disable || step.operation == Operation::enable;
   if (!app.of(Operation::read).supported || !shows) {
     if (policy::is_irreversible(step.operation) ||
-        app.of(step.operation).idempotency == connector::Idempotency::no)
-      return hold(run, "whether it happened is unknown, it cannot be read back, and repeating it is not safe");
+        app.of(step.operation).idempotency == connector::Idempotency::no) {
+      run->holds = unknown_for_good;
+      return next_step(run);
+    }
     step.state = StepState::pending;
     return step_call(run);
   }
@@ -279,7 +277,7 @@ void Lane::step_read_back(const RunPtr& run) {
     self->call(std::move(call), [self, run](connector::Reply reply) {
       auto& s = run->plan.steps[run->at];
       if (reply.outcome == Outcome::not_found) return self->record_outcome(run, std::move(reply), true);
-      if (reply.outcome != Outcome::ok || reply.accounts.empty()) return self->failed_exchange(run, reply);
+      if (reply.outcome != Outcome::ok || reply.accounts.empty()) return self->step_failed(run, reply);
       if (s.operation == Operation::remove) {  // the account is there: what is left of it is removed
         s.state = StepState::pending;
         return self->step_final(run);
@@ -314,7 +312,7 @@ void Lane::step_poll(const RunPtr& run) {
       if (follows == connector::Disposition::retry || follows == connector::Disposition::check_lane ||
           follows == connector::Disposition::pause_lane || reply.outcome == Outcome::unknown_outcome ||
           reply.outcome == Outcome::throttled) {
-        return self->failed_exchange(run, reply);
+        return self->step_failed(run, reply);
       }
       self->record_outcome(run, std::move(reply), false);
     });

@@ -16,32 +16,26 @@ using port::JobState;
 
 namespace {
 constexpr Duration shortest_poll = std::chrono::milliseconds(100);
+
+std::string why_of(const connector::Reply& reply) {
+  return std::string(connector::to_string(reply.outcome)) + (reply.detail.empty() ? "" : ": " + reply.detail);
 }
+}  // namespace
 
 void Lane::no_slot(const RunPtr& run) { put_back(run, "the lane stands still"); }
 
 void Lane::failed_exchange(const RunPtr& run, const connector::Reply& reply) {
-  const std::string why =
-      std::string(connector::to_string(reply.outcome)) + (reply.detail.empty() ? "" : ": " + reply.detail);
+  const auto why = why_of(reply);
   switch (connector::disposition(reply.outcome)) {
     case connector::Disposition::wait: return retry_later(run, reply.retry_after, false, why);
     case connector::Disposition::pause_lane:
       pause_by_itself("the app refused the credential: " + reply.detail);
       return put_back(run, why);
-    case connector::Disposition::check_lane: {
-      // R17: one refusal holds the job, and the lane only if the check fails too.
-      auto self = shared_from_this();
-      return when_admitted(run, [self, run, why](bool go) {
-        if (!go) return self->no_slot(run);
-        self->call({}, [self, run, why](const connector::Reply& check) {
-          if (check.outcome == Outcome::permission_denied || check.outcome == Outcome::auth_failed) {
-            self->pause_by_itself("the app refuses the credential: " + check.detail);
-            return self->put_back(run, why);
-          }
-          self->hold(run, why);
-        });
+    case connector::Disposition::check_lane:
+      return ask_credential(run, why, [self = shared_from_this(), run, why](const connector::Reply* unsure) {
+        if (unsure != nullptr) return self->retry_later(run, unsure->retry_after, true, why);
+        self->hold(run, why);
       });
-    }
     case connector::Disposition::hold_job: return hold(run, why);
     case connector::Disposition::fail: return finish(run, JobState::failed, why);
     case connector::Disposition::proceed:
@@ -49,6 +43,60 @@ void Lane::failed_exchange(const RunPtr& run, const connector::Reply& reply) {
     case connector::Disposition::read_back: break;
   }
   retry_later(run, reply.retry_after, true, why);
+}
+
+// R17: one refusal holds the job, and the lane only if the check fails too.
+void Lane::ask_credential(const RunPtr& run, const std::string& why,
+                          std::function<void(const connector::Reply* unsure)> then) {
+  auto self = shared_from_this();
+  when_admitted(run, [self, run, why, then = std::move(then)](bool go) {
+    if (!go) return self->no_slot(run);
+    self->call({}, [self, run, why, then](const connector::Reply& check) {
+      switch (connector::disposition(check.outcome)) {
+        case connector::Disposition::check_lane:
+        case connector::Disposition::pause_lane:
+          self->pause_by_itself("the app refuses the credential: " + check.detail);
+          return self->put_back(run, why);
+        case connector::Disposition::wait:
+        case connector::Disposition::read_back:
+        case connector::Disposition::retry: return then(&check);
+        default: return then(nullptr);
+      }
+    });
+  });
+}
+
+void Lane::step_failed(const RunPtr& run, const connector::Reply& reply) {
+  auto self = shared_from_this();
+  switch (connector::disposition(reply.outcome)) {
+    case connector::Disposition::wait:
+    case connector::Disposition::retry:
+    case connector::Disposition::read_back:
+      put_off(run, reply, reply.outcome != Outcome::throttled);
+      return next_step(run);
+    case connector::Disposition::check_lane: {
+      const auto why = why_of(reply);
+      return ask_credential(run, why, [self, run, why](const connector::Reply* unsure) {
+        if (unsure != nullptr) {
+          self->put_off(run, *unsure, true);
+          run->why = why;
+        } else {
+          run->holds = why;
+        }
+        self->next_step(run);
+      });
+    }
+    default: return failed_exchange(run, reply);
+  }
+}
+
+void Lane::put_off(const RunPtr& run, const connector::Reply& reply, bool costs_attempt) {
+  run->again = true;
+  run->costs_attempt = run->costs_attempt || costs_attempt;
+  run->why = why_of(reply);
+  if (!reply.retry_after) return;
+  const auto until = ports_.clock.mono() + *reply.retry_after;
+  run->not_before = std::max(run->not_before.value_or(until), until);
 }
 
 void Lane::retry_later(const RunPtr& run, std::optional<Duration> server_wait, bool costs_attempt,

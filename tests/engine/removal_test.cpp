@@ -391,6 +391,87 @@ TEST_CASE("one refused permission holds the job alone", "[engine][R17]") {
   CHECK(w.job(c, bob).state == JobState::succeeded_verified);
 }
 
+TEST_CASE("a refused permission pauses the lane where the check is refused, too", "[engine][R17]") {
+  const auto outcome = GENERATE(Outcome::permission_denied, Outcome::auth_failed);
+  test::World w;
+  w.app->add("a1", "ext-ann", "ann");
+  const auto c = w.integrate("okta", R"({"breaker":{"open_ms":1000,"open_max_ms":5000}})");
+  const auto ann = w.add_user(c, "ann");
+  w.run(1s);
+  w.app->answer(Operation::disable, Outcome::permission_denied);
+  w.app->answer(Operation::check, outcome);
+  w.app->answer(Operation::check, outcome);
+  REQUIRE(w.set_active(c, ann, false));
+  w.run(1s);
+  CHECK(w.job(c, ann).state == JobState::ready);
+  CHECK(w.events(c, "lane.paused") == 1);
+  w.run(30s);
+  CHECK(w.events(c, "lane.resumed") == 1);
+  CHECK(w.job(c, ann).state == JobState::succeeded_verified);
+}
+
+TEST_CASE("a refused permission waits for nobody while the check cannot tell", "[engine][R17]") {
+  const auto outcome = GENERATE(Outcome::unavailable, Outcome::throttled, Outcome::unknown_outcome);
+  test::World w;
+  w.app->add("a1", "ext-ann", "ann");
+  const auto c = w.integrate("okta", R"({"retry":{"base_ms":60000}})");
+  const auto ann = w.add_user(c, "ann");
+  w.run(1s);
+  w.app->answer(Operation::disable, Outcome::permission_denied);  // as an app may answer that is going down
+  w.app->answer(Operation::check, outcome);
+  REQUIRE(w.set_active(c, ann, false));
+  w.run(10s);
+  CHECK(w.job(c, ann).state == JobState::retrying);
+  w.run(5min);
+  CHECK(w.job(c, ann).state == JobState::succeeded_verified);
+  CHECK(w.events(c, "lane.paused") == 0);
+}
+
+TEST_CASE("what holds one of the two steps does not stop the other", "[engine][R3][R17][R18]") {
+  const bool unknown = GENERATE(false, true);
+  const bool first = GENERATE(false, true);  // whether the other one works at once
+  CAPTURE(unknown, first);
+  test::World w;
+  if (unknown) {
+    w.app->description.of(Operation::read).supported = false;
+    w.app->description.of(Operation::disable).idempotency = connector::Idempotency::no;
+  }
+  w.app->add("a1", "ext-ann", "ann");
+  const auto c = w.integrate("okta", R"({"retry":{"base_ms":1000}})");
+  const auto ann = w.add_user(c, "ann");
+  w.run(1s);
+  for (int i = 0; i < 2; ++i)
+    w.app->answer(Operation::disable, unknown ? Outcome::unknown_outcome : Outcome::permission_denied);
+  if (!first) w.app->answer(Operation::revoke_sessions, Outcome::unavailable);
+  REQUIRE(w.set_active(c, ann, false));
+  CHECK(w.job(c, ann).state == (first ? JobState::held : JobState::retrying));
+  w.run(1min);
+  CHECK(w.job(c, ann).state == JobState::held);
+  CHECK(w.events(c, "job.held") == 1);
+  CHECK(w.app->count("revoke_sessions a1") == (first ? 1 : 2));
+  if (unknown) CHECK(w.app->count("disable a1") == 1);  // R18: never repeated blindly
+}
+
+TEST_CASE("a disable that cannot be read back yet does not keep sessions alive", "[engine][R3][R18]") {
+  test::World w;
+  w.app->add("a1", "ext-ann", "ann");
+  const auto c = w.integrate("okta", R"({"retry":{"base_ms":60000}})");
+  const auto ann = w.add_user(c, "ann");
+  w.run(1s);
+  w.app->silent = true;
+  REQUIRE(w.set_active(c, ann, false));
+  w.run(1s);
+  REQUIRE(w.app->count("disable a1") == 1);
+  w.crash();
+  w.app->silent = false;
+  w.app->answer(Operation::read, Outcome::unavailable);
+  w.boot();
+  w.run(1s);
+  CHECK(w.app->count("revoke_sessions a1") == 1);
+  w.run(10min);
+  CHECK(w.job(c, ann).state == JobState::succeeded_verified);
+}
+
 TEST_CASE("a job that is not done by its deadline is dead, visibly", "[engine][R17]") {
   test::World w;
   w.app->add("a1", "ext-ann", "ann");
