@@ -86,8 +86,7 @@ void Oracle::give_roles(port::Reader& reader) {
       if (app.plan.roles) account.shown.groups = {"staff"};
   for (const auto& [app, id] : subjects_) {
     const auto& plan = world_.apps[app].plan;
-    // Who has no access loses no role by leaving a group: nothing to lower, and for the app not to have given.
-    auto* account = plan.roles && has_access(app, reader, id) ? account_of(app, reader, id) : nullptr;
+    auto* account = plan.roles ? account_of(app, reader, id) : nullptr;
     if (account == nullptr) continue;
     const auto wanted = wanted_role(app, reader, id);
     for (std::uint32_t i = 0; wanted && i <= *wanted; ++i)
