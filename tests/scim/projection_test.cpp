@@ -99,6 +99,9 @@ TEST_CASE("returned: request, always and never") {
   CHECK(show({}, {}) == json::parse(R"({"a":"1","d":"1","c":{"a":"1","d":"1"}})"));
   CHECK(show({"q"}, {}) == json::parse(R"({"q":"1","a":"1"})"));
   CHECK(show({"c.q"}, {}) == json::parse(R"({"a":"1","c":{"q":"1","a":"1"}})"));
+  // Named beside its whole attribute it is asked for as well.
+  for (const auto& both : {std::vector<std::string>{"c", "c.q"}, std::vector<std::string>{"c.q", "c"}})
+    CHECK(show(both, {}) == json::parse(R"({"a":"1","c":{"q":"1","a":"1","d":"1"}})"));
   CHECK(show({"c.n"}, {}) == json::parse(R"({"a":"1","c":{"a":"1"}})"));
   CHECK(show({}, {"a", "c.a", "d"}) == json::parse(R"({"a":"1","c":{"a":"1","d":"1"}})"));
 }

@@ -31,7 +31,8 @@ class Projection {
   struct Choice {
     const Schema* schema;
     const Attribute* attribute;          ///< null: the whole schema
-    std::vector<const Attribute*> subs;  ///< empty: the whole attribute
+    std::vector<const Attribute*> subs;  ///< by name
+    bool whole = false;                  ///< the attribute itself, with what it shows of its own accord
   };
   static void choose(std::vector<Choice>& into, const TypeDef& type, std::span<const std::string> names);
   static const Choice* find(const std::vector<Choice>& in, const Schema& schema,

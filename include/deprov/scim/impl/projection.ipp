@@ -22,13 +22,11 @@ DEPROV_INLINE void Projection::choose(std::vector<Choice>& into, const TypeDef& 
     const auto r = type.resolve(name);
     if (!r) continue;
     const auto same = [&](const Choice& c) { return c.schema == r->schema && c.attribute == r->attribute; };
-    const auto at = std::find_if(into.begin(), into.end(), same);
-    if (at == into.end()) {
-      into.push_back({r->schema, r->attribute, {}});
-      if (r->sub != nullptr) into.back().subs.push_back(r->sub);
-    } else if (r->sub == nullptr) {
-      at->subs.clear();
-    } else if (!at->subs.empty()) {
+    auto at = std::find_if(into.begin(), into.end(), same);
+    if (at == into.end()) at = into.insert(at, {r->schema, r->attribute, {}});
+    if (r->sub == nullptr) {
+      at->whole = true;
+    } else {
       at->subs.push_back(r->sub);
     }
   }
@@ -53,7 +51,7 @@ DEPROV_INLINE bool Projection::wanted(const Schema& schema, const Attribute& att
     case Returned::request: break;
   }
   const Choice* excluded = find(excluded_, schema, attribute);
-  if (excluded != nullptr && excluded->subs.empty()) return false;
+  if (excluded != nullptr && excluded->whole) return false;
   const Choice* named = find(named_, schema, attribute);
   if (named != nullptr) return named->attribute != nullptr || attribute.returned == Returned::by_default;
   if (only_named_) return false;
@@ -79,7 +77,7 @@ DEPROV_INLINE json::object Projection::copy_subs(const Schema& schema, const Att
     const auto* sub = attribute.find(m.key());
     if (sub == nullptr || sub->returned == Returned::never) continue;
     if (sub->returned != Returned::always) {
-      if (named != nullptr && !named->subs.empty() && !has(named, sub)) continue;
+      if (named != nullptr && !named->whole && !has(named, sub)) continue;
       if (has(excluded, sub)) continue;
       if (sub->returned == Returned::request && !has(named, sub) && (only_named_ || written == nullptr)) continue;
     }
@@ -96,8 +94,7 @@ DEPROV_INLINE bool Projection::copy(const Schema& schema, const Attribute& attri
   };
   const Choice* named = find(named_, schema, attribute);
   const Choice* excluded = find(excluded_, schema, attribute);
-  const bool whole = (named == nullptr || named->subs.empty()) &&
-                     (excluded == nullptr || excluded->subs.empty()) &&
+  const bool whole = (named == nullptr || named->whole) && (excluded == nullptr || excluded->whole) &&
                      std::none_of(attribute.sub_attributes.begin(), attribute.sub_attributes.end(), special);
   if (whole) {
     to = from;
