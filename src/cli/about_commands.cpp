@@ -38,16 +38,18 @@ Result<int> dialects(const Session& session) {
       idps.push_back(json::object{{"name", d.name},
                                   {"title", d.title},
                                   {"patch_answer", to_string(d.patch_answer)},
-                                  {"external_id_immutable", d.external_id_immutable}});
+                                  {"external_id_immutable", d.external_id_immutable},
+                                  {"unknown_members", d.keeps_unknown_members ? "keep" : "refuse"}});
     print_json(json::object{{"idps", std::move(idps)}, {"rules", std::move(out)}});
   } else {
     print_table({"RULE", "IDPS", "WHAT IS UNDERSTOOD"}, rows);
     std::vector<std::vector<std::string>> idps;
     for (const auto& d : idp::dialects())
       idps.push_back({std::string(d.name), std::string(d.title), std::string(to_string(d.patch_answer)),
-                      d.external_id_immutable ? "never given to another" : "may change"});
+                      d.external_id_immutable ? "never given to another" : "may change",
+                      d.keeps_unknown_members ? "keep" : "refuse"});
     std::cout << "\n";
-    print_table({"IDP", "WHO", "PATCH ANSWER", "EXTERNAL ID"}, idps);
+    print_table({"IDP", "WHO", "PATCH ANSWER", "EXTERNAL ID", "UNKNOWN MEMBERS"}, idps);
   }
   return exit_ok;
 }

@@ -9,8 +9,8 @@ namespace deprov::cli {
 namespace {
 
 struct IntegrationOptions {
-  std::string name, idp, connector, config, policy, settings, schemas, resource_types, patch_answer, placement,
-      reason;
+  std::string name, idp, connector, config, policy, settings, schemas, resource_types, patch_answer,
+      unknown_members, placement, reason;
   bool no_check = false;
   bool abandon = false;
   bool deleted = false;
@@ -65,6 +65,7 @@ Result<void> add_setting(json::object& body, const char* member, const std::stri
 
 Result<void> add_words(json::object& body, const IntegrationOptions& o, const json::value& present) {
   DEPROV_CHECK(add_setting(body, "patch_answer", o.patch_answer, "idp", present));
+  DEPROV_CHECK(add_setting(body, "unknown_members", o.unknown_members, "idp", present));
   return add_setting(body, "placement", o.placement, "server", present);
 }
 
@@ -84,16 +85,17 @@ Result<int> update(const Session& session, const IntegrationOptions& o) {
   json::object body;
   if (!o.name.empty()) body["name"] = o.name;
   DEPROV_CHECK(add_files(body, o));
-  if (body.empty() && o.patch_answer.empty() && o.placement.empty()) {
+  const bool words = !o.patch_answer.empty() || !o.unknown_members.empty() || !o.placement.empty();
+  if (body.empty() && !words) {
     return Error(Errc::invalid_argument, "nothing to change is given",
                  "--name, --config, --policy, --settings, --schemas, --resource-types, --patch-answer, "
-                 "--placement",
+                 "--unknown-members, --placement",
                  "give at least one");
   }
   if (o.no_check) body["check"] = false;
   DEPROV_TRY(api, session.open());
   DEPROV_TRY(id, find_integration(*api, session.integration));
-  if (!o.patch_answer.empty() || !o.placement.empty()) {  // settings are replaced as a whole
+  if (words) {  // settings are replaced as a whole
     DEPROV_TRY(present, api->call("GET", "/integrations/" + id));
     DEPROV_CHECK(add_words(body, o, present.at("settings")));
   }
@@ -219,6 +221,11 @@ void add_integration_commands(CLI::App& program, Session& session) {
         ->add_option("--patch-answer", options->patch_answer,
                      "How a PATCH is answered: resource (200), no_content (204), or as the IdP likes it (idp)")
         ->check(CLI::IsMember({"resource", "no_content", "idp"}));
+    command
+        ->add_option("--unknown-members", options->unknown_members,
+                     "Members of groups that are no resource here: keep (as nobody's grant), refuse, or as it is "
+                     "for the IdP (idp)")
+        ->check(CLI::IsMember({"keep", "refuse", "idp"}));
     command
         ->add_option(
             "--placement", options->placement,

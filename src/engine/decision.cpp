@@ -62,6 +62,15 @@ json::object Decision::evidence_json() const {
       if (ignored.size() == max_notes) break;
     }
     if (!ignored.empty()) o["ignored"] = std::move(ignored);
+    json::array unknown;
+    for (const auto& value : effect_->unknown_members) {
+      if (unknown.size() == max_notes) {
+        unknown.emplace_back("and " + std::to_string(effect_->unknown_members.size() - max_notes) + " more");
+        break;
+      }
+      unknown.emplace_back(value);
+    }
+    if (!unknown.empty()) o["unknown_members"] = std::move(unknown);
   }
   if (!rules.empty()) o["dialect_rules"] = std::move(rules);
   return o;
@@ -575,6 +584,12 @@ Result<bool> Decision::effect(const Effect& effect, const Limits& limits) {
   if (!effect.members.empty()) {
     DEPROV_TRY(d, members_effect(effect, limits));
     deferred = d;
+  }
+  if (effect.note_ignored && txn_.ops.empty() && effect.before && !effect.ignored.empty()) {
+    auto detail = evidence_json();
+    const bool user = effect.before->type == "User";
+    if (!user) detail["resource"] = effect.before->id.str();
+    record("request.ignored", detail, user ? effect.before->id : ResourceId());
   }
   effect_ = nullptr;
   return deferred;

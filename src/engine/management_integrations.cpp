@@ -32,6 +32,8 @@ const json::value& settings_schema() {
       "me": {"type": "string", "maxLength": 100,
         "description": "SCIM id of the User whom /Me stands for, where a request names none (default: nobody, and /Me is 501)."},
       "patch_answer": {"enum": ["resource", "no_content"], "description": "How a PATCH is answered (default: the IdP's)."},
+      "unknown_members": {"enum": ["keep", "refuse"],
+        "description": "Members of groups that are no resource here: kept as sent, as nobody's grant, or refused (default: kept of a sender that `generic` does not recognise, refused of all others)."},
       "placement": {"enum": ["in_process", "worker"],
         "description": "Where the code of a plugin runs: in the server, or in a process of its own (default: the server's)."},
       "retention_days": {"type": "integer", "minimum": 1, "maximum": 36500,

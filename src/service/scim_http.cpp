@@ -119,6 +119,24 @@ bool is_scim_media_type(std::optional<std::string_view> content_type) {
   return type.empty() || scim::iequals(type, "application/scim+json") || scim::iequals(type, "application/json");
 }
 
+bool accepts_json(std::optional<std::string_view> accept) {
+  if (!accept) return true;
+  bool named = false;
+  for (auto rest = *accept; !rest.empty();) {
+    const auto comma = std::min(rest.find(','), rest.size());
+    const auto range = rest.substr(0, comma);
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+    const auto type = trim(range.substr(0, range.find(';')));
+    if (type.empty()) continue;
+    constexpr std::string_view xml = "xml";
+    const auto ends = type.size() > xml.size() && scim::iequals(type.substr(type.size() - xml.size()), xml);
+    const char before = ends ? type[type.size() - xml.size() - 1] : ' ';
+    if (before != '/' && before != '+') return true;
+    named = true;
+  }
+  return !named;
+}
+
 std::optional<std::string_view> safe_host(std::optional<std::string_view> host) {
   if (!host || host->empty() || host->size() > 255) return std::nullopt;
   const bool safe = std::all_of(host->begin(), host->end(), [](char c) {

@@ -30,6 +30,10 @@ struct ScimTarget {
 /// `application/scim+json` and `application/json`, with parameters; also when the header is missing or empty.
 [[nodiscard]] bool is_scim_media_type(std::optional<std::string_view> content_type);
 
+/// Whether a client that sends this `Accept` can be given JSON. Whoever names XML and nothing else cannot; of all
+/// the others, odd as some IdPs' are, the header is not looked at (RFC 9110 section 12.5.1 allows both).
+[[nodiscard]] bool accepts_json(std::optional<std::string_view> accept);
+
 /// The `Host` header if it is one: a name or an address with an optional port.
 [[nodiscard]] std::optional<std::string_view> safe_host(std::optional<std::string_view> host);
 

@@ -6,6 +6,7 @@
 #include "service/scim_list_plan.hpp"
 #include "service/scim_list_window.hpp"
 #include "service/scim_rows.hpp"
+#include "service/scim_unknown_members.hpp"
 
 namespace deprov::service {
 
@@ -20,6 +21,10 @@ Error too_many(std::string what) {
                "narrow it down: `eq` on id, externalId, userName, emails.value, displayName, members.value or "
                "groups.value and bounds of meta.lastModified are answered by an index, alone, joined by `and`, or "
                "all of them joined by `or`");
+}
+
+Error too_many_hits(std::size_t most) {
+  return too_many("the filter has more than " + std::to_string(most) + " hits");
 }
 
 /// One list being made; passed on from view to view.
@@ -50,6 +55,16 @@ struct Listing {
   std::optional<port::ResourceOrder::Place> after;
   std::size_t looked_at = 0;
   ListWindow window;
+
+  // of `hits`
+  struct Found {
+    std::vector<port::ResourceRow> rows;
+    std::size_t at = 0;                    ///< up to which they were checked
+    const scim::Matcher* check = nullptr;  ///< null: all of them match
+  };
+  std::size_t source = 0;  ///< how many of the type's keys and terms were looked up
+  Found found;             ///< by the last of them
+  std::map<ResourceId, port::ResourceRow> hits;
 
   [[nodiscard]] const ListPlan::Type& type() const { return plan.types[type_index]; }
 
@@ -131,9 +146,8 @@ bool is_brief(Listing& list) {
 }
 
 void view_and_answer(const SharedListing& list, Result<void> (*fill)(Listing&, port::Reader&)) {
-  using Reading = engine::Engine::Reading;
   list->call->engine.read(
-      is_brief(*list) ? Reading::brief : Reading::any,
+      engine::Engine::Reading::any,
       [list, fill](port::Reader& reader) -> Result<void> {
         DEPROV_CHECK(fill(*list, reader));
         return answer(list);
@@ -173,60 +187,87 @@ Result<std::vector<port::ResourceRow>> in_group(const Listing& list, port::Reade
   return rows;
 }
 
-/// Who was deleted is nobody's member any more, although the row of it stays.
-Result<bool> is_there(port::Reader& reader, const port::Scope& scope, const port::ResourceKey& key) {
-  if (key.attribute != port::ResourceKey::Attribute::member) return true;
+/// The key that a term is looked up by; nothing where nobody can have it.
+Result<std::optional<port::ResourceKey>> key_to_ask(port::Reader& reader, const port::Scope& scope,
+                                                    port::ResourceKey key) {
+  using A = port::ResourceKey::Attribute;
+  if (key.attribute == A::email && is_unknown_member_key(key.value)) return std::optional<port::ResourceKey>();
+  if (key.attribute != A::member) return std::optional(std::move(key));
   const auto id = ResourceId::parse(key.value);
-  if (!id) return false;
-  DEPROV_TRY(row, reader.resource(scope, *id));
-  return row && !row->deleted;
+  std::optional<port::ResourceRow> row;
+  if (id) {
+    DEPROV_TRY(found, reader.resource(scope, *id));
+    row = std::move(found);
+  }
+  if (!row) return std::optional(port::ResourceKey{A::email, unknown_member_key(key.value)});
+  // Who was deleted is nobody's member any more, although the row of it stays.
+  if (row->deleted) return std::optional<port::ResourceKey>();
+  return std::optional(std::move(key));
 }
 
-/// What the indexes answer for one type, each resource once, by id.
-Result<void> add_hits(Listing& list, port::Reader& reader) {
+/// Whoever matches by the term or key that comes next, as far as its index tells.
+Result<void> fetch_hits(Listing& list, port::Reader& reader) {
   const auto& scope = list.call->scope();
   const auto most = list.call->options.index_hits;
   const auto& type = list.type();
-  std::map<ResourceId, port::ResourceRow> hits;
-  for (const auto& key : type.unique_keys) {
-    DEPROV_TRY(owner, reader.key_owner(scope, key));
-    if (!owner || hits.contains(*owner)) continue;
+  auto& to = list.found;
+  to.rows.clear();
+  to.at = 0;
+  if (list.source < type.unique_keys.size()) {
+    to.check = &*type.matcher;
+    DEPROV_TRY(owner, reader.key_owner(scope, type.unique_keys[list.source]));
+    if (!owner || list.hits.contains(*owner)) return {};
     DEPROV_TRY(row, reader.resource(scope, *owner));
-    if (!row || row->deleted || row->type != type.def->name()) continue;
-    DEPROV_TRY(document, list.document(reader, *row));
-    if ((*type.matcher)(document)) hits.emplace(*owner, std::move(*row));
+    if (row && !row->deleted && row->type == type.def->name()) to.rows.push_back(std::move(*row));
+    return {};
   }
-  auto check = type.term_checks.begin();
-  for (const auto& term : type.terms) {
-    std::vector<port::ResourceRow> rows;
-    if (const auto key = store_key(term)) {
-      DEPROV_TRY(there, is_there(reader, scope, *key));
-      if (there) {
-        DEPROV_TRY(found, reader.resources_by_key(scope, type.def->name(), *key, most + 1));
-        rows = std::move(found);
-      }
-    } else {
-      DEPROV_TRY(found, in_group(list, reader, *type.def, term.value));
-      rows = std::move(found);
-    }
-    const bool rest = term.rest.has_value();
-    for (auto& row : rows) {
-      if (hits.contains(row.id)) continue;
-      if (rest) {
-        DEPROV_TRY(document, list.document(reader, row));
-        if (!(*check)(document)) continue;
-      }
-      const auto id = row.id;
-      hits.emplace(id, std::move(row));
-    }
-    if (rest) ++check;
-    if (rows.size() > most || hits.size() > most)
-      return too_many("the filter has more than " + std::to_string(most) + " hits");
+  const auto index = list.source - type.unique_keys.size();
+  const auto& term = type.terms[index];
+  to.check = nullptr;
+  if (term.rest) {
+    const auto before = std::count_if(type.terms.begin(), type.terms.begin() + static_cast<std::ptrdiff_t>(index),
+                                      [](const auto& t) { return t.rest.has_value(); });
+    to.check = &type.term_checks[static_cast<std::size_t>(before)];
   }
-  for (const auto& [id, row] : hits) {
+  if (auto key = store_key(term)) {
+    DEPROV_TRY(asked, key_to_ask(reader, scope, std::move(*key)));
+    if (!asked) return {};
+    DEPROV_TRY(rows, reader.resources_by_key(scope, type.def->name(), *asked, most + 1));
+    to.rows = std::move(rows);
+  } else {
+    DEPROV_TRY(rows, in_group(list, reader, *type.def, term.value));
+    to.rows = std::move(rows);
+  }
+  if (to.rows.size() > most) return too_many_hits(most);
+  return {};
+}
+
+/// Those that match, each resource once.
+Result<void> check_hits(Listing& list, port::Reader& reader, std::size_t& budget) {
+  const auto most = list.call->options.index_hits;
+  auto& from = list.found;
+  for (; from.at < from.rows.size() && budget > 0; ++from.at, --budget) {
+    auto& row = from.rows[from.at];
+    if (list.hits.contains(row.id)) continue;
+    if (from.check != nullptr) {
+      DEPROV_TRY(document, list.document(reader, row));
+      if (!(*from.check)(document)) continue;
+    }
+    const auto id = row.id;
+    list.hits.emplace(id, std::move(row));
+    if (list.hits.size() > most) return too_many_hits(most);
+  }
+  return {};
+}
+
+/// All hits of a type are known: in their order by id.
+Result<void> accept_hits(Listing& list, port::Reader& reader, std::size_t& budget) {
+  for (; !list.hits.empty() && budget > 0; --budget) {
+    const auto hit = list.hits.extract(list.hits.begin());
+    const auto& row = hit.mapped();
     // In memory the window knows what is behind the cursor; here it is the order by type and id.
     if (list.from && !list.plan.in_memory &&
-        (list.type_index < list.from->type || (list.type_index == list.from->type && id <= list.from->id))) {
+        (list.type_index < list.from->type || (list.type_index == list.from->type && row.id <= list.from->id))) {
       ++list.total;
       continue;
     }
@@ -234,6 +275,28 @@ Result<void> add_hits(Listing& list, port::Reader& reader) {
     (void)go_on;
   }
   return {};
+}
+
+/// What the indexes answer, as much of it as a page of a scan. False: there is nothing more.
+Result<bool> look_at_hits(Listing& list, port::Reader& reader) {
+  std::size_t budget = scan_page;
+  while (budget > 0) {
+    const auto& type = list.type();
+    if (list.found.at < list.found.rows.size()) {
+      DEPROV_CHECK(check_hits(list, reader, budget));
+    } else if (list.source < type.unique_keys.size() + type.terms.size()) {
+      DEPROV_CHECK(fetch_hits(list, reader));
+      ++list.source;
+      --budget;
+    } else if (!list.hits.empty()) {
+      DEPROV_CHECK(accept_hits(list, reader, budget));
+    } else {
+      list.source = 0;
+      list.found = {};
+      if (++list.type_index == list.plan.types.size()) return false;
+    }
+  }
+  return true;
 }
 
 /// Looks at one page. False: there is nothing more to look at, or to know.
@@ -290,12 +353,6 @@ Result<void> finish(const SharedListing& list, port::Reader& reader) {
   return answer(list);
 }
 
-Result<void> by_hits(Listing& list, port::Reader& reader) {
-  for (list.type_index = 0; list.type_index < list.plan.types.size(); ++list.type_index)
-    DEPROV_CHECK(add_hits(list, reader));
-  return list.plan.in_memory ? show_window(list, reader) : Result<void>();
-}
-
 Result<void> count_everything(Listing& list, port::Reader& reader) {
   list.total_known = true;
   for (const auto& type : list.plan.types) {
@@ -305,28 +362,50 @@ Result<void> count_everything(Listing& list, port::Reader& reader) {
   return {};
 }
 
+/// Looks a while; false: there is nothing more to look at.
+using Look = Result<bool> (*)(Listing&, port::Reader&);
+
+Result<bool> look_at_all(Listing& list, port::Reader& reader) {
+  if (!list.plan.filtered && !list.total_known) DEPROV_CHECK(count_everything(list, reader));
+  return look_at_page(list, reader);
+}
+
 // A view for each page, so that a long scan keeps nobody waiting.
-void scan(const SharedListing& list) {
+void scan(const SharedListing& list, Look look) {
   const auto more = std::make_shared<bool>(false);
   list->call->engine.view(
-      [list, more](port::Reader& reader) -> Result<void> {
-        if (!list->plan.filtered && !list->total_known) DEPROV_CHECK(count_everything(*list, reader));
-        DEPROV_TRY(rest, look_at_page(*list, reader));
+      [list, look, more](port::Reader& reader) -> Result<void> {
+        DEPROV_TRY(rest, look(*list, reader));
         *more = rest;
         if (rest) return {};
         return finish(list, reader);
       },
-      [list, more](Result<void> r) {
+      [list, look, more](Result<void> r) {
         auto& call = *list->call;
         if (!r) return call.fail(r.error());
         if (!*more) return;
         if (call.engine.ports().clock.mono() - list->began > call.options.scan_time)
           return call.fail(too_many(
-              "no index answers it, and looking at the resources took longer than " +
+              std::string(look == look_at_hits ? "" : "no index answers it, and ") +
+              "looking at the resources took longer than " +
               std::to_string(std::chrono::duration_cast<std::chrono::seconds>(call.options.scan_time).count()) +
               " seconds"));
-        scan(list);
+        scan(list, look);
       });
+}
+
+/// Few hits are answered from inside the first view.
+void by_hits(const SharedListing& list) {
+  using Reading = engine::Engine::Reading;
+  list->call->engine.read(
+      is_brief(*list) ? Reading::brief : Reading::any,
+      [list](port::Reader& reader) -> Result<void> {
+        DEPROV_TRY(rest, look_at_hits(*list, reader));
+        if (!rest) return finish(list, reader);
+        list->call->engine.ports().executor.post([list] { scan(list, look_at_hits); });
+        return {};
+      },
+      [list](const Result<void>& r) { list->call->fail(r.error()); });
 }
 
 /// The place where a cursor goes on.
@@ -377,9 +456,9 @@ void handle_list(const Call& call, bool all_types) {
   if (list->plan.in_memory)
     if (auto fits = list->window.prepare(list->first, list->most, list->plan.descending); !fits)
       return call->fail(fits.error());
-  if (list->plan.access == Access::hits) return view_and_answer(list, by_hits);
   list->began = call->engine.ports().clock.mono();
-  scan(list);
+  if (list->plan.access == Access::hits) return by_hits(list);
+  scan(list, look_at_all);
 }
 
 }  // namespace deprov::service

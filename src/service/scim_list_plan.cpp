@@ -36,11 +36,42 @@ bool speaks_of_version(const scim::Filter& filter) {
          std::any_of(filter.operands.begin(), filter.operands.end(), speaks_of_version);
 }
 
+/// What is never returned must not be found out by asking for it; RFC 7643 section 7 leaves the choice. `inside`:
+/// the attribute whose values a filter in brackets is about.
+// NOLINTNEXTLINE(misc-no-recursion): as deep as the filter, which has a bound
+Result<void> check_shown(const scim::Filter& filter, const scim::TypeDef& type,
+                         const scim::Attribute* inside = nullptr) {
+  using K = scim::Filter::Kind;
+  const auto hidden = [&](const scim::Attribute* a) { return a != nullptr && scim::is_hidden(*a); };
+  const bool named = filter.kind == K::compare || filter.kind == K::present || filter.kind == K::value_path;
+  const scim::Attribute* attribute = nullptr;
+  const scim::Attribute* sub = nullptr;
+  if (named && inside != nullptr) {
+    attribute = inside->find(filter.attr.attribute);
+  } else if (named) {
+    if (const auto r = type.resolve(filter.attr)) {
+      attribute = r->attribute;
+      sub = r->sub;
+    }
+    if (filter.kind == K::compare && sub == nullptr && attribute != nullptr &&
+        attribute->type == scim::AttributeType::complex)
+      sub = attribute->find("value");
+  }
+  if (hidden(attribute) || hidden(sub))
+    return Error(Errc::invalid_filter,
+                 scim::to_string(filter.attr) + " is never returned, and nothing is found by it", "filter",
+                 "filter by an attribute that is returned");
+  for (const auto& o : filter.operands)
+    DEPROV_CHECK(check_shown(o, type, filter.kind == K::value_path ? attribute : inside));
+  return {};
+}
+
 Result<void> plan_filter(ListPlan& plan, const scim::Filter& filter, bool all_types) {
   const auto unknown = all_types ? scim::UnknownAttribute::no_value : scim::UnknownAttribute::refuse;
   const auto terms = scim::index_terms(filter);
   bool indexed = !terms.empty();
   for (auto& type : plan.types) {
+    DEPROV_CHECK(check_shown(filter, *type.def));
     DEPROV_TRY(matcher, scim::Matcher::compile(filter, *type.def, unknown));
     type.matcher = std::move(matcher);
     type.needs.meta = scim::mentions(filter, "meta");

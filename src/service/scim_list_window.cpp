@@ -43,11 +43,15 @@ Result<void> ListWindow::add(Entry entry) {
 }
 
 std::vector<ListWindow::Entry> ListWindow::take(std::uint64_t first, std::uint64_t most) {
-  std::sort_heap(heap_.begin(), heap_.end(),
-                 [this](const Entry& a, const Entry& b) { return comes_behind(b.key, b.id, a.key, a.id); });
+  // The last one is in front, and what comes before the page is in nobody's way: no need to put it in order.
+  const auto before = [this](const Entry& a, const Entry& b) { return comes_behind(b.key, b.id, a.key, a.id); };
   std::vector<Entry> page;
-  for (auto i = first; i < heap_.size() && page.size() < most; ++i)
-    page.push_back(std::move(heap_[static_cast<std::size_t>(i)]));
+  while (heap_.size() > first && page.size() < most) {
+    std::pop_heap(heap_.begin(), heap_.end(), before);
+    page.push_back(std::move(heap_.back()));
+    heap_.pop_back();
+  }
+  std::reverse(page.begin(), page.end());
   return page;
 }
 

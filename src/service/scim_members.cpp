@@ -76,6 +76,7 @@ class Steps {
   [[nodiscard]] const std::string& name() const { return request_.type.row_attribute()->name; }
 
   struct Known {
+    bool here = false;  ///< or was, until it was deleted
     bool live = false;
     bool is_group = false;
   };
@@ -83,6 +84,7 @@ class Steps {
     DEPROV_TRY(row, reader_.resource(context_.row.scope, id));
     Known known;
     if (!row) return known;
+    known.here = true;
     const auto* type = context_.registry->type(row->type);
     known.is_group = type != nullptr && type->row_attribute() != nullptr;
     // Resources of custom types are no members: nothing can be granted to them.
@@ -94,23 +96,24 @@ class Steps {
     MemberStep step;
     step.kind = kind;
     step.members.reserve(op.values.size());
+    if (kind == MemberStep::Kind::replace) request_.unknown.clear();
     std::unordered_set<ResourceId> seen;
     for (const auto& m : op.values) {
-      const auto unknown = [&] {
-        note_about(m.value);
-        return Error(Errc::invalid_value,
-                     "\"" + m.value.substr(0, 100) + "\" is the id of no User or Group of this integration",
-                     name(), "create the resource before it becomes a member");
-      };
       const auto id = ResourceId::parse(m.value);
-      if (!id) return unknown();
-      if (!seen.insert(*id).second) continue;
-      DEPROV_TRY(known, look_up(*id));
+      if (id && !seen.insert(*id).second) continue;
+      Known known;
+      if (id) {
+        DEPROV_TRY(found, look_up(*id));
+        known = found;
+      }
       if (!known.live) {
         // Of the same Bulk request: only circles come before what they refer to (RFC 7644 section 3.7.1).
-        if (request_.promised == nullptr || !request_.promised->contains(*id)) return unknown();
-        if (*id == request_.group) DEPROV_CHECK(check_cycle(*id));
-        step.members.push_back({request_.group, *id, request_.promised->at(*id)});
+        if (id && request_.promised != nullptr && request_.promised->contains(*id)) {
+          if (*id == request_.group) DEPROV_CHECK(check_cycle(*id));
+          step.members.push_back({request_.group, *id, request_.promised->at(*id)});
+          continue;
+        }
+        DEPROV_CHECK(join_unknown(m, known.here));
         continue;
       }
       if (known.is_group) DEPROV_CHECK(check_cycle(*id));
@@ -119,6 +122,21 @@ class Steps {
     note(step);
     if (kind == MemberStep::Kind::replace || !step.members.empty()) out_.push_back(std::move(step));
     return {};
+  }
+
+  Result<void> join_unknown(const scim::Member& m, bool here) {
+    constexpr std::string_view reference = "bulkId:";  // to what its Bulk request does not create
+    const bool promise = scim::iequals(std::string_view(m.value).substr(0, reference.size()), reference);
+    if (here || promise || !request_.keep_unknown) {
+      note_about(m.value);
+      return Error(Errc::invalid_value,
+                   "\"" + m.value.substr(0, 100) + "\" is the id of no User or Group of this integration", name(),
+                   "create the resource before it becomes a member");
+    }
+    auto added = request_.unknown.add(m);
+    if (added) return {};
+    note_about(m.value);
+    return added.error().within(name());
   }
 
   // A group may not be found among the groups that it is in, directly or through others.
@@ -151,6 +169,7 @@ class Steps {
     step.kind = MemberStep::Kind::remove;
     std::unordered_set<ResourceId> seen;
     for (const auto& text : ids) {
+      request_.unknown.remove(text);
       const auto id = ResourceId::parse(text);
       if (!id || !seen.insert(*id).second) continue;
       DEPROV_TRY(row, reader_.resource(context_.row.scope, *id));
@@ -174,11 +193,13 @@ class Steps {
     std::vector<std::string> ids;
     if (named_values(filter, ids)) {
       std::size_t present = 0;
-      for (const auto& text : ids)
+      for (const auto& text : ids) {
+        present += request_.unknown.contains(text) ? 1U : 0U;
         if (const auto id = ResourceId::parse(text)) {
           DEPROV_TRY(is, is_member(*id));
           present += is ? 1U : 0U;
         }
+      }
       DEPROV_CHECK(leave(ids));
       return present;
     }
@@ -224,7 +245,7 @@ class Steps {
     const auto left = step.members.size();
     note(step);
     if (left != 0) out_.push_back(std::move(step));
-    return left;
+    return left + request_.unknown.remove_where(matcher);
   }
 
   void note(const MemberStep& step) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <vector>
+#include "service/scim_unknown_members.hpp"
 
 namespace deprov::service {
 
@@ -17,6 +18,9 @@ struct MemberRequest {
   bool created = false;  ///< the group is made by the same request
   std::string_view base;
   std::size_t max_members = 0;  ///< that a filter may look at
+  /// Those of the group that are no resource here; the steps are carried out on them at once.
+  UnknownMembers& unknown;
+  bool keep_unknown = false;  ///< further ones are kept, and not refused
   /// Resources that are about to be created, and whether they are groups; null: none.
   const std::map<ResourceId, bool>* promised = nullptr;
   /// Gets the id, as sent, or the filter that a failure is about; null: nobody asks.
@@ -24,9 +28,9 @@ struct MemberRequest {
 };
 
 /// Ids are looked up and filters are worked out over the rows as they stand after the steps before.
-/// Who is to join must be there: `invalid_value` names the one who is not. Who is to leave need not be.
-/// Errors: `invalid_value` (also for a group in itself, at any depth), `no_target`, `invalid_filter`,
-/// `limit_exceeded`.
+/// Who is to join must be there, unless unknown members are kept: `invalid_value` names the one who is not. Who
+/// was deleted here, or can be no member, is refused in any case. Who is to leave need not be there. Errors:
+/// `invalid_value` (also for a group in itself, at any depth), `no_target`, `invalid_filter`, `limit_exceeded`.
 [[nodiscard]] Result<std::vector<engine::MemberStep>> member_steps(port::Reader& reader,
                                                                    const engine::IntegrationContext& context,
                                                                    const MemberRequest& request,

@@ -8,6 +8,7 @@
 #include <utility>
 #include "service/scim_rows.hpp"
 #include "service/scim_stream.hpp"
+#include "service/scim_unknown_members.hpp"
 
 namespace deprov::service {
 
@@ -70,6 +71,19 @@ std::string shown_name(const port::ResourceRow& row) {
   std::string out;
   if (!name.empty()) append_json_string(out, name);
   return out;
+}
+
+/// Those members that are kept in the document; what was not sent of them is not shown.
+void append_unknown(std::string& out, const UnknownMembers& unknown, const MemberShape& shape, bool& first) {
+  for (auto& member : unknown.list()) {
+    if (!shape.value) member.erase("value");
+    if (!shape.ref) member.erase("$ref");
+    if (!shape.type) member.erase("type");
+    if (!shape.display) member.erase("display");
+    if (!first) out.push_back(',');
+    first = false;
+    out += json::serialize(member);
+  }
 }
 
 }  // namespace
@@ -244,6 +258,16 @@ void ScimRenderer::append_meta(std::string& out, const scim::TypeDef& type, cons
 // Writes the object up to where the members go, without its closing brace.
 Result<void> ScimRenderer::open(std::string& out, const scim::TypeDef& type, const View& v,
                                 const port::ResourceRow& row, const Groups& groups) {
+  if (!has_unknown_members(row, type)) return open_bare(out, type, v, row, groups);
+  auto bare = row;
+  DEPROV_TRY(document, stored_document(row));
+  document.erase(type.row_attribute()->name);
+  bare.document = json::serialize(document);
+  return open_bare(out, type, v, bare, groups);
+}
+
+Result<void> ScimRenderer::open_bare(std::string& out, const scim::TypeDef& type, const View& v,
+                                     const port::ResourceRow& row, const Groups& groups) {
   if (v.stored_as_is) {
     const std::string_view document = row.document;
     if (document.size() < 2 || document.front() != '{' || document.back() != '}')
@@ -296,6 +320,10 @@ Result<scim::Version> ScimRenderer::append(ScimBody& out, port::Reader& reader, 
     std::optional<ResourceId> after;
     bool first = true;
     bool more = true;
+    if (has_unknown_members(row, type)) {
+      DEPROV_TRY(document, stored_document(row));
+      append_unknown(text, UnknownMembers::take(document, type), v.shape, first);
+    }
     const auto most = call_->options.inline_members;
     if (out.members < most) {
       DEPROV_TRY(rest, append_members(text, reader, *call_->context, call_->base, v.shape, row.id, after, first,
@@ -432,7 +460,10 @@ Result<json::object> document_to_match(port::Reader& reader, const engine::Integ
                                     {"version", scim::format_etag(version)}};
   if (needs.rows.any && type.row_attribute() != nullptr) {
     DEPROV_TRY(list, members_to_match(reader, context, base, row, needs, max_members));
-    if (!list.empty()) document[type.row_attribute()->name] = std::move(list);
+    auto& members = document[type.row_attribute()->name];  // those that are no resource are in it
+    if (!members.is_array()) members.emplace_array();
+    for (auto& m : list) members.get_array().push_back(std::move(m));
+    if (members.get_array().empty()) document.erase(type.row_attribute()->name);
   }
   return std::move(document);
 }

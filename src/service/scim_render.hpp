@@ -97,6 +97,8 @@ class ScimRenderer {
   [[nodiscard]] View make_view(const scim::TypeDef& type) const;
   Result<void> open(std::string& out, const scim::TypeDef& type, const View& v, const port::ResourceRow& row,
                     const Groups& groups);
+  Result<void> open_bare(std::string& out, const scim::TypeDef& type, const View& v, const port::ResourceRow& row,
+                         const Groups& groups);
   void append_meta(std::string& out, const scim::TypeDef& type, const port::ResourceRow& row,
                    std::uint64_t derived) const;
 

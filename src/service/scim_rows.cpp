@@ -4,6 +4,7 @@
 #include <boost/json/serialize.hpp>
 #include <deprov/scim/fold.hpp>
 #include <utility>
+#include "service/scim_unknown_members.hpp"
 
 namespace deprov::service {
 
@@ -65,13 +66,19 @@ void fill_keys(port::ResourceRow& row, const json::object& document, const scim:
   row.email_keys.clear();
   if (keys.emails)
     for (const auto e : r.emails()) row.email_keys.push_back(scim::fold(e));
+  if (const auto* rows = type.row_attribute())
+    if (const auto* unknown = document.if_contains(rows->name); unknown != nullptr && unknown->is_array())
+      for (const auto& m : unknown->get_array())
+        row.email_keys.push_back(unknown_member_key(m.at("value").as_string()));
   std::sort(row.email_keys.begin(), row.email_keys.end());
   row.email_keys.erase(std::unique(row.email_keys.begin(), row.email_keys.end()), row.email_keys.end());
 }
 
-bool changes_keys(const std::vector<std::string>& changes) noexcept {
-  return std::any_of(changes.begin(), changes.end(), [](const std::string& name) {
-    return name == "externalId" || name == "userName" || name == "displayName" || name == "emails";
+bool changes_keys(const std::vector<std::string>& changes, const scim::TypeDef& type) noexcept {
+  const auto* rows = type.row_attribute();
+  return std::any_of(changes.begin(), changes.end(), [&](const std::string& name) {
+    return name == "externalId" || name == "userName" || name == "displayName" || name == "emails" ||
+           (rows != nullptr && name == rows->name);
   });
 }
 
@@ -87,7 +94,7 @@ ChangedRow changed_row(const port::ResourceRow& before, const json::object& docu
   out.row.modified = now;
   if (has_active(type)) out.row.active = scim::Resource(document).active().value_or(before.active);
   out.row.document = json::serialize(document);
-  if (changes_keys(changes)) {
+  if (changes_keys(changes, type)) {
     fill_keys(out.row, document, type);
     out.keys_changed = !same_keys(before, out.row);
   }

@@ -30,7 +30,7 @@ struct IndexedKeys {
 /// What is looked up by index, out of the document.
 void fill_keys(port::ResourceRow& row, const json::object& document, const scim::TypeDef& type);
 /// Whether one of these attributes is looked up by index.
-[[nodiscard]] bool changes_keys(const std::vector<std::string>& changes) noexcept;
+[[nodiscard]] bool changes_keys(const std::vector<std::string>& changes, const scim::TypeDef& type) noexcept;
 /// Whether two rows are found under the same keys.
 [[nodiscard]] bool same_keys(const port::ResourceRow& a, const port::ResourceRow& b) noexcept;
 

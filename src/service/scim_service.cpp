@@ -1,5 +1,7 @@
 // Who asks, for what: authentication, routing, parsing. The handlers do the rest.
+#include <boost/json/serialize.hpp>
 #include <deprov/idp/request_line.hpp>
+#include <deprov/scim/error.hpp>
 #include <deprov/scim/json.hpp>
 #include <deprov/service/scim_service.hpp>
 #include <utility>
@@ -9,6 +11,8 @@
 namespace deprov::service {
 
 namespace {
+
+namespace json = boost::json;
 
 Response unauthorized(bool token_given) {
   auto r = scim_error(Error(Errc::unauthorized, "the request has no valid gateway token", "Authorization",
@@ -104,6 +108,33 @@ Result<void> check_line_rules(const ScimCall& call) {
   return {};
 }
 
+/// Whose body names the schema of another type, and not its own, has come to the wrong endpoint: what no schema of
+/// this one knows would be left out, and of the rest something else would be made than is meant. Misspelt and
+/// unknown schemas are the dialect's.
+Result<void> check_type_named(const ScimCall& call, const json::value& body) {
+  const auto* o = body.if_object();
+  const auto* schemas = o != nullptr ? scim::find(*o, "schemas") : nullptr;
+  if (schemas == nullptr) return {};
+  const auto& own = call.type->core().id;
+  const scim::TypeDef* other = nullptr;
+  bool named = false;
+  const auto look = [&](const json::value& v) {
+    if (!v.is_string()) return;
+    named = named || scim::iequals(v.get_string(), own);
+    for (const auto& t : call.context->registry->types())
+      if (scim::iequals(v.get_string(), t->core().id)) other = t.get();
+  };
+  if (const auto* list = schemas->if_array()) {
+    for (const auto& v : *list) look(v);
+  } else {
+    look(*schemas);
+  }
+  if (named || other == nullptr) return {};
+  return Error(Errc::invalid_syntax,
+               "it names the schema of a " + other->name() + ", and this is " + call.type->type().endpoint,
+               "schemas", "name " + own + " here, or send it to " + other->type().endpoint);
+}
+
 /// What the IdP sent, in the RFC's form: body and query.
 Result<void> normalize(ScimCall& call, idp::Method method, bool with_body, bool search = false) {
   const auto query = call.request.query();
@@ -125,6 +156,8 @@ Result<void> normalize(ScimCall& call, idp::Method method, bool with_body, bool 
       DEPROV_TRY(body, scim::parse_json(call.request.body, call.options.limits));
       raw.body = std::move(body);
     }
+    const bool whole = method == idp::Method::post || method == idp::Method::put;
+    if (whole && !search && call.type != nullptr) DEPROV_CHECK(check_type_named(call, raw.body));
   }
   DEPROV_TRY(normal, idp::normalize(*call.context->dialect, std::move(raw), call.options.limits));
   call.normal = std::move(normal);
@@ -211,7 +244,12 @@ Result<Route> route(ScimCall& call, const std::vector<std::string>& path) {
     return r;
   }
   r.kind = Route::Kind::resource;
-  const auto id = ResourceId::parse(path[1]);
+  // RFC 7644 section 3.8: the format may be asked for by a suffix.
+  std::string_view name = path[1];
+  if (constexpr std::string_view suffix = ".scim";
+      name.size() > suffix.size() && scim::iequals(name.substr(name.size() - suffix.size()), suffix))
+    name.remove_suffix(suffix.size());
+  const auto id = ResourceId::parse(name);
   if (!id)
     return Error(Errc::not_found,
                  "there is no " + call.type->name() + " with the id \"" + path[1].substr(0, 100) + "\"");
@@ -346,6 +384,13 @@ void ScimService::handle(Request request, Responder respond) {
   if (has_token(query))
     return call->fail(Error(Errc::sensitive, "the URL carries a token, which ends up in logs", "query",
                             "send it as `Authorization: Bearer`, and rotate the one that was sent"));
+  if (!accepts_json(call->request.header("accept"))) {
+    constexpr unsigned not_acceptable = 406;
+    const auto body = scim::error_body(not_acceptable, {},
+                                       "Accept: every answer is JSON, and XML alone is accepted; "
+                                       "accept application/scim+json");
+    return call->answer(scim_response(not_acceptable, boost::json::serialize(body)));
+  }
   const auto token = bearer_token(call->request);
   if (!token) return call->answer(unauthorized(false));
   auto context = state_->engine.authenticate_gateway(*token);

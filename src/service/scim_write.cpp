@@ -54,8 +54,42 @@ Result<void> check_user_name(const ScimCall& call, port::Reader& reader, const p
   return {};
 }
 
-MemberRequest member_request(const ScimCall& call, ResourceId group, bool created) {
-  return {*call.type, group, created, call.base, call.options.limits.max_members_per_request, call.promised.get()};
+/// By the sender, where it was recognised: the IdPs that are known create whom they name.
+bool keeps_unknown_members(const ScimCall& call, const engine::IntegrationContext& context) {
+  const auto* set = context.settings.if_contains("unknown_members");
+  return set != nullptr && set->is_string() ? set->get_string() == "keep"
+                                            : call.normal.dialect->keeps_unknown_members;
+}
+
+/// What a request asks of the group's members: of those that are resources as steps of the effect, of the others
+/// in `unknown`. `about` gets what a failure is about.
+Result<void> add_members(const ScimCall& call, port::Reader& reader, const engine::IntegrationContext& context,
+                         ResourceId group, const scim::MemberOps& ops, UnknownMembers& unknown,
+                         engine::Effect& effect, std::string* about = nullptr) {
+  const bool created = call.id != group;
+  const MemberRequest request{*call.type,
+                              group,
+                              created,
+                              call.base,
+                              call.options.limits.max_members_per_request,
+                              unknown,
+                              keeps_unknown_members(call, context),
+                              call.promised.get(),
+                              about};
+  DEPROV_TRY(steps, member_steps(reader, context, request, ops));
+  effect.members = std::move(steps);
+  effect.group = group;
+  effect.unknown_members = unknown.added();
+  return {};
+}
+
+/// Puts those members back that are kept in the document.
+void put_unknown(const scim::TypeDef& type, const UnknownMembers& unknown, json::object& document,
+                 std::vector<std::string>& changes, bool& changed) {
+  unknown.put(document, type);
+  if (!unknown.changed()) return;
+  changes.push_back(type.row_attribute()->name);
+  changed = true;
 }
 
 bool external_id_immutable(const engine::IntegrationContext& context) {
@@ -307,13 +341,17 @@ void handle_create(const Call& call) {
         }
         DEPROV_CHECK(move_keys(effect, reader, call->scope(), created.id, {}, input->keys));
         if (!input->members.empty()) {
-          DEPROV_TRY(steps,
-                     member_steps(reader, context, member_request(*call, created.id, true), input->members));
+          UnknownMembers unknown;
+          DEPROV_CHECK(add_members(*call, reader, context, created.id, input->members, unknown, effect));
           // A new group has no members that would have to leave.
-          for (auto& s : steps) s.kind = engine::MemberStep::Kind::add;
-          std::erase_if(steps, [](const auto& s) { return s.members.empty(); });
-          effect.members = std::move(steps);
-          effect.group = created.id;
+          for (auto& s : effect.members) s.kind = engine::MemberStep::Kind::add;
+          std::erase_if(effect.members, [](const auto& s) { return s.members.empty(); });
+          if (!unknown.empty()) {
+            DEPROV_TRY(document, stored_document(created));
+            unknown.put(document, *call->type);
+            created.document = json::serialize(document);
+            fill_keys(created, document, *call->type);
+          }
         }
         outcome->row = created;
         outcome->version = created.version + 1;
@@ -335,29 +373,32 @@ void handle_replace(const Call& call) {
                             const engine::IntegrationContext& context) -> Result<engine::Effect> {
         DEPROV_TRY(before, addressed(*call, reader));
         DEPROV_TRY(existing, stored_document(before));
+        auto unknown = UnknownMembers::take(existing, *call->type);
         scim::ReplaceOptions options;
         options.leniency = call->normal.leniency;
         DEPROV_TRY(next, scim::replace(existing, json::value(*body), *call->type, options, call->options.limits));
         engine::Effect effect;
         effect.ignored = std::move(next.document.notes);
+        // What is unknown is so in every repeat of a whole resource; what is not stored may be new each time.
+        effect.note_ignored = std::any_of(effect.ignored.begin(), effect.ignored.end(),
+                                          [](const auto& note) { return note.ends_with(scim::not_stored_note); });
         outcome->row = before;
         outcome->version = before.version;
         outcome->rows_only = true;
         call->wrote.clear();
         for (const auto& m : next.document.value) call->wrote.emplace_back(m.key());
+        if (next.document.members) {
+          scim::MemberOps ops;
+          ops.push_back(std::move(*next.document.members));
+          DEPROV_CHECK(add_members(*call, reader, context, before.id, ops, unknown, effect));
+          effect.if_unchanged = call->if_match.has_value();
+        }
+        put_unknown(*call->type, unknown, next.document.value, next.changes, next.changed);
         if (next.changed) {
           DEPROV_CHECK(put_change(*call, reader, before, existing, next.document.value, next.changes, effect));
           outcome->row = *effect.after;
           ++outcome->version;
           outcome->rows_only = false;
-        }
-        if (next.document.members) {
-          scim::MemberOps ops;
-          ops.push_back(std::move(*next.document.members));
-          DEPROV_TRY(steps, member_steps(reader, context, member_request(*call, before.id, false), ops));
-          effect.members = std::move(steps);
-          effect.group = before.id;
-          effect.if_unchanged = call->if_match.has_value();
         }
         DEPROV_CHECK(read_groups(call, reader, *outcome));
         effect.before = std::move(before);
@@ -378,6 +419,7 @@ void handle_patch(const Call& call) {
                                             const engine::IntegrationContext& context) -> Result<engine::Effect> {
         DEPROV_TRY(before, addressed(*call, reader));
         DEPROV_TRY(document, stored_document(before));
+        auto unknown = UnknownMembers::take(document, *call->type);
         const bool said_active = scim::Resource(document).active().has_value();
         json::object existing;  // only where it is asked for afterwards
         if (has_unique_keys(*call->type)) existing = document;
@@ -385,6 +427,7 @@ void handle_patch(const Call& call) {
                                        call->normal.patch_options, call->options.limits));
         engine::Effect effect;
         effect.ignored = std::move(result.notes);
+        effect.note_ignored = true;
         if (auto said = check_active(*call, *patch, before, said_active, document, effect); !said)
           return in_change(result, said.error());
         if (result.created_values) effect.dialect_rules.emplace_back(created_values_rule());
@@ -392,22 +435,20 @@ void handle_patch(const Call& call) {
         outcome->version = before.version;
         outcome->rows_only = true;
         call->wrote = result.changes;
+        if (!result.members.empty()) {
+          std::string about;
+          if (auto added = add_members(*call, reader, context, before.id, result.members, unknown, effect, &about);
+              !added)
+            return in_operation(*patch, added.error(), about);
+          effect.if_unchanged = call->if_match.has_value();
+        }
+        put_unknown(*call->type, unknown, document, result.changes, result.changed);
         if (result.changed) {
           if (auto put = put_change(*call, reader, before, existing, document, result.changes, effect); !put)
             return in_change(result, put.error());
           if (with_resource) outcome->row = *effect.after;
           ++outcome->version;
           outcome->rows_only = false;
-        }
-        if (!result.members.empty()) {
-          std::string about;
-          auto request = member_request(*call, before.id, false);
-          request.about = &about;
-          auto steps = member_steps(reader, context, request, result.members);
-          if (!steps) return in_operation(*patch, steps.error(), about);
-          effect.members = std::move(*steps);
-          effect.group = before.id;
-          effect.if_unchanged = call->if_match.has_value();
         }
         DEPROV_CHECK(read_groups(call, reader, *outcome, with_resource));
         effect.before = std::move(before);

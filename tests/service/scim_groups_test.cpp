@@ -30,7 +30,8 @@ std::vector<std::string> sorted(std::vector<std::string> v) {
 }
 
 struct Groups : ScimWorld {
-  explicit Groups(const std::string& idp = "generic") : ScimWorld(idp) {
+  explicit Groups(const std::string& idp = "generic", json::object settings = {})
+      : ScimWorld(idp, std::move(settings)) {
     for (const auto* name : {"ann", "bob", "cho"}) users.push_back(add_user(name));
     g = add_group("G", {users[0], users[1]});
   }
@@ -166,7 +167,7 @@ TEST_CASE("members by other filters") {
 }
 
 TEST_CASE("who joins must be there, and nothing happens otherwise") {
-  Groups w;
+  Groups w("generic", {{"unknown_members", "refuse"}});
   const auto gone = w.add_user("gone");
   REQUIRE(w.send("DELETE", "/Users/" + gone).status == 204);
   for (const auto& bad :
@@ -336,7 +337,7 @@ TEST_CASE("long lists that are named again change nothing, in one operation or i
 }
 
 TEST_CASE("a failure on members names the operation, the attribute and whom it is about") {
-  Groups w;
+  Groups w("generic", {{"unknown_members", "refuse"}});
   const auto outer = w.add_group("outer", {w.g});
   const auto refused = [&](const std::string& operations, const std::string& place, const std::string& about) {
     const auto r = w.change(patch(operations));

@@ -224,7 +224,7 @@ TEST_CASE("hazard 11: one member of a large group costs what one of a small grou
 }
 
 TEST_CASE("hazard 12: a PATCH is done whole or not at all", "[R11]") {
-  ScimWorld w("generic", {}, entitled_by_g);
+  ScimWorld w("generic", {{"unknown_members", "refuse"}}, entitled_by_g);
   const auto ids = add_users(w, 2);
   const auto g = w.add_group("G", ids);
   const auto before = w.activity().size();

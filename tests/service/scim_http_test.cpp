@@ -81,3 +81,14 @@ TEST_CASE("only what is a host gets into URLs") {
   CHECK_FALSE(safe_host(std::string(256, 'a')).has_value());
   CHECK_FALSE(safe_host(std::nullopt).has_value());
 }
+
+TEST_CASE("whoever can read JSON is given it, whatever else the Accept header says") {
+  for (const auto* good : {"", "*/*", "application/scim+json", "application/json", "text/html", "nonsense", ", ,",
+                           "application/*", "application/xml, */*;q=0.1", "text/xml,application/json;q=0.5",
+                           "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", "application/xmlish"})
+    CHECK(accepts_json(good));
+  CHECK(accepts_json(std::nullopt));
+  for (const auto* bad :
+       {"application/xml", "text/xml", "application/xml;q=0.9, text/XML", "application/scim+xml"})
+    CHECK_FALSE(accepts_json(bad));
+}

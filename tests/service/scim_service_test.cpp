@@ -94,7 +94,9 @@ TEST_CASE("resources of one integration are not there for another", "[R21]") {
                                R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"g",)"
                                R"("members":[{"value":")" +
                                    id + "\"}]}");
-  check_error(group, 400, "invalidValue");
+  CHECK(group.status == 201);  // text that names nobody there
+  CHECK(group.str("/members/0") == R"({"value":")" + id + "\"}");
+  CHECK(w.get("/Users/" + id).str("/groups") == "[]");
   CHECK(w.row(id).active);
 }
 
@@ -163,6 +165,38 @@ TEST_CASE("media types") {
   const auto any = w.send("GET", "/Users", {}, {{"Accept", "text/html"}});
   CHECK(any.status == 200);
   CHECK(any.header("content-type") == "application/scim+json");
+  const auto xml = w.send("GET", "/Users", {}, {{"Accept", "application/xml"}});
+  check_error(xml, 406);
+  CHECK(xml.str("/detail").find("application/scim+json") != std::string::npos);
+  const auto id = w.get("/Users").str("/Resources/0/id");
+  CHECK(w.get("/Users/" + id + ".scim").id() == id);
+  check_error(w.get("/Users/.scim"), 404);
+}
+
+TEST_CASE("a body that names another type's schema has come to the wrong endpoint") {
+  ScimWorld w(GENERATE(as<std::string>(), "generic", "entra", "okta", "onelogin"));
+  const auto id = w.add_user("ann@example.com");
+  const auto body = [](const std::string& schemas) {
+    return R"({"schemas":)" + schemas + R"(,"userName":"bob","displayName":"Bob"})";
+  };
+  const std::string user = R"("urn:ietf:params:scim:schemas:core:2.0:User")";
+  const std::string group = R"("urn:ietf:params:scim:schemas:core:2.0:Group")";
+  for (const auto& r : {w.send("POST", "/Users", body("[" + group + "]")), w.send("POST", "/Users", body(group)),
+                        w.send("PUT", "/Users/" + id, body("[\"URN:ietf:params:scim:schemas:core:2.0:group\"]")),
+                        w.send("POST", "/Groups", body("[" + user + "]"))}) {
+    check_error(r, 400, "invalidSyntax");
+    CHECK(r.str("/detail").find("schemas") != std::string::npos);
+    CHECK(r.str("/detail").find("urn:ietf:params:scim:schemas:core:2.0:") != std::string::npos);
+  }
+  CHECK(w.get("/Users").str("/totalResults") == "1");
+  CHECK(w.get("/Groups").str("/totalResults") == "0");
+  const auto bulk = w.send("POST", "/Bulk",
+                           R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],"Operations":[
+        {"method":"POST","path":"/Users","bulkId":"x","data":)" +
+                               body("[" + group + "]") + "}]}");
+  CHECK(bulk.str("/Operations/0/status") == "400");
+  // Its own beside it, a misspelt one and an unknown one are no other type's alone.
+  CHECK(w.send("POST", "/Users", body("[" + group + "," + user + "]")).status == 201);
 }
 
 TEST_CASE("bad bodies are refused, and nothing is stored") {

@@ -96,7 +96,8 @@ TEST_CASE("types are sorted together at the root") {
 TEST_CASE("an order that cannot be is refused by name") {
   Directory w;
   for (const auto* bad :
-       {"nonsense", "name", "members", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"}) {
+       {"nonsense", "name", "members", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User", "password",
+        "urn:ietf:params:scim:schemas:core:2.0:User:password"}) {
     INFO(bad);
     const auto r = w.get("/Users?sortBy=" + std::string(bad));
     CHECK(r.status == 400);

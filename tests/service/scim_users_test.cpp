@@ -88,6 +88,35 @@ TEST_CASE("the activity says who, how and by which request") {
     }
 }
 
+TEST_CASE("what was asked for and is not stored is on the activity, even where nothing else changes") {
+  ScimWorld w("generic");
+  const auto id = w.add_user("ann");
+  const auto noted = [&] { return w.events("request.ignored"); };
+  const auto etag = w.get("/Users/" + id).header("etag");
+  const auto only = w.send("PATCH", "/Users/" + id,
+                           R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[
+                             {"op":"replace","path":"password","value":"t1meMa$heen"}]})");
+  CHECK(only.status == 200);
+  CHECK(only.header("etag") == etag);
+  REQUIRE(noted() == 1);
+  const auto last = w.activity().back();
+  CHECK(last.subject.str() == id);
+  CHECK(last.detail->find(R"("ignored":["password is not stored"])") != std::string::npos);
+  CHECK(last.detail->find("t1meMa") == std::string::npos);
+  CHECK(last.detail->find(only.header("x-request-id")) != std::string::npos);
+  // A whole resource likewise.
+  CHECK(w.send("PUT", "/Users/" + id, user("ann", R"(,"active":true,"password":"t1meMa$heen")")).status == 200);
+  CHECK(noted() == 2);
+  // What asks for nothing leaves no trace, and what changes something has its own record.
+  CHECK(w.send("PUT", "/Users/" + id, user("ann", R"(,"active":true)")).status == 200);
+  CHECK(w.send("PATCH", "/Users/" + id,
+               R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[
+                 {"op":"replace","path":"password","value":"x"},{"op":"replace","path":"title","value":"T"}]})")
+            .status == 200);
+  CHECK(noted() == 2);
+  CHECK(w.activity().back().detail->find("password is not stored") != std::string::npos);
+}
+
 TEST_CASE("POST of an existing userName is 409, active or not, and revives nobody", "[R12]") {
   ScimWorld w("okta");
   const auto id = w.add_user("Ann@Example.com");

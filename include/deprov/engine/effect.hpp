@@ -45,6 +45,10 @@ struct Effect {
   /// ignored, one sentence each.
   std::vector<std::string> dialect_rules;
   std::vector<std::string> ignored;
+  /// New members that are no resource here, as they were sent: they are kept, and nobody's grant.
+  std::vector<std::string> unknown_members{};
+  /// What is in `ignored` was asked for and not done: it is on the activity even where nothing else has changed.
+  bool note_ignored = false;
 };
 
 /// Who and what showed it; goes to the changes and the activity.

@@ -81,6 +81,8 @@ struct Dialect {
   /// It tests a connection with a user that it creates and deletes. Whoever is deleted within `probe_span` of
   /// being created may be that one, under the e-mail of somebody real.
   bool probes = false;
+  /// Members of groups that are no resource here are kept as sent, and not refused.
+  bool keeps_unknown_members = false;
 };
 
 /// How long a user of an IdP's own connection test lives at most.

@@ -70,17 +70,18 @@ struct GatewayTokenRow {
   std::optional<WallTime> expires;
 };
 
-/// A SCIM resource without `id`, `meta`, `groups` and `members`. A deleted one stays as a tombstone:
-/// invisible to SCIM, its name free, its subject, binding and jobs kept (R12).
+/// A SCIM resource without `id`, `meta`, `groups` and those `members` that are resources themselves. A deleted one
+/// stays as a tombstone: invisible to SCIM, its name free, its subject, binding and jobs kept (R12).
 struct ResourceRow {
   Scope scope;
   ResourceId id;
   std::string type;  ///< "User", "Group", ...
   std::uint64_t version = 0;
   std::string external_id;
-  std::string user_name_key;            ///< case-folded; unique among the live ones of a type where not empty
-  std::string display_name_key;         ///< case-folded, not unique
-  std::vector<std::string> email_keys;  ///< case-folded
+  std::string user_name_key;     ///< case-folded; unique among the live ones of a type where not empty
+  std::string display_name_key;  ///< case-folded, not unique
+  /// Case-folded. Of a group, which has no e-mails: keys of the members that are no resource here.
+  std::vector<std::string> email_keys;
   bool active = true;
   bool deleted = false;
   WallTime created;

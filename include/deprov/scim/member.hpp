@@ -14,6 +14,7 @@ struct Member {
   std::string value;    ///< the SCIM `id` of the member, as sent; never empty
   std::string display;  ///< as sent, or empty
   std::string type;     ///< "User" or "Group" as sent, or empty
+  std::string ref{};    ///< `$ref` as sent, or empty
   friend bool operator==(const Member&, const Member&) = default;
 };
 

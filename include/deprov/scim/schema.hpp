@@ -61,6 +61,14 @@ struct Attribute {
   [[nodiscard]] const Attribute* find(std::string_view sub) const noexcept;
 };
 
+/// Whether its values are never shown to anybody: neither may an order or a filter tell them.
+[[nodiscard]] inline bool is_hidden(const Attribute& a) noexcept {
+  return a.returned == Returned::never || a.mutability == Mutability::write_only;
+}
+
+/// Behind the name of an attribute that was sent and is never kept, in the notes on a request.
+inline constexpr std::string_view not_stored_note = " is not stored";
+
 struct Schema {
   std::string id;  ///< its URN
   std::string name;

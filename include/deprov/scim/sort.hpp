@@ -21,7 +21,8 @@ struct SortKey {
 [[nodiscard]] int compare(const SortKey& a, const SortKey& b) noexcept;
 /// The attribute must be sortable.
 [[nodiscard]] SortKey sort_key(const json::object& resource, const Resolved& attribute);
-/// Errors: `invalid_value` for a whole extension, and for a complex attribute without a sub-attribute `value`.
+/// Errors: `invalid_value` for a whole extension, for a complex attribute without a sub-attribute `value`, and for
+/// what is never returned, which the order would tell.
 [[nodiscard]] Result<void> check_sortable(const Resolved& attribute, std::string_view name);
 
 }  // namespace deprov::scim

@@ -47,6 +47,7 @@ struct ScimOptions {
 /// A gateway token opens its own integration; everything else, unknown integrations included, is one and the same
 /// 401. Settings of the integration that count here: `base_url` (what stands before the prefix in `location` and
 /// `$ref`; default: made of the `Host` header), `patch_answer` (`resource` or `no_content`; default: the
+/// dialect's), `unknown_members` (`keep` or `refuse`: members of groups that are no resource here; default: the
 /// dialect's), `external_id_immutable` (default: the dialect's) and `me` (whom `/Me` stands for, where
 /// `Request::subject` names nobody; default: nobody, and `/Me` is 501).
 ///

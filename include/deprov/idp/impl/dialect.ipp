@@ -90,7 +90,7 @@ DEPROV_INLINE std::span<const Dialect> dialects() noexcept {
   using detail::common_rules;
   using detail::with;
   static const std::array<Dialect, 7> all = {{
-      {"generic", "any SCIM 2.0 client", detail::every_rule(), PatchAnswer::resource_200, false},
+      {"generic", "any SCIM 2.0 client", detail::every_rule(), PatchAnswer::resource_200, false, false, true},
       {"okta", "Okta", common_rules(), PatchAnswer::resource_200, true},
       {"entra", "Microsoft Entra ID", detail::every_rule(), PatchAnswer::no_content_204, false},
       // Its JSON template is the administrator's to edit, with macros that may come out empty.

@@ -32,6 +32,8 @@ DEPROV_INLINE Result<std::vector<Member>> parse_members(const json::value& value
       m.value = *id;
     } else if (const auto* o = v.if_object()) {
       for (const auto& part : *o) {
+        // A reference that is no text says nothing: the member's id does.
+        if (iequals(part.key(), "$ref") && part.value().is_string()) m.ref = part.value().get_string();
         std::string* to = nullptr;
         if (iequals(part.key(), "value")) {
           to = &m.value;

@@ -273,7 +273,7 @@ class Patcher {
   }
 
   [[nodiscard]] Result<void> not_stored(const std::string& name) const {
-    rules_.note(name + " is not stored");
+    rules_.note(name + std::string(not_stored_note));
     return {};
   }
 

@@ -108,7 +108,7 @@ class Normalizer {
     if (!keep) return {};
     if (a.mutability == Mutability::write_only) {
       seen_.push_back(&a);
-      rules_.note(a.name + " is not stored");
+      rules_.note(a.name + std::string(not_stored_note));
       return {};
     }
     if (!out_.value.emplace(a.name, std::move(v)).second) return twice(a, key);

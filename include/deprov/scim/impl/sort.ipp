@@ -101,6 +101,11 @@ DEPROV_INLINE Result<void> check_sortable(const Resolved& attribute, std::string
   if (attribute.sub == nullptr && attribute.attribute->type == AttributeType::complex &&
       attribute.attribute->find("value") == nullptr)
     return wrong("complex and has no sub-attribute value");
+  // The order would tell what is never shown.
+  const auto* sub = detail::sorted_sub(attribute);
+  if (is_hidden(*attribute.attribute) || (sub != nullptr && is_hidden(*sub)))
+    return Error(Errc::invalid_value, "\"" + std::string(name.substr(0, 100)) + "\" is never returned", "sortBy",
+                 "sort by an attribute that is");
   return {};
 }
 
