@@ -140,6 +140,8 @@ TEST_CASE("wrong usage is exit code 2, and help and version are 0") {
   const auto known = run(s, "dialects --json").json();
   CHECK(known.at("idps").as_array().size() == 7);
   CHECK(known.at("idps").as_array()[2].at("patch_answer") == "no_content");
+  CHECK(known.at("idps").as_array()[0].at("unknown_members") == "keep");
+  CHECK(known.at("idps").as_array()[2].at("unknown_members") == "refuse");
   CHECK(known.at("rules").as_array().size() >= 21);
   CHECK(run(s, "dialects").out.find("JumpCloud") != std::string::npos);
 }
@@ -225,6 +227,10 @@ TEST_CASE("how a PATCH is answered is set by a flag, beside the other settings")
   CHECK(settings_of("update a --patch-answer resource") ==
         R"({"base_url":"https://gw.example.com","patch_answer":"resource"})");
   CHECK(settings_of("update a --patch-answer idp") == R"({"base_url":"https://gw.example.com"})");
+  CHECK(settings_of("update a --unknown-members keep") ==
+        R"({"base_url":"https://gw.example.com","unknown_members":"keep"})");
+  CHECK(settings_of("update a --unknown-members idp") == R"({"base_url":"https://gw.example.com"})");
+  CHECK(run(home, create + " --name b --unknown-members maybe").code == 2);
   CHECK(run(home, create + " --name b --patch-answer maybe").code == 2);
   const auto wrong = home.write("wrong.json", R"({"patch_answer": "maybe"})");
   const auto refused = run(home, "integration update a --settings " + wrong + home.local());

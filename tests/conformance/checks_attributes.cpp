@@ -30,38 +30,6 @@ struct Attribute {
   }
 };
 
-/// A good value of the attribute; `n` makes another one.
-json::value sample(const json::value& a, int n, const std::string& unique) {
-  const auto kind = text(a, "/type");
-  const auto one = [&]() -> json::value {
-    if (const auto words = at(a, "/canonicalValues"); words.is_array() && !words.get_array().empty())
-      return words.get_array()[static_cast<std::size_t>(n) % words.get_array().size()];
-    if (kind == "boolean") return n % 2 == 0;
-    if (kind == "integer") return 40 + n;
-    if (kind == "decimal") return 1.5 + n;
-    if (kind == "dateTime") return n % 2 == 0 ? "2011-05-13T04:42:34Z" : "2012-06-14T05:43:35Z";
-    if (kind == "binary") return n % 2 == 0 ? "TUlJRA==" : "TUlJRQ==";
-    if (kind == "reference") return json::string("https://example.com/" + unique + std::to_string(n));
-    if (kind == "complex") {
-      json::object o;
-      for (const auto& s : items(a, "/subAttributes")) {
-        const auto name = text(s, "/name");
-        if (text(s, "/mutability") == "readOnly" || name == "primary" || name == "$ref" || name == "display" ||
-            at(s, "/multiValued") == json::value(true))
-          continue;
-        o[name] = sample(s, n, unique);
-      }
-      return o;
-    }
-    return json::string(unique + std::to_string(n));
-  };
-  if (text(a, "/name") == "locale" || text(a, "/name") == "preferredLanguage")
-    return n % 2 == 0 ? "en-US" : "de-DE";
-  if (text(a, "/name") == "timezone") return n % 2 == 0 ? "America/Los_Angeles" : "Europe/Berlin";
-  if (at(a, "/multiValued") == json::value(true)) return json::array{one()};
-  return one();
-}
-
 bool refers_to_resources(const json::object& definition) {
   if (const auto subs = at(definition, "/subAttributes"); subs.is_array())
     for (const auto& s : subs.get_array())
@@ -80,7 +48,16 @@ json::object body_with(Run& r, const Attribute& a, const json::value& value) {
     body["schemas"].as_array().emplace_back(a.urn);
     if (!value.is_null()) body[a.urn] = json::object{{a.name(), value}};
   }
+  fill_required(r.facts, a.type, body, r.name());
   return body;
+}
+
+void leave_out(json::object& body, const Attribute& a) {
+  if (a.urn.empty()) {
+    body.erase(a.name());
+  } else if (auto* o = body.if_contains(a.urn); o != nullptr && o->is_object()) {
+    o->get_object().erase(a.name());
+  }
 }
 
 std::string made_with(Run& r, const Attribute& a, const json::value& value) {
@@ -147,7 +124,7 @@ void add_one(Checks& to, const Attribute& a) {
     if (a.is("required")) {
       to.push_back({id("required"), "7643 2.2", label + " is required", [a, ops](Run& r) {
                       auto body = body_with(r, a, nullptr);
-                      body.erase(a.name());
+                      leave_out(body, a);
                       r.error(r.post(a.type.endpoint, body), 400, {"invalidValue"});
                       const auto path = made_with(r, a, sample(a.definition, 0, r.name()));
                       r.needs(r.facts.supports("patch"), "patch");

@@ -33,9 +33,7 @@ json::object makes_group(Run& r, const std::string& bulk_id, const std::vector<s
   return {{"method", "POST"},
           {"path", "/Groups"},
           {"bulkId", bulk_id},
-          {"data", json::object{{"schemas", json::array{json::string(group_schema)}},
-                                {"displayName", r.name("group")},
-                                {"members", members}}}};
+          {"data", r.group_body({{"members", members}})}};
 }
 
 /// What the answer says about that operation.

@@ -1,5 +1,6 @@
 // The conformance runner against `deprov serve`, and against what must not pass.
 #include <algorithm>
+#include <boost/json/object.hpp>
 #include <string>
 #include "catch.hpp"
 #include "suite.hpp"
@@ -29,6 +30,41 @@ TEST_CASE("deprov serve passes every check") {
   CHECK(count(outcomes, conformance::Verdict::pass) >= 250);
   for (const auto& a : outcomes)
     CHECK(std::count_if(outcomes.begin(), outcomes.end(), [&](const auto& b) { return a.id == b.id; }) == 1);
+}
+
+TEST_CASE("what a service provider requires is filled in, of its required extensions too") {
+  test::Running app(0, "generic");
+  const std::string badge = "urn:example:params:scim:schemas:extension:2.0:Badge";
+  const auto file = [&](const char* name, const std::string& text) {
+    test::write_file(app.dir().file(name), text);
+    return app.dir().file(name);
+  };
+  const auto schemas = file("schemas.json", R"([{"id":")" + badge + R"(","name":"Badge","attributes":[
+      {"name":"number","required":true,"uniqueness":"server"},{"name":"level","type":"integer","required":true},
+      {"name":"since","type":"dateTime","required":true},{"name":"note"},
+      {"name":"place","type":"complex","required":true,"subAttributes":[{"name":"room","required":true},{"name":"floor"}]}]},
+    {"id":"urn:example:params:scim:schemas:extension:2.0:Any","name":"Any","attributes":[
+      {"name":"made","mutability":"readOnly"},{"name":"word"}]}])");
+  const auto types = file("types.json", R"([{"name":"User","endpoint":"/Users",
+      "schema":"urn:ietf:params:scim:schemas:core:2.0:User","schemaExtensions":[
+        {"schema":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User","required":false},
+        {"schema":")" + badge + R"(","required":true}]},
+    {"name":"Group","endpoint":"/Groups","schema":"urn:ietf:params:scim:schemas:core:2.0:Group","schemaExtensions":[
+        {"schema":"urn:example:params:scim:schemas:extension:2.0:Any","required":true}]}])");
+  const auto strict =
+      test::create_integration(app.dir(), app.data(), "strict", "generic", "null", boost::json::object{},
+                               boost::json::object{}, {"--schemas", schemas, "--resource-types", types});
+  app.serve();
+  conformance::Client client("http://127.0.0.1:" + std::to_string(app.port()) + strict.base, strict.token);
+  const auto plain = client.send("POST", "/Users",
+                                 R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"ann"})");
+  CHECK(plain.status == 400);  // it does insist
+  for (const std::string only : {"create-", "replace-", "patch-", "bulk-", "attr-required-"}) {
+    const auto outcomes = conformance::run_all(client, only);
+    INFO(conformance::report(outcomes, true));
+    CHECK(count(outcomes, conformance::Verdict::pass) >= 4);
+    CHECK(count(outcomes, conformance::Verdict::fail) == 0);
+  }
 }
 
 TEST_CASE("a server that answers everything with the same fails") {

@@ -105,6 +105,8 @@ bool holds(const json::value& whole, const json::value& part) {
   return whole == part;
 }
 
+bool same_name(std::string_view a, std::string_view b) { return lower(a) == lower(b); }
+
 bool unassigned(const json::value& in, std::string_view pointer) {
   const auto v = at(in, pointer);
   return v.is_null() || (v.is_array() && v.get_array().empty());
@@ -121,11 +123,22 @@ std::string Run::name(std::string_view tail) {
   return unique_ + "-" + std::to_string(++counter_) + "-" + std::string(tail);
 }
 
+json::object Run::filled(std::string_view type, json::object body) {
+  if (const auto* t = facts.type(type)) fill_required(facts, *t, body, name("r"));
+  return body;
+}
+
+json::object Run::group_body(const json::object& more) {
+  json::object body{{"schemas", json::array{json::string(group_schema)}}, {"displayName", name("group")}};
+  for (const auto& m : more) body[m.key()] = m.value();
+  return filled("Group", std::move(body));
+}
+
 json::object Run::user_body(const json::object& more) {
   json::object body{{"schemas", json::array{json::string(user_schema)}}, {"userName", name() + "@example.com"}};
   for (const auto& m : more) body[m.key()] = m.value();
   if (more.contains(enterprise_schema)) body["schemas"].as_array().emplace_back(enterprise_schema);
-  return body;
+  return filled("User", std::move(body));
 }
 
 json::value Run::user(const json::object& more) {
@@ -136,12 +149,11 @@ json::value Run::user(const json::object& more) {
 }
 
 json::value Run::group(const std::vector<std::string>& member_ids, const json::object& more) {
-  json::object body{{"schemas", json::array{json::string(group_schema)}}, {"displayName", name("group")}};
+  json::object body = more;
   json::array members;
   for (const auto& id : member_ids) members.push_back(json::object{{"value", id}});
-  if (!members.empty()) body["members"] = members;
-  for (const auto& m : more) body[m.key()] = m.value();
-  const auto reply = post("/Groups", body);
+  if (!members.empty() && !body.contains("members")) body["members"] = members;
+  const auto reply = post("/Groups", group_body(body));
   status(reply, {201}, "POST /Groups");
   return reply.json;
 }
@@ -254,11 +266,14 @@ Facts discover(Client& client) {
   facts.config = config.json.get_object();
   for (const auto& s : all_of(client, "/Schemas")) facts.schemas[text(s, "/id")] = s.as_object();
   for (const auto& t : all_of(client, "/ResourceTypes")) {
-    Facts::Type type{text(t, "/name"), text(t, "/endpoint"), text(t, "/schema"), {}};
+    Facts::Type type{text(t, "/name"), text(t, "/endpoint"), text(t, "/schema"), {}, {}};
     if (!type.endpoint.empty() && type.endpoint.front() != '/') type.endpoint.insert(0, "/");
     const auto extensions = at(t, "/schemaExtensions");
     if (const auto* a = extensions.if_array())
-      for (const auto& e : *a) type.extensions.push_back(text(e, "/schema"));
+      for (const auto& e : *a) {
+        type.extensions.push_back(text(e, "/schema"));
+        if (at(e, "/required") == json::value(true)) type.required_extensions.push_back(text(e, "/schema"));
+      }
     facts.types.push_back(std::move(type));
   }
   return facts;

@@ -41,6 +41,7 @@ struct Facts {
     std::string endpoint;
     std::string schema;
     std::vector<std::string> extensions;
+    std::vector<std::string> required_extensions;  ///< of `extensions`
   };
   json::object config;
   std::map<std::string, json::object> schemas;  ///< by URN
@@ -67,6 +68,14 @@ struct Facts {
 /// Whether a null, an absent one or an empty array stands there.
 [[nodiscard]] bool unassigned(const json::value& in, std::string_view pointer);
 
+/// In any case.
+[[nodiscard]] bool same_name(std::string_view a, std::string_view b);
+/// A good value of an attribute as /Schemas describes it; `n` makes another one.
+[[nodiscard]] json::value sample(const json::value& definition, int n, const std::string& unique);
+/// Puts in what a body of the type has to have and does not: required attributes of its core schema, of its
+/// required extensions, and of those others that the body has.
+void fill_required(const Facts& facts, const Facts::Type& type, json::object& body, const std::string& unique);
+
 /// What a check works with. Everything that it makes is deleted after it.
 class Run {
  public:
@@ -85,8 +94,11 @@ class Run {
   /// POSTs a User with a name of its own and these members besides; the 201 answer's body.
   json::value user(const json::object& more = {});
   json::value group(const std::vector<std::string>& member_ids = {}, const json::object& more = {});
-  /// A User as `user` would POST it.
+  /// A User as `user` would POST it: with whatever is required there.
   json::object user_body(const json::object& more = {});
+  json::object group_body(const json::object& more = {});
+  /// The body with what resources of the type have to have there, as far as its discovery says so.
+  json::object filled(std::string_view type, json::object body);
   /// Remembers what has to be deleted.
   void made(const std::string& path);
   Reply post(const std::string& endpoint, const json::value& body, const Fields& fields = {});

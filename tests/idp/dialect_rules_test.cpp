@@ -135,6 +135,7 @@ TEST_CASE("each dialect has what its IdP needs, and answers as that likes it [R1
     INFO(d.name);
     CHECK((d.patch_answer == PatchAnswer::no_content_204) == (d.name == "entra"));
     CHECK(d.external_id_immutable == (d.name == "okta"));
+    CHECK(d.keeps_unknown_members == (d.name == "generic"));
     CHECK(d.rules.has(RuleId::null_members));
   }
   CHECK(has("jumpcloud", RuleId::remove_listed_values));
