@@ -5,6 +5,12 @@
 
 namespace deprov::capi {
 
+namespace {
+constexpr unsigned place_bits = 17;  // more than `Events::most`
+constexpr std::uint64_t place_mask = (std::uint64_t{1} << place_bits) - 1;
+static_assert(Events::most <= place_mask);
+}  // namespace
+
 Events::~Events() {
   for (const auto& event : queue_) deprov_response_free(event.response);
 }
@@ -12,39 +18,64 @@ Events::~Events() {
 Result<std::uint64_t> Events::begin(int32_t kind, void* user) {
   const std::lock_guard lock(mutex_);
   if (refusing_) return Error(Errc::closed, "the engine is closed", "engine");
-  if (queue_.size() + under_way_.size() >= most) {
+  if (queue_.size() + under_way_ >= most) {
     return Error(Errc::busy, std::to_string(most) + " requests are under way or not taken yet", "engine",
                  "take events with deprov_engine_next()");
   }
-  under_way_.emplace(++last_, UnderWay{kind, user});
-  idle_.clear();
-  return last_;
+  if (free_.empty()) {
+    // So that a place can always be given back.
+    if (free_.capacity() <= places_.size()) free_.reserve(2 * places_.size() + 64);
+    places_.emplace_back();
+    free_.push_back(static_cast<std::uint32_t>(places_.size() - 1));
+  }
+  const auto at = free_.back();
+  free_.pop_back();
+  auto& place = places_[at];
+  ++place.use;
+  place.user = user;
+  place.kind = kind;
+  place.taken = true;
+  ++under_way_;
+  return place.use << place_bits | at;
+}
+
+Events::Place* Events::find_locked(std::uint64_t token) {
+  return const_cast<Place*>(std::as_const(*this).find_locked(token));
+}
+
+const Events::Place* Events::find_locked(std::uint64_t token) const {
+  const auto at = token & place_mask;
+  if (at >= places_.size()) return nullptr;
+  const auto& place = places_[at];
+  return place.taken && place.use == token >> place_bits ? &place : nullptr;
+}
+
+void Events::end_locked(Place& place, std::uint64_t token, deprov_status status, deprov_response* response) {
+  push_locked({place.kind, status, token, place.user, response, {}});
+  place.taken = false;
+  free_.push_back(static_cast<std::uint32_t>(token & place_mask));
+  if (--under_way_ == 0 && refusing_) idle_.set();
 }
 
 void Events::finish(std::uint64_t token, std::unique_ptr<deprov_response> response) {
   const std::lock_guard lock(mutex_);
-  const auto it = under_way_.find(token);
-  if (it == under_way_.end()) return;
-  deprov_event event{it->second.kind, DEPROV_OK, token, it->second.user, response.get(), {}};
-  push_locked(event);
+  auto* place = find_locked(token);
+  if (place == nullptr) return;
+  end_locked(*place, token, DEPROV_OK, response.get());
   static_cast<void>(response.release());
-  under_way_.erase(it);
-  settle_locked();
 }
 
 bool Events::cancel(std::uint64_t token) {
   const std::lock_guard lock(mutex_);
-  const auto it = under_way_.find(token);
-  if (it == under_way_.end()) return false;
-  push_locked({it->second.kind, DEPROV_ERR_CANCELLED, token, it->second.user, nullptr, {}});
-  under_way_.erase(it);
-  settle_locked();
+  auto* place = find_locked(token);
+  if (place == nullptr) return false;
+  end_locked(*place, token, DEPROV_ERR_CANCELLED, nullptr);
   return true;
 }
 
 bool Events::is_under_way(std::uint64_t token) const {
   const std::lock_guard lock(mutex_);
-  return under_way_.count(token) != 0;
+  return find_locked(token) != nullptr;
 }
 
 void Events::piece(void* user) {
@@ -57,28 +88,30 @@ std::size_t Events::take(deprov_event* out, std::size_t count) {
   const auto n = std::min(count, queue_.size());
   std::copy_n(queue_.begin(), n, out);
   queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(n));
-  if (queue_.empty() && !ended_) ready_.clear();
+  if (queue_.empty() && !ended_) {
+    ready_.clear();
+  } else {
+    ready_.show();
+  }
   return n;
 }
 
 void Events::refuse() {
   const std::lock_guard lock(mutex_);
   refusing_ = true;
+  if (under_way_ == 0) idle_.set();
 }
 
 std::vector<std::uint64_t> Events::end() {
   const std::lock_guard lock(mutex_);
   std::vector<std::uint64_t> tokens;
-  for (const auto& [token, what] : under_way_) tokens.push_back(token);
+  for (std::size_t at = 0; at < places_.size(); ++at)
+    if (places_[at].taken) tokens.push_back(places_[at].use << place_bits | at);
   std::sort(tokens.begin(), tokens.end());
-  for (const auto token : tokens) {
-    const auto& what = under_way_.at(token);
-    push_locked({what.kind, DEPROV_ERR_CANCELLED, token, what.user, nullptr, {}});
-  }
-  under_way_.clear();
-  settle_locked();
+  for (const auto token : tokens) end_locked(*find_locked(token), token, DEPROV_ERR_CANCELLED, nullptr);
   ended_ = true;
   ready_.set();
+  ready_.show();
   return tokens;
 }
 
@@ -90,10 +123,6 @@ bool Events::over() const {
 void Events::push_locked(const deprov_event& event) {
   queue_.push_back(event);
   ready_.set();
-}
-
-void Events::settle_locked() {
-  if (under_way_.empty()) idle_.set();
 }
 
 }  // namespace deprov::capi

@@ -2,13 +2,14 @@
 #pragma once
 
 #include <deprov.h>
+#include <cstddef>
+#include <cstdint>
 #include <deprov/error.hpp>
 #include <deprov/runtime/notice.hpp>
 #include <deprov/service/http.hpp>
 #include <deque>
 #include <memory>
 #include <mutex>
-#include <unordered_map>
 #include <vector>
 
 namespace deprov::capi {
@@ -33,10 +34,11 @@ class Events {
   [[nodiscard]] bool is_under_way(std::uint64_t token) const;
   void piece(void* user);
 
+  /// Whoever has waited quietly for `ready` comes here at once.
   std::size_t take(deprov_event* out, std::size_t count);
   /// Up while there is something to take, and from the end on.
   [[nodiscard]] const runtime::Notice& ready() const noexcept { return ready_; }
-  /// Up while no request is under way.
+  /// Up once `refuse` was called and no request is under way any more.
   [[nodiscard]] const runtime::Notice& idle() const noexcept { return idle_; }
 
   /// No request begins any more.
@@ -46,25 +48,27 @@ class Events {
   [[nodiscard]] bool over() const;
 
  private:
+  /// A token is its place and how often that was used: nothing is looked for, and nothing allocated.
+  struct Place {
+    std::uint64_t use = 0;
+    void* user = nullptr;
+    int32_t kind = 0;
+    bool taken = false;
+  };
+  [[nodiscard]] Place* find_locked(std::uint64_t token);
+  [[nodiscard]] const Place* find_locked(std::uint64_t token) const;
   void push_locked(const deprov_event& event);
-  void settle_locked();
+  void end_locked(Place& place, std::uint64_t token, deprov_status status, deprov_response* response);
 
   mutable std::mutex mutex_;
   std::deque<deprov_event> queue_;
-  struct UnderWay {
-    int32_t kind;
-    void* user;
-  };
-  std::unordered_map<std::uint64_t, UnderWay> under_way_;
-  std::uint64_t last_ = 0;
+  std::vector<Place> places_;
+  std::vector<std::uint32_t> free_;
+  std::size_t under_way_ = 0;
   bool refusing_ = false;
   bool ended_ = false;
   runtime::Notice ready_;
-  runtime::Notice idle_ = [] {
-    runtime::Notice notice;
-    notice.set();
-    return notice;
-  }();
+  runtime::Notice idle_;
 };
 
 }  // namespace deprov::capi

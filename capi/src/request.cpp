@@ -140,7 +140,11 @@ deprov_status deprov_engine_next(deprov_engine* engine, deprov_event* events, si
       const auto now = clock.mono();
       if (now >= until) return Error(Errc::timeout, "nothing has ended yet", "engine");
       // Another thread may be faster with what comes; then the rest of the time is waited for.
-      (void)core.instance().wait_until(queue->ready(), until - now);
+      if (core.instance().descriptor() >= 0) {
+        (void)core.instance().wait_until(queue->ready(), until - now);
+      } else {
+        (void)queue->ready().wait_quietly(until - now);
+      }
     }
   });
 }

@@ -127,7 +127,10 @@ bool HostExecutor::pump_until(const Notice& notice, Duration timeout) {
     const auto now = state_->clock.mono();
     if (notice.is_set()) break;
     if (now >= until) return false;
-    if (next > now) wait_readable(contended ? -1 : descriptor(), notice.descriptor(), std::min(next, until) - now);
+    if (next <= now) continue;
+    const auto other = notice.descriptor();
+    const auto most = std::min(next, until) - now;
+    wait_readable(contended ? -1 : descriptor(), other, other < 0 ? std::min(most, look_again) : most);
   }
   return true;
 }

@@ -3,43 +3,66 @@
 #include <unistd.h>
 #include <algorithm>
 #include <array>
-#include <cerrno>
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <deprov/runtime/clock.hpp>
 #include <deprov/runtime/notice.hpp>
 #include <limits>
 #include <mutex>
-#include <system_error>
 #include <utility>
 
 namespace deprov::runtime {
 
 struct Notice::State {
-  State() : fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-    if (fd < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
+  State() = default;
+  ~State() {
+    if (fd >= 0) ::close(fd);
   }
-  ~State() { ::close(fd); }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
+  void show_locked() {
+    if (!up || fd < 0 || std::exchange(shown, true)) return;
+    const std::uint64_t one = 1;
+    // It is written once between two reads, so the counter cannot overflow.
+    [[maybe_unused]] const auto written = ::write(fd, &one, sizeof one);
+  }
+  bool wait(Duration timeout, std::size_t& who) {
+    const SystemClock clock;
+    std::unique_lock lock(mutex);
+    if (up) return true;
+    ++who;
+    const auto until = after(clock.mono(), timeout);
+    for (auto now = clock.mono(); !up && now < until; now = clock.mono()) changed.wait_for(lock, until - now);
+    --who;
+    return up;
+  }
+
   mutable std::mutex mutex;
+  std::condition_variable changed;
+  std::size_t waiting = 0;
+  std::size_t waiting_quietly = 0;
   bool up = false;
-  const int fd;
+  bool shown = false;  // by the descriptor
+  int fd = -1;
 };
 
 Notice::Notice() : state_(std::make_shared<State>()) {}
 
 void Notice::set() {
-  const std::lock_guard lock(state_->mutex);
+  std::unique_lock lock(state_->mutex);
   if (std::exchange(state_->up, true)) return;
-  const std::uint64_t one = 1;
-  // It is written once between two reads, so the counter cannot overflow.
-  [[maybe_unused]] const auto written = ::write(state_->fd, &one, sizeof one);
+  if (state_->waiting_quietly == 0) state_->show_locked();
+  const bool anybody = state_->waiting_quietly + state_->waiting != 0;
+  lock.unlock();
+  if (anybody) state_->changed.notify_all();
 }
 
 void Notice::clear() {
   const std::lock_guard lock(state_->mutex);
-  if (!std::exchange(state_->up, false)) return;
+  state_->up = false;
+  if (!std::exchange(state_->shown, false)) return;
   std::uint64_t count = 0;
   [[maybe_unused]] const auto got = ::read(state_->fd, &count, sizeof count);
 }
@@ -49,17 +72,19 @@ bool Notice::is_set() const {
   return state_->up;
 }
 
-int Notice::descriptor() const noexcept { return state_->fd; }
+int Notice::descriptor() const noexcept {
+  const std::lock_guard lock(state_->mutex);
+  if (state_->fd < 0) state_->fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  state_->show_locked();
+  return state_->fd;
+}
 
-bool Notice::wait_for(Duration timeout) const {
-  const SystemClock clock;
-  const auto until = after(clock.mono(), timeout);
-  while (!is_set()) {
-    const auto now = clock.mono();
-    if (now >= until) return false;
-    wait_readable(state_->fd, -1, until - now);
-  }
-  return true;
+bool Notice::wait_for(Duration timeout) const { return state_->wait(timeout, state_->waiting); }
+bool Notice::wait_quietly(Duration timeout) const { return state_->wait(timeout, state_->waiting_quietly); }
+
+void Notice::show() const {
+  const std::lock_guard lock(state_->mutex);
+  state_->show_locked();
 }
 
 void wait_readable(int one, int other, Duration timeout) {

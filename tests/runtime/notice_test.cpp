@@ -39,6 +39,31 @@ TEST_CASE("a notice wakes whoever waits, and a wait without one ends") {
   setter.join();
 }
 
+TEST_CASE("who waits quietly keeps the descriptor still, and shows what stays") {
+  Notice notice;
+  const auto fd = notice.descriptor();
+  CHECK_FALSE(notice.wait_quietly(1ms));
+  bool woken = false;
+  std::thread waiter([&] { woken = notice.wait_quietly(std::chrono::hours(1)); });
+  notice.set();
+  waiter.join();
+  CHECK(woken);
+  notice.show();
+  CHECK(readable(fd));
+  notice.clear();
+  CHECK_FALSE(readable(fd));
+  // Nobody waits: the descriptor says so at once.
+  notice.set();
+  CHECK(readable(fd));
+  CHECK(notice.wait_quietly(std::chrono::hours(1)));
+}
+
+TEST_CASE("a descriptor that is asked for late shows that the notice is up") {
+  Notice notice;
+  notice.set();
+  CHECK(readable(notice.descriptor()));
+}
+
 TEST_CASE("durations without bound do not overflow") {
   const MonoTime now{1'000'000};
   CHECK(runtime::after(now, Duration::max()) > now);

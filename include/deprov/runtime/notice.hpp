@@ -6,18 +6,24 @@
 
 namespace deprov::runtime {
 
-/// A flag with a descriptor that is readable while the flag is up. Copies mean the same flag.
-/// *Thread safety*: any thread. Throws `std::system_error` where the system has no descriptor left.
+/// A flag with a descriptor that is readable while the flag is up. Copies mean the same flag. Nobody pays for the
+/// descriptor before it was asked for.
+/// *Thread safety*: any thread.
 class Notice {
  public:
   Notice();
   void set();
   void clear();
   [[nodiscard]] bool is_set() const;
-  /// Only to be waited on; it belongs to the notice.
+  /// Only to be waited on; it belongs to the notice. -1 where the system has none left.
   [[nodiscard]] int descriptor() const noexcept;
   /// False: the time ran out first. Signals do not end it.
   [[nodiscard]] bool wait_for(Duration timeout) const;
+  /// The same for whoever clears the flag next, or calls `show` where it is to stay up: meanwhile the descriptor
+  /// may not say that it is.
+  [[nodiscard]] bool wait_quietly(Duration timeout) const;
+  /// The descriptor says what the flag does.
+  void show() const;
 
  private:
   struct State;
