@@ -143,27 +143,9 @@ Result<int> export_all(const Session& session, const EvidenceOptions& o) {
 }
 
 json::object to_json(const std::string& file, const evidence::Report& r) {
-  json::array problems;
-  for (const auto& p : r.problems) {
-    json::object o{{"kind", to_string(p.kind)}};
-    o["integration"] =
-        p.chain && !p.chain->integration.is_nil() ? json::value(p.chain->integration.str()) : json::value(nullptr);
-    o["chain"] = p.chain ? json::value(p.chain_name) : json::value(nullptr);
-    o["seq"] = p.seq == 0 ? json::value(nullptr) : json::value(p.seq);
-    o["last_seq"] = p.last_seq == 0 ? json::value(nullptr) : json::value(p.last_seq);
-    o["line"] = p.line == 0 ? json::value(nullptr) : json::value(p.line);
-    o["what"] = p.what;
-    problems.push_back(std::move(o));
-  }
-  return {{"file", file},
-          {"holds", r.holds()},
-          {"chains", r.chains},
-          {"records", r.records},
-          {"details", r.details},
-          {"details_deleted", r.details_deleted},
-          {"problem_count", r.problem_count},
-          {"problems", std::move(problems)},
-          {"manifest_sha256", r.manifest_sha256.empty() ? json::value(nullptr) : json::value(r.manifest_sha256)}};
+  json::object out{{"file", file}};
+  for (auto& member : evidence::to_json(r)) out.emplace(member.key(), std::move(member.value()));
+  return out;
 }
 
 void print_report(const std::string& file, const evidence::Report& r) {

@@ -317,4 +317,29 @@ Report Verifier::finish(bool needs_manifest) {
   return std::move(report_);
 }
 
+json::object to_json(const Report& report) {
+  const auto number = [](std::uint64_t n) { return n == 0 ? json::value(nullptr) : json::value(n); };
+  json::array problems;
+  for (const auto& p : report.problems) {
+    const bool of_integration = p.chain && !p.chain->integration.is_nil();
+    problems.push_back(json::object{
+        {"kind", to_string(p.kind)},
+        {"integration", of_integration ? json::value(p.chain->integration.str()) : json::value(nullptr)},
+        {"chain", p.chain ? json::value(p.chain_name) : json::value(nullptr)},
+        {"seq", number(p.seq)},
+        {"last_seq", number(p.last_seq)},
+        {"line", number(p.line)},
+        {"what", p.what}});
+  }
+  const auto& sha256 = report.manifest_sha256;
+  return {{"holds", report.holds()},
+          {"chains", report.chains},
+          {"records", report.records},
+          {"details", report.details},
+          {"details_deleted", report.details_deleted},
+          {"problem_count", report.problem_count},
+          {"problems", std::move(problems)},
+          {"manifest_sha256", sha256.empty() ? json::value(nullptr) : json::value(sha256)}};
+}
+
 }  // namespace deprov::evidence

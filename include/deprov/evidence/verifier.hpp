@@ -44,6 +44,8 @@ struct Report {
   std::string manifest_sha256;    ///< of the manifest that was checked against; empty: there was none
   [[nodiscard]] bool holds() const noexcept { return problem_count == 0; }
 };
+/// As `deprov evidence verify --json` and the C interface show it.
+[[nodiscard]] json::object to_json(const Report& report);
 
 /// Memory: a few words for each chain, for each gap that is still open (at most `max_gaps` a chain), and for each
 /// of the first problems; whatever the number of records. *Thread safety*: one thread at a time.
