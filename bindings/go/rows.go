@@ -53,7 +53,7 @@ func (e *Engine) Jobs(ctx context.Context, by Caller, options RowsOptions) *Rows
 	return rowsOf[Job](ctx, e, by, rowsJobs, options)
 }
 
-// Holds of an integration, the newest first; at most 1000, and without restart.
+// Holds of an integration, the newest first.
 func (e *Engine) Holds(ctx context.Context, by Caller, options RowsOptions) *Rows[Hold] {
 	return rowsOf[Hold](ctx, e, by, rowsHolds, options)
 }
@@ -106,8 +106,7 @@ func (r *Rows[T]) Raw() json.RawMessage { return r.raw }
 // Err is what ended the rows, unless they came to their end.
 func (r *Rows[T]) Err() error { return r.err }
 
-// Restart is where these rows are: what RowsOptions.Restart takes, today or later. Empty before the first row, and for
-// holds.
+// Restart is where these rows are: what RowsOptions.Restart takes, today or later. Empty before the first row.
 func (r *Rows[T]) Restart() string {
 	if r.cursor == nil || r.closed {
 		return r.restart

@@ -155,8 +155,12 @@ func TestAHoldIsListedWithWhatWaits(t *testing.T) {
 	holds := w.engine.Holds(w.ctx, w.by(), RowsOptions{Integration: w.wiki.ID})
 	defer holds.Close()
 	if !holds.Next() || holds.Value().State != "open" || holds.Value().Waiting == 0 || len(holds.Value().Listing) != 64 ||
-		holds.Value().Opened.IsZero() || holds.Restart() != "" {
+		holds.Value().Opened.IsZero() || holds.Restart() == "" {
 		t.Errorf("%+v %v", holds.Value(), holds.Err())
+	}
+	rest := w.engine.Holds(w.ctx, w.by(), RowsOptions{Integration: w.wiki.ID, Restart: holds.Restart()})
+	if got := collect(t, rest, func(h Hold) string { return h.ID }); len(got) != 0 {
+		t.Error(got)
 	}
 }
 

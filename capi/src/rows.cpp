@@ -65,6 +65,7 @@ std::string_view prefix_of(int32_t kind) {
   switch (kind) {
     case DEPROV_ROWS_SUBJECTS: return "s1:";
     case DEPROV_ROWS_JOBS: return "j1:";
+    case DEPROV_ROWS_HOLDS: return "h1:";
     case DEPROV_ROWS_ACTIVITY: return "a1:";
     case DEPROV_ROWS_NOTIFICATIONS: return "n1:";
     default: return "";
@@ -103,7 +104,7 @@ Result<std::string> path_of(const deprov_rows_options& in) {
     case DEPROV_ROWS_ACTIVITY: path = below + "/activity?limit=" + page; break;
     case DEPROV_ROWS_HOLDS:
       DEPROV_CHECK(needed());
-      path = below + "/holds?limit=" + std::to_string(largest_page);
+      path = below + "/holds?limit=" + page;
       break;
     case DEPROV_ROWS_NOTIFICATIONS:
       path = (integration.empty() ? std::string("/workspace") : below) + "/notifications?limit=" + page;
@@ -121,7 +122,8 @@ Result<std::string> path_of(const deprov_rows_options& in) {
 
 std::string path_at(const std::string& path, int32_t kind, const std::string& position) {
   if (position.empty()) return path;
-  return path + (kind == DEPROV_ROWS_JOBS ? "&before=" : "&after=") + position;
+  const bool backwards = kind == DEPROV_ROWS_JOBS || kind == DEPROV_ROWS_HOLDS;
+  return path + (backwards ? "&before=" : "&after=") + position;
 }
 std::string path_of_next(const deprov_rows& rows) { return path_at(rows.path, rows.kind, rows.position); }
 
@@ -227,15 +229,13 @@ Result<std::uint64_t> want(deprov_rows& rows, void* user) {
 void give(deprov_rows& rows) {
   const auto& item = rows.page.front();
   auto row = json::serialize(item);
-  if (!prefix_of(rows.kind).empty()) {
-    const auto& o = item.as_object();
-    switch (rows.kind) {
-      case DEPROV_ROWS_ACTIVITY: be_at(rows, json::serialize(o.at("seq"))); break;
-      case DEPROV_ROWS_NOTIFICATIONS:
-        be_at(rows, rows.page.size() == 1 ? rows.upto : json::serialize(o.at("last_seq")));
-        break;
-      default: be_at(rows, std::string(o.at("id").as_string()));
-    }
+  const auto& o = item.as_object();
+  switch (rows.kind) {
+    case DEPROV_ROWS_ACTIVITY: be_at(rows, json::serialize(o.at("seq"))); break;
+    case DEPROV_ROWS_NOTIFICATIONS:
+      be_at(rows, rows.page.size() == 1 ? rows.upto : json::serialize(o.at("last_seq")));
+      break;
+    default: be_at(rows, std::string(o.at("id").as_string()));
   }
   rows.row = std::move(row);
   rows.page.pop_front();
@@ -261,8 +261,7 @@ deprov_status deprov_rows_open(deprov_engine* engine, const deprov_caller* by, c
     made->path = std::move(path);
     if (!restart.empty()) {
       const auto prefix = prefix_of(in.kind);
-      const bool ours = !prefix.empty() && restart.rfind(prefix, 0) == 0;
-      if (!ours || !is_position(in.kind, restart.substr(prefix.size())))
+      if (restart.rfind(prefix, 0) != 0 || !is_position(in.kind, restart.substr(prefix.size())))
         return Error(Errc::invalid_cursor, "not a restart of these rows", "options.restart",
                      "give what deprov_rows_get_restart() answered for rows of the same kind");
       made->position = restart.substr(prefix.size());

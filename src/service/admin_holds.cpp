@@ -24,10 +24,13 @@ void list(const CallPtr& call) {
   read(call, [call](port::Reader& reader) -> Result<json::value> {
     DEPROV_TRY(integration, integration_of(reader, *call));
     DEPROV_TRY(limit, limit_of(*call, 100, 1000));
-    DEPROV_TRY(rows, reader.holds(integration.scope, limit));
+    DEPROV_TRY(before, id_of<HoldId>(*call, "before"));
+    DEPROV_TRY(page, reader.holds(integration.scope, before, limit));
     json::array items;
-    for (const auto& row : rows) items.emplace_back(hold_json(row));
-    return json::value(json::object{{"items", std::move(items)}});
+    for (const auto& row : page.rows) items.emplace_back(hold_json(row));
+    json::value next;
+    if (page.more && !page.rows.empty()) next = page.rows.back().id.str();
+    return json::value(json::object{{"items", std::move(items)}, {"next", std::move(next)}});
   });
 }
 
@@ -104,7 +107,7 @@ void add_hold_routes(std::vector<AdminRoute>& routes) {
        tag,
        "What the guard made wait, the newest first",
        needs,
-       {{"limit", "integer", "1 to 1000, default 100."}},
+       {{"before", "uuid", "Where the page before ended."}, {"limit", "integer", "1 to 1000, default 100."}},
        "",
        200,
        "HoldList",

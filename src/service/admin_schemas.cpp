@@ -108,8 +108,9 @@ constexpr std::string_view schemas_text = R"json({
     "at": {"$ref": "#/components/schemas/TimeOrNull"}, "decided": {"$ref": "#/components/schemas/TimeOrNull"},
     "by": {"type": ["string", "null"]}, "listing": {"$ref": "#/components/schemas/Listing"}}},
 "HoldList": {
-  "type": "object", "additionalProperties": false, "required": ["items"],
-  "properties": {"items": {"type": "array", "items": {"$ref": "#/components/schemas/Hold"}}}},
+  "type": "object", "additionalProperties": false, "required": ["items", "next"],
+  "properties": {"items": {"type": "array", "items": {"$ref": "#/components/schemas/Hold"}},
+    "next": {"$ref": "#/components/schemas/IdOrNull", "description": "Give it as `before` for the next page."}}},
 "HoldDetail": {
   "type": "object", "additionalProperties": false, "required": ["hold", "items", "next"],
   "properties": {"hold": {"$ref": "#/components/schemas/Hold"},

@@ -405,15 +405,14 @@ class MemoryReader final : public Reader {
   Result<std::optional<HoldRow>> hold(const Scope& scope, HoldId id) override {
     return copy_of(s_.holds, std::tuple(scope, id));
   }
-  Result<std::vector<HoldRow>> holds(const Scope& scope, std::size_t limit) override {
-    std::vector<HoldRow> rows;
-    auto it = s_.holds.upper_bound(std::tuple(scope, HoldId{last_uuid()}));
-    while (it != s_.holds.begin() && rows.size() < limit) {
+  Result<Page<HoldRow>> holds(const Scope& scope, std::optional<HoldId> before, std::size_t limit) override {
+    Page<HoldRow> page;
+    auto it = s_.holds.lower_bound(std::tuple(scope, before.value_or(HoldId{last_uuid()})));
+    while (it != s_.holds.begin()) {
       --it;
-      if (std::get<0>(it->first) != scope) break;
-      rows.push_back(it->second);
+      if (std::get<0>(it->first) != scope || !take(page, it->second, limit)) break;
     }
-    return rows;
+    return page;
   }
   Result<Page<HoldItemRow>> hold_items(const Scope& scope, HoldId hold, std::uint64_t after,
                                        std::size_t limit) override {

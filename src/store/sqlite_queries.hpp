@@ -390,7 +390,7 @@ namespace deprov::store {
   X(population_all, "SELECT minute, n FROM population WHERE scope = ? ORDER BY minute")                           \
   X(hold_open, "SELECT " DEPROV_HOLD_COLUMNS " FROM hold WHERE scope = ? AND closed = 0")                         \
   X(hold_get, "SELECT " DEPROV_HOLD_COLUMNS " FROM hold WHERE scope = ? AND id = ?")                              \
-  X(hold_all, "SELECT " DEPROV_HOLD_COLUMNS " FROM hold WHERE scope = ? ORDER BY id DESC LIMIT ?")                \
+  X(hold_page, "SELECT " DEPROV_HOLD_COLUMNS " FROM hold WHERE scope = ? AND id < ? ORDER BY id DESC LIMIT ?")    \
   X(hold_insert, "INSERT INTO hold(scope, " DEPROV_HOLD_COLUMNS ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)")            \
   X(hold_update, "UPDATE hold SET closed = ?, items = ?, held = ?, listing = ? WHERE scope = ? AND id = ?")       \
   X(hold_item_insert,                                                                                             \

@@ -31,7 +31,8 @@ class SqliteReaderBase : public port::Reader {
   // sqlite_reader_guard.cpp
   Result<std::optional<port::HoldRow>> open_hold(const port::Scope& scope) override;
   Result<std::optional<port::HoldRow>> hold(const port::Scope& scope, HoldId id) override;
-  Result<std::vector<port::HoldRow>> holds(const port::Scope& scope, std::size_t limit) override;
+  Result<port::Page<port::HoldRow>> holds(const port::Scope& scope, std::optional<HoldId> before,
+                                          std::size_t limit) override;
   Result<port::Page<port::HoldItemRow>> hold_items(const port::Scope& scope, HoldId hold, std::uint64_t after,
                                                    std::size_t limit) override;
   Result<std::optional<port::HoldItemRow>> hold_item_of(const port::Scope& scope, ResourceId subject) override;

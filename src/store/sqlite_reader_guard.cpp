@@ -15,9 +15,16 @@ Result<std::optional<HoldRow>> SqliteReaderBase::hold(const Scope& scope, HoldId
   return one<HoldRow>(use, [&] { return read_hold(use, scope); });
 }
 
-Result<std::vector<HoldRow>> SqliteReaderBase::holds(const Scope& scope, std::size_t limit) {
-  Use use(c_, Q::hold_all, scopes_.find(scope), sql_limit(limit));
-  return all<HoldRow>(use, [&] { return read_hold(use, scope); });
+Result<Page<HoldRow>> SqliteReaderBase::holds(const Scope& scope, std::optional<HoldId> before,
+                                              std::size_t limit) {
+  Use use(c_, Q::hold_page, scopes_.find(scope));
+  if (before) {
+    use.bind(*before);
+  } else {
+    use.bind(past_all_ids);
+  }
+  use.bind(sql_limit(limit) + 1);
+  return page<HoldRow>(use, limit, [&] { return read_hold(use, scope); });
 }
 
 Result<Page<HoldItemRow>> SqliteReaderBase::hold_items(const Scope& scope, HoldId hold, std::uint64_t after,

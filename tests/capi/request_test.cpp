@@ -386,11 +386,38 @@ TEST_CASE("rows are pulled one by one, page by page, and taken up again") {
     o.filter = str("state=dead");
     CHECK(names(engine, by, o, "id").empty());
   }
-  SECTION("holds") {
-    for (const auto& id : ids) world.deactivate(id);
+  SECTION("holds, the newest first, page by page, and taken up again") {
+    const auto at = "/integrations/" + world.integration;
+    manage(engine, &by, "PATCH", at, R"({"policy": {"guard": {"small": {"least": 1, "percent": 0}}}})");
+    // The first one passes; from then on each has a hold of its own, since the one before was decided.
+    std::vector<std::string> held;
+    for (const auto& id : ids) {
+      world.deactivate(id);
+      const auto open = manage(engine, &by, "GET", at + "/holds?limit=1").at("items").as_array();
+      if (open.empty()) continue;
+      const auto hold = std::string(open[0].at("id").as_string());
+      held.insert(held.begin(), hold);
+      manage(engine, &by, "POST", at + "/holds/" + hold + "/allow",
+             json::serialize(json::object{{"listing", open[0].at("listing")}, {"reason", "they left"}}));
+    }
+    REQUIRE(held.size() == ids.size() - 1);
     o.kind = DEPROV_ROWS_HOLDS;
-    const auto holds = names(engine, by, o, "id");
-    CHECK(holds.size() == 1);
+    for (const auto page : {1U, 2U, 200U}) {
+      o.page = page;
+      CHECK(names(engine, by, o, "id") == held);
+    }
+    o.page = 2;
+    o.struct_size = sizeof o;
+    deprov_rows* rows = nullptr;
+    REQUIRE(deprov_rows_open(engine, &by, &o, &rows, nullptr) == DEPROV_OK);
+    deprov_str row{};
+    for (int i = 0; i < 3; ++i) REQUIRE(deprov_rows_next(rows, &row, nullptr) == DEPROV_OK);
+    const auto restart = text(deprov_rows_get_restart(rows));
+    deprov_rows_free(rows);
+    o.restart = str(restart);
+    CHECK(names(engine, by, o, "id") == std::vector<std::string>(held.begin() + 3, held.end()));
+    o.kind = DEPROV_ROWS_JOBS;
+    CHECK(deprov_rows_open(engine, &by, &o, &rows, nullptr) == DEPROV_ERR_INVALID_CURSOR);
   }
   SECTION("notifications are drained, and what is told of nothing is got past") {
     o.kind = DEPROV_ROWS_NOTIFICATIONS;

@@ -146,9 +146,10 @@ TEST_CASE("an open hold refuses every reservation, until it is empty", "[store][
     CHECK_FALSE(open_hold(store));
     CHECK(commit(store, {reserve(1, minute(6))}));
     CHECK(commit(store, {item(9)}).error().code() == Errc::stale_read);
-    const auto closed = read(store, [](Reader& r) { return r.holds(here, 10); });
-    REQUIRE(closed.size() == 1);
-    CHECK(closed[0].closed == minute(5));
+    const auto closed = read(store, [](Reader& r) { return r.holds(here, std::nullopt, 10); });
+    REQUIRE(closed.rows.size() == 1);
+    CHECK_FALSE(closed.more);
+    CHECK(closed.rows[0].closed == minute(5));
   });
 }
 

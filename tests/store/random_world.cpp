@@ -519,7 +519,9 @@ std::vector<std::string> RandomWorld::dump(Reader& r) {
     page(value(r.dues_of_kind(s, "none", std::nullopt, 2)));
     name("guard");
     one(value(r.open_hold(s)));
-    for (const auto& hold : value(r.holds(s, 3))) {
+    const auto holds = value(r.holds(s, std::nullopt, 3));
+    if (!holds.rows.empty()) page(value(r.holds(s, holds.rows.back().id, 2)));
+    for (const auto& hold : holds.rows) {
       line(show(hold));
       one(value(r.hold(s, hold.id)));
       page(value(r.hold_items(s, hold.id, 0, 100)));

@@ -454,8 +454,8 @@ class Reader {
 
   virtual Result<std::optional<HoldRow>> open_hold(const Scope& scope) = 0;
   virtual Result<std::optional<HoldRow>> hold(const Scope& scope, HoldId id) = 0;
-  /// Newest first.
-  virtual Result<std::vector<HoldRow>> holds(const Scope& scope, std::size_t limit) = 0;
+  /// Newest first; those that are older than `before`.
+  virtual Result<Page<HoldRow>> holds(const Scope& scope, std::optional<HoldId> before, std::size_t limit) = 0;
   /// In order of arrival, after `after`.
   virtual Result<Page<HoldItemRow>> hold_items(const Scope& scope, HoldId hold, std::uint64_t after,
                                                std::size_t limit) = 0;
