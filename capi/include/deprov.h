@@ -153,7 +153,8 @@ DEPROV_API deprov_str deprov_build_get_version(void);
 DEPROV_API deprov_str deprov_build_get_info(void);
 /** 1 where the library has the feature, 0 where it has not, or where nobody knows it. Names are never given
  *  another meaning: "store.directory", "store.memory", "host_driven", "connector.host" (callbacks),
- *  "connector.plugin" (deprov_connector.h), "connector.scim", "connector.sandbox", "connector.null". */
+ *  "connector.plugin" (deprov_connector.h), "connector.scim", "connector.sandbox", "connector.null",
+ * "source.rows", "evidence.verify". */
 DEPROV_API int32_t deprov_build_has_feature(deprov_str name);
 
 /* ---- Connectors of the host ---- */
@@ -376,6 +377,12 @@ typedef struct deprov_engine_options {
   deprov_str plugin_worker;
   int32_t plugin_placement; /**< `DEPROV_PLACEMENT_*`: of integrations whose settings do not say */
   int32_t reserved;         /**< 0 */
+  /* What the kernel ends a worker for, or refuses to it. */
+  uint64_t worker_memory_bytes; /**< of address space; 0: 4 GiB */
+  uint32_t worker_cpu_seconds;  /**< without a new call in between; 0: 60 */
+  uint32_t worker_files;        /**< open descriptors; 0: 256 */
+  uint32_t worker_calls;        /**< in flight at once, the others wait in the host; 0: 64 */
+  uint32_t worker_reserved;     /**< 0 */
 } deprov_engine_options;
 
 /** A running engine. *Thread safety*: any thread. */
@@ -501,8 +508,8 @@ typedef struct deprov_event {
  *  ::DEPROV_ERR_WRONG_THREAD (not with a timeout of 0). */
 DEPROV_API deprov_status deprov_engine_next(deprov_engine* engine, deprov_event* events, size_t count,
                                             int64_t timeout_ms, size_t* taken, deprov_error** error);
-/** Readable while deprov_engine_next() would not wait; to be waited on, and nothing else. Good until the engine is
- *  freed. */
+/** Readable while deprov_engine_next() would not wait and nobody waits in there; to be waited on, and nothing
+ * else. Good until the engine is freed. -1 where the system has none left. */
 DEPROV_API int32_t deprov_engine_get_event_descriptor(const deprov_engine* engine);
 
 /* ---- Managing ---- */
@@ -547,7 +554,7 @@ typedef struct deprov_rows deprov_rows;
 #define DEPROV_ROWS_JOBS 2
 /** The activity of one integration, or (no integration) of acts on the workspace, the oldest first. */
 #define DEPROV_ROWS_ACTIVITY 3
-/** Holds of an integration, the newest first; at most 1000, and without restart. */
+/** Holds of an integration, the newest first. */
 #define DEPROV_ROWS_HOLDS 4
 /** What there is to tell people (removals verified or failed, holds, approvals, objectives, pauses, sources) of
  *  one integration, or (no integration) of the workspace itself, the oldest first; several records of a kind may
@@ -582,11 +589,137 @@ DEPROV_API deprov_status deprov_rows_next(deprov_rows* rows, deprov_str* row, de
  * already), ::DEPROV_ERR_CLOSED, ::DEPROV_ERR_BUSY (as deprov_engine_send()). */
 DEPROV_API deprov_status deprov_rows_want(deprov_rows* rows, void* user, uint64_t* token, deprov_error** error);
 /** Where these rows are: what `restart` takes, in this process or in another, today or later. Empty before the
- *  first row, and for holds. That of notifications also gets past activity that tells nothing. Good until the next
+ *  first row. That of notifications also gets past activity that tells nothing. Good until the next
  * call on these rows. */
 DEPROV_API deprov_str deprov_rows_get_restart(const deprov_rows* rows);
 /** Accepts NULL. Allowed after the engine was freed. */
 DEPROV_API void deprov_rows_free(deprov_rows* rows);
+
+/* ---- Lists of sources ---- */
+
+/* A source is where changes come from besides SCIM push. Sources are made, shown and removed by
+ * deprov_admin_call(), with the paths `/integrations/{integration}/sources` and
+ * `/integrations/{integration}/sources/{source}`; the rows of one of kind "rows" come from the host, as follows. A
+ * list with `dry_run` is compared and changes nothing; bytes of a list that is a file go to
+ * `PUT /lists/{list}/bytes`. */
+
+/** One user of a list. Its layout is frozen. */
+typedef struct deprov_list_user {
+  /** The source's immutable id, never empty: the externalId of a subject, unless the source's config says `link`
+   * or `links`. */
+  deprov_str id;
+  deprov_str external_id; /**< may be empty, like the next two */
+  deprov_str user_name;   /**< the login */
+  deprov_str email;       /**< one address */
+  int32_t inactive;       /**< not 0: in the list, and has no access by it */
+  int32_t reserved;       /**< 0 */
+} deprov_list_user;
+
+/** A list on its way: the whole of who has access, as a source knows it. What it changes is decided when its end
+ * was seen, and judged as one unit. One that has no end, is empty, has a user twice, or another count than its
+ * source says, ends nobody's access. */
+typedef struct deprov_list deprov_list;
+
+/** Which list. */
+typedef struct deprov_list_options {
+  size_t struct_size;     /**< sizeof */
+  deprov_str integration; /**< its id */
+  deprov_str source;      /**< its id; of kind "rows" */
+  int32_t dry_run;        /**< not 0: tell what would happen, and store nothing */
+  uint32_t differences;   /**< how many of them the report lists, at most 10000; 0: 1000 */
+  /** When whoever made the list began to read it, so that what SCIM push showed after that counts; 0: now. */
+  int64_t begun_us;
+} deprov_list_options;
+
+/** A list begins; one of the same source that had begun before and has not ended is given up. Waits.
+ *  *Errors*: ::DEPROV_ERR_NOT_FOUND, ::DEPROV_ERR_FORBIDDEN (the role), ::DEPROV_ERR_CONFLICT (changes of the last
+ *  list are being carried out; a list that was read later is the last one), ::DEPROV_ERR_BUSY (8 lists are being
+ *  read, or 4 of the workspace), ::DEPROV_ERR_CLOSED, ::DEPROV_ERR_WRONG_THREAD. */
+DEPROV_API deprov_status deprov_list_begin(deprov_engine* engine, const deprov_caller* by,
+                                           const deprov_list_options* options, deprov_list** list,
+                                           deprov_error** error);
+/** The list that `POST /integrations/{integration}/sources/{source}/lists` began, by its id, with no user yet: for
+ *  those who cannot wait. *Errors*: ::DEPROV_ERR_INVALID_ARGUMENT; that there is none, the next call says. */
+DEPROV_API deprov_status deprov_list_open(deprov_engine* engine, const deprov_caller* by, deprov_str id,
+                                          deprov_list** list, deprov_error** error);
+/** The id of the list. Good until it is freed. */
+DEPROV_API deprov_str deprov_list_get_id(const deprov_list* list);
+/** How many users it has. */
+DEPROV_API uint64_t deprov_list_get_count(const deprov_list* list);
+/** The next users, at most 10000 at once. Waits. What cannot be read here (::DEPROV_ERR_INVALID_ARGUMENT naming
+ * the user, ::DEPROV_ERR_LIMIT_EXCEEDED) was not added. What the list refuses of a user (no id, a text that is too
+ * long) stays: it cannot become complete any more. A user who is in it twice is found at its end. *Errors*:
+ * ::DEPROV_ERR_NOT_FOUND (it has ended or was given up, as one is that gets nothing for ten minutes),
+ *  ::DEPROV_ERR_CONFLICT (another call on this list is under way), ::DEPROV_ERR_FORBIDDEN,
+ *  ::DEPROV_ERR_UNAUTHORIZED, ::DEPROV_ERR_CLOSED, ::DEPROV_ERR_WRONG_THREAD; why a user is refused. */
+DEPROV_API deprov_status deprov_list_add(deprov_list* list, const deprov_list_user* users, size_t count,
+                                         deprov_error** error);
+/** It is over. `count` points at how many users there should be, where the source counts them; NULL where it does
+ *  not, which a source needs the config `whole` for. Waits. `report` (may be NULL) gets what differs and what
+ *  follows, a `ListReport` of the OpenAPI document. *Errors*: why the list is not complete;
+ *  ::DEPROV_ERR_CONFLICT (another list of the source was stored meanwhile). The list has ended, whatever comes of
+ *  it, unless another call on it is under way (::DEPROV_ERR_CONFLICT, too). */
+DEPROV_API deprov_status deprov_list_end(deprov_list* list, const uint64_t* count, deprov_buffer** report,
+                                         deprov_error** error);
+/** It will not come to its end; nothing follows from that. Where it could not be read, `failure` says why (at most
+ *  1000 bytes), and that is a failure of the source: what was inferred from it waits. Waits. */
+DEPROV_API deprov_status deprov_list_give_up(deprov_list* list, deprov_str failure, deprov_error** error);
+
+#define DEPROV_LIST_ADD 0     /**< as deprov_list_add() */
+#define DEPROV_LIST_END 1     /**< as deprov_list_end() */
+#define DEPROV_LIST_GIVE_UP 2 /**< as deprov_list_give_up() */
+
+/** What deprov_list_send() begins. */
+typedef struct deprov_list_step {
+  size_t struct_size;            /**< sizeof */
+  int32_t kind;                  /**< `DEPROV_LIST_*` */
+  int32_t has_count;             /**< not 0: `count` says something */
+  const deprov_list_user* users; /**< to be added */
+  size_t user_count;             /**< of `users` */
+  uint64_t count;                /**< for the end */
+  deprov_str failure;            /**< for giving up */
+} deprov_list_step;
+
+/** One of the three without waiting. It ends as ::DEPROV_EVENT_RESPONSE, with what the admin API answers in its
+ *  place: 200 with `{"offset": ...}` or a report, 204, or a refusal in its words.
+ *  *Errors*: ::DEPROV_ERR_CONFLICT (another call on this list is under way), ::DEPROV_ERR_BUSY (as
+ *  deprov_engine_send()), ::DEPROV_ERR_INVALID_ARGUMENT, ::DEPROV_ERR_CLOSED. */
+DEPROV_API deprov_status deprov_list_send(deprov_list* list, const deprov_list_step* step, void* user,
+                                          uint64_t* token, deprov_error** error);
+/** A list that has not ended is given up. Accepts NULL. Allowed after the engine was freed. */
+DEPROV_API void deprov_list_free(deprov_list* list);
+
+/* ---- Evidence ---- */
+
+/** Checks an export of evidence: without its store, without an engine, whoever made it. */
+typedef struct deprov_verifier deprov_verifier;
+
+/** What an export is held against. */
+typedef struct deprov_verifier_options {
+  size_t struct_size;         /**< sizeof */
+  deprov_str manifest_sha256; /**< 64 hexadecimal digits that were noted elsewhere; or empty */
+  /** A manifest (JSON) of an earlier export of the same chains, whose heads have to be there unchanged; or empty.
+   */
+  deprov_str earlier;
+} deprov_verifier_options;
+
+/** `options` may be NULL. *Errors*: ::DEPROV_ERR_INVALID_ARGUMENT, ::DEPROV_ERR_INVALID_SYNTAX,
+ *  ::DEPROV_ERR_STORE_CORRUPT (the manifest is not whole). */
+DEPROV_API deprov_status deprov_verifier_new(const deprov_verifier_options* options, deprov_verifier** verifier,
+                                             deprov_error** error);
+/** The next bytes of the export, in pieces of any size: the JSON Lines of `GET /evidence` and of `deprov evidence
+ *  export`. *Errors*: ::DEPROV_ERR_CLOSED (it was finished). What is wrong with the bytes, the report says. */
+DEPROV_API deprov_status deprov_verifier_feed(deprov_verifier* verifier, deprov_str bytes, deprov_error** error);
+/** The end. `holds` (may be NULL) gets 1 where no record was edited, removed, inserted or reordered and the export
+ *  is whole, and 0 otherwise. `report` (may be NULL) gets a JSON object: `holds`, `chains`, `records`, `details`,
+ *  `details_deleted`, `manifest_sha256`, `problem_count`, and `problems`, the first 1000, each with `kind`
+ * (edited, removed, inserted, reordered, truncated, unreadable, manifest), `integration`, `chain`, `seq` and
+ * `last_seq` (which records), `line`, and `what` for people. That the export does not hold is no failure of this
+ * function. *Errors*: ::DEPROV_ERR_CLOSED (it was finished). */
+DEPROV_API deprov_status deprov_verifier_finish(deprov_verifier* verifier, int32_t* holds, deprov_buffer** report,
+                                                deprov_error** error);
+/** Accepts NULL. */
+DEPROV_API void deprov_verifier_free(deprov_verifier* verifier);
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -5,13 +5,12 @@
 
 #include <deprov.h>
 #include <chrono>
-#include <cstring>
-#include <exception>
+#include <deprov_c_base.hpp>
+#include <deprov_c_connector.hpp>
+#include <deprov_c_records.hpp>
 #include <functional>
-#include <initializer_list>
 #include <memory>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,207 +18,13 @@
 
 namespace deprov_c {
 
-using Milliseconds = std::chrono::milliseconds;
-
-inline deprov_str str(std::string_view s) noexcept { return {s.data(), s.size()}; }
-inline std::string_view view(deprov_str s) noexcept {
-  return s.ptr == nullptr ? std::string_view{} : std::string_view(s.ptr, s.len);
-}
-
-/// A status other than DEPROV_OK, with its words.
-class Error : public std::runtime_error {
- public:
-  Error(deprov_status status, const std::string& message, std::string where = {}, std::string advice = {})
-      : std::runtime_error(message), status_(status), where_(std::move(where)), advice_(std::move(advice)) {}
-  [[nodiscard]] deprov_status status() const noexcept { return status_; }
-  [[nodiscard]] const std::string& where() const noexcept { return where_; }
-  [[nodiscard]] const std::string& advice() const noexcept { return advice_; }
-
- private:
-  deprov_status status_;
-  std::string where_, advice_;
+/// What the kernel ends a worker for, or refuses to it; 0 is the usual bound, which deprov.h names.
+struct WorkerLimits {
+  uint64_t memory_bytes = 0;
+  uint32_t cpu_seconds = 0;
+  uint32_t files = 0;
+  uint32_t calls = 0;
 };
-
-namespace detail {
-
-template <class T, void (*Free)(T*)>
-struct Freer {
-  void operator()(T* p) const noexcept { Free(p); }
-};
-template <class T, void (*Free)(T*)>
-using Handle = std::unique_ptr<T, Freer<T, Free>>;
-
-[[noreturn]] inline void raise(deprov_status status, deprov_error* error) {
-  const Handle<deprov_error, deprov_error_free> owned(error);
-  if (error == nullptr) throw Error(status, std::string(view(deprov_status_get_name(status))));
-  throw Error(status, std::string(view(deprov_error_get_message(error))),
-              std::string(view(deprov_error_get_where(error))), std::string(view(deprov_error_get_advice(error))));
-}
-/// Calls `f` with a place for the error.
-template <class F>
-void check(F f) {
-  deprov_error* error = nullptr;
-  if (const auto status = f(&error); status != DEPROV_OK) raise(status, error);
-}
-inline std::string take(deprov_buffer* buffer) {
-  const Handle<deprov_buffer, deprov_buffer_free> owned(buffer);
-  return std::string(view(deprov_buffer_get(buffer)));
-}
-
-}  // namespace detail
-
-/// Of a JSON record, the text of one member. Throws Error.
-inline std::string record_get(std::string_view record, std::string_view member) {
-  deprov_buffer* value = nullptr;
-  detail::check([&](deprov_error** e) { return deprov_record_get(str(record), str(member), &value, e); });
-  return detail::take(value);
-}
-
-// ---- connectors
-
-struct Reply {
-  int32_t outcome = DEPROV_OUTCOME_OK;
-  int32_t effect = DEPROV_EFFECT_NONE;
-  std::string accounts{};  ///< a JSON array, or empty
-  std::string next_cursor{};
-  std::string handle{};
-  std::optional<Milliseconds> retry_after{};
-  int32_t throttle_scope = DEPROV_THROTTLE_CONNECTION;
-  std::string detail{};
-};
-
-/// One call to a connector. Moved to wherever it is completed; gone without that, its outcome is unknown.
-class Call {
- public:
-  explicit Call(deprov_call* owned) noexcept : call_(owned) {}
-  [[nodiscard]] int32_t operation() const noexcept { return deprov_call_get_operation(get()); }
-  [[nodiscard]] std::string_view account() const noexcept { return view(deprov_call_get_account(get())); }
-  [[nodiscard]] std::string_view external_id() const noexcept { return view(deprov_call_get_external_id(get())); }
-  [[nodiscard]] std::string_view user_name() const noexcept { return view(deprov_call_get_user_name(get())); }
-  [[nodiscard]] std::vector<std::string> emails() const {
-    std::vector<std::string> out;
-    for (std::size_t i = 0; i < deprov_call_get_email_count(get()); ++i)
-      out.emplace_back(view(deprov_call_get_email(get(), i)));
-    return out;
-  }
-  [[nodiscard]] std::string_view entitlement() const noexcept { return view(deprov_call_get_entitlement(get())); }
-  [[nodiscard]] bool delete_account() const noexcept { return deprov_call_get_delete_account(get()) != 0; }
-  [[nodiscard]] std::string_view cursor() const noexcept { return view(deprov_call_get_cursor(get())); }
-  [[nodiscard]] uint32_t page_size() const noexcept { return deprov_call_get_page_size(get()); }
-  [[nodiscard]] std::string_view handle() const noexcept { return view(deprov_call_get_handle(get())); }
-  [[nodiscard]] std::string_view idempotency_key() const noexcept {
-    return view(deprov_call_get_idempotency_key(get()));
-  }
-  [[nodiscard]] Milliseconds timeout() const noexcept { return Milliseconds(deprov_call_get_timeout_ms(get())); }
-  [[nodiscard]] bool cancelled() const noexcept { return deprov_call_is_cancelled(get()) != 0; }
-  [[nodiscard]] deprov_call* get() const noexcept { return call_.get(); }
-
-  /// False: nobody waits for it any more. Throws Error where the reply says nothing sensible, or a second time.
-  bool complete(const Reply& reply) {
-    deprov_reply r{};
-    r.struct_size = sizeof r;
-    r.outcome = reply.outcome;
-    r.effect = reply.effect;
-    r.accounts = str(reply.accounts);
-    r.next_cursor = str(reply.next_cursor);
-    r.handle = str(reply.handle);
-    r.has_retry_after = reply.retry_after ? 1 : 0;
-    r.retry_after_ms = reply.retry_after.value_or(Milliseconds(0)).count();
-    r.throttle_scope = reply.throttle_scope;
-    r.detail = str(reply.detail);
-    deprov_error* error = nullptr;
-    const auto status = deprov_call_complete(get(), &r, &error);
-    if (status == DEPROV_OK) return true;
-    if (status != DEPROV_ERR_CLOSED) detail::raise(status, error);
-    deprov_error_free(error);
-    return false;
-  }
-
- private:
-  detail::Handle<deprov_call, deprov_call_free> call_;
-};
-
-/// The way to one app. An exception that leaves `start` completes the call: UNKNOWN_OUTCOME for a change, INTERNAL
-/// for everything else, with its what() as the detail.
-class App {
- public:
-  virtual ~App() = default;
-  virtual void start(Call call) = 0;
-  /// Asks that a call end soon; `call` is borrowed.
-  virtual void cancel(deprov_call* call) { (void)call; }
-};
-
-/// A kind of connector. An exception that leaves `open` refuses the config; Error brings its status along.
-class Connector {
- public:
-  using Open = std::function<std::unique_ptr<App>(std::string_view config)>;
-  /// Throws Error.
-  Connector(std::string_view description, Open open) {
-    deprov_connector_callbacks c{};
-    c.struct_size = sizeof c;
-    c.user = new Open(std::move(open));
-    c.user_free = [](void* user) { delete static_cast<Open*>(user); };
-    c.open = &Connector::open_app;
-    c.close = [](void*, void* app) { delete static_cast<App*>(app); };
-    c.start = &Connector::start_call;
-    c.cancel = [](void*, void* app, deprov_call* call) {
-      try {
-        static_cast<App*>(app)->cancel(call);
-      } catch (...) {  // a wish that could not be passed on: the call ends by itself
-      }
-    };
-    deprov_connector* made = nullptr;
-    detail::check([&](deprov_error** e) { return deprov_connector_new(str(description), &c, &made, e); });
-    connector_.reset(made);
-  }
-  [[nodiscard]] const deprov_connector* get() const noexcept { return connector_.get(); }
-
- private:
-  static deprov_status open_app(void* user, deprov_str config, void** instance, deprov_error** error) {
-    try {
-      *instance = (*static_cast<Open*>(user))(view(config)).release();
-      return DEPROV_OK;
-    } catch (const Error& e) {
-      *error = deprov_error_new(e.status(), str(e.what()), str(e.where()), str(e.advice()));
-      return e.status();
-    } catch (const std::exception& e) {
-      *error = deprov_error_new(DEPROV_ERR_INVALID_ARGUMENT, str(e.what()), str("config"), str(""));
-      return DEPROV_ERR_INVALID_ARGUMENT;
-    } catch (...) {
-      return DEPROV_ERR_INTERNAL;
-    }
-  }
-  static void start_call(void*, void* app, deprov_call* call) {
-    const detail::Handle<deprov_call, deprov_call_free> kept(deprov_call_retain(call));
-    std::string why;
-    try {
-      return static_cast<App*>(app)->start(Call(call));
-    } catch (const std::exception& e) {
-      why = e.what();
-    } catch (...) {
-      why = "an unknown exception";
-    }
-    switch (deprov_call_get_operation(call)) {
-      case DEPROV_OPERATION_CHECK:
-      case DEPROV_OPERATION_FIND:
-      case DEPROV_OPERATION_READ:
-      case DEPROV_OPERATION_LIST:
-      case DEPROV_OPERATION_LIST_ENTITLEMENTS:
-      case DEPROV_OPERATION_POLL: return fail(call, DEPROV_OUTCOME_INTERNAL, why);
-      default: return fail(call, DEPROV_OUTCOME_UNKNOWN_OUTCOME, why);
-    }
-  }
-  static void fail(deprov_call* call, int32_t outcome, const std::string& why) {
-    deprov_reply r{};
-    r.struct_size = sizeof r;
-    r.outcome = outcome;
-    r.detail = str(why);
-    deprov_call_complete(call, &r, nullptr);  // it may have been completed before the exception
-  }
-  detail::Handle<deprov_connector, deprov_connector_free> connector_;
-};
-
-// ---- the engine
 
 struct Options {
   std::string directory{};
@@ -235,12 +40,9 @@ struct Options {
   std::vector<const Connector*> connectors{};
   std::vector<std::string> plugin_directories{};                    ///< absolute
   std::vector<std::pair<std::string, std::string>> plugin_files{};  ///< path and SHA-256
-};
-
-/// A token, or the local administrator of a workspace.
-struct Caller {
-  std::string workspace{};
-  std::string token{};
+  std::string plugin_worker{};                                      ///< absolute: deprov-connector-worker
+  int32_t plugin_placement = DEPROV_PLACEMENT_IN_PROCESS;           ///< of integrations that do not say
+  WorkerLimits worker_limits{};
 };
 
 struct Request {
@@ -251,6 +53,7 @@ struct Request {
   std::string peer{};
   bool local = false;  ///< as the local administrator of `workspace`
   std::string workspace{};
+  std::string subject{};  ///< SCIM id of the User who is behind it, for `/Me`
 };
 
 class Response {
@@ -285,39 +88,6 @@ class Response {
   detail::Handle<deprov_response, deprov_response_free> response_;
 };
 
-/// JSON records, one after the other. Throws Error.
-class Rows {
- public:
-  explicit Rows(deprov_rows* owned) noexcept : rows_(owned) {}
-  /// Nothing: there are no more; of activity there may be again later.
-  std::optional<std::string_view> next() {
-    deprov_str row{};
-    deprov_error* error = nullptr;
-    const auto status = deprov_rows_next(rows_.get(), &row, &error);
-    if (status == DEPROV_END) return std::nullopt;
-    if (status != DEPROV_OK) detail::raise(status, error);
-    return view(row);
-  }
-  /// 0: `next` would not wait. Otherwise an event DEPROV_EVENT_ROW with this token says so.
-  uint64_t want(void* user = nullptr) {
-    uint64_t token = 0;
-    detail::check([&](deprov_error** e) { return deprov_rows_want(rows_.get(), user, &token, e); });
-    return token;
-  }
-  [[nodiscard]] std::string restart() const { return std::string(view(deprov_rows_get_restart(rows_.get()))); }
-
- private:
-  detail::Handle<deprov_rows, deprov_rows_free> rows_;
-};
-
-struct RowsOptions {
-  int32_t kind = DEPROV_ROWS_SUBJECTS;
-  std::string integration{};
-  std::string restart{};
-  std::string filter{};
-  uint32_t page = 0;
-};
-
 /// Every function throws Error.
 class Engine {
  public:
@@ -347,6 +117,12 @@ class Engine {
     for (const auto& [path, hash] : options.plugin_files) files.push_back({str(path), str(hash)});
     o.plugin_files = files.data();
     o.plugin_file_count = files.size();
+    o.plugin_worker = str(options.plugin_worker);
+    o.plugin_placement = options.plugin_placement;
+    o.worker_memory_bytes = options.worker_limits.memory_bytes;
+    o.worker_cpu_seconds = options.worker_limits.cpu_seconds;
+    o.worker_files = options.worker_limits.files;
+    o.worker_calls = options.worker_limits.calls;
     using Clock = std::function<std::chrono::microseconds()>;
     using Log = std::function<void(int32_t, std::string_view)>;
     auto clock = options.clock ? std::make_unique<Clock>(options.clock) : nullptr;
@@ -437,7 +213,7 @@ class Engine {
   /// The record that was answered, or an empty text.
   std::string admin(const Caller& by, std::string_view method, std::string_view path, std::string_view body = {}) {
     deprov_buffer* record = nullptr;
-    const auto c = caller(by);
+    const auto c = detail::caller(by);
     detail::check([&](deprov_error** e) {
       return deprov_admin_call(get(), &c, str(method), str(path), str(body), &record, e);
     });
@@ -451,7 +227,7 @@ class Engine {
   }
   std::string create_integration(const Caller& by, std::string_view integration) {
     deprov_buffer* record = nullptr;
-    const auto c = caller(by);
+    const auto c = detail::caller(by);
     detail::check(
         [&](deprov_error** e) { return deprov_integration_create(get(), &c, str(integration), &record, e); });
     return detail::take(record);
@@ -465,15 +241,34 @@ class Engine {
     o.restart = str(options.restart);
     o.filter = str(options.filter);
     deprov_rows* made = nullptr;
-    const auto c = caller(by);
+    const auto c = detail::caller(by);
     detail::check([&](deprov_error** e) { return deprov_rows_open(get(), &c, &o, &made, e); });
     return Rows(made);
   }
 
- private:
-  static deprov_caller caller(const Caller& by) {
-    return {sizeof(deprov_caller), str(by.workspace), str(by.token)};
+  /// A list of a source of kind "rows" begins.
+  List begin_list(const Caller& by, const ListOptions& options) {
+    deprov_list_options o{};
+    o.struct_size = sizeof o;
+    o.integration = str(options.integration);
+    o.source = str(options.source);
+    o.dry_run = options.dry_run ? 1 : 0;
+    o.differences = options.differences;
+    o.begun_us = options.begun.count();
+    deprov_list* made = nullptr;
+    const auto c = detail::caller(by);
+    detail::check([&](deprov_error** e) { return deprov_list_begin(get(), &c, &o, &made, e); });
+    return List(made);
   }
+  /// One that the admin API began, by its id.
+  List open_list(const Caller& by, std::string_view id) {
+    deprov_list* made = nullptr;
+    const auto c = detail::caller(by);
+    detail::check([&](deprov_error** e) { return deprov_list_open(get(), &c, str(id), &made, e); });
+    return List(made);
+  }
+
+ private:
   template <class F>
   static void with(const Request& request, F f) {
     std::vector<deprov_header> headers;
@@ -488,6 +283,7 @@ class Engine {
     r.body = str(request.body);
     r.peer = str(request.peer);
     r.workspace = str(request.workspace);
+    r.subject = str(request.subject);
     f(&r);
   }
   detail::Handle<deprov_engine, deprov_engine_free> engine_;

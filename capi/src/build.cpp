@@ -6,9 +6,9 @@
 
 namespace {
 
-constexpr std::string_view features[] = {"store.directory",   "store.memory",     "host_driven",
-                                         "connector.host",    "connector.plugin", "connector.scim",
-                                         "connector.sandbox", "connector.null"};
+constexpr std::string_view features[] = {
+    "store.directory", "store.memory",      "host_driven",    "connector.host", "connector.plugin",
+    "connector.scim",  "connector.sandbox", "connector.null", "source.rows",    "evidence.verify"};
 
 std::string describe() {
   boost::json::array names;

@@ -110,7 +110,14 @@ Result<void> take_plugins(const deprov_engine_options& in, const std::shared_ptr
     out.plugins.files.push_back({std::move(path), std::move(hash)});
   }
   DEPROV_TRY(worker, text(in.plugin_worker, "options.plugin_worker"));
-  out.plugins.worker.program = std::move(worker);
+  auto& bounds = out.plugins.worker;
+  bounds.program = std::move(worker);
+  if (in.worker_memory_bytes != 0) bounds.memory_bytes = in.worker_memory_bytes;
+  if (in.worker_cpu_seconds != 0) bounds.cpu_seconds = in.worker_cpu_seconds;
+  if (in.worker_files != 0) bounds.files = in.worker_files;
+  if (in.worker_calls != 0) bounds.calls = in.worker_calls;
+  if (in.reserved != 0 || in.worker_reserved != 0)
+    return Error(Errc::unsupported, "has to be 0", "options.reserved");
   if (in.plugin_placement != DEPROV_PLACEMENT_IN_PROCESS && in.plugin_placement != DEPROV_PLACEMENT_WORKER) {
     return Error(Errc::invalid_argument, std::to_string(in.plugin_placement) + " is no placement",
                  "options.plugin_placement", "see DEPROV_PLACEMENT_IN_PROCESS and DEPROV_PLACEMENT_WORKER");

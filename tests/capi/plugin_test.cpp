@@ -36,6 +36,13 @@ Said refused(const deprov_engine_options& options) {
   return said(status, error);
 }
 
+/// What the app of the integration answers to `check`.
+std::string check(const World& world) {
+  const auto by = world.local();
+  const auto said = manage(world.engine.get(), &by, "POST", "/integrations/" + world.integration + "/check");
+  return std::string(said.at("outcome").as_string());
+}
+
 }  // namespace
 
 TEST_CASE("an engine has the connectors of the plugins that it was allowed") {
@@ -56,6 +63,54 @@ TEST_CASE("an engine has the connectors of the plugins that it was allowed") {
              R"({"name":"Zoo","idp":"okta","connector":"zoo","config":{"token":"hunter2-hunter2"}})");
   CHECK(made.as_object().contains("scim_token"));
   CHECK(deprov_build_has_feature(str("connector.plugin")) == 1);
+}
+
+TEST_CASE("plugins run in the worker that the options name, within the bounds that they say") {
+  const Plugins plugins;
+  const auto directory = str(plugins.path);
+  const auto worker = (std::filesystem::path(program()).parent_path() / "deprov-connector-worker").string();
+  auto options = in_memory();
+  options.plugin_directories = &directory;
+  options.plugin_directory_count = 1;
+  SECTION("where the options say so") {
+    options.plugin_worker = str(worker);
+    options.plugin_placement = DEPROV_PLACEMENT_WORKER;
+    options.worker_files = 64;
+    options.worker_calls = 2;
+    options.worker_cpu_seconds = 30;
+    options.worker_memory_bytes = uint64_t{1} << 30U;
+    const World world(options, "zoo", R"(, "config": {"token": "hunter2-hunter2"})");
+    CHECK(check(world) == "OK");
+  }
+  SECTION("where the integration says so") {
+    options.plugin_worker = str(worker);
+    const World world(options, "zoo",
+                      R"(, "config": {"token": "hunter2-hunter2"}, "settings": {"placement": "worker"})");
+    CHECK(check(world) == "OK");
+  }
+  SECTION("with so little memory that it cannot even begin") {
+    options.plugin_worker = str(worker);
+    options.plugin_placement = DEPROV_PLACEMENT_WORKER;
+    options.worker_memory_bytes = 1;
+    const World world(options, "zoo", R"(, "config": {"token": "hunter2-hunter2"}, "check": false)");
+    CHECK(check(world) != "OK");
+  }
+  SECTION("without a worker") {
+    options.plugin_placement = DEPROV_PLACEMENT_WORKER;
+    CHECK(refused(options).status == DEPROV_ERR_INVALID_ARGUMENT);
+    options.plugin_placement = 7;
+    CHECK(refused(options).where == "options.plugin_placement");
+  }
+  SECTION("with a worker that is none") {
+    const auto nothing = plugins.path + "/nothing";
+    options.plugin_worker = str(nothing);
+    options.plugin_placement = DEPROV_PLACEMENT_WORKER;
+    CHECK(refused(options).status != DEPROV_OK);
+    options.plugin_worker = {};
+    options.plugin_placement = DEPROV_PLACEMENT_IN_PROCESS;
+    options.worker_reserved = 1;
+    CHECK(refused(options).status == DEPROV_ERR_UNSUPPORTED);
+  }
 }
 
 TEST_CASE("plugins that may not be loaded keep an engine from opening") {
