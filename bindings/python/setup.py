@@ -43,7 +43,13 @@ def shared_library(place: pathlib.Path) -> pathlib.Path:
     return found[-1]
 
 
-def built_library(jobs: int) -> pathlib.Path:
+def worker_program(place: pathlib.Path) -> "pathlib.Path | None":
+    """What connectors of plugins run in. A build tree may not have built it."""
+    found = sorted(p for p in place.rglob("deprov-connector-worker") if p.is_file() and os.access(p, os.X_OK))
+    return found[0] if found else None
+
+
+def built_tree(jobs: int) -> pathlib.Path:
     if not (ROOT / "CMakeLists.txt").is_file():
         raise SystemExit(f"deprov: {ROOT} is no checkout of deprov; install from one, or set DEPROV_PREFIX")
     tree = ROOT / "build" / "python-wheel"
@@ -54,18 +60,20 @@ def built_library(jobs: int) -> pathlib.Path:
         options += ["-G", "Ninja"]
     options += shlex.split(os.environ.get("CMAKE_ARGS", ""))
     subprocess.run(["cmake", "-S", str(ROOT), "-B", str(tree), *options], check=True)
-    subprocess.run(["cmake", "--build", str(tree), "--target", "deprov_capi", "-j", str(jobs)], check=True)
-    return shared_library(tree)
+    subprocess.run(["cmake", "--build", str(tree), "-j", str(jobs), "--target", "deprov_capi", "deprov_connector_worker"],
+                   check=True)
+    return tree
 
 
 class BuildExtension(build_ext):
-    """The library stands beside the extension, which finds it there."""
+    """The library and the worker stand beside the extension, and are found there."""
 
     def run(self) -> None:
         prefix = environment_path("DEPROV_PREFIX")
         tree = environment_path("DEPROV_BUILD_DIR")
-        given = prefix or tree
-        library = shared_library(given) if given else built_library(self.parallel or os.cpu_count() or 1)
+        place = prefix or tree or built_tree(self.parallel or os.cpu_count() or 1)
+        library = shared_library(place)
+        worker = worker_program(place)
         soname = re.sub(r"^(libdeprov_c\.so\.\d+).*$", r"\1", library.name)
         for extension in self.extensions:
             extension.include_dirs.append(str(prefix / "include" if prefix else ROOT / "capi" / "include"))
@@ -76,6 +84,9 @@ class BuildExtension(build_ext):
         package = pathlib.Path(self.get_ext_fullpath("deprov._native")).parent
         package.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(library, package / soname)
+        if worker is not None:
+            shutil.copyfile(worker, package / worker.name)
+            (package / worker.name).chmod(0o755)
 
 
 setup(

@@ -1,6 +1,6 @@
 /* One crossing from Python for what the C interface says in several calls: this is the hot path. */
 
-/* `head` is method, target, peer, workspace, then name and value of each header, each with a zero behind it.
+/* `head` is method, target, peer, workspace, subject, then name and value of each header, each with a zero behind it.
    `wait`: the answer goes to `response`; otherwise the request is begun, with `user` and `token`. */
 static deprov_status deprovpy_request(deprov_engine* engine, int32_t wait, uint64_t user, int32_t as,
                                       const char* head, size_t head_len, size_t header_count, const char* body,
@@ -25,12 +25,17 @@ static deprov_status deprovpy_ask(deprov_engine* engine, uint64_t user, int32_t 
                                   size_t head_len, size_t header_count, const char* body, size_t body_len,
                                   uint64_t* token, deprovpy_event* events, int64_t timeout_ms, size_t* taken,
                                   deprov_error** error);
+/* As deprov_list_send() of DEPROV_LIST_ADD. `text` is id, external id, user name and e-mail of each user, each with a
+   zero behind it. */
+static deprov_status deprovpy_list_add(deprov_list* list, uint64_t user, const char* text, size_t text_len,
+                                       const char* inactive, size_t count, uint64_t* token, deprov_error** error);
 
 /* --- bodies --- */
 
-static deprov_status deprovpy_refuse(deprov_error** error, deprov_status status, const char* detail) {
+static deprov_status deprovpy_refuse(deprov_error** error, deprov_status status, const char* detail,
+                                     const char* at) {
   const deprov_str what = {detail, strlen(detail)};
-  const deprov_str where = {"request.headers", 15};
+  const deprov_str where = {at, strlen(at)};
   const deprov_str none = {NULL, 0};
   if (error != NULL) *error = deprov_error_new(status, what, where, none);
   return status;
@@ -41,27 +46,29 @@ static deprov_status deprovpy_request(deprov_engine* engine, int32_t wait, uint6
                                       size_t body_len, uint64_t* token, deprov_response** response,
                                       deprov_error** error) {
   enum { most = 256 };
-  deprov_str parts[4];
+  enum { fixed = 5 };
+  deprov_str parts[fixed];
   deprov_header headers[most];
   deprov_request request;
   const char* at = head;
   const char* const end = head + head_len;
-  const size_t count = 4 + 2 * header_count;
+  const size_t count = fixed + 2 * header_count;
   size_t i;
   if (response != NULL) *response = NULL;
   if (error != NULL) *error = NULL;
-  if (header_count > most) return deprovpy_refuse(error, DEPROV_ERR_LIMIT_EXCEEDED, "more than 256 headers");
+  if (header_count > most) return deprovpy_refuse(error, DEPROV_ERR_LIMIT_EXCEEDED, "more than 256 headers", "request.headers");
   for (i = 0; i < count; ++i) {
     const char* const zero = at < end ? memchr(at, 0, (size_t)(end - at)) : NULL;
-    deprov_str* const part = i < 4        ? &parts[i]
-                             : i % 2 == 0 ? &headers[(i - 4) / 2].name
-                                          : &headers[(i - 4) / 2].value;
+    deprov_str* const part = i < fixed              ? &parts[i]
+                             : (i - fixed) % 2 == 0 ? &headers[(i - fixed) / 2].name
+                                                    : &headers[(i - fixed) / 2].value;
     if (zero == NULL) break;
     part->ptr = at;
     part->len = (size_t)(zero - at);
     at = zero + 1;
   }
-  if (i != count || at != end) return deprovpy_refuse(error, DEPROV_ERR_INVALID_ARGUMENT, "a zero byte in a text");
+  if (i != count || at != end)
+    return deprovpy_refuse(error, DEPROV_ERR_INVALID_ARGUMENT, "a zero byte in a text", "request.headers");
   memset(&request, 0, sizeof request);
   request.struct_size = sizeof request;
   request.as = as;
@@ -69,6 +76,7 @@ static deprov_status deprovpy_request(deprov_engine* engine, int32_t wait, uint6
   request.target = parts[1];
   request.peer = parts[2];
   request.workspace = parts[3];
+  request.subject = parts[4];
   request.headers = headers;
   request.header_count = header_count;
   request.body.ptr = body;
@@ -107,4 +115,42 @@ static deprov_status deprovpy_ask(deprov_engine* engine, uint64_t user, int32_t 
   status = deprovpy_request(engine, 0, user, as, head, head_len, header_count, body, body_len, token, NULL, error);
   if (status != DEPROV_OK) return status;
   return deprovpy_next(engine, events, timeout_ms, taken, error);
+}
+
+static deprov_status deprovpy_list_add(deprov_list* list, uint64_t user, const char* text, size_t text_len,
+                                       const char* inactive, size_t count, uint64_t* token, deprov_error** error) {
+  deprov_list_step step;
+  deprov_list_user* const users = calloc(count == 0 ? 1 : count, sizeof *users);
+  const char* at = text;
+  const char* const end = text + text_len;
+  deprov_status status;
+  size_t i;
+  *token = 0;
+  *error = NULL;
+  if (users == NULL) return DEPROV_ERR_NO_MEMORY;
+  for (i = 0; i < 4 * count; ++i) {
+    const char* const zero = at < end ? memchr(at, 0, (size_t)(end - at)) : NULL;
+    deprov_list_user* const u = &users[i / 4];
+    deprov_str* const part = i % 4 == 0   ? &u->id
+                             : i % 4 == 1 ? &u->external_id
+                             : i % 4 == 2 ? &u->user_name
+                                          : &u->email;
+    if (zero == NULL) break;
+    part->ptr = at;
+    part->len = (size_t)(zero - at);
+    u->inactive = inactive[i / 4];
+    at = zero + 1;
+  }
+  if (i != 4 * count || at != end) {
+    free(users);
+    return deprovpy_refuse(error, DEPROV_ERR_INVALID_ARGUMENT, "a zero byte in a text", "users");
+  }
+  memset(&step, 0, sizeof step);
+  step.struct_size = sizeof step;
+  step.kind = DEPROV_LIST_ADD;
+  step.users = users;
+  step.user_count = count;
+  status = deprov_list_send(list, &step, (void*)(uintptr_t)user, token, error);
+  free(users);
+  return status;
 }

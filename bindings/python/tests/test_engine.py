@@ -67,6 +67,14 @@ def test_options_that_cannot_be_are_refused():
         deprov.Engine(memory=True, connectors=[object])
 
 
+def test_me_is_whom_the_program_has_authenticated(world):
+    id = world.add_user("ann")
+    me = (world.wiki.scim_base_path + "/Me", {"Authorization": "Bearer " + world.wiki.scim_token})
+    assert world.engine.call("GET", *me).status == 501
+    got = world.engine.call("GET", *me, subject=id)
+    assert (got.status, got.json()["id"]) == (200, id)
+
+
 def test_requests_that_make_no_sense_are_refused(world):
     with pytest.raises(deprov.InvalidError) as caught:
         world.engine.call("GET", "Users")

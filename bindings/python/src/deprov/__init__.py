@@ -11,21 +11,26 @@ import json as _json
 from typing import Any as _Any, Dict as _Dict
 
 from ._native import ffi as _ffi, lib as _lib
+from ._options import Plugins, WorkerLimits
 from .connector import (LATER, Account, Call, Effect, Failed, Operation, Outcome, Reply, ThrottleScope, connector,
                         operation)
-from .engine import CallLeft, Caller, CloseReport, Engine, Integration, Response, Rows, Workspace
+from .engine import CallLeft, Caller, CloseReport, Engine, Integration, Rows, Workspace
 from .errors import (BusyError, CancelledError, ClosedError, ConflictError, Error, ForbiddenError, ForkedError,
                      HeldError, InternalError, InvalidError, LimitExceededError, NotFoundError,
                      PreconditionFailedError, StoreError, StoreLockedError, TimeoutError, UnauthorizedError,
                      UniquenessError, UnsupportedError, WrongThreadError, text as _text)
+from .evidence import Problem, Verdict, verify_evidence
+from .lists import SourceList, SourceUser
+from .response import Response
 
 __all__ = [
-    "LATER", "Account", "BusyError", "Call", "CallLeft", "Caller", "CancelledError", "CloseReport", "ClosedError",
+    "Account", "BusyError", "Call", "CallLeft", "Caller", "CancelledError", "CloseReport", "ClosedError",
     "ConflictError", "Effect", "Engine", "Error", "Failed", "ForbiddenError", "ForkedError", "HeldError",
-    "Integration", "InternalError", "InvalidError", "LimitExceededError", "NotFoundError", "Operation", "Outcome",
-    "PreconditionFailedError", "Reply", "Response", "Rows", "StoreError", "StoreLockedError", "ThrottleScope",
-    "TimeoutError", "UnauthorizedError", "UniquenessError", "UnsupportedError", "Workspace", "WrongThreadError",
-    "build_info", "connector", "has_feature", "operation",
+    "Integration", "InternalError", "InvalidError", "LATER", "LimitExceededError", "NotFoundError", "Operation",
+    "Outcome", "Plugins", "PreconditionFailedError", "Problem", "Reply", "Response", "Rows", "SourceList",
+    "SourceUser", "StoreError", "StoreLockedError", "ThrottleScope", "TimeoutError", "UnauthorizedError",
+    "UniquenessError", "UnsupportedError", "Verdict", "WorkerLimits", "Workspace", "WrongThreadError", "build_info",
+    "connector", "has_feature", "operation", "verify_evidence",
 ]
 
 __version__: str = _text(_lib.deprov_build_get_version())

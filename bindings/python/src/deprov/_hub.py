@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from . import _process, errors
 from ._native import ffi, lib
@@ -147,6 +147,9 @@ class Hub:
                     self._leading.release()
             else:
                 waiter.wait(0.02)
+
+    def waiting(self) -> List[Taken]:
+        return list(self._waiting.values())
 
     def fail_all(self) -> None:
         """The engine is gone: nobody is answered any more."""

@@ -13,20 +13,46 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, Any, AsyncIterator, Dict, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Any, AsyncIterator, Dict, Iterable, Optional, Tuple
 
 from . import errors
 from ._hub import Answer, Taken, empty_error
 from ._native import ffi, lib
-from .engine import Body, Caller, Engine, Headers, Integration, Response, Rows, _admin, _answered, _Use
+from .engine import Body, Caller, Engine, Headers, Integration, Rows, _admin, _answered, _Use
+from .lists import Begin, ListHandle, SourceUser, batches, beginning
+from .response import Response
 
 if TYPE_CHECKING:
+    import datetime
     from types import TracebackType
 
 _NULL = ffi.NULL
 _TIMEOUT = int(lib.DEPROV_ERR_TIMEOUT)
 _END = int(lib.DEPROV_END)
 _PUMP_BUDGET = 0.005
+
+
+class _Awaited:
+    """Somebody in the loop who waits. Called by the loop itself, or by a thread that was faster."""
+
+    __slots__ = ("aio", "loop", "future")
+
+    def __init__(self, aio: "AsyncEngine", loop: asyncio.AbstractEventLoop,
+                 future: "asyncio.Future[Tuple[int, Optional[Answer]]]") -> None:
+        self.aio = aio
+        self.loop = loop
+        self.future = future
+
+    def __call__(self, status: int, answer: Optional[Answer]) -> None:
+        if threading.get_ident() == self.aio._ident:
+            if not self.future.done():
+                self.future.set_result((status, answer))
+        elif not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self.settle, status, answer)
+
+    def settle(self, status: int, answer: Optional[Answer]) -> None:
+        if not self.future.done():
+            self.future.set_result((status, answer))
 
 
 class AsyncEngine:
@@ -40,7 +66,6 @@ class AsyncEngine:
         self._events = -1
         self._pump = -1
         self._use: Optional[_Use] = None
-        self._waiting: Set["asyncio.Future[Tuple[int, Optional[Answer]]]"] = set()
 
     async def __aenter__(self) -> "AsyncEngine":
         if self._loop is not None:
@@ -64,9 +89,9 @@ class AsyncEngine:
                         trace: Optional["TracebackType"]) -> None:
         self._leave()
         # Whoever still waits is told, and not left alone.
-        for future in list(self._waiting):
-            if not future.done():
-                future.set_result((int(lib.DEPROV_ERR_CLOSED), None))
+        for waiting in self.engine._hub.waiting():
+            if isinstance(waiting, _Awaited) and waiting.aio is self:
+                waiting.settle(int(lib.DEPROV_ERR_CLOSED), None)
 
     def _leave(self) -> None:
         loop, self._loop = self._loop, None
@@ -133,30 +158,20 @@ class AsyncEngine:
         if loop is not asyncio.get_running_loop():
             raise RuntimeError("this AsyncEngine belongs to another event loop")
         future: "asyncio.Future[Tuple[int, Optional[Answer]]]" = loop.create_future()
-        self._waiting.add(future)
-        future.add_done_callback(self._waiting.discard)
-
-        def settle(status: int, answer: Optional[Answer]) -> None:
-            if not future.done():
-                future.set_result((status, answer))
-
-        def taken(status: int, answer: Optional[Answer]) -> None:
-            # By the loop itself, or by a thread that was faster.
-            if threading.get_ident() == self._ident:
-                settle(status, answer)
-            elif not loop.is_closed():
-                loop.call_soon_threadsafe(settle, status, answer)
-
-        return future, taken
+        return future, _Awaited(self, loop, future)
 
     async def call(self, method: str, target: str, headers: Headers = (), body: Body = None, *, peer: str = "",
-                   by: Optional[Caller] = None) -> "AsyncResponse":
+                   by: Optional[Caller] = None, subject: str = "") -> "AsyncResponse":
         """As :meth:`Engine.call`. A task that is cancelled lets go of the request; what was asked for may happen all
         the same."""
-        packed = Engine._pack(method, target, headers, body, peer, by)
+        packed = Engine._pack(method, target, headers, body, peer, by, subject)
         future, taken = self._future()
-        with _Use(self.engine) as handle:
-            user, token = self.engine._begin(handle, packed, taken)
+        engine = self.engine
+        engine._enter()
+        try:
+            user, token = engine._begin(engine._handle, packed, taken)
+        finally:
+            engine._exit()
         if self._pump >= 0:
             self._on_pump()
         try:
@@ -209,6 +224,73 @@ class AsyncEngine:
             if record is None:
                 return
             yield record
+
+
+    async def begin_list(self, by: Caller, integration: str, source: str, *, dry_run: bool = False,
+                         differences: int = 1000, begun: Optional["datetime.datetime"] = None) -> "AsyncSourceList":
+        """As :meth:`Engine.begin_list`; an asynchronous context manager."""
+        made = await self.admin(by, *beginning(integration, source, dry_run, differences, begun))
+        return AsyncSourceList(self, ListHandle(self.engine, by, made["list"]))
+
+    async def _ask(self, begin: Begin) -> Any:
+        future, taken = self._future()
+        user = self.engine._hub.expect(taken)
+        try:
+            with _Use(self.engine):
+                token = begin(user)
+        except BaseException:
+            self.engine._hub.forget(user)
+            future.cancel()
+            raise
+        if self._pump >= 0:
+            self._on_pump()
+        try:
+            status, answer = await future
+        except asyncio.CancelledError:
+            self.engine._hub.forget(user)
+            try:
+                with _Use(self.engine) as handle:
+                    lib.deprov_engine_cancel(handle, token, _NULL)
+            except errors.ClosedError:
+                pass
+            raise
+        if answer is None:
+            raise empty_error(status)
+        return _answered(Response(answer))
+
+
+class AsyncSourceList:
+    """As :class:`deprov.SourceList`."""
+
+    def __init__(self, aio: AsyncEngine, handle: ListHandle) -> None:
+        self._aio = aio
+        self._handle = handle
+
+    async def __aenter__(self) -> "AsyncSourceList":
+        return self
+
+    async def __aexit__(self, kind: Optional[type], value: Optional[BaseException],
+                        trace: Optional["TracebackType"]) -> None:
+        self._handle.release()
+
+    @property
+    def id(self) -> str:
+        return self._handle.id
+
+    @property
+    def count(self) -> int:
+        return self._handle.count
+
+    async def add(self, users: Iterable[SourceUser]) -> None:
+        for batch in batches(users):
+            await self._aio._ask(self._handle.add(batch))
+
+    async def end(self, count: Optional[int] = None) -> Dict[str, Any]:
+        report: Dict[str, Any] = await self._aio._ask(self._handle.end(count))
+        return report
+
+    async def give_up(self, failure: str = "") -> None:
+        await self._aio._ask(self._handle.give_up(failure))
 
 
 class AsyncResponse(Response):

@@ -14,18 +14,20 @@ from typing import (TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List
                     Union)
 
 from . import _process, errors
-from ._hub import SLICE_MS, Answer, Hub, Taken, Waiter, empty_error
+from ._hub import SLICE_MS, Hub, Taken, Waiter, empty_error
 from ._native import ffi, lib
-from .connector import ConnectorKind, kind_of
+from ._options import LogCallback, Plugins, open_engine
+from .response import Response
 
 if TYPE_CHECKING:
+    import datetime
     from types import TracebackType
 
     from .aio import AsyncEngine
+    from .lists import SourceList
 
 Headers = Union[Mapping[str, str], Iterable[Tuple[str, str]]]
 Body = Union[bytes, bytearray, memoryview, str, Mapping[str, Any], Sequence[Any], None]
-LogCallback = Callable[[int, str], None]
 
 _END = int(lib.DEPROV_END)
 _TIMEOUT = int(lib.DEPROV_ERR_TIMEOUT)
@@ -101,111 +103,6 @@ def _pack_body(body: Body) -> bytes:
     if isinstance(body, (bytearray, memoryview)):
         return bytes(body)
     return json.dumps(body, separators=(",", ":")).encode()
-
-
-class Response:
-    """What was answered. A refusal is an answer, too: see ``status``. Threads take turns at it."""
-
-    __slots__ = ("_handle", "_body", "_headers", "_turn", "_closed", "status", "streaming")
-
-    def __init__(self, answer: Answer) -> None:
-        self._handle: Any
-        self._handle, self.status, streaming = answer
-        #: Whether the body comes in pieces of unknown number: iterate over the response.
-        self.streaming = streaming != 0
-        self._body: Optional[bytes] = None
-        self._headers: Optional[List[Tuple[str, str]]] = None
-        self._turn = threading.RLock()  # the library has one thread at a time for a response
-        self._closed = False
-
-    def __repr__(self) -> str:
-        return f"<deprov.Response {self.status}>"
-
-    @property
-    def ok(self) -> bool:
-        return 200 <= self.status < 300
-
-    @property
-    def headers(self) -> List[Tuple[str, str]]:
-        with self._turn:
-            if self._headers is None:
-                handle = self._handle
-                found = (lib.deprov_response_get_header(handle, i)
-                         for i in range(lib.deprov_response_get_header_count(handle)))
-                self._headers = [(errors.text(h.name), errors.text(h.value)) for h in found]
-            return self._headers
-
-    def header(self, name: str, default: str = "") -> str:
-        """The first header of that name, in any case."""
-        return next((v for n, v in self.headers if n.lower() == name.lower()), default)
-
-    @property
-    def body(self) -> bytes:
-        """The whole body. One that comes in pieces is waited for and put together, and kept."""
-        if self._body is None:
-            if self.streaming:
-                self._body = b"".join(self)
-            else:
-                with self._turn:
-                    if self._body is None:
-                        self._body = errors.bytes_of(lib.deprov_response_get_body(self._handle))
-        return self._body
-
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-    def read(self, timeout: Optional[float] = None) -> Optional[bytes]:
-        """The next piece of a body that comes in pieces; None at its end. :class:`TimeoutError` where none came in
-        `timeout` seconds: none is lost then."""
-        left = None if timeout is None else max(0, round(timeout * 1000))
-        piece = ffi.new("deprov_str *")
-        error = ffi.new("deprov_error **")
-        while True:
-            wait = SLICE_MS if left is None else min(left, SLICE_MS)
-            with self._turn:
-                status = lib.deprov_response_read(self._open(), wait, piece, error)
-                if status == 0:
-                    found = errors.bytes_of(piece[0])
-            _process.raise_interrupt()
-            if status == 0:
-                return found
-            if status == _END:
-                lib.deprov_error_free(error[0])
-                return None
-            if left is not None:
-                left -= wait
-            if status != _TIMEOUT or left == 0:
-                errors.raise_for(status, error[0])
-            lib.deprov_error_free(error[0])
-
-    def __iter__(self) -> Iterator[bytes]:
-        """The pieces; the whole body as one where it does not come in pieces."""
-        if not self.streaming:
-            if self.body:
-                yield self.body
-            return
-        while True:
-            piece = self.read()
-            if piece is None:
-                return
-            yield piece
-
-    def _open(self) -> Any:
-        if self._closed:
-            raise errors.make(int(lib.DEPROV_ERR_CLOSED), detail="the response is closed", where="response")
-        _process.check_fork()
-        return self._handle
-
-    def close(self) -> None:
-        """Ends the work behind a body that is not read to its end. Of a whole body nothing is lost."""
-        if not self.streaming:
-            _ = self.body
-        _ = self.headers
-        self._closed = True  # whoever reads comes to its end
-        with self._turn:
-            handle, self._handle = self._handle, None
-            if handle is not None:
-                ffi.release(handle)
 
 
 class Rows(Iterator[Dict[str, Any]]):
@@ -298,7 +195,7 @@ class Engine:
 
     ``key``: the 32 bytes of the master key, or a function that answers them; ``key_file`` names a file instead.
     ``clock``: seconds since 1970, called by any thread. ``log``: a function of a level of :mod:`logging` and a text, or a logger.
-    ``connectors``: classes that :func:`deprov.connector` made connectors.
+    ``connectors``: classes that :func:`deprov.connector` made connectors. ``plugins``: files with connectors in them.
     ``host_driven``: no thread of deprov runs; call :meth:`pump`.
     """
 
@@ -308,7 +205,7 @@ class Engine:
                  key_file: Union[str, "os.PathLike[str]", None] = None,
                  clock: Optional[Callable[[], float]] = None,
                  log: Union[LogCallback, logging.Logger, None] = None,
-                 connectors: Iterable[Any] = ()) -> None:
+                 connectors: Iterable[Any] = (), plugins: Optional[Plugins] = None) -> None:
         _process.check_fork()
         self._lock = threading.Lock()
         # Who is inside; a list, since appending and popping are one step each, without a lock.
@@ -317,56 +214,11 @@ class Engine:
         self._freed = False
         self._report: Optional[CloseReport] = None
         self._loops: "weakref.WeakSet[AsyncEngine]" = weakref.WeakSet()
-        kinds = [kind_of(c) for c in connectors]
-        options = ffi.new("deprov_engine_options *")
-        options.struct_size = ffi.sizeof("deprov_engine_options")
-        keep: List[Any] = []
-
-        def put(member: str, value: bytes) -> None:
-            keep.append(ffi.from_buffer("char[]", value))
-            getattr(options, member).ptr = keep[-1]
-            getattr(options, member).len = len(value)
-
-        options.store = lib.DEPROV_STORE_MEMORY if memory else lib.DEPROV_STORE_DIRECTORY
-        if directory is not None:
-            put("directory", os.fsencode(directory))
-        options.must_exist = must_exist
-        options.look_only = look_only
-        options.host_driven = host_driven
-        options.store_readers = store_readers
-        asked: Optional[_Key] = None
-        if key_file is not None:
-            options.key_source = lib.DEPROV_KEY_FILE
-            put("key_file", os.fsencode(key_file))
-        elif callable(key):
-            asked = _Key(key)
-            options.key_source = lib.DEPROV_KEY_CALLBACK
-            options.key = lib.deprovpy_key
-            options.key_user = _process.user_of(asked)
-            options.key_user_free = lib.deprovpy_user_free
-        elif key is not None:
-            options.key_source = lib.DEPROV_KEY_BYTES
-            put("key_bytes", _key_bytes(key))
-        if clock is not None:
-            options.clock = lib.deprovpy_clock
-            options.clock_user = _process.user_of(clock)
-            options.clock_user_free = lib.deprovpy_user_free
-        if log is not None:
-            options.log = lib.deprovpy_log
-            options.log_user = _process.user_of(log.log if isinstance(log, logging.Logger) else log)
-            options.log_user_free = lib.deprovpy_user_free
-        array = ffi.new("deprov_connector *[]", [k.handle for k in kinds])
-        options.connectors = array
-        options.connector_count = len(kinds)
-        engine = ffi.new("deprov_engine **")
-        error = ffi.new("deprov_error **")
-        status = lib.deprov_engine_open(options, engine, error)
-        if asked is not None and asked.raised is not None:
-            lib.deprov_error_free(error[0])
-            raise asked.raised
-        errors.check(status, error)
+        self._handle: Any = open_engine(directory, memory=memory, must_exist=must_exist, look_only=look_only,
+                                        host_driven=host_driven, store_readers=store_readers, key=key,
+                                        key_file=key_file, clock=clock, log=log, connectors=connectors,
+                                        plugins=plugins)
         _process.opened()
-        self._handle = engine[0]
         self._host_driven = host_driven
         self._hub = Hub(self._handle)
         self._finalizer = weakref.finalize(self, _process.free_later, _process.free_engine, self._handle)
@@ -458,10 +310,11 @@ class Engine:
     # ---- requests
 
     def call(self, method: str, target: str, headers: Headers = (), body: Body = None, *, peer: str = "",
-             by: Optional[Caller] = None) -> Response:
+             by: Optional[Caller] = None, subject: str = "") -> Response:
         """Carries out a request as an HTTP server got it: SCIM, the admin API, health, metrics. `by` asks as the
-        local administrator, for paths below /api/v1. Signals are heard while it waits in the main thread."""
-        packed = self._pack(method, target, headers, body, peer, by)
+        local administrator, for paths below /api/v1. `subject`: the SCIM id of the User whom the program has
+        authenticated, for `/Me`. Signals are heard while it waits in the main thread."""
+        packed = self._pack(method, target, headers, body, peer, by, subject)
         if threading.get_ident() == _main_ident:
             return self._call_hearing_signals(packed)
         response = ffi.new(_RESPONSE)
@@ -475,9 +328,9 @@ class Engine:
 
     @staticmethod
     def _pack(method: str, target: str, headers: Headers, body: Body, peer: str,
-              by: Optional[Caller]) -> Tuple[Any, ...]:
+              by: Optional[Caller], subject: str) -> Tuple[Any, ...]:
         """As deprovpy_request() takes it."""
-        parts = [method, target, peer, ""]
+        parts = [method, target, peer, "", subject]
         for pair in headers.items() if isinstance(headers, (dict, collections.abc.Mapping)) else headers:
             parts += pair
         as_ = _AS_TOKEN
@@ -490,7 +343,7 @@ class Engine:
         parts.append("")
         head = "\0".join(parts).encode()
         content = _pack_body(body)
-        return as_, head, len(head), (len(parts) - 5) // 2, content, len(content)
+        return as_, head, len(head), (len(parts) - 6) // 2, content, len(content)
 
     def _call_hearing_signals(self, packed: Tuple[Any, ...]) -> Response:
         waiter = Waiter()
@@ -559,14 +412,22 @@ class Engine:
         """The activity of one integration, or (none) of acts on the workspace, the oldest first."""
         return self._rows(lib.DEPROV_ROWS_ACTIVITY, by, integration, restart, filter, page)
 
-    def holds(self, by: Caller, integration: str, *, filter: str = "") -> Rows:
-        """Holds of an integration, the newest first; at most 1000."""
-        return self._rows(lib.DEPROV_ROWS_HOLDS, by, integration, "", filter, 0)
+    def holds(self, by: Caller, integration: str, *, restart: str = "", filter: str = "", page: int = 0) -> Rows:
+        """Holds of an integration, the newest first."""
+        return self._rows(lib.DEPROV_ROWS_HOLDS, by, integration, restart, filter, page)
 
     def notifications(self, by: Caller, integration: str = "", *, restart: str = "", page: int = 0) -> Rows:
         """What there is to tell people, of one integration or (none) of the workspace itself, the oldest first. Whoever
         keeps :attr:`Rows.restart` behind what was dealt with, and gives it the next time, misses nothing."""
         return self._rows(lib.DEPROV_ROWS_NOTIFICATIONS, by, integration, restart, "", page)
+
+    def begin_list(self, by: Caller, integration: str, source: str, *, dry_run: bool = False,
+                   differences: int = 1000, begun: Optional["datetime.datetime"] = None) -> "SourceList":
+        """A list of a source of kind "rows" begins: the whole of who has access, as the host knows it. With `dry_run` it
+        is compared and changes nothing; `begun` is when reading it began, where that was not now. A context manager."""
+        from .lists import SourceList, beginning
+        made = self.admin(by, *beginning(integration, source, dry_run, differences, begun))
+        return SourceList(self, by, made["list"])
 
     def _rows(self, kind: int, by: Caller, integration: str, restart: str, filter: str, page: int) -> Rows:
         keep = [x.encode() for x in (by.workspace, by.token, integration, restart, filter)]
@@ -621,13 +482,6 @@ class Engine:
         return AsyncEngine(self)
 
 
-def _key_bytes(key: Any) -> bytes:
-    """A number is no key: bytes(32) would be 32 zeros."""
-    if not isinstance(key, (bytes, bytearray, memoryview)):
-        raise TypeError(f"the master key is 32 bytes, and not {type(key).__name__}")
-    return bytes(key)
-
-
 def _admin(path: str, body: Body) -> Tuple[str, List[Tuple[str, str]], Body]:
     if not path.startswith("/"):
         raise errors.make(int(lib.DEPROV_ERR_INVALID_ARGUMENT), detail="does not begin with a slash", where="path",
@@ -667,39 +521,3 @@ def _interruptibly(work: Callable[[], CloseReport]) -> CloseReport:
     if failed:
         raise failed[0]
     return done[0]
-
-
-# ---- what the library calls
-
-class _Key:
-    def __init__(self, ask: Callable[[], bytes]) -> None:
-        self.ask = ask
-        self.raised: Optional[BaseException] = None
-
-
-@ffi.def_extern(error=int(lib.DEPROV_ERR_INTERNAL))  # type: ignore[untyped-decorator]
-def deprovpy_key(user: Any, key: Any) -> int:
-    holder: _Key = ffi.from_handle(user)
-    try:
-        found = _key_bytes(holder.ask())
-        if len(found) != 32:
-            raise ValueError(f"the master key has {len(found)} bytes; it needs 32")
-        ffi.memmove(key, found, 32)
-        return 0
-    except BaseException as e:  # noqa: BLE001  (Engine() raises it)
-        holder.raised = e
-        return int(lib.DEPROV_ERR_INVALID_ARGUMENT)
-
-
-@ffi.def_extern(onerror=_process.in_callback)  # type: ignore[untyped-decorator]
-def deprovpy_clock(user: Any) -> int:
-    return int(ffi.from_handle(user)() * 1_000_000)
-
-
-_levels = {int(lib.DEPROV_LOG_INFO): logging.INFO, int(lib.DEPROV_LOG_WARNING): logging.WARNING,
-           int(lib.DEPROV_LOG_ERROR): logging.ERROR}
-
-
-@ffi.def_extern(onerror=_process.in_callback)  # type: ignore[untyped-decorator]
-def deprovpy_log(user: Any, level: int, message: Any) -> None:
-    ffi.from_handle(user)(_levels.get(int(level), logging.ERROR), errors.text(message))

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Iterable, Iterator, List, Tuple
 
 from . import errors
 from ._web import DEFAULT_MAX_BODY, HOP, Paths, problem, quoted, target_of
-from .engine import Engine, Response
+from .engine import Engine
+from .response import Response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
