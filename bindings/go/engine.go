@@ -24,6 +24,10 @@ type Engine struct {
 	mu sync.RWMutex
 	c  *C.deprov_engine
 
+	hostDriven bool
+	leading    sync.Mutex         // of who looks what has ended, without the poller
+	asked      *C.deprov_go_asked // where that goroutine gets it
+
 	last    atomic.Uint64 // the number of the waiter that was made last
 	waiters struct {
 		sync.Mutex
@@ -86,13 +90,14 @@ func open(options Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{c: c, drained: make(chan struct{}), closed: make(chan struct{})}
+	e := &Engine{c: c, hostDriven: options.HostDriven, drained: make(chan struct{}), closed: make(chan struct{})}
 	e.waiters.byID = make(map[uint64]*waiter)
 	queue, err := pollable(int(C.deprov_engine_get_event_descriptor(c)), "deprov events")
 	if err != nil {
 		C.deprov_engine_free(c)
 		return nil, err
 	}
+	e.asked = (*C.deprov_go_asked)(C.calloc(1, C.sizeof_deprov_go_asked))
 	go e.drain(queue)
 	return e, nil
 }
@@ -143,17 +148,25 @@ func (e *Engine) take(batch *C.deprov_go_events) bool {
 		default:
 			return false
 		}
-		e.waiters.Lock()
-		for _, got := range batch.events[:batch.taken] {
-			id := uint64(got.user)
-			if w, ok := e.waiters.byID[id]; ok {
-				delete(e.waiters.byID, id)
-				w.event <- event{got.status, got.response}
-			} else { // a body that was closed, or a kind that is newer than this package
-				C.deprov_response_free(got.response)
-			}
+		e.handOut(batch, -1)
+	}
+}
+
+// handOut gives everybody theirs, but for one of them.
+func (e *Engine) handOut(batch *C.deprov_go_events, but int) {
+	e.waiters.Lock()
+	defer e.waiters.Unlock()
+	for i, got := range batch.events[:batch.taken] {
+		if i == but {
+			continue
 		}
-		e.waiters.Unlock()
+		id := uint64(got.user)
+		if w, ok := e.waiters.byID[id]; ok {
+			delete(e.waiters.byID, id)
+			w.event <- event{got.status, got.response}
+		} else { // a body that was closed, or a kind that is newer than this package
+			C.deprov_response_free(got.response)
+		}
 	}
 }
 
@@ -256,10 +269,12 @@ func (e *Engine) close(deadline time.Duration) {
 		e.left = err
 	}
 	<-e.drained
+	e.leading.Lock() // for good: whoever led has read what it was told
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	C.deprov_engine_free(e.c)
 	e.c = nil
+	C.free(unsafe.Pointer(e.asked))
 }
 
 // milliseconds rounds up: nobody asks for a moment and gets none.

@@ -49,6 +49,42 @@ type Options struct {
 	StoreReaders int
 	// Connectors of the host, besides those that come with deprov.
 	Connectors []Connector
+	// Plugins are connectors in files of their own; none is loaded unless this says so.
+	Plugins Plugins
+}
+
+// Placement is where the connectors of plugins run.
+type Placement int32
+
+const (
+	PlacementInProcess Placement = C.DEPROV_PLACEMENT_IN_PROCESS
+	PlacementWorker    Placement = C.DEPROV_PLACEMENT_WORKER // in a process of its own, for each connection
+)
+
+// Plugins say which files with connectors may be loaded, and where they run. Paths are absolute; the files and all
+// directories above them are writable by nobody but root and this user.
+type Plugins struct {
+	Directories []string     // every plugin in them
+	Files       []PluginFile // single ones
+	// Worker is the program deprov-connector-worker, which is installed with deprov (libexec/deprov). Integrations with the
+	// setting `placement` "worker" need it.
+	Worker    string
+	Placement Placement // of integrations whose settings do not say
+	Limits    WorkerLimits
+}
+
+// PluginFile is a plugin that is loaded, if it has these bytes.
+type PluginFile struct {
+	Path   string
+	SHA256 string // 64 hexadecimal digits
+}
+
+// WorkerLimits are what the kernel ends a worker for, or refuses to it; 0 is the usual bound.
+type WorkerLimits struct {
+	MemoryBytes uint64 // of address space; 4 GiB
+	CPUSeconds  uint32 // without a new call in between; 60
+	Files       uint32 // open descriptors; 256
+	Calls       uint32 // in flight at once, the others wait in this process; 64
 }
 
 func (o *Options) check() error {
@@ -123,6 +159,8 @@ func (o *Options) open() (*C.deprov_engine, error) {
 	c.must_exist, c.look_only, c.host_driven = cBool(o.MustExist), cBool(o.LookOnly), cBool(o.HostDriven)
 	c.store_readers = C.uint32_t(o.StoreReaders)
 
+	defer o.Plugins.fill(c)()
+
 	var hooks C.deprov_go_hooks
 	source := &keySource{ask: o.KeyFunc}
 	switch {
@@ -157,6 +195,37 @@ func (o *Options) open() (*C.deprov_engine, error) {
 		return nil, err
 	}
 	return opened.engine, nil
+}
+
+// fill puts them into the options; what it answers lets go of the memory behind that.
+func (p *Plugins) fill(c *C.deprov_engine_options) (free func()) {
+	var texts []C.deprov_str
+	text := func(s string) C.deprov_str {
+		t := cBytes(s)
+		texts = append(texts, t)
+		return t
+	}
+	directories := (*C.deprov_str)(C.calloc(C.size_t(len(p.Directories)+1), C.sizeof_deprov_str))
+	for i, d := range p.Directories {
+		unsafe.Slice(directories, len(p.Directories))[i] = text(d)
+	}
+	files := (*C.deprov_plugin_file)(C.calloc(C.size_t(len(p.Files)+1), C.sizeof_deprov_plugin_file))
+	for i, f := range p.Files {
+		file := &unsafe.Slice(files, len(p.Files))[i]
+		file.path, file.sha256 = text(f.Path), text(f.SHA256)
+	}
+	c.plugin_directories, c.plugin_directory_count = directories, C.size_t(len(p.Directories))
+	c.plugin_files, c.plugin_file_count = files, C.size_t(len(p.Files))
+	c.plugin_worker, c.plugin_placement = text(p.Worker), C.int32_t(p.Placement)
+	c.worker_memory_bytes, c.worker_cpu_seconds = C.uint64_t(p.Limits.MemoryBytes), C.uint32_t(p.Limits.CPUSeconds)
+	c.worker_files, c.worker_calls = C.uint32_t(p.Limits.Files), C.uint32_t(p.Limits.Calls)
+	return func() {
+		for _, t := range texts {
+			freeStr(t)
+		}
+		C.free(unsafe.Pointer(directories))
+		C.free(unsafe.Pointer(files))
+	}
 }
 
 // connectors makes handles of all of them; the caller frees them, also where one could not be made.

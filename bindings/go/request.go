@@ -25,6 +25,9 @@ type Request struct {
 	// header says; for targets below /api/v1.
 	Local     bool
 	Workspace string
+
+	// Subject is the SCIM id of the User whom the program has authenticated, for /Me. It gives no access.
+	Subject string
 }
 
 // Response is an answer; what SCIM and the admin API refuse is one, too: see its Status.
@@ -71,13 +74,15 @@ const maxText = 1 << 20 // far above what the library takes of target and header
 
 func (p *packed) fill(r *Request) (headers int, err error) {
 	p.text, p.lengths = p.text[:0], p.lengths[:0]
-	if len(r.Target) > maxText || len(r.Peer) > maxText || len(r.Method) > maxText || len(r.Workspace) > maxText {
+	if len(r.Target) > maxText || len(r.Peer) > maxText || len(r.Method) > maxText || len(r.Workspace) > maxText ||
+		len(r.Subject) > maxText {
 		return 0, &Error{Status: ErrLimitExceeded, Detail: "is longer than a megabyte", Where: "request.target"}
 	}
 	p.add(r.Method)
 	p.add(r.Target)
 	p.add(r.Peer)
 	p.add(r.Workspace)
+	p.add(r.Subject)
 	for name, values := range r.Header {
 		for _, value := range values {
 			headers++
@@ -93,6 +98,17 @@ func (p *packed) fill(r *Request) (headers int, err error) {
 		p.text = append(p.text, 0) // something to point at
 	}
 	return headers, nil
+}
+
+func (p *packed) whoAndWhat(r *Request) (as C.int32_t, body *C.char) {
+	as = C.DEPROV_AS_TOKEN
+	if r.Local {
+		as = C.DEPROV_AS_LOCAL
+	}
+	if len(r.Body) > 0 {
+		body = (*C.char)(unsafe.Pointer(&r.Body[0]))
+	}
+	return as, body
 }
 
 var answers = sync.Pool{New: func() any { return new(C.deprov_go_answer) }}
@@ -111,11 +127,86 @@ func (e *Engine) Do(ctx context.Context, request *Request) (*Response, error) {
 	if !ok {
 		return nil, errClosed()
 	}
+	if !e.hostDriven && e.leading.TryLock() {
+		return e.lead(ctx, request, id, w)
+	}
 	token, err := e.send(request, id)
 	if err != nil {
 		e.forget(id)
 		return nil, err
 	}
+	return e.await(ctx, w, token)
+}
+
+// lead is Do by the one goroutine at a time that does not leave it to the poller to tell what has ended: it looks itself,
+// for a moment, in the crossing that begins its request. What is answered soon costs no more than that.
+func (e *Engine) lead(ctx context.Context, request *Request, id uint64, w *waiter) (*Response, error) {
+	asked, err := e.ask(request, id)
+	if err != nil {
+		e.leading.Unlock()
+		e.forget(id)
+		return nil, err
+	}
+	token := asked.sent.token
+	for {
+		if own := int(asked.own); own >= 0 {
+			got := asked.ended.events[own]
+			var response *Response
+			if got.response != nil {
+				response = e.answer(ctx, got.response, &asked.answer)
+			}
+			e.handOut(&asked.ended, own)
+			e.leading.Unlock()
+			e.forget(id)
+			if response == nil {
+				return nil, errUnanswered(got.status)
+			}
+			return response, nil
+		}
+		e.handOut(&asked.ended, -1)
+		if asked.ended.taken == 0 || ctx.Err() != nil || !e.look(id, asked) {
+			e.leading.Unlock()
+			return e.await(ctx, w, token)
+		}
+	}
+}
+
+// ask begins a request and takes what has ended within a moment.
+func (e *Engine) ask(request *Request, id uint64) (*C.deprov_go_asked, error) {
+	p := packs.Get().(*packed)
+	defer packs.Put(p)
+	headers, err := p.fill(request)
+	if err != nil {
+		return nil, err
+	}
+	as, body := p.whoAndWhat(request)
+	c := e.enter()
+	if c == nil {
+		return nil, errClosed()
+	}
+	defer e.leave()
+	C.deprov_go_ask(c, as, (*C.char)(unsafe.Pointer(&p.text[0])), &p.lengths[0], C.size_t(headers), body,
+		C.size_t(len(request.Body)), C.uint64_t(id), e.asked)
+	return e.asked, takeError(e.asked.sent.status, e.asked.sent.error)
+}
+
+// look takes what has ended within a moment more. false: the engine is gone.
+func (e *Engine) look(id uint64, asked *C.deprov_go_asked) bool {
+	c := e.enter()
+	if c == nil {
+		return false
+	}
+	defer e.leave()
+	C.deprov_go_lead(c, C.uint64_t(id), asked)
+	return true
+}
+
+func errUnanswered(status C.deprov_status) error {
+	return &Error{Status: Status(status), Detail: "the engine was closed before the answer", Where: "request"}
+}
+
+// await waits for the answer of what was begun.
+func (e *Engine) await(ctx context.Context, w *waiter, token C.uint64_t) (*Response, error) {
 	var got event
 	select {
 	case got = <-w.event:
@@ -128,9 +219,13 @@ func (e *Engine) Do(ctx context.Context, request *Request) (*Response, error) {
 		return nil, contextError(ctx.Err(), "request")
 	}
 	if got.status != C.DEPROV_OK {
-		return nil, &Error{Status: Status(got.status), Detail: "the engine was closed before the answer", Where: "request"}
+		return nil, errUnanswered(got.status)
 	}
-	return e.answer(ctx, got.response), nil
+	a := answers.Get().(*C.deprov_go_answer)
+	defer answers.Put(a)
+	atBorder()
+	C.deprov_go_answer_get(got.response, a)
+	return e.answer(ctx, got.response, a), nil
 }
 
 func (e *Engine) send(request *Request, id uint64) (C.uint64_t, error) {
@@ -140,14 +235,7 @@ func (e *Engine) send(request *Request, id uint64) (C.uint64_t, error) {
 	if err != nil {
 		return 0, err
 	}
-	as := C.int32_t(C.DEPROV_AS_TOKEN)
-	if request.Local {
-		as = C.DEPROV_AS_LOCAL
-	}
-	var body *C.char
-	if len(request.Body) > 0 {
-		body = (*C.char)(unsafe.Pointer(&request.Body[0]))
-	}
+	as, body := p.whoAndWhat(request)
 	c := e.enter()
 	if c == nil {
 		return 0, errClosed()
@@ -167,12 +255,8 @@ func (e *Engine) cancel(token C.uint64_t) {
 	C.deprov_engine_cancel(c, token, nil) // it may have ended meanwhile
 }
 
-// answer copies a response, and frees it or leaves it to its stream.
-func (e *Engine) answer(ctx context.Context, c *C.deprov_response) *Response {
-	a := answers.Get().(*C.deprov_go_answer)
-	defer answers.Put(a)
-	atBorder()
-	C.deprov_go_answer_get(c, a)
+// answer copies a response, of which `a` says what it has, and frees it or leaves it to its stream.
+func (e *Engine) answer(ctx context.Context, c *C.deprov_response, a *C.deprov_go_answer) *Response {
 	r := &Response{Status: int(a.status), Header: make(http.Header, int(a.header_count))}
 	for i := 0; i < int(a.header_count); i++ {
 		var h C.deprov_header

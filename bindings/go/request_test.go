@@ -263,3 +263,16 @@ func TestABodyThatWasForgottenIsLetGoOf(t *testing.T) {
 		t.Error("somebody still waits for it")
 	}
 }
+
+func TestMeIsWhomTheProgramHasAuthenticated(t *testing.T) {
+	w := inMemory(t)
+	id := w.addUser("ann")
+	request := w.request("GET", "/Me", "")
+	if got, err := w.engine.Do(w.ctx, request); err != nil || got.Status != 501 {
+		t.Fatal(err, got)
+	}
+	request.Subject = id
+	if got, err := w.engine.Do(w.ctx, request); err != nil || got.Status != 200 || !bytes.Contains(got.Body, []byte(id)) {
+		t.Fatal(err, got)
+	}
+}

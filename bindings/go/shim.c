@@ -1,4 +1,5 @@
 #include "shim.h"
+#include <stdlib.h>
 #include <string.h>
 #include "_cgo_export.h"
 
@@ -84,6 +85,7 @@ deprov_go_sent deprov_go_send(deprov_engine* engine, int32_t as, const char* tex
   TAKE(request.target);
   TAKE(request.peer);
   TAKE(request.workspace);
+  TAKE(request.subject);
   for (i = 0; i < header_count && i < DEPROV_GO_MAX_HEADERS; ++i) {
     TAKE(headers[i].name);
     TAKE(headers[i].value);
@@ -97,9 +99,9 @@ deprov_go_sent deprov_go_send(deprov_engine* engine, int32_t as, const char* tex
   return out;
 }
 
-deprov_status deprov_go_next(deprov_engine* engine, deprov_go_events* out) {
+static deprov_status next(deprov_engine* engine, int64_t timeout_ms, deprov_go_events* out) {
   deprov_event events[DEPROV_GO_BATCH];
-  const deprov_status status = deprov_engine_next(engine, events, DEPROV_GO_BATCH, 0, &out->taken, NULL);
+  const deprov_status status = deprov_engine_next(engine, events, DEPROV_GO_BATCH, timeout_ms, &out->taken, NULL);
   size_t i;
   for (i = 0; i < out->taken; ++i) {
     out->events[i].kind = events[i].kind;
@@ -108,6 +110,27 @@ deprov_status deprov_go_next(deprov_engine* engine, deprov_go_events* out) {
     out->events[i].response = events[i].response;
   }
   return status;
+}
+
+deprov_status deprov_go_next(deprov_engine* engine, deprov_go_events* out) { return next(engine, 0, out); }
+
+void deprov_go_lead(deprov_engine* engine, uint64_t user, deprov_go_asked* out) {
+  size_t i;
+  out->own = -1;
+  next(engine, 1, &out->ended); /* nothing in time, closed, or a callback that may not wait: nothing was taken */
+  for (i = 0; i < out->ended.taken; ++i) {
+    if (out->ended.events[i].user != user) continue;
+    out->own = (int32_t)i;
+    if (out->ended.events[i].response != NULL) deprov_go_answer_get(out->ended.events[i].response, &out->answer);
+  }
+}
+
+void deprov_go_ask(deprov_engine* engine, int32_t as, const char* text, const uint32_t* lengths, size_t header_count,
+                   const char* body, size_t body_length, uint64_t user, deprov_go_asked* out) {
+  out->own = -1;
+  out->ended.taken = 0;
+  out->sent = deprov_go_send(engine, as, text, lengths, header_count, body, body_length, user);
+  if (out->sent.status == DEPROV_OK) deprov_go_lead(engine, user, out);
 }
 
 void deprov_go_answer_get(const deprov_response* response, deprov_go_answer* out) {
@@ -155,4 +178,60 @@ void deprov_go_call_get(const deprov_call* call, deprov_go_call* out) {
   out->cursor = deprov_call_get_cursor(call);
   out->handle = deprov_call_get_handle(call);
   out->idempotency_key = deprov_call_get_idempotency_key(call);
+}
+
+static deprov_go_sent send_step(deprov_list* list, deprov_list_step* step, int32_t kind, uint64_t user) {
+  deprov_go_sent out = {DEPROV_OK, 0, NULL};
+  step->struct_size = sizeof *step;
+  step->kind = kind;
+  out.status = deprov_list_send(list, step, (void*)(uintptr_t)user, &out.token, &out.error);
+  return out;
+}
+
+deprov_go_sent deprov_go_list_add(deprov_list* list, const char* text, const uint32_t* lengths,
+                                  const uint8_t* inactive, size_t count, uint64_t user) {
+  deprov_go_sent out = {DEPROV_ERR_NO_MEMORY, 0, NULL};
+  deprov_list_step step;
+  size_t i;
+  deprov_list_user* const users = calloc(count == 0 ? 1 : count, sizeof *users);
+  if (users == NULL) return out;
+  for (i = 0; i < 4 * count; ++i) {
+    deprov_list_user* const u = &users[i / 4];
+    deprov_str* const part = i % 4 == 0   ? &u->id
+                             : i % 4 == 1 ? &u->external_id
+                             : i % 4 == 2 ? &u->user_name
+                                          : &u->email;
+    part->ptr = text;
+    part->len = lengths[i];
+    text += lengths[i];
+    u->inactive = inactive[i / 4];
+  }
+  memset(&step, 0, sizeof step);
+  step.users = users;
+  step.user_count = count;
+  out = send_step(list, &step, DEPROV_LIST_ADD, user);
+  free(users);
+  return out;
+}
+
+deprov_go_sent deprov_go_list_end(deprov_list* list, int32_t has_count, uint64_t count, uint64_t user) {
+  deprov_list_step step;
+  memset(&step, 0, sizeof step);
+  step.has_count = has_count;
+  step.count = count;
+  return send_step(list, &step, DEPROV_LIST_END, user);
+}
+
+deprov_go_sent deprov_go_list_give_up(deprov_list* list, deprov_str failure, uint64_t user) {
+  deprov_list_step step;
+  memset(&step, 0, sizeof step);
+  step.failure = failure;
+  return send_step(list, &step, DEPROV_LIST_GIVE_UP, user);
+}
+
+deprov_go_done deprov_go_verify(deprov_verifier* verifier, const char* bytes, size_t length) {
+  deprov_go_done out = {DEPROV_OK, NULL};
+  const deprov_str piece = {bytes, length};
+  out.status = deprov_verifier_feed(verifier, piece, &out.error);
+  return out;
 }

@@ -27,7 +27,7 @@ typedef struct deprov_go_made {
 
 deprov_go_made deprov_go_connector(deprov_str description, uintptr_t user);
 
-/* `text` holds method, target, peer and workspace, then name and value of each header, one after the other;
+/* `text` holds method, target, peer, workspace and subject, then name and value of each header, one after the other;
    `lengths` says how long each of them is. */
 #define DEPROV_GO_MAX_HEADERS 256
 typedef struct deprov_go_sent {
@@ -63,6 +63,19 @@ typedef struct deprov_go_answer {
 } deprov_go_answer;
 void deprov_go_answer_get(const deprov_response* response, deprov_go_answer* out);
 
+/* What has ended meanwhile, and the answer to the request of `user`, where `own` says which of them it is. */
+typedef struct deprov_go_asked {
+  deprov_go_sent sent;
+  int32_t own; /* -1: none of them */
+  deprov_go_events ended;
+  deprov_go_answer answer;
+} deprov_go_asked;
+/* As deprov_go_send(), and then deprov_go_lead(): most of the time one crossing for the whole request. */
+void deprov_go_ask(deprov_engine* engine, int32_t as, const char* text, const uint32_t* lengths, size_t header_count,
+                   const char* body, size_t body_length, uint64_t user, deprov_go_asked* out);
+/* Waits up to a millisecond for what ends. */
+void deprov_go_lead(deprov_engine* engine, uint64_t user, deprov_go_asked* out);
+
 typedef struct deprov_go_text {
   deprov_status status;
   deprov_str text;
@@ -83,5 +96,18 @@ typedef struct deprov_go_call {
   deprov_str account, external_id, user_name, entitlement, cursor, handle, idempotency_key;
 } deprov_go_call;
 void deprov_go_call_get(const deprov_call* call, deprov_go_call* out);
+
+/* `text` holds id, external id, user name and e-mail of each user, one after the other; `lengths` says how long each
+   of them is. */
+deprov_go_sent deprov_go_list_add(deprov_list* list, const char* text, const uint32_t* lengths,
+                                  const uint8_t* inactive, size_t count, uint64_t user);
+deprov_go_sent deprov_go_list_end(deprov_list* list, int32_t has_count, uint64_t count, uint64_t user);
+deprov_go_sent deprov_go_list_give_up(deprov_list* list, deprov_str failure, uint64_t user);
+
+typedef struct deprov_go_done {
+  deprov_status status;
+  deprov_error* error;
+} deprov_go_done;
+deprov_go_done deprov_go_verify(deprov_verifier* verifier, const char* bytes, size_t length);
 
 #endif
