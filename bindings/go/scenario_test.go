@@ -1,9 +1,12 @@
 package deprov
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -24,6 +27,7 @@ type scenario struct {
 	}
 	Integration  json.RawMessage
 	Steps        []scenarioStep
+	Tampering    []tampering
 	ActivityKeys []string `json:"activity_keys"`
 	Activity     []string
 	Accounts     map[string]bool
@@ -39,6 +43,28 @@ type scenarioStep struct {
 	Save      map[string]string
 	AdvanceMS int64 `json:"advance_ms"`
 	Evidence  bool
+	List      *struct {
+		Source string
+		DryRun bool `json:"dry_run"`
+		Users  []struct {
+			ID         string
+			ExternalID string `json:"external_id"`
+			UserName   string `json:"user_name"`
+			Active     *bool
+		}
+		Count int64
+	}
+	Report  map[string]any
+	Refused string
+}
+
+type tampering struct {
+	Name    string
+	Record  int
+	Replace []string
+	Remove  bool
+	Swap    bool
+	Found   string
 }
 
 // roster is the connector of the scenario.
@@ -121,6 +147,7 @@ type player struct {
 	wiki      CreatedIntegration
 	names     map[string]string // name to what was saved
 	workspace string
+	tampering []tampering
 }
 
 // wait pumps until the call has come back.
@@ -194,6 +221,9 @@ func (p *player) play(step scenarioStep) {
 	case step.Evidence:
 		p.evidence()
 		return
+	case step.List != nil:
+		p.handIn(step)
+		return
 	case step.SCIM != nil:
 		request.Method, request.Target = step.SCIM.Method, p.wiki.SCIMBasePath+p.fill(step.SCIM.Path)
 		request.Body = []byte(p.fill(string(step.SCIM.Body)))
@@ -217,24 +247,79 @@ func (p *player) play(step scenarioStep) {
 	}
 }
 
-// evidence looks whether the records are one chain.
-func (p *player) evidence() {
-	var list struct {
-		Items []struct{ Previous, Hash string }
+// handIn is a list of a source.
+func (p *player) handIn(step scenarioStep) {
+	users := []SourceUser{}
+	for _, u := range step.List.Users {
+		users = append(users, SourceUser{ID: u.ID, ExternalID: u.ExternalID, UserName: u.UserName, Inactive: u.Active != nil && !*u.Active})
 	}
+	ctx := context.Background()
+	var report *ListReport
 	var err error
 	p.wait(func() {
-		err = p.engine.Admin(context.Background(), p.by, "GET", "/evidence/records?limit=1000&integration="+p.wiki.ID, nil, &list)
+		var list *SourceList
+		list, err = p.engine.BeginList(ctx, p.by, p.wiki.ID, p.fill(step.List.Source), ListOptions{DryRun: step.List.DryRun})
+		if err != nil {
+			return
+		}
+		defer list.Close()
+		if err = list.Add(ctx, users...); err == nil {
+			report, err = list.End(ctx, step.List.Count)
+		}
 	})
-	if err != nil || len(list.Items) == 0 {
+	if step.Refused != "" {
+		if e := new(Error); !errors.As(err, &e) || e.Status.String() != step.Refused {
+			p.t.Fatalf("%s: %v", step.Name, err)
+		}
+		return
+	}
+	if err != nil {
+		p.t.Fatalf("%s: %v", step.Name, err)
+	}
+	var all map[string]any
+	text, err := json.Marshal(report)
+	if err == nil {
+		err = json.Unmarshal(text, &all)
+	}
+	if err != nil {
 		p.t.Fatal(err)
 	}
-	previous := strings.Repeat("0", 64)
-	for i, record := range list.Items {
-		if record.Previous != previous {
-			p.t.Fatalf("record %d does not follow the one before", i+1)
+	for name, value := range step.Report {
+		if !reflect.DeepEqual(all[name], value) {
+			p.t.Fatalf("%s: %s is %v", step.Name, name, all[name])
 		}
-		previous = record.Hash
+	}
+}
+
+// evidence verifies the export, and looks whether tampering with it is found.
+func (p *player) evidence() {
+	var export bytes.Buffer
+	var err error
+	p.wait(func() {
+		err = p.engine.Evidence(context.Background(), p.by, url.Values{"integration": {p.wiki.ID}}, &export)
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	verdict, err := VerifyEvidence(bytes.NewReader(export.Bytes()), VerifyOptions{})
+	if err != nil || !verdict.Holds || int(verdict.Records) != len(p.activity(nil)) {
+		p.t.Fatal(err, verdict)
+	}
+	for _, how := range p.tampering {
+		lines := strings.SplitAfter(export.String(), "\n")
+		at := how.Record + 1
+		switch {
+		case how.Remove:
+			lines[at] = ""
+		case how.Swap:
+			lines[at], lines[at+1] = lines[at+1], lines[at]
+		default:
+			lines[at] = strings.Replace(lines[at], how.Replace[0], how.Replace[1], 1)
+		}
+		verdict, err := VerifyEvidence(strings.NewReader(strings.Join(lines, "")), VerifyOptions{})
+		if err != nil || verdict.Holds || fmt.Sprint(verdict.Problems[0].Kind, " ", verdict.Problems[0].Seq) != how.Found {
+			p.t.Fatal(how.Name, err, verdict)
+		}
 	}
 }
 
@@ -289,7 +374,7 @@ func TestOneLifeIsTheSameInGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	app := newRoster(t, &s)
-	p := &player{t: t, names: map[string]string{}}
+	p := &player{t: t, names: map[string]string{}, tampering: s.Tampering}
 	p.clock.Store(s.ClockMS)
 	p.engine = openIn(t, Options{InMemory: true, HostDriven: true, Connectors: []Connector{app},
 		Clock: func() time.Time { return time.UnixMilli(p.clock.Load()) }})

@@ -76,6 +76,32 @@ struct Port {
                         const std::string& token, const std::string& workspace) = 0;
   virtual void settle() = 0;
   virtual std::vector<json::value> activity(const std::string& workspace, const std::string& integration) = 0;
+  /// The report of a list, or the name of the error that its end answered.
+  virtual json::value list(const std::string& workspace, const std::string& integration, const std::string& source,
+                           const json::object& list) = 0;
+  /// The body, piece by piece.
+  virtual std::string stream(const std::string& target, const std::string& workspace) = 0;
+  virtual json::value verify(const std::string& evidence) = 0;
+};
+
+/// The users of a list, for both interfaces.
+struct Listed {
+  struct User {
+    std::string id, external_id, user_name;
+    bool active;
+  };
+  std::vector<User> users;
+  bool dry_run;
+  uint64_t count;
+  explicit Listed(const json::object& said)
+      : dry_run(said.contains("dry_run")), count(said.at("count").to_number<uint64_t>()) {
+    for (const auto& u : said.at("users").as_array()) {
+      const auto& o = u.as_object();
+      const auto* active = o.if_contains("active");
+      users.push_back({std::string(o.at("id").as_string()), std::string(o.at("external_id").as_string()),
+                       std::string(o.at("user_name").as_string()), active == nullptr || active->as_bool()});
+    }
+  }
 };
 
 std::string description(const json::value& connector) {
@@ -159,6 +185,56 @@ class InC final : public Port {
     while (deprov_rows_next(rows, &row, nullptr) == DEPROV_OK) out.push_back(json::parse(text(row)));
     return out;
   }
+  json::value list(const std::string& workspace, const std::string& integration, const std::string& source,
+                   const json::object& list) override {
+    const Listed listed(list);
+    const deprov_caller by{sizeof by, str(workspace), {nullptr, 0}};
+    deprov_list_options o{};
+    o.struct_size = sizeof o;
+    o.integration = str(integration);
+    o.source = str(source);
+    o.dry_run = listed.dry_run ? 1 : 0;
+    deprov_list* made = nullptr;
+    REQUIRE(deprov_list_begin(engine_.get(), &by, &o, &made, nullptr) == DEPROV_OK);
+    const std::unique_ptr<deprov_list, Freer<deprov_list, deprov_list_free>> owned(made);
+    std::vector<deprov_list_user> rows;
+    for (const auto& u : listed.users)
+      rows.push_back({str(u.id), str(u.external_id), str(u.user_name), {}, u.active ? 0 : 1, 0});
+    REQUIRE(deprov_list_add(made, rows.data(), rows.size(), nullptr) == DEPROV_OK);
+    deprov_buffer* report = nullptr;
+    const auto status = deprov_list_end(made, &listed.count, &report, nullptr);
+    const BufferPtr bytes(report);
+    if (status != DEPROV_OK) return json::value(text(deprov_status_get_name(status)));
+    return json::parse(text(deprov_buffer_get(report)));
+  }
+  std::string stream(const std::string& target, const std::string& workspace) override {
+    deprov_request r{};
+    r.struct_size = sizeof r;
+    r.as = DEPROV_AS_LOCAL;
+    r.method = str("GET");
+    r.target = str(target);
+    r.workspace = str(workspace);
+    deprov_response* response = nullptr;
+    REQUIRE(deprov_engine_call(engine_.get(), &r, &response, nullptr) == DEPROV_OK);
+    const ResponsePtr owned(response);
+    std::string all;
+    deprov_str piece{};
+    while (deprov_response_read(response, 60'000, &piece, nullptr) == DEPROV_OK) all += text(piece);
+    return all;
+  }
+  json::value verify(const std::string& evidence) override {
+    deprov_verifier* made = nullptr;
+    REQUIRE(deprov_verifier_new(nullptr, &made, nullptr) == DEPROV_OK);
+    const std::unique_ptr<deprov_verifier, Freer<deprov_verifier, deprov_verifier_free>> owned(made);
+    REQUIRE(deprov_verifier_feed(made, str(evidence), nullptr) == DEPROV_OK);
+    int32_t holds = 0;
+    deprov_buffer* report = nullptr;
+    REQUIRE(deprov_verifier_finish(made, &holds, &report, nullptr) == DEPROV_OK);
+    const BufferPtr bytes(report);
+    auto found = json::parse(text(deprov_buffer_get(report)));
+    CHECK(found.at("holds").as_bool() == (holds == 1));
+    return found;
+  }
 
  private:
   EnginePtr engine_;
@@ -200,6 +276,37 @@ class InCxx final : public Port {
     std::vector<json::value> out;
     while (const auto row = rows.next()) out.push_back(json::parse(json::string_view(row->data(), row->size())));
     return out;
+  }
+  json::value list(const std::string& workspace, const std::string& integration, const std::string& source,
+                   const json::object& list) override {
+    const Listed listed(list);
+    std::vector<deprov_c::ListUser> rows;
+    for (const auto& u : listed.users) rows.push_back({u.id, u.external_id, u.user_name, {}, u.active});
+    auto made = engine_.begin_list({workspace, {}}, {integration, source, listed.dry_run});
+    made.add(rows);
+    try {
+      return json::parse(made.end(listed.count));
+    } catch (const deprov_c::Error& e) {
+      return json::value(deprov_c::view(deprov_status_get_name(e.status())));
+    }
+  }
+  std::string stream(const std::string& target, const std::string& workspace) override {
+    deprov_c::Request r;
+    r.target = target;
+    r.local = true;
+    r.workspace = workspace;
+    auto response = engine_.call(r);
+    std::string all;
+    while (const auto piece = response.read(std::chrono::seconds(60))) all += *piece;
+    return all;
+  }
+  json::value verify(const std::string& evidence) override {
+    deprov_c::Verifier verifier;
+    verifier.feed(evidence);
+    const auto verdict = verifier.finish();
+    auto found = json::parse(verdict.report);
+    CHECK(found.at("holds").as_bool() == verdict.holds);
+    return found;
   }
 
  private:
@@ -248,6 +355,8 @@ class Player {
       now_ms_ += forward->as_int64();
     } else if (step.contains("evidence")) {
       check_evidence();
+    } else if (step.contains("list")) {
+      hand_in(step);
     } else {
       ask(step);
     }
@@ -304,21 +413,47 @@ class Player {
     for (const auto& [name, pointer] : save->as_object())
       saved_[std::string(name)] = text_of(parsed.at_pointer(pointer.as_string()));
   }
+  void hand_in(const json::object& step) {
+    const auto& list = step.at("list").as_object();
+    const auto report = port_.list(workspace_, saved_.at("integration"), fill(text_of(list.at("source"))), list);
+    if (const auto* refused = step.if_contains("refused")) {
+      CHECK(report == *refused);
+      return;
+    }
+    for (const auto& [name, value] : step.at("report").as_object()) CHECK(report.at(name) == value);
+  }
   void check_evidence() {
     const auto& id = saved_.at("integration");
-    const auto answer =
-        port_.call("GET", "/api/v1/evidence/records?integration=" + id + "&limit=1000", {}, {}, workspace_);
-    REQUIRE(answer.status == 200);
-    auto previous = std::string(64, '0');
-    std::size_t records = 0;
-    const auto evidence = json::parse(answer.body);
-    for (const auto& record : evidence.at("items").as_array()) {
-      if (record.at("type").as_string() != "record") continue;
-      CHECK(text_of(record.at("previous")) == previous);
-      previous = text_of(record.at("hash"));
-      ++records;
+    const auto whole = port_.stream("/api/v1/evidence?integration=" + id, workspace_);
+    const auto verdict = port_.verify(whole);
+    CHECK(verdict.at("holds").as_bool());
+    CHECK(verdict.at("records").to_number<std::size_t>() == port_.activity(workspace_, id).size());
+    for (const auto& how : scenario_.at("tampering").as_array()) {
+      INFO(text_of(how.at("name")));
+      const auto found = port_.verify(tampered(whole, how.as_object()));
+      CHECK_FALSE(found.at("holds").as_bool());
+      const auto& problem = found.at("problems").as_array().at(0);
+      CHECK(text_of(problem.at("kind")) + " " + text_of(problem.at("seq")) == text_of(how.at("found")));
     }
-    CHECK(records == port_.activity(workspace_, id).size());
+  }
+  static std::string tampered(const std::string& whole, const json::object& how) {
+    std::vector<std::string> lines;
+    std::istringstream in(whole);
+    for (std::string line; std::getline(in, line);) lines.push_back(std::move(line));
+    const auto at = how.at("record").to_number<std::size_t>() + 1;
+    if (const auto* texts = how.if_contains("replace")) {
+      const auto from = text_of(texts->as_array().at(0));
+      const auto place = lines.at(at).find(from);
+      REQUIRE(place != std::string::npos);
+      lines[at].replace(place, from.size(), text_of(texts->as_array().at(1)));
+    } else if (how.contains("remove")) {
+      lines.erase(lines.begin() + static_cast<std::ptrdiff_t>(at));
+    } else {
+      std::swap(lines.at(at), lines.at(at + 1));
+    }
+    std::string all;
+    for (const auto& line : lines) all += line + "\n";
+    return all;
   }
 
   const json::value& scenario_;

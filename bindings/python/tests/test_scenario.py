@@ -84,6 +84,8 @@ class Player:
             self.now_ms += step["advance_ms"]
         elif step.get("evidence"):
             self.check_evidence()
+        elif "list" in step:
+            self.hand_in(step)
         else:
             kind = "scim" if "scim" in step else "admin"
             request = self.fill(step[kind])
@@ -97,14 +99,37 @@ class Player:
                 self.saved[name] = pointed_at(answer.json(), pointer)
         self.settle()
 
+    def hand_in(self, step):
+        said = self.fill(step["list"])
+        with self.engine.begin_list(self.by, self.wiki.id, said["source"], dry_run=said.get("dry_run", False)) as people:
+            people.add(deprov.SourceUser(**u) for u in said["users"])
+            try:
+                report = people.end(said["count"])
+            except deprov.Error as e:
+                assert e.name == step.get("refused"), (step["name"], e)
+                return
+        assert "refused" not in step, (step["name"], report)
+        assert {name: report[name] for name in step["report"]} == step["report"], (step["name"], report)
+
     def check_evidence(self):
-        answer = self.engine.call("GET", f"/api/v1/evidence/records?integration={self.wiki.id}&limit=1000", by=self.by)
-        records = [r for r in answer.json()["items"] if r["type"] == "record"]
-        previous = "0" * 64
-        for record in records:
-            assert record["previous"] == previous
-            previous = record["hash"]
-        assert len(records) == len(list(self.engine.activity(self.by, self.wiki.id)))
+        export = self.engine.call("GET", f"/api/v1/evidence?integration={self.wiki.id}", by=self.by).body
+        verdict = deprov.verify_evidence(export)
+        assert verdict, verdict
+        assert verdict.records == len(list(self.engine.activity(self.by, self.wiki.id)))
+        for how in self.scenario["tampering"]:
+            lines = export.splitlines(keepends=True)
+            at = how["record"] + 1
+            if "replace" in how:
+                before, after = (x.encode() for x in how["replace"])
+                assert before in lines[at]
+                lines[at] = lines[at].replace(before, after)
+            elif "remove" in how:
+                del lines[at]
+            else:
+                lines[at:at + 2] = lines[at + 1], lines[at]
+            verdict = deprov.verify_evidence(lines)
+            assert not verdict
+            assert f"{verdict.problems[0].kind} {verdict.problems[0].seq}" == how["found"]
 
     def activity(self):
         names = {v: k for k, v in self.saved.items()}
