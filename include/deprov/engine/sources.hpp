@@ -16,9 +16,11 @@ namespace deprov::engine {
 [[nodiscard]] const json::value& source_config_schema();
 
 struct AddSource {
-  std::string name{};         ///< unique within the integration
-  std::string kind = "file";  ///< "file": the bytes of a list are handed in; "rows": users are
-  json::object config{};      ///< by `source_config_schema`
+  std::string name{};  ///< unique within the integration
+  /// "file": the bytes of a list are handed in; "rows": users are; or the kind of a feed (idp/feed.hpp), which is
+  /// polled.
+  std::string kind = "file";
+  json::object config{};  ///< by `source_config_schema`
 };
 
 /// One user of a list, as a host hands it in.
@@ -35,6 +37,20 @@ struct BeginList {
   /// When whoever made the list began to read it; nothing: now. What SCIM push showed after that counts (R16), so
   /// an export of last night says so. Before that of the source's last list: `conflict`.
   std::optional<WallTime> begun{};
+};
+
+/// How a polled source is read now.
+struct PollSource {
+  bool dry_run = false;            ///< tell what would happen, and store nothing
+  bool complete = false;           ///< read everybody, also where asking for what changed would do
+  std::size_t differences = 1000;  ///< how many are listed, at most 10,000
+};
+
+/// Something elsewhere showed that a user may have changed (R5): a security event, a webhook of the IdP, a push.
+struct SourceHint {
+  std::optional<SourceId> source{};     ///< the one to ask; nothing: all polled ones of the integration that can
+  std::string id{};                     ///< the source's immutable id of the user; empty: `subject` says who
+  std::optional<ResourceId> subject{};  ///< found in the source by what links it
 };
 
 /// The lists of the sources of an integration. Made by `Engine::sources`, and as long-lived as that engine; cheap.
@@ -77,6 +93,17 @@ class Sources {
   /// that is a failure of the source (R16). Errors: `invalid_argument` (of more than 1000 bytes; it goes on being
   /// read), `conflict` (it has ended).
   void give_up(Principal by, WorkId list, std::string failure, Done<void> done);
+
+  /// Reads a polled source now, whenever it is due; answers the report of `end`, with `round` (complete, changes)
+  /// and `quota` besides. A dry run reads everybody. Errors: why the round does not count; `invalid_argument` (it
+  /// is not polled), `conflict` (changes of the last one are being carried out, or another engine reads it),
+  /// `busy`, `rate_limited` (the source wants to be left alone for longer than a round may wait).
+  void poll(Principal by, IntegrationId id, SourceId source, PollSource how, Done<json::object> done);
+  /// That user is read again, soon, from polled sources, and what they then show counts as a targeted read;
+  /// nothing follows from the hint itself. Hints of one user that wait are one. Not stored: after a crash the next
+  /// poll shows the same. Answers how many sources will be asked; 0: none can. Errors: `not_found`, `busy` (10,000
+  /// wait for one source; the next complete round answers them all).
+  void reread(Principal by, IntegrationId id, SourceHint what, Done<std::size_t> done);
 
  private:
   friend class Engine;
