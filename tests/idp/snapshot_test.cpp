@@ -298,3 +298,74 @@ TEST_CASE("lists that change little are followed for many rounds", "[idp][snapsh
     last = std::move(*now);
   }
 }
+
+TEST_CASE("changes apply to a complete list, make nobody absent, and count once however often they come",
+          "[idp][R6][R10]") {
+  SnapshotReading reading(key);
+  for (const char* id : {"a", "b", "c", "d"}) REQUIRE(reading.add({id, "", id}));
+  const auto before = std::move(reading).close(EndOfList::seen()).value();
+
+  SnapshotChanges changes(before);
+  CHECK(changes.add({"b", "", "b", "", false, Cause::soft_deleted}).value() == Difference::ended);
+  CHECK(changes.add({"b", "", "b", "", false, Cause::soft_deleted}).value() == Difference::ended);  // a replay
+  CHECK(changes.add({"c", "", "other"}, false).value() == Difference::changed);
+  CHECK(changes.add({"d", "", "d", "", false, Cause::suspended}).value() == Difference::ended);
+  CHECK(changes.add({"d", "", "d2"}, false).value() == Difference::ended);  // says nothing of access
+  CHECK(changes.add({"e", "", "e"}, false).value() == Difference::appeared);
+  const auto after = std::move(changes).close(EndOfList::seen()).value();
+  CHECK(after.size() == 5);
+  const auto of = [&](const char* id) { return *after.find(fingerprint(key, id)); };
+  CHECK(of("a").active());
+  CHECK_FALSE(of("b").active());
+  CHECK(of("b").cause() == Cause::soft_deleted);
+  CHECK(of("c").active());
+  CHECK(of("d").cause() == Cause::suspended);
+  CHECK(of("e").active());
+  const auto counts = compare(before, after).value();
+  CHECK(counts == SnapshotCounts{1, 1, 2, 0, 1, 0});
+
+  // The same twice is as once, and what is stored of it can be taken up again.
+  SnapshotChanges again(after);
+  CHECK(again.add({"b", "", "b", "", false, Cause::soft_deleted}).value() == Difference::same);
+  CHECK(std::move(again).close(EndOfList::seen()).value().users() == after.users());
+  SnapshotLoader loader(key);
+  after.save([&](std::string_view bytes) { REQUIRE(loader.feed(bytes)); });
+  CHECK(std::move(loader).finish().value().users() == after.users());
+
+  SnapshotChanges none(before);
+  CHECK(std::move(none).close(EndOfList::seen()).value().users() == before.users());
+  SnapshotChanges page(before);
+  REQUIRE(page.begin_page("1"));
+  CHECK_FALSE(page.begin_page("1"));
+  CHECK_FALSE(std::move(page).close(EndOfList::seen()));
+  SnapshotChanges nameless(before);
+  CHECK_FALSE(nameless.add({""}));
+  CHECK_FALSE(std::move(nameless).close(EndOfList::seen()));
+}
+
+TEST_CASE("where users repeat, one row with access is access", "[idp][R6]") {
+  SnapshotReading first(key, {}, nullptr, true);
+  for (const auto& [id, active] : std::vector<std::pair<const char*, bool>>{
+           {"a", true}, {"b", false}, {"a", false}, {"c", false}, {"c", true}, {"b", false}})
+    REQUIRE(first.add({id, "", "", "", active}));
+  const auto list = std::move(first).close(EndOfList::counted(6)).value();
+  REQUIRE(list.size() == 3);
+  const auto active = [&](const CompleteSnapshot& l, const char* id) {
+    const auto* u = l.find(fingerprint(key, id));
+    return u != nullptr && u->active();
+  };
+  CHECK(active(list, "a"));
+  CHECK_FALSE(active(list, "b"));
+  CHECK(active(list, "c"));
+  SnapshotReading second(key, {}, &list, true);
+  for (const auto& [id, on] :
+       std::vector<std::pair<const char*, bool>>{{"a", true}, {"a", false}, {"b", true}, {"b", false}})
+    REQUIRE(second.add({id, "", "", "", on}));
+  const auto next = std::move(second).close(EndOfList::seen()).value();
+  REQUIRE(next.size() == 2);
+  CHECK(active(next, "a"));
+  CHECK(active(next, "b"));
+  const auto counts = compare(list, next).value();
+  CHECK(counts.left == 1);
+  CHECK(counts.restored == 1);
+}

@@ -229,3 +229,7 @@ struct FeedKind {
 [[nodiscard]] std::optional<std::string> feed_origin(std::string_view url);
 
 }  // namespace deprov::idp
+
+#if defined(DEPROV_HEADER_ONLY)
+#include <deprov/idp/impl/feed.ipp>
+#endif

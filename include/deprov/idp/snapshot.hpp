@@ -5,9 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <deprov/error.hpp>
+#include <deprov/idp/change.hpp>
 #include <deprov/idp/fingerprint.hpp>
 #include <deque>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -23,13 +25,18 @@ struct SnapshotUser {
   std::string_view user_name{};
   std::string_view email{};
   bool active = true;  ///< in the list, and has access by it
+  /// Why somebody is not active, where the list says so; otherwise `none`.
+  Cause cause = Cause::none;
 };
 
 /// What is kept of a user.
 struct UserPrint {
   Fingerprint id;
-  std::uint64_t state = 0;  ///< a hash of names and e-mail; its lowest bit is `active`
+  std::uint64_t state = 0;  ///< a hash of names and e-mail; in its lowest bits `active`, then the cause
   [[nodiscard]] bool active() const noexcept { return (state & 1U) != 0; }
+  [[nodiscard]] Cause cause() const noexcept {
+    return active() ? Cause::none : static_cast<Cause>((state >> 1U) & 15U);
+  }
   friend bool operator==(const UserPrint&, const UserPrint&) = default;
 };
 static_assert(sizeof(UserPrint) <= 64, "what may be kept per user");
@@ -79,6 +86,7 @@ class CompleteSnapshot {
  private:
   friend class SnapshotReading;
   friend class SnapshotLoader;
+  friend class SnapshotChanges;
   CompleteSnapshot(const FingerprintKey& key, std::vector<UserPrint> users)
       : key_(key), users_(std::move(users)) {}
   FingerprintKey key_;
@@ -115,7 +123,9 @@ class SnapshotReading {
  public:
   /// `before` is the last complete snapshot, made with the same key (a precondition); null: there is none. It
   /// outlives the reading.
-  SnapshotReading(const FingerprintKey& key, SnapshotLimits limits = {}, const CompleteSnapshot* before = nullptr);
+  /// `repeats`: a user may be listed several times, and is active where one row says so; 24 bytes a row then.
+  SnapshotReading(const FingerprintKey& key, SnapshotLimits limits = {}, const CompleteSnapshot* before = nullptr,
+                  bool repeats = false);
 
   /// A page begins. `mark` is what it was asked for by: its link, cursor or index. A list of one page needs none.
   /// Errors: `protocol` where this page was read before, `limit_exceeded` beyond `max_pages`.
@@ -139,8 +149,39 @@ class SnapshotReading {
   FingerprintKey key_;
   SnapshotLimits limits_;
   const CompleteSnapshot* before_;
+  bool repeats_;
   std::vector<bool> seen_;       ///< of `before_`
   std::deque<UserPrint> fresh_;  ///< new, or changed
+  std::set<Fingerprint> pages_;
+  std::uint64_t users_ = 0;
+  std::string scratch_;
+  std::optional<Error> failure_;
+};
+
+/// What a source says has changed since its last complete list: nobody is absent by it, and it may be empty. Keeps
+/// what changed. The first failure stays. One thread at a time.
+class SnapshotChanges {
+ public:
+  /// `before` outlives it.
+  explicit SnapshotChanges(const CompleteSnapshot& before, SnapshotLimits limits = {})
+      : before_(before), limits_(limits) {}
+  /// As in `SnapshotReading`.
+  Result<void> begin_page(std::string_view mark);
+  /// Of one user the last word counts. `stated` false: nothing was said of their access, which is as before (R10);
+  /// of somebody who was not in the list, that they have it. Errors: `protocol` for a user without id,
+  /// `limit_exceeded` beyond `max_users`.
+  Result<Difference> add(const SnapshotUser& user, bool stated = true);
+  void fail(Error why);
+  [[nodiscard]] const std::optional<Error>& failure() const noexcept { return failure_; }
+  [[nodiscard]] std::uint64_t users() const noexcept { return users_; }
+  /// The list before, with the changes: whole as that was. Errors: the first failure; `protocol` where the source
+  /// counts otherwise.
+  [[nodiscard]] Result<CompleteSnapshot> close(EndOfList end) &&;
+
+ private:
+  const CompleteSnapshot& before_;
+  SnapshotLimits limits_;
+  std::map<Fingerprint, UserPrint> changed_;
   std::set<Fingerprint> pages_;
   std::uint64_t users_ = 0;
   std::string scratch_;

@@ -9,7 +9,7 @@ namespace deprov::idp {
 
 namespace detail {
 
-inline constexpr std::string_view snapshot_magic = "deprovS1";
+inline constexpr std::string_view snapshot_magic = "deprovS2";
 inline constexpr std::size_t snapshot_header = 24;  // magic, users, check
 inline constexpr std::size_t print_bytes = 24;
 inline constexpr std::size_t piece_bytes = 65'520;  // a multiple of both
@@ -62,6 +62,21 @@ inline Difference difference(const UserPrint& before, const UserPrint& after) no
   if (before.state == after.state) return Difference::same;
   if (before.active() == after.active()) return Difference::changed;
   return after.active() ? Difference::restored : Difference::ended;
+}
+
+inline UserPrint print_of(const FingerprintKey& key, const SnapshotUser& user, std::string& scratch) {
+  scratch.clear();
+  for (const auto text : {user.external_id, user.user_name, user.email}) {
+    append_word(scratch, text.size());
+    scratch += text;
+  }
+  const auto low = user.active ? std::uint64_t{1} : (static_cast<std::uint64_t>(user.cause) & 15U) << 1U;
+  return {fingerprint(key, user.id), (fingerprint(key, scratch).high & ~std::uint64_t{31}) | low};
+}
+
+inline Error page_again() {
+  return {Errc::protocol, "a page came a second time, so that another may not have come at all", "the list",
+          "read the list again from the start"};
 }
 
 inline void count(SnapshotCounts& counts, Difference d) noexcept {
@@ -163,8 +178,12 @@ DEPROV_INLINE Result<CompleteSnapshot> SnapshotLoader::finish() && {
 }
 
 DEPROV_INLINE SnapshotReading::SnapshotReading(const FingerprintKey& key, SnapshotLimits limits,
-                                               const CompleteSnapshot* before)
-    : key_(key), limits_(limits), before_(before), seen_(before != nullptr ? before->size() : 0) {
+                                               const CompleteSnapshot* before, bool repeats)
+    : key_(key),
+      limits_(limits),
+      before_(before),
+      repeats_(repeats),
+      seen_(before != nullptr ? before->size() : 0) {
   if (before != nullptr && before->key() != key)
     fail(Error(Errc::conflict, "the snapshot before was made with another key", "snapshot"));
 }
@@ -200,23 +219,17 @@ DEPROV_INLINE Result<Difference> SnapshotReading::add(const SnapshotUser& user) 
   if (user.id.empty())
     return refuse(Errc::protocol, "it has no id",
                   "name the member or column that holds the source's immutable id");
-  scratch_.clear();
-  for (const auto text : {user.external_id, user.user_name, user.email}) {
-    detail::append_word(scratch_, text.size());
-    scratch_ += text;
-  }
-  const UserPrint now{fingerprint(key_, user.id),
-                      (fingerprint(key_, scratch_).high & ~std::uint64_t{1}) | (user.active ? 1U : 0U)};
+  const auto now = detail::print_of(key_, user, scratch_);
   if (before_ != nullptr) {
     const auto& old = before_->users();
     const auto at = detail::lower_bound_of(old, now.id);
     if (at < old.size() && old[at].id == now.id) {
-      if (seen_[at])
+      if (seen_[at] && !repeats_)
         return refuse(Errc::protocol, "it is listed a second time, so that somebody else may not be listed at all",
                       "list each user once, and do not change the list while it is read");
       seen_[at] = true;
       const auto d = detail::difference(old[at], now);
-      if (d != Difference::same) fresh_.push_back(now);
+      if (d != Difference::same || repeats_) fresh_.push_back(now);
       return d;
     }
   }
@@ -239,7 +252,20 @@ DEPROV_INLINE Result<CompleteSnapshot> SnapshotReading::close(EndOfList end) && 
   fresh.reserve(fresh_.size());
   for (; !fresh_.empty(); fresh_.pop_front()) fresh.push_back(fresh_.front());
   const auto by_id = [](const UserPrint& a, const UserPrint& b) { return a.id < b.id; };
-  std::sort(fresh.begin(), fresh.end(), by_id);
+  if (repeats_) {
+    std::stable_sort(fresh.begin(), fresh.end(), by_id);
+    auto last = fresh.begin();  // of those that are kept; there is one, since users_ is not 0
+    for (auto f = fresh.begin() + 1; f != fresh.end(); ++f) {
+      if (f->id != last->id) {
+        *++last = *f;
+      } else if (f->active() || !last->active()) {
+        *last = *f;
+      }
+    }
+    fresh.erase(last + 1, fresh.end());
+  } else {
+    std::sort(fresh.begin(), fresh.end(), by_id);
+  }
   if (std::adjacent_find(fresh.begin(), fresh.end(),
                          [](const UserPrint& a, const UserPrint& b) { return a.id == b.id; }) != fresh.end())
     return of_list("a user is listed twice, so that somebody else may not be listed at all",
@@ -256,6 +282,59 @@ DEPROV_INLINE Result<CompleteSnapshot> SnapshotReading::close(EndOfList end) && 
   }
   all.insert(all.end(), f, fresh.cend());
   return CompleteSnapshot(key_, std::move(all));
+}
+
+DEPROV_INLINE void SnapshotChanges::fail(Error why) {
+  if (!failure_) failure_ = std::move(why);
+}
+
+DEPROV_INLINE Result<void> SnapshotChanges::begin_page(std::string_view mark) {
+  if (!failure_ && pages_.size() == limits_.max_pages)
+    fail(Error(Errc::limit_exceeded,
+               "the changes have more pages than max_pages (" + std::to_string(limits_.max_pages) + ")",
+               "the changes", "read everything instead"));
+  if (!failure_ && !pages_.insert(fingerprint(before_.key(), mark)).second) fail(detail::page_again());
+  if (failure_) return *failure_;
+  return {};
+}
+
+DEPROV_INLINE Result<Difference> SnapshotChanges::add(const SnapshotUser& user, bool stated) {
+  if (!failure_ && ++users_ > limits_.max_users)
+    fail(Error(Errc::limit_exceeded,
+               "more users changed than max_users (" + std::to_string(limits_.max_users) + ")", "the changes",
+               "raise max_users of the source"));
+  if (!failure_ && user.id.empty())
+    fail(Error(Errc::protocol, "it has no id", "user " + std::to_string(users_) + " of the changes"));
+  if (failure_) return *failure_;
+  auto now = detail::print_of(before_.key(), user, scratch_);
+  const auto* old = before_.find(now.id);
+  const auto earlier = changed_.find(now.id);
+  const auto* known = earlier != changed_.end() ? &earlier->second : old;
+  if (!stated) {
+    const auto low = known != nullptr ? known->state & 31U : std::uint64_t{1};
+    now.state = (now.state & ~std::uint64_t{31}) | low;
+  }
+  changed_.insert_or_assign(now.id, now);
+  return old != nullptr ? detail::difference(*old, now) : Difference::appeared;
+}
+
+DEPROV_INLINE Result<CompleteSnapshot> SnapshotChanges::close(EndOfList end) && {
+  if (failure_) return *failure_;
+  if (end.users() && *end.users() != users_)
+    return Error(Errc::protocol,
+                 "the source says that " + std::to_string(*end.users()) + " users changed, and showed " +
+                     std::to_string(users_),
+                 "the changes", "read everything instead");
+  std::vector<UserPrint> all;
+  all.reserve(before_.size() + changed_.size());
+  auto c = changed_.cbegin();
+  for (const auto& old : before_.users()) {
+    for (; c != changed_.cend() && c->first < old.id; ++c) all.push_back(c->second);
+    const bool changed = c != changed_.cend() && c->first == old.id;
+    all.push_back(changed ? (c++)->second : old);
+  }
+  for (; c != changed_.cend(); ++c) all.push_back(c->second);
+  return CompleteSnapshot(before_.key(), std::move(all));
 }
 
 DEPROV_INLINE Result<SnapshotCounts> compare(const CompleteSnapshot& before, const CompleteSnapshot& after,
