@@ -6,6 +6,7 @@
 #include "engine/decision.hpp"
 #include "engine/management.hpp"
 #include "engine/objective.hpp"
+#include "engine/source_poll.hpp"
 
 namespace deprov::engine {
 
@@ -158,6 +159,7 @@ void Engine::Impl::attach(const Context& context) {
   if (!started || closing || !options.background) return;
   const auto scope = context->row.scope;
   chores->watch(context);
+  if (context->row.sources) polls->watch(context->row.scope);
   objectives->watch(context);
   auto& slot = background[scope.integration.value];
   if (!slot.expander) {
@@ -258,6 +260,7 @@ void Engine::Impl::connection_failed(const port::Scope& scope, const std::string
 
 void Engine::Impl::detach(const port::Scope& scope, port::UniqueFunction<void()> done) {
   chores->forget(scope.integration);
+  polls->forget(scope.integration);
   objectives->forget(scope.integration);
   const auto it = background.find(scope.integration.value);
   if (it == background.end()) return done();

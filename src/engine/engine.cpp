@@ -8,7 +8,7 @@
 #include "engine/impl.hpp"
 #include "engine/objective.hpp"
 #include "engine/reconciliation.hpp"
-#include "engine/source_sync.hpp"
+#include "engine/source_poll.hpp"
 #include "jobs/lane.hpp"
 
 namespace deprov::engine {
@@ -51,6 +51,7 @@ Engine::Impl::Impl(Ports p, Options o) : ports(p), options(std::move(o)) {
   chores = std::make_shared<Chores>(*this);
   objectives = std::make_shared<Objectives>(*this);
   courier = std::make_shared<Courier>(*this);
+  polls = std::make_shared<SourcePolls>(*this);
 }
 
 Engine::Impl::~Impl() {
@@ -63,7 +64,7 @@ Engine::~Engine() {
   // They hold the engine, and one whose app never answers would hold it for ever.
   const auto runs = impl_->reconciliations;
   for (const auto& [id, run] : runs) run->abandon();
-  impl_->syncs.clear();
+  impl_->polls->stop();
 }
 
 Result<std::unique_ptr<Engine>> Engine::create(Ports ports, Options options) {
@@ -216,7 +217,7 @@ void Engine::close(Duration deadline, Done<void> done) {
     for (const auto& [id, slot] : self->background) scopes.push_back({{}, IntegrationId{id}});
     self->chores->stop();
     self->objectives->stop();
-    self->syncs.clear();  // what was not whole yet was not stored
+    self->polls->stop();
     ++closing->left;
     self->courier->stop(one);
     closing->left += scopes.size();

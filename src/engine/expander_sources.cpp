@@ -1,5 +1,6 @@
 // A complete list of a source, carried out: judged whole as any request of many, then in pieces that are stored
 // with how far it is, so that nothing is lost or done twice.
+#include <algorithm>
 #include <charconv>
 #include <utility>
 #include "engine/expander.hpp"
@@ -73,8 +74,11 @@ Result<port::Transaction> Expander::decide_source(port::Reader& reader, Piece& p
       said.source = task.source;
       said.says = change.says;
       if (change.says == idp::Says::absent) said.cause = idp::Cause::unassigned;
-      if (change.says == idp::Says::ended) said.cause = task.inactive;
+      if (change.says == idp::Says::ended)
+        said.cause = change.cause == idp::Cause::none ? task.inactive : change.cause;
       said.begun = said.evidence_at = task.begun;
+      // The source's own clock may go wrong; what it says to have happened after it was asked did not.
+      if (change.evidence_at.micros != 0) said.evidence_at = std::min(change.evidence_at, task.begun);
       DEPROV_CHECK(decision.source_says(std::move(said)));
     }
   }

@@ -28,6 +28,7 @@ class Courier;
 class Expander;
 class Objectives;
 class Reconciliation;
+class SourcePolls;
 class SourceSync;
 
 /// State touched on the executor only, except where it says otherwise.
@@ -117,6 +118,7 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   std::unordered_map<Uuid, std::shared_ptr<Reconciliation>> reconciliations;  ///< by integration
   std::unordered_map<Uuid, std::shared_ptr<SourceSync>> syncs;  ///< lists that are being read, by their ids
   bool looks_at_syncs = false;                                  ///< a timer gives up the idle ones
+  std::shared_ptr<SourcePolls> polls;                           ///< behind `syncs`, which its end empties
 
   // ---- helpers for whoever writes transactions
   [[nodiscard]] WallTime now() const { return ports.clock.wall(); }

@@ -4,7 +4,9 @@
 #include <boost/json/serialize.hpp>
 #include <deprov/engine/sources.hpp>
 #include <utility>
+#include "engine/feed_config.hpp"
 #include "engine/management.hpp"
+#include "engine/source_poll.hpp"
 #include "engine/source_sync.hpp"
 
 namespace deprov::engine {
@@ -34,6 +36,28 @@ Result<port::SourceRow> load_source(port::Reader& reader, const port::Scope& sco
     return Error(Errc::not_found, "the integration has no such source", "source " + id.str(),
                  "list them with `deprov source list`");
   return std::move(*row);
+}
+
+std::string kinds_of_source() {
+  std::string text = "give file or rows, or what is polled:";
+  for (const auto& kind : idp::feed_kinds()) text.append(" ").append(kind.name);
+  return text;
+}
+
+/// Members of a config that belong to another kind of source are mistakes.
+Result<void> fits_kind(const std::string& kind, const json::object& config) {
+  const bool polled = idp::find_feed_kind(kind) != nullptr;
+  for (const auto& [name, property] : feed_config_properties()) {
+    (void)property;
+    const bool own = polled && (name == kind || idp::find_feed_kind(name) == nullptr);
+    if (!own && config.contains(name))
+      return Error(Errc::invalid_argument, "does not belong to a source of kind " + kind,
+                   "config/" + std::string(name));
+  }
+  if (!polled) return {};
+  DEPROV_TRY(feed, parse_feed_config(kind, config));
+  (void)feed;
+  return {};
 }
 
 Error under_way(const port::SourceRow& row) {
@@ -91,7 +115,8 @@ Result<std::shared_ptr<SourceSync>> find_list(const std::shared_ptr<Engine::Impl
   const auto it = impl->syncs.find(list.value);
   if (it == impl->syncs.end() || it->second->scope().workspace != by.workspace)
     return Error(Errc::not_found, "no such list is being read here", "list " + list.str(),
-                 "it ended, or was given up; begin another one");
+                 "it ended, was given up, or the program was started anew meanwhile: a list that did not come "
+                 "to its end is lost, and changes nothing; begin another one");
   return it->second;
 }
 
@@ -121,9 +146,12 @@ void Sources::add(Principal by, IntegrationId id, AddSource what, Done<port::Sou
   const auto refuse = [&](const Error& error) { finish<port::SourceRow>(impl, std::move(done), error); };
   if (auto ok = require_integrations(by); !ok) return refuse(ok.error());
   if (auto ok = check_name(what.name, "name"); !ok) return refuse(ok.error());
-  if (what.kind != "file" && what.kind != "rows")
-    return refuse(Error(Errc::invalid_argument, "there is no such kind of source", "kind", "give file or rows"));
+  const bool polled = idp::find_feed_kind(what.kind) != nullptr;
+  if (!polled && what.kind != "file" && what.kind != "rows")
+    return refuse(Error(Errc::invalid_argument, "there is no such kind of source", "kind", kinds_of_source()));
   if (auto ok = parse_source_config(what.config); !ok) return refuse(ok.error());
+  if (auto ok = fits_kind(what.kind, what.config); !ok) return refuse(ok.error());
+  const auto secrets = take_secrets(what.config);
   port::SourceRow row;
   row.scope = {by.workspace, id};
   row.id = impl->new_id<SourceId>();
@@ -131,9 +159,10 @@ void Sources::add(Principal by, IntegrationId id, AddSource what, Done<port::Sou
   row.kind = std::move(what.kind);
   row.config = json::serialize(what.config);
   row.created = impl->now();
+  if (polled) row.due = row.created;
   idp::FingerprintKey key;
   impl->ports.random.fill(key.bytes);
-  auto sealed = seal_source_key(*impl, row, key);
+  auto sealed = seal_source_key(*impl, row, key, secrets);
   if (!sealed) return refuse(sealed.error());
   row.secrets = std::move(*sealed);
   impl->decide(
@@ -248,6 +277,9 @@ void Sources::begin(Principal by, IntegrationId id, SourceId source, BeginList h
           return {};
         }
         DEPROV_TRY(row, load_source(reader, integration.scope, source));
+        if (idp::find_feed_kind(row.kind) != nullptr)
+          return Error(Errc::invalid_argument, "it is polled; lists are not handed in to it", "source " + row.name,
+                       "read it now with `deprov source sync`");
         if (!row.work.is_nil()) return under_way(row);
         if (at && *at < row.begun)
           return Error(Errc::conflict, "a list that was read later is its last one", "source " + row.name,
@@ -365,6 +397,42 @@ void Sources::give_up(Principal by, WorkId list, std::string failure, Done<void>
     if (failure.empty()) return done({});
     (*sync)->fail(Error(Errc::unavailable, failure, "the list"), [done = std::move(done)]() mutable { done({}); });
   });
+}
+
+void Sources::poll(Principal by, IntegrationId id, SourceId source, PollSource how, Done<json::object> done) {
+  const auto impl = impl_;
+  if (auto ok = require_integrations(by); !ok) return finish<json::object>(impl, std::move(done), ok.error());
+  impl->ports.store.view(
+      [by, id, source](port::Reader& reader) -> Result<void> {
+        DEPROV_TRY(integration, load_integration(reader, by, id));
+        DEPROV_TRY(row, load_source(reader, integration.scope, source));
+        if (idp::find_feed_kind(row.kind) == nullptr)
+          return Error(Errc::invalid_argument, "it is not polled; its lists are handed in", "source " + row.name,
+                       "give the list: `deprov source sync --file`");
+        return {};
+      },
+      [impl, by, id, source, how, done = std::move(done)](Result<void> read) mutable {
+        impl->ports.executor.post([impl, by, id, source, how, read, done = std::move(done)]() mutable {
+          if (!read) return done(read.error());
+          impl->polls->poll({by.workspace, id}, source, by.actor(), how, std::move(done));
+        });
+      });
+}
+
+void Sources::reread(Principal by, IntegrationId id, SourceHint what, Done<std::size_t> done) {
+  const auto impl = impl_;
+  if (auto ok = require_integrations(by); !ok) return finish<std::size_t>(impl, std::move(done), ok.error());
+  impl->ports.store.view(
+      [by, id](port::Reader& reader) -> Result<void> {
+        DEPROV_CHECK(load_integration(reader, by, id));
+        return {};
+      },
+      [impl, by, id, what = std::move(what), done = std::move(done)](Result<void> read) mutable {
+        impl->ports.executor.post([impl, by, id, what = std::move(what), read, done = std::move(done)]() mutable {
+          if (!read) return done(read.error());
+          impl->polls->reread({by.workspace, id}, std::move(what), std::move(done));
+        });
+      });
 }
 
 }  // namespace deprov::engine

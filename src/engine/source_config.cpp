@@ -4,12 +4,14 @@
 #include <boost/json/serialize.hpp>
 #include <deprov/json_schema.hpp>
 #include <utility>
+#include "engine/feed_config.hpp"
 #include "engine/impl.hpp"
 
 namespace deprov::engine {
 
 const json::value& source_config_schema() {
-  static const json::value schema = json::parse(R"json({
+  static const json::value schema = [] {
+    auto whole = json::parse(R"json({
     "type": "object", "additionalProperties": false,
     "properties": {
       "format": {"enum": ["csv", "json", "jsonl"], "description": "How the list is written (default: csv)."},
@@ -30,13 +32,18 @@ const json::value& source_config_schema() {
       "max_users": {"type": "integer", "minimum": 1, "maximum": 20000000, "description": "A longer list is refused (default: 5,000,000)."}
     }
   })json");
+    auto& properties = whole.at("properties").as_object();
+    for (auto& [name, property] : feed_config_properties()) properties[name] = std::move(property);
+    return whole;
+  }();
   return schema;
 }
 
 namespace {
 
 constexpr std::size_t default_max_users = 5'000'000;
-constexpr std::size_t change_bytes = 17;
+constexpr std::size_t key_bytes = 16;
+constexpr std::size_t change_bytes = 25;  // subject, what is said and why, when
 
 std::string text_of(const json::object& o, std::string_view name, std::string otherwise = {}) {
   const auto* v = o.if_contains(name);
@@ -92,18 +99,48 @@ Result<SourceConfig> parse_source_config(const json::object& config) {
   return c;
 }
 
-Result<std::string> seal_source_key(Engine::Impl& impl, const port::SourceRow& row,
-                                    const idp::FingerprintKey& key) {
-  return impl.seal_text(seal_context(row), {reinterpret_cast<const char*>(key.bytes.data()), key.bytes.size()});
+Result<std::string> seal_source_key(Engine::Impl& impl, const port::SourceRow& row, const idp::FingerprintKey& key,
+                                    const json::object& secrets) {
+  std::string plain(reinterpret_cast<const char*>(key.bytes.data()), key.bytes.size());
+  if (!secrets.empty()) plain += json::serialize(secrets);
+  return impl.seal_text(seal_context(row), plain);
+}
+
+Result<json::object> unseal_source_config(Engine::Impl& impl, const port::SourceRow& row) {
+  boost::system::error_code ec;
+  auto config = json::parse(row.config, ec);
+  if (ec || !config.is_object())
+    return Error(Errc::store_corrupt, "the stored config does not parse", "source " + row.id.str(),
+                 "restore the store from a backup");
+  DEPROV_TRY(plain, impl.unseal_text(seal_context(row), row.secrets, "source " + row.id.str()));
+  if (plain.size() <= key_bytes) return std::move(config.get_object());
+  const auto secrets = json::parse(plain.substr(key_bytes), ec);
+  if (ec || !secrets.is_object())
+    return Error(Errc::store_corrupt, "the stored secrets do not parse", "source " + row.id.str(),
+                 "restore the store from a backup");
+  return with_secrets(std::move(config.get_object()), secrets.get_object());
 }
 
 Result<idp::FingerprintKey> unseal_source_key(Engine::Impl& impl, const port::SourceRow& row) {
   DEPROV_TRY(plain, impl.unseal_text(seal_context(row), row.secrets, "source " + row.id.str()));
   idp::FingerprintKey key;
-  if (plain.size() != key.bytes.size())
+  if (plain.size() < key_bytes)
     return Error(Errc::store_corrupt, "the stored key has another length", "source " + row.id.str());
-  std::copy(plain.begin(), plain.end(), key.bytes.begin());
+  std::copy(plain.begin(), plain.begin() + key_bytes, key.bytes.begin());
   return key;
+}
+
+std::string_view snapshot_header(const port::SourceRow& row) {
+  return std::string_view(row.header).substr(0, snapshot_header_bytes);
+}
+
+std::string poll_text(const port::SourceRow& row) {
+  return row.header.size() > snapshot_header_bytes ? row.header.substr(snapshot_header_bytes) : std::string{};
+}
+
+void put_poll_text(port::SourceRow& row, std::string_view text) {
+  row.header.resize(snapshot_header_bytes);  // zeros while there is no list, which its generation says
+  row.header.append(text);
 }
 
 std::string encode_changes(const SourceChange* begin, const SourceChange* end) {
@@ -111,7 +148,11 @@ std::string encode_changes(const SourceChange* begin, const SourceChange* end) {
   bytes.reserve(static_cast<std::size_t>(end - begin) * change_bytes);
   for (; begin != end; ++begin) {
     for (const auto b : begin->subject.value.bytes) bytes.push_back(static_cast<char>(b));
-    bytes.push_back(static_cast<char>(begin->says));
+    // Says has three bits, and Cause the five above them.
+    bytes.push_back(
+        static_cast<char>(static_cast<unsigned>(begin->says) | static_cast<unsigned>(begin->cause) << 3U));
+    const auto micros = static_cast<std::uint64_t>(begin->evidence_at.micros);
+    for (unsigned i = 0; i < 8; ++i) bytes.push_back(static_cast<char>((micros >> (8 * i)) & 0xFFU));
   }
   return bytes;
 }
@@ -124,7 +165,13 @@ Result<std::vector<SourceChange>> decode_changes(const std::string& bytes) {
   for (std::size_t i = 0; i < bytes.size(); i += change_bytes) {
     SourceChange c;
     for (std::size_t k = 0; k < 16; ++k) c.subject.value.bytes[k] = static_cast<std::uint8_t>(bytes[i + k]);
-    const auto says = static_cast<std::uint8_t>(bytes[i + 16]);
+    const auto word = static_cast<std::uint8_t>(bytes[i + 16]);
+    const auto says = word & 7U;
+    std::uint64_t micros = 0;
+    for (unsigned k = 0; k < 8; ++k)
+      micros |= static_cast<std::uint64_t>(static_cast<std::uint8_t>(bytes[i + 17 + k])) << (8 * k);
+    c.cause = static_cast<idp::Cause>(word >> 3U);
+    c.evidence_at = {static_cast<std::int64_t>(micros)};
     if (says < 1 || says > 3)
       return Error(Errc::store_corrupt, "a stored change of a source says nothing that is known", "source_piece");
     c.says = static_cast<idp::Says>(says);

@@ -22,15 +22,27 @@ struct SourceConfig {
 /// Errors: `invalid_argument`.
 [[nodiscard]] Result<SourceConfig> parse_source_config(const json::object& config);
 
-/// Sealed beside the source: the key of its fingerprints.
+/// Sealed beside the source: the key of its fingerprints, and what is secret in its config.
 [[nodiscard]] Result<std::string> seal_source_key(Engine::Impl& impl, const port::SourceRow& row,
-                                                  const idp::FingerprintKey& key);
+                                                  const idp::FingerprintKey& key,
+                                                  const json::object& secrets = {});
 [[nodiscard]] Result<idp::FingerprintKey> unseal_source_key(Engine::Impl& impl, const port::SourceRow& row);
+/// The config as it was given, secrets in it.
+[[nodiscard]] Result<json::object> unseal_source_config(Engine::Impl& impl, const port::SourceRow& row);
+
+/// `SourceRow::header` begins with what a stored snapshot begins with; of a polled source, behind that is what is
+/// kept between its rounds, so that both change in one transaction.
+inline constexpr std::size_t snapshot_header_bytes = 24;
+[[nodiscard]] std::string_view snapshot_header(const port::SourceRow& row);
+[[nodiscard]] std::string poll_text(const port::SourceRow& row);
+void put_poll_text(port::SourceRow& row, std::string_view text);
 
 /// A subject whose access a list changes.
 struct SourceChange {
   ResourceId subject;
   idp::Says says = idp::Says::granted;
+  idp::Cause cause = idp::Cause::none;  ///< none: what the source's config says
+  WallTime evidence_at;                 ///< when it happened, as the source says; 0: it does not
 };
 /// How many of them are in one piece.
 inline constexpr std::size_t changes_a_piece = 2048;

@@ -12,7 +12,6 @@ namespace {
 constexpr std::uint64_t users_a_place = 512;
 constexpr std::size_t pieces_a_transaction = 16;
 constexpr std::size_t pruned_at_once = 256;
-constexpr std::size_t header_bytes = 24;
 constexpr std::size_t print_bytes = 24;
 
 /// How many pieces: as before, while these are neither tiny nor large.
@@ -84,7 +83,7 @@ void SourceSync::stage() {
   places_ = places_for(after_->size(), before_ ? row_->places : 0);
   rewrite_ = !before_ || places_ != row_->places;
   after_->save([this](std::string_view bytes) {
-    if (header_.empty()) header_ = std::string(bytes.substr(0, header_bytes));
+    if (header_.empty()) header_ = std::string(bytes.substr(0, snapshot_header_bytes));
   });
   auto self = shared_from_this();
   prune([self](const Result<void>& pruned) {
@@ -156,10 +155,17 @@ void SourceSync::make_last() {
         row.users = self->after_->size();
         row.begun = row.attempted = self->begun_;
         row.work = self->work_;
-        row.succeeded = self->impl_->now();
-        row.failing_since = {};
-        row.failure.clear();
-        row.failures = 0;
+        if (self->round_) {
+          put_poll_text(row, self->round_end_.poll);
+          row.due = self->round_end_.due;
+        }
+        const bool of_some = self->round_ == idp::FeedRoundKind::subject;  // says nothing of the source's health
+        if (!of_some) {
+          row.succeeded = self->impl_->now();
+          row.failing_since = {};
+          row.failure.clear();
+          row.failures = 0;
+        }
         if (!self->work_.is_nil()) {
           port::WorkRow work;
           work.scope = self->scope_;
@@ -176,11 +182,13 @@ void SourceSync::make_last() {
         detail.erase("differences");
         detail["source"] = row.id.str();
         detail["name"] = row.name;
-        if (failed)
+        if (failed && !of_some)
           txn.ops.emplace_back(self->impl_->activity(self->scope_, std::string(source_recovered_event),
                                                      self->actor_,
                                                      {{"source", row.id.str()}, {"name", row.name}}));
-        txn.ops.emplace_back(self->impl_->activity(self->scope_, "source.sync_completed", self->actor_, detail));
+        // Who polls looks often, and mostly sees what needs no telling.
+        if (!self->round_ || self->round_end_.asked_for || !self->before_ || !self->changes_.empty())
+          txn.ops.emplace_back(self->impl_->activity(self->scope_, "source.sync_completed", self->actor_, detail));
         txn.ops.emplace_back(port::op::PutSource{std::move(row)});
         return txn;
       },
@@ -199,6 +207,46 @@ void SourceSync::make_last() {
       });
 }
 
+// A round that showed nothing new: only that it was read.
+void SourceSync::touch() {
+  auto self = shared_from_this();
+  impl_->decide(
+      [self](port::Reader& reader) -> Result<port::Transaction> {
+        DEPROV_TRY(row, self->mine(reader));
+        port::Transaction txn;
+        txn.id = self->impl_->new_id<TxnId>();
+        const bool of_some = self->round_ == idp::FeedRoundKind::subject;  // says nothing of the source's health
+        if (row.failing_since.micros != 0 && !of_some)
+          txn.ops.emplace_back(self->impl_->activity(self->scope_, std::string(source_recovered_event),
+                                                     self->actor_,
+                                                     {{"source", row.id.str()}, {"name", row.name}}));
+        if (self->round_end_.asked_for) {
+          auto detail = self->report();
+          detail.erase("differences");
+          detail["source"] = row.id.str();
+          detail["name"] = row.name;
+          txn.ops.emplace_back(self->impl_->activity(self->scope_, "source.sync_completed", self->actor_, detail));
+        }
+        row.attempted = self->begun_;
+        if (!of_some) {
+          row.succeeded = self->impl_->now();
+          row.failing_since = {};
+          row.failure.clear();
+          row.failures = 0;
+        }
+        put_poll_text(row, self->round_end_.quiet_poll);
+        row.due = self->round_end_.quiet_due;
+        txn.ops.emplace_back(port::op::PutSource{std::move(row)});
+        return txn;
+      },
+      [self](const Result<port::Committed>& committed) {
+        if (!committed) return self->done_(committed.error());
+        self->impl_->notify(self->scope_);
+        self->impl_->poke(self->scope_);  // what was frozen may go on
+        self->done_(self->report());
+      });
+}
+
 void SourceSync::refuse(Error why) {
   auto self = shared_from_this();
   record_failure(why, [self, why] { self->done_(why); });
@@ -206,6 +254,12 @@ void SourceSync::refuse(Error why) {
 
 void SourceSync::fail(Error why, port::UniqueFunction<void()> done) {
   ended_ = true;
+  if (renewing_) {
+    renewed_ = [self = shared_from_this(), why = std::move(why), done = std::move(done)]() mutable {
+      self->record_failure(std::move(why), std::move(done));
+    };
+    return;
+  }
   record_failure(std::move(why), std::move(done));
 }
 
@@ -217,9 +271,17 @@ void SourceSync::record_failure(Error why, port::UniqueFunction<void()> done) {
         DEPROV_TRY(row, self->mine(reader));
         port::Transaction txn;
         txn.id = self->impl_->new_id<TxnId>();
+        if (self->round_ == idp::FeedRoundKind::subject) {
+          put_poll_text(row, self->failure_poll_);
+          row.due = self->failure_due_;
+          txn.ops.emplace_back(port::op::PutSource{std::move(row)});
+          return txn;
+        }
         const json::object detail{
             {"source", row.id.str()}, {"name", row.name}, {"list", self->id_.str()}, {"reason", text}};
-        txn.ops.emplace_back(self->impl_->activity(self->scope_, "source.sync_refused", self->actor_, detail));
+        // What fails again and again for one reason is told once.
+        if (!self->round_ || row.failing_since.micros == 0 || row.failure != text)
+          txn.ops.emplace_back(self->impl_->activity(self->scope_, "source.sync_refused", self->actor_, detail));
         if (row.failing_since.micros == 0) {
           row.failing_since = self->impl_->now();
           txn.ops.emplace_back(
@@ -228,6 +290,10 @@ void SourceSync::record_failure(Error why, port::UniqueFunction<void()> done) {
         row.attempted = self->begun_;
         row.failure = text;
         ++row.failures;
+        if (self->round_) {
+          put_poll_text(row, self->failure_poll_);
+          row.due = self->failure_due_;
+        }
         txn.ops.emplace_back(port::op::PutSource{std::move(row)});
         return txn;
       },

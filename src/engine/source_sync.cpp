@@ -48,7 +48,7 @@ void SourceSync::begin(std::optional<port::SourceRow> source, SourceConfig confi
   key_ = *key;
   if (row_->generation == 0) return done(ready());
   auto loader = std::make_shared<idp::SnapshotLoader>(key_);
-  if (!loader->feed(row_->header)) return done(ready());
+  if (!loader->feed(snapshot_header(*row_))) return done(ready());
   load(loader, 0, std::move(done));
 }
 
@@ -83,6 +83,7 @@ void SourceSync::load(const std::shared_ptr<idp::SnapshotLoader>& loader, std::u
 }
 
 Result<void> SourceSync::ready() {
+  if (round_) return ready_for_round();
   reading_.emplace(key_, config_.limits, before_ ? &*before_ : nullptr);
   if (row_ && row_->kind == "rows") return {};
   DEPROV_TRY(reader, idp::make_snapshot_reader(config_.format, config_.mapping, {},
@@ -106,7 +107,7 @@ Result<void> SourceSync::usable(std::uint64_t offset, std::string_view unit) {
 }
 
 Result<std::uint64_t> SourceSync::feed(std::uint64_t offset, std::string_view bytes) {
-  if (row_ && row_->kind == "rows")
+  if (!reader_)
     return Error(Errc::invalid_argument, "users are handed in to this source, not bytes", "list " + id_.str());
   DEPROV_CHECK(usable(offset, "bytes"));
   if (auto r = reader_->feed(bytes); !r) {
@@ -148,7 +149,7 @@ void SourceSync::end(std::optional<std::uint64_t> count, Done<json::object> done
   after_.emplace(std::move(*list));
   reading_.reset();
   reader_.reset();
-  scan(std::nullopt);
+  compare_with_subjects();
 }
 
 // ---- against the subjects
@@ -164,6 +165,8 @@ Result<SourceSync::Seen> SourceSync::look_at(port::Reader& reader, const port::R
   if (!seen.linked) return seen;
   const auto print = idp::fingerprint(key_, link);
   seen.place = place_in(*after_, after_->find(print));
+  seen.fresh = fresh_.contains(print);
+  if (const auto at = happened_.find(print); at != happened_.end()) seen.happened = at->second;
   if (before_) seen.before = place_in(*before_, before_->find(print));
   return seen;
 }
@@ -211,17 +214,13 @@ void SourceSync::gather_said(std::optional<ResourceId> after) {
           if (!viewed) return self->done_(viewed.error());
           self->said_.insert(self->said_.end(), page->rows.begin(), page->rows.end());
           if (page->more && !page->rows.empty()) return self->gather_said(page->rows.back());
+          if (self->partial_) return self->find_touched(0);
           self->judge();
         });
       });
 }
 
 void SourceSync::judge() {
-  if (before_) {
-    if (auto counts = idp::compare(*before_, *after_)) differences_ = *counts;
-  } else {
-    differences_.appeared = after_->size();
-  }
   std::vector<std::uint8_t> listed(after_->size()), was(before_ ? before_->size() : 0);
   const auto count = [](std::vector<std::uint8_t>& at, std::uint32_t place) {
     if (place != nowhere && at[place] < 2) ++at[place];
@@ -235,6 +234,9 @@ void SourceSync::judge() {
     const bool here = s.place != nowhere;
     const bool active = here && after_->users()[s.place].active();
     const bool was_active = s.before != nowhere && before_->users()[s.before].active();
+    const bool was_suspended =
+        s.before != nowhere && cause_of(before_->users()[s.before]) == idp::Cause::suspended;
+    const auto cause = here ? cause_of(after_->users()[s.place]) : idp::Cause::none;
     auto kind = Kind::same;
     std::optional<idp::Says> says;
     if (!s.linked) {
@@ -244,10 +246,11 @@ void SourceSync::judge() {
     } else {
       const bool said = std::binary_search(said_.begin(), said_.end(), s.subject);
       // A suspended user who is not listed any more has left.
-      const bool left = !here && s.before != nowhere && said && config_.inactive == idp::Cause::suspended;
+      const bool left = !here && said && was_suspended;
+      const bool worse = here && was_suspended && cause != idp::Cause::suspended;
       if (active) {
         if (said) says = idp::Says::granted;
-      } else if (was_active || left) {
+      } else if (was_active || left || worse || (here && s.fresh && s.access)) {
         says = here ? idp::Says::ended : idp::Says::absent;
       }
       if (active != s.access)
@@ -255,7 +258,7 @@ void SourceSync::judge() {
     }
     ++counts_.at(static_cast<std::size_t>(kind));
     if (says) {
-      changes_.push_back({s.subject, *says});
+      changes_.push_back({s.subject, *says, *says == idp::Says::ended ? cause : idp::Cause::none, s.happened});
       if (*says == idp::Says::granted) {
         restores_ += s.access ? 0 : 1;
       } else {
@@ -269,7 +272,7 @@ void SourceSync::judge() {
       more_ = true;
     }
   }
-  for (std::size_t i = 0; i < listed.size(); ++i)
+  for (std::size_t i = 0; i < listed.size() && !partial_; ++i)
     unknown_ += listed[i] == 0 && after_->users()[i].active() ? 1 : 0;
   name_found();
 }
@@ -290,6 +293,7 @@ void SourceSync::name_found() {
         self->impl_->ports.executor.post([self, viewed] {
           if (!viewed) return self->done_(viewed.error());
           if (!self->row_ || self->how_.dry_run) return self->done_(self->report());
+          if (self->nothing_new()) return self->touch();
           self->stage();
         });
       });
@@ -308,13 +312,15 @@ json::object SourceSync::report() const {
                                        {"acts", f.acts},
                                        {"what", kind_texts.at(k)}});
   }
+  static const std::vector<idp::UserPrint> nobody;
+  const auto& users = after_ ? after_->users() : nobody;  // a round of changes without any reads no list
   const auto listed = static_cast<std::uint64_t>(
-      std::count_if(after_->users().begin(), after_->users().end(), [](const auto& u) { return u.active(); }));
+      std::count_if(users.begin(), users.end(), [](const auto& u) { return u.active(); }));
   return {{"list", id_.str()},
           {"begun", to_rfc3339(begun_)},
           {"dry_run", how_.dry_run || !row_},
-          {"first", !before_},
-          {"listed", after_->size()},
+          {"first", !before_ && after_.has_value()},
+          {"listed", users.size()},
           {"listed_active", listed},
           {"subjects", seen_.size()},
           {"with_access", with_access_},

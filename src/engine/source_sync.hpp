@@ -4,14 +4,28 @@
 #include <array>
 #include <cstdint>
 #include <deprov/engine/sources.hpp>
+#include <deprov/idp/feed.hpp>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 #include "engine/impl.hpp"
 #include "engine/source_config.hpp"
 
 namespace deprov::engine {
+
+/// What a round of a feed leaves beside its users.
+struct RoundEnd {
+  std::optional<std::uint64_t> total{};  ///< as the source counts
+  std::uint64_t records = 0;             ///< that came
+  std::string poll{};                    ///< `poll_text` from then on
+  WallTime due{};                        ///< when it is read again
+  std::string quiet_poll{};              ///< the same where it showed nothing new
+  WallTime quiet_due{};
+  bool asked_for = false;  ///< by a person: on the activity, whatever it showed
+};
 
 /// Memory: 24 bytes for each user of the list and of the one before, 28 for each subject. The new list is written
 /// beside the old one in pieces; one transaction then makes it the last one, together with the work that carries
@@ -25,6 +39,23 @@ class SourceSync : public std::enable_shared_from_this<SourceSync> {
   Result<std::uint64_t> feed(std::uint64_t offset, std::string_view bytes);
   Result<std::uint64_t> add(std::uint64_t offset, const std::vector<SourceUser>& users);
   void end(std::optional<std::uint64_t> count, Done<json::object> done);
+
+  // ---- of a round of a feed, between `begin` and `end_round`
+  /// Before `begin`.
+  void round(idp::FeedRoundKind kind, bool repeats);
+  Result<void> begin_page(std::string_view mark);
+  /// `fresh`: read for this user alone (a targeted read).
+  Result<void> take(const idp::FeedUser& user, bool fresh);
+  void end_round(RoundEnd how, Done<json::object> done);
+  /// In place of `begin` and what follows it, for a round that shows nobody and is whole: `quiet`; or one that
+  /// failed: `fail`.
+  void adopt(port::SourceRow source) { row_ = std::move(source); }
+  void quiet(RoundEnd how, Done<json::object> done);
+  /// When it is read again after a failure, and `poll_text` then.
+  void after_failure(WallTime due, std::string poll);
+  /// The claim on the source, while a round takes long.
+  void renew(WallTime due);
+
   /// The list could not be read; recorded as a failure of the source where it is one.
   void fail(Error why, port::UniqueFunction<void()> done);
 
@@ -43,7 +74,8 @@ class SourceSync : public std::enable_shared_from_this<SourceSync> {
     ResourceId subject;
     std::uint32_t place = nowhere;   ///< in the list
     std::uint32_t before = nowhere;  ///< in the one before
-    bool access = false, linked = false;
+    bool access = false, linked = false, fresh = false;
+    WallTime happened;
   };
   struct Found {
     Seen seen;
@@ -54,10 +86,17 @@ class SourceSync : public std::enable_shared_from_this<SourceSync> {
 
   void load(const std::shared_ptr<idp::SnapshotLoader>& loader, std::uint32_t from, Done<void> done);
   Result<void> ready();
+  Result<void> ready_for_round();
   Result<void> usable(std::uint64_t offset, std::string_view unit);
   void scan(std::optional<ResourceId> after);
   Result<Seen> look_at(port::Reader& reader, const port::ResourceRow& resource) const;
+  void compare_with_subjects();
+  void find_touched(std::size_t from);
+  void look_at_some(std::size_t from);
+  void end_read();
   void gather_said(std::optional<ResourceId> after);
+  [[nodiscard]] idp::Cause cause_of(const idp::UserPrint& user) const;
+  [[nodiscard]] bool nothing_new() const;
   void judge();
   void name_found();
   [[nodiscard]] json::object report() const;
@@ -68,6 +107,7 @@ class SourceSync : public std::enable_shared_from_this<SourceSync> {
   void write_pieces();
   [[nodiscard]] std::vector<port::Op> next_pieces();
   void make_last();
+  void touch();
   Result<port::SourceRow> mine(port::Reader& reader) const;
   void commit(std::vector<port::Op> ops, port::UniqueFunction<void(Result<port::Committed>)> done);
   void refuse(Error why);
@@ -85,12 +125,25 @@ class SourceSync : public std::enable_shared_from_this<SourceSync> {
   idp::FingerprintKey key_;
   std::optional<idp::CompleteSnapshot> before_, after_;
   std::optional<idp::SnapshotReading> reading_;
+  std::optional<idp::FeedRoundKind> round_;
+  std::optional<idp::SnapshotChanges> changes_reading_;
+  bool repeats_ = false, all_known_ = true;
+  std::vector<std::string> touched_ids_;  ///< who differs from the list before, while `all_known_`
+  std::set<idp::Fingerprint> fresh_;      ///< who was read for themselves
+  std::map<idp::Fingerprint, WallTime> happened_;
+  RoundEnd round_end_;
+  WallTime failure_due_;
+  std::string failure_poll_;
+  bool partial_ = false;  ///< only those are looked at of whom the round said anything new
+  bool renewing_ = false;
+  port::UniqueFunction<void()> renewed_;
   std::unique_ptr<idp::SnapshotReader> reader_;  ///< null: users are handed in
   std::uint64_t offset_ = 0;
   std::optional<Error> failure_;
   bool ended_ = false;
   Done<json::object> done_;
 
+  std::vector<ResourceId> candidates_;
   std::vector<Seen> seen_;
   std::vector<ResourceId> said_;  ///< of whom sources said anything, in order
   std::vector<SourceChange> changes_;

@@ -53,6 +53,19 @@ struct SourceHint {
   std::optional<ResourceId> subject{};  ///< found in the source by what links it
 };
 
+/// How a polled source is doing, besides what its row says.
+struct PollHealth {
+  WallTime complete_at{};  ///< when everybody was last read; 0: never
+  std::string round{};     ///< what its last round was: complete, changes
+  std::string waits{};     ///< why it is not read now, though it does not fail
+  std::string reader{};    ///< the engine that reads it now; empty: none does
+  Duration interval{0};    ///< between polls, now
+  std::optional<std::uint64_t> quota_remaining{}, quota_limit{};  ///< as its API last said
+  std::optional<WallTime> quota_reset{};
+};
+/// Nothing for a source that is not polled.
+[[nodiscard]] std::optional<PollHealth> poll_health(const port::SourceRow& row);
+
 /// The lists of the sources of an integration. Made by `Engine::sources`, and as long-lived as that engine; cheap.
 ///
 /// A list is handed in between `begin` and `end`. What it changes is decided when it was seen to be complete, and

@@ -1,0 +1,147 @@
+#include "engine/feed_auth.hpp"
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+namespace deprov::engine {
+
+namespace {
+constexpr std::size_t max_answer = std::size_t{64} << 10U;
+constexpr std::size_t max_token = std::size_t{16} << 10U;
+/// Where the endpoint does not say how long (RFC 6749 section 5.1 leaves that open).
+constexpr std::int64_t assumed_seconds = 300;
+constexpr std::int64_t longest_seconds = 86'400;
+
+std::optional<std::int64_t> lifetime_of(const json::object& body) {
+  const auto* v = body.if_contains("expires_in");
+  if (v == nullptr || v->is_null()) return assumed_seconds;
+  if (v->is_number()) {
+    const auto seconds = v->to_number<double>();
+    if (!(seconds >= 0)) return std::nullopt;
+    return static_cast<std::int64_t>(std::min(seconds, static_cast<double>(longest_seconds)));
+  }
+  const auto* s = v->if_string();  // some quote it
+  std::int64_t seconds = 0;
+  if (s == nullptr) return std::nullopt;
+  const auto r = std::from_chars(s->data(), s->data() + s->size(), seconds);
+  if (r.ec != std::errc() || r.ptr != s->data() + s->size() || seconds < 0) return std::nullopt;
+  return std::min(seconds, longest_seconds);
+}
+
+/// `error` of RFC 6749 section 5.2: a code, never what was sent.
+std::string error_code(const json::object& body) {
+  const auto* v = body.if_contains("error");
+  const auto* s = v != nullptr ? v->if_string() : nullptr;
+  return s == nullptr ? std::string{} : " " + std::string(s->data(), std::min<std::size_t>(s->size(), 100));
+}
+}  // namespace
+
+idp::FeedFailure feed_failure_of(const port::HttpFailure& failure) {
+  using Kind = port::HttpFailure::Kind;
+  idp::FeedFailure f;
+  const bool wrong = failure.kind == Kind::too_large || failure.kind == Kind::protocol;
+  f.kind = wrong ? idp::FeedFailureKind::protocol : idp::FeedFailureKind::unavailable;
+  f.detail = failure.detail.empty() ? "there was no answer" : failure.detail;
+  return f;
+}
+
+idp::FeedResponse feed_response_of(port::HttpResponse response, WallTime now) {
+  idp::FeedResponse out;
+  out.status = response.status;
+  out.headers.reserve(response.headers.size());
+  for (auto& h : response.headers) out.headers.push_back({std::move(h.name), std::move(h.value)});
+  out.body = std::move(response.body);
+  out.now = now;
+  return out;
+}
+
+FeedAuth::~FeedAuth() {
+  const auto engine = engine_.lock();
+  if (engine && call_) engine->ports.http.cancel(*call_);
+}
+
+void FeedAuth::get(port::UniqueFunction<void(Ready)> done) {
+  const auto engine = engine_.lock();
+  if (!engine)
+    return done({{}, feed_failure_of({port::HttpFailure::Kind::cancelled, false, "the engine is gone"})});
+  if (credential_.type != FeedCredential::Type::client_credentials) return done({credential_.header, {}});
+  if (!token_.empty() && engine->ports.clock.mono() < good_until_) return done({"Bearer " + token_, {}});
+  waiters_.push_back(std::move(done));
+  if (waiters_.size() == 1) fetch();
+}
+
+bool FeedAuth::refused(const std::string& header) {
+  if (credential_.type != FeedCredential::Type::client_credentials) return false;
+  if (header == "Bearer " + token_) token_.clear();
+  return true;
+}
+
+void FeedAuth::fetch() {
+  const auto engine = engine_.lock();
+  if (!engine) return;
+  port::HttpRequest request;
+  request.method = "POST";
+  request.url = credential_.token_url;
+  request.peer = peer_;
+  request.timeout = timeout_;
+  request.max_response_bytes = max_answer;
+  request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}, {"Accept", "application/json"}};
+  std::vector<std::pair<std::string, std::string>> fields{{"grant_type", "client_credentials"}};
+  if (!credential_.scope.empty()) fields.emplace_back("scope", credential_.scope);
+  for (const auto& p : credential_.parameters) fields.push_back(p);
+  if (credential_.secret_in_body) {
+    fields.emplace_back("client_id", credential_.client_id);
+    fields.emplace_back("client_secret", credential_.client_secret);
+  } else {
+    // Section 2.3.1 wants both form-encoded before they are joined.
+    request.headers.push_back({"Authorization", basic_of(idp::feed_encode(credential_.client_id),
+                                                         idp::feed_encode(credential_.client_secret))});
+  }
+  request.body = form_of(fields);
+  auto& executor = engine->ports.executor;
+  call_ =
+      engine->ports.http.send(std::move(request), [weak = weak_from_this(), &executor](port::HttpResult result) {
+        executor.post([weak, result = std::move(result)] {
+          const auto self = weak.lock();
+          if (!self) return;
+          self->call_.reset();
+          const auto ready = self->read(result);
+          for (auto& waiter : std::exchange(self->waiters_, {})) waiter(ready);
+        });
+      });
+}
+
+FeedAuth::Ready FeedAuth::read(const port::HttpResult& result) {
+  const auto refuse = [](idp::FeedFailure f) {
+    f.detail = "token endpoint: " + f.detail;
+    return Ready{{}, std::move(f)};
+  };
+  const auto engine = engine_.lock();
+  if (!engine || !result.response) return refuse(feed_failure_of(result.failure));
+  const auto response = feed_response_of(*result.response, engine->now());
+  const auto body = idp::feed_body(response);
+  if (auto failure = idp::feed_failure(response)) {
+    // RFC 6749 section 5.2: 400 or 401 is about the credential here; so is a path that is not there.
+    if (response.status >= 400 && response.status < 405) failure->kind = idp::FeedFailureKind::auth_failed;
+    if (body) failure->detail += error_code(*body);
+    return refuse(std::move(*failure));
+  }
+  const auto wrong = [&](std::string detail) {
+    return refuse({idp::FeedFailureKind::protocol, std::move(detail), {}, {}});
+  };
+  if (!body) return wrong(body.error().detail());
+  const auto* token = body->if_contains("access_token");
+  const auto* text = token != nullptr ? token->if_string() : nullptr;
+  if (text == nullptr || text->empty() || text->size() > max_token ||
+      !std::all_of(text->begin(), text->end(), [](char c) { return c > 0x20 && c < 0x7F; }))
+    return wrong("it answered without a usable access_token");
+  const auto seconds = lifetime_of(*body);
+  if (!seconds) return wrong("expires_in is no number of seconds");
+  token_ = std::string(*text);
+  // Not used to its last moment: a request takes a while to arrive.
+  const auto margin = std::min<std::int64_t>(60, *seconds / 10);
+  good_until_ = engine->ports.clock.mono() + Duration(std::chrono::seconds(*seconds - margin));
+  return {"Bearer " + token_, {}};
+}
+
+}  // namespace deprov::engine
