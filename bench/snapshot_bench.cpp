@@ -2,6 +2,7 @@
 // document (DESIGN, section 9). Both are fed in pieces of 64 KiB; making the bytes is not measured.
 #include <benchmark/benchmark.h>
 #include <malloc.h>
+#include <algorithm>
 #include <boost/json/monotonic_resource.hpp>
 #include <boost/json/stream_parser.hpp>
 #include <chrono>
@@ -177,6 +178,49 @@ void snapshot_next(benchmark::State& state) {
   state.counters["kept_per_user"] = static_cast<double>(kept) / static_cast<double>(users);
 }
 BENCHMARK(snapshot_next)
+    ->Arg(10'000)
+    ->Arg(1'000'000)
+    ->Arg(10'000'000)
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond)
+    ->Iterations(3);
+
+// ---- a round of changes on top of a list: one user in a hundred, of all sizes of the list
+void changes_applied(benchmark::State& state) {
+  const auto users = scaled(static_cast<std::size_t>(state.range(0)));
+  const auto first = read(users, 0, nullptr);
+  const auto changed = std::max<std::size_t>(1, users / 100);
+  std::size_t kept = 0;
+  for (auto _ : state) {
+    const auto before = in_use();
+    double seconds = 0;
+    std::optional<idp::CompleteSnapshot> after;
+    timed(seconds, [&] {
+      idp::SnapshotChanges changes(first.snapshot);
+      char id[80];
+      for (std::size_t i = 0; i < changed; ++i) {
+        const auto size = std::snprintf(id, sizeof id, "2819c223-7f76-453a-919d-%012zu", i * 100);
+        const bool ended = i % 3 != 0;
+        auto r = changes.add({{id, static_cast<std::size_t>(size)},
+                              {},
+                              {},
+                              {},
+                              !ended,
+                              ended ? idp::Cause::soft_deleted : idp::Cause::none});
+        if (!r) give_up(r.error());
+      }
+      auto closed = std::move(changes).close(idp::EndOfList::seen());
+      if (!closed) give_up(closed.error());
+      after = std::move(*closed);
+      benchmark::DoNotOptimize(idp::compare(first.snapshot, *after).value());
+    });
+    kept = in_use() - before;
+    state.SetIterationTime(seconds);
+  }
+  state.counters["kept_per_user"] = static_cast<double>(kept) / static_cast<double>(users);
+  state.counters["changed"] = static_cast<double>(changed);
+}
+BENCHMARK(changes_applied)
     ->Arg(10'000)
     ->Arg(1'000'000)
     ->Arg(10'000'000)

@@ -3,6 +3,7 @@
 #include <boost/json/serialize.hpp>
 #include <deprov/engine/sources.hpp>
 #include "catch.hpp"
+#include "engine/feed_run.hpp"
 #include "support/polled_world.hpp"
 
 using namespace deprov;
@@ -408,4 +409,157 @@ TEST_CASE("a crash between a round of changes and its storing loses and doubles 
     CHECK_FALSE(w.app_active(4));
     CHECK(w.disables() == 1);
   }
+}
+
+TEST_CASE(
+    "an access token is fetched once for many requests, anew when it ends or is refused, and never to elsewhere",
+    "[engine][polls]") {
+  Polled w(12, {{"auth",
+                 {{"type", "client_credentials"},
+                  {"token_url", "https://login.example.com/token"},
+                  {"client_id", "deprov:1"},
+                  {"client_secret", "s&cret"},
+                  {"scope", "read"}}}});
+  std::size_t fetched = 0;
+  int lifetime = 3600;
+  std::string form, basic;
+  w.directory.posted = [&](const port::HttpRequest& request) {
+    ++fetched;
+    form = request.body;
+    basic.clear();
+    for (const auto& h : request.headers)
+      if (h.name == "Authorization") basic = h.value;
+    CHECK(request.url == "https://login.example.com/token");
+    w.directory.token = "t" + std::to_string(fetched);
+    return Directory::answer(
+        200, json::serialize(json::object{
+                 {"access_token", w.directory.token}, {"token_type", "Bearer"}, {"expires_in", lifetime}}));
+  };
+  REQUIRE(w.poll());
+  CHECK(fetched == 1);
+  CHECK(form == "grant_type=client_credentials&scope=read");
+  CHECK(basic == "Basic ZGVwcm92JTNBMTpzJTI2Y3JldA==");
+  REQUIRE(w.poll());
+  CHECK(fetched == 1);
+  w.directory.token = "another";  // the one that deprov has is refused from now on
+  REQUIRE(w.poll());
+  CHECK(fetched == 2);
+  w.run(2h);
+  REQUIRE(w.poll());
+  CHECK(fetched > 2);
+  // An API that refuses every token is asked twice, not for ever.
+  w.directory.fault = [](const std::string&, std::size_t) { return Directory::answer(401, "{}"); };
+  const auto before = fetched;
+  const auto asked = w.directory.log.size();
+  REQUIRE_FALSE(w.poll());
+  CHECK(fetched == before + 1);
+  CHECK(w.directory.log.size() == asked + 2);
+  CHECK(w.row().config.find("s&cret") == std::string::npos);
+  w.directory.posted = [](const port::HttpRequest&) {
+    return Directory::answer(401, R"({"error":"invalid_client","error_description":"s&cret is wrong"})");
+  };
+  w.directory.fault = {};
+  w.run(3h);
+  CHECK(w.row().failing_since.micros != 0);
+  CHECK(w.row().failure.find("invalid_client") != std::string::npos);
+  CHECK(w.row().failure.find("s&cret") == std::string::npos);
+  CHECK(w.disables() == 0);
+}
+
+TEST_CASE("no more of a quota is used than leaves its reserve", "[engine][polls]") {
+  const WallTime now{1'000'000'000'000};
+  const auto wait = [&](std::optional<std::uint64_t> remaining, std::optional<std::uint64_t> limit,
+                        std::optional<WallTime> reset) {
+    return engine::wait_for_quota({remaining, limit, reset}, 20, now);
+  };
+  CHECK(wait(100, 100, now + 60s) == 0s);
+  CHECK(wait(21, 100, now + 60s) == 0s);
+  CHECK(wait(20, 100, now + 60s) == 60s);
+  CHECK(wait(0, 100, now + 60s) == 60s);
+  CHECK(wait(0, 100, now - 60s) == 0s);
+  CHECK(wait(0, 0, now + 60s) == 0s);  // a limit of concurrency
+  CHECK(wait(1, std::nullopt, now + 60s) == 60s);
+  CHECK(wait(2, std::nullopt, now + 60s) == 0s);
+  CHECK(wait(0, 100, std::nullopt) == 0s);
+  CHECK(wait(std::nullopt, 100, now + 60s) == 0s);
+  CHECK(wait(3, 7, now + 60s) == 0s);
+  CHECK(wait(1, 7, now + 60s) == 60s);
+}
+
+TEST_CASE("a config that belongs to another kind of source, or lacks its credential, is refused",
+          "[engine][polls]") {
+  Polled w(1);
+  const auto refused = [&](const std::string& kind, json::object config) {
+    const auto added = w.wait<port::SourceRow>([&](auto done) {
+      w.engine->sources().add(w.owner, w.c->row.scope.integration, {"x", kind, std::move(config)},
+                              std::move(done));
+    });
+    return added ? std::string{} : added.error().where();
+  };
+  const json::object scim{{"base_url", "https://idp.example.com"}};
+  CHECK(refused("file", {{"scim", scim}}) == "config/scim");
+  CHECK(refused("scim", {}) == "config/scim");
+  CHECK(refused("scim", {{"scim", scim}, {"auth", {{"type", "token"}}}}) == "config/auth/token");
+  CHECK(refused("scim", {{"scim", scim}, {"auth", {{"type", "token"}, {"token", "a\r\nX: y"}}}}) ==
+        "config/auth/token");
+  CHECK(refused("scim", {{"scim", scim}, {"poll", {{"floor_s", 60}, {"ceiling_s", 30}}}}) ==
+        "config/poll/ceiling_s");
+  CHECK(refused("carrier-pigeon", {}) == "kind");
+  CHECK(refused("scim", {{"scim", scim}}).empty());
+}
+
+TEST_CASE("of several engines on one store one reads a source at a time, and when it dies another one does",
+          "[engine][polls]") {
+  Polled w(12, {{"poll", {{"floor_s", 60}, {"ceiling_s", 60}}}});
+  w.options.lane_lease = 60s;
+  w.options.node = "first";
+  w.restart();
+  w.run(10s);
+  Directory other;
+  port::Executor* its = nullptr;
+  other.executor = &its;
+  other.users = w.directory.users;
+  auto executor = std::make_unique<runtime::VirtualExecutor>(w.clock);
+  its = executor.get();
+  runtime::SeededRandom random{2};
+  auto options = w.options;
+  options.node = "second";
+  auto made = engine::Engine::create({*executor, w.clock, random, *w.store, other, *w.crypto}, options);
+  REQUIRE(made);
+  (*made)->start([](const Result<void>& started) { REQUIRE(started); });
+  const auto both = [&](int seconds) {
+    for (int i = 0; i < seconds; ++i) {
+      w.run(1s);
+      executor->run_for(0s);
+    }
+  };
+  const auto reads = [&] { return (w.directory.log.size() + other.log.size()) / 3; };
+  const auto from = reads();
+  both(1200);
+  CHECK(reads() - from >= 15);
+  CHECK(reads() - from <= 24);
+  CHECK(w.row().failing_since.micros == 0);
+  w.directory.users.erase(w.directory.users.begin() + 3);
+  other.users = w.directory.users;
+  both(180);
+  CHECK_FALSE(w.app_active(3));
+  CHECK(w.disables() == 1);
+
+  // The first one dies in the middle of a round.
+  w.directory.fault = [](const std::string&, std::size_t) { return std::optional<port::HttpResult>(); };
+  auto got = std::make_shared<bool>(false);
+  const auto asked = w.directory.log.size();
+  w.engine->sources().poll(w.owner, w.c->row.scope.integration, w.source, {},
+                           [got](Result<json::object>) { *got = true; });
+  while (w.directory.log.size() == asked && w.executor->run_one()) {
+  }
+  w.crash();
+  w.now_running = w.executor.get();
+  const auto others = other.log.size();
+  for (int i = 0; i < 900; ++i) {
+    w.run(1s);
+    executor->run_for(0s);
+  }
+  CHECK(other.log.size() > others);
+  made->reset();
 }

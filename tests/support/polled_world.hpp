@@ -32,6 +32,8 @@ class Directory final : public port::HttpTransport {
   std::vector<User> changed;     ///< what is answered where somebody asks for what changed
   /// Answers in place of the server where it returns something.
   std::function<std::optional<port::HttpResult>(const std::string& target, std::size_t nth)> fault;
+  /// What a token endpoint answers.
+  std::function<port::HttpResult(const port::HttpRequest&)> posted;
   port::Executor** executor = nullptr;
 
   static port::HttpResult answer(int status, std::string body, std::vector<port::HttpHeader> headers = {}) {
@@ -57,6 +59,7 @@ class Directory final : public port::HttpTransport {
     return json::serialize(o);
   }
   port::HttpResult serve(const port::HttpRequest& request) {
+    if (request.method == "POST") return posted ? posted(request) : answer(404, "{}");
     const auto slash = request.url.find('/', 8);
     const auto target = request.url.substr(slash);
     log.push_back(target);
