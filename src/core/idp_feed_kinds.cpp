@@ -1,8 +1,10 @@
 // The bodies of the feeds of single IdPs, compiled once for the library.
+#include <deprov/idp/feed_graph.hpp>
 #include <deprov/idp/feed_hook.hpp>
 #include <deprov/idp/feed_okta.hpp>
 #include <deprov/idp/feed_wire.hpp>
 //
+#include <deprov/idp/impl/feed_graph.ipp>
 #include <deprov/idp/impl/feed_hook.ipp>
 #include <deprov/idp/impl/feed_okta.ipp>
 #include <deprov/idp/impl/feed_wire.ipp>
