@@ -13,6 +13,9 @@ install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/deprov" DESTINATION "${CMAKE_IN
         FILES_MATCHING PATTERN "*.hpp" PATTERN "*.ipp")
 install(FILES "${PROJECT_SOURCE_DIR}/schemas/policy.schema.json"
               "${PROJECT_SOURCE_DIR}/schemas/connector-manifest.schema.json"
+              "${PROJECT_SOURCE_DIR}/schemas/feed-graph.schema.json"
+              "${PROJECT_SOURCE_DIR}/schemas/feed-keycloak.schema.json"
+              "${PROJECT_SOURCE_DIR}/schemas/feed-okta.schema.json"
         DESTINATION "${CMAKE_INSTALL_DATADIR}/deprov" COMPONENT devel)
 # For vendors of connectors, who need none of the rest: an export of its own, found without any dependency.
 install(TARGETS deprov_connector_sdk EXPORT deprovConnectorTargets INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
