@@ -3,6 +3,7 @@
 #include <deprov/idp/feed_graph.hpp>
 #include <deprov/idp/feed_keycloak.hpp>
 #include <deprov/idp/feed_okta.hpp>
+#include <deprov/json_schema.hpp>
 #include <fstream>
 #include <iterator>
 #include "catch.hpp"
@@ -21,4 +22,17 @@ TEST_CASE("the shipped schemas of feeds are those that their configs are held to
     const auto shipped = boost::json::parse(std::string(std::istreambuf_iterator<char>(in), {}));
     CHECK((shipped == *enforced));
   }
+}
+
+TEST_CASE("the kinds of feeds are found by name, each with a schema that can be enforced", "[idp][feed]") {
+  for (const auto* name : {"graph", "keycloak", "okta", "scim"}) {
+    const auto* kind = idp::find_feed_kind(name);
+    REQUIRE(kind != nullptr);
+    CHECK(check_json_schema(kind->schema()));
+    CHECK_FALSE(kind->make({}));
+  }
+  CHECK(idp::find_feed_kind("Okta") == nullptr);
+  CHECK(idp::find_feed_kind("okta")->make({{"url", "https://example.okta.com"}, {"app", "0oa1"}}));
+  CHECK(idp::find_feed_kind("graph")->make({{"tenant", "contoso.example"}}));
+  CHECK(idp::find_feed_kind("keycloak")->make({{"url", "https://kc.example.com"}, {"realm", "staff"}}));
 }

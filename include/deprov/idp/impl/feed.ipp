@@ -9,7 +9,13 @@
 namespace deprov::idp {
 
 // The adapters: each has a header of its own, which is included below, since it needs what stands here.
+const json::value& graph_feed_schema();
+const json::value& keycloak_feed_schema();
+const json::value& okta_feed_schema();
 const json::value& scim_feed_schema();
+Result<std::unique_ptr<Feed>> make_graph_feed(const json::object& config);
+Result<std::unique_ptr<Feed>> make_keycloak_feed(const json::object& config);
+Result<std::unique_ptr<Feed>> make_okta_feed(const json::object& config);
 Result<std::unique_ptr<Feed>> make_scim_feed(const json::object& config);
 
 namespace detail {
@@ -243,6 +249,9 @@ DEPROV_INLINE std::optional<std::string> feed_origin(std::string_view url) {
 DEPROV_INLINE std::span<const FeedKind> feed_kinds() noexcept {
   static constexpr std::array kinds{
       FeedKind{"scim", "a SCIM server that is the authority", scim_feed_schema, make_scim_feed},
+      FeedKind{"okta", "Okta", okta_feed_schema, make_okta_feed},
+      FeedKind{"graph", "Entra ID through Microsoft Graph", graph_feed_schema, make_graph_feed},
+      FeedKind{"keycloak", "Keycloak", keycloak_feed_schema, make_keycloak_feed},
   };
   return kinds;
 }
@@ -255,4 +264,7 @@ DEPROV_INLINE const FeedKind* find_feed_kind(std::string_view name) noexcept {
 
 }  // namespace deprov::idp
 
+#include <deprov/idp/feed_graph.hpp>
+#include <deprov/idp/feed_keycloak.hpp>
+#include <deprov/idp/feed_okta.hpp>
 #include <deprov/idp/feed_scim.hpp>
