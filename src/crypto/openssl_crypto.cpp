@@ -6,6 +6,7 @@
 #include <memory>
 #include <stdexcept>
 #include <utility>
+#include "crypto/signature.hpp"
 
 namespace deprov::crypto {
 
@@ -92,6 +93,11 @@ class OpenSslCrypto final : public port::Crypto {
       return unopened();
     }
     return out;
+  }
+
+  [[nodiscard]] Result<void> verify(idp::JwsAlgorithm algorithm, const idp::Jwk& key, std::string_view input,
+                                    std::string_view signature) const override {
+    return verify_signature(algorithm, key, input, signature);
   }
 
   [[nodiscard]] bool equal(port::Bytes a, port::Bytes b) const noexcept override {

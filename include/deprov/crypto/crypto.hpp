@@ -7,8 +7,8 @@
 
 namespace deprov::crypto {
 
-/// OpenSSL 3: SHA-256, AES-256-GCM, comparison in constant time. *Thread safety*: any thread.
-/// Throws `std::runtime_error` where this OpenSSL offers one of them not.
+/// OpenSSL 3: SHA-256, AES-256-GCM, signatures by public keys, comparison in constant time. *Thread safety*: any
+/// thread. Throws `std::runtime_error` where this OpenSSL offers one of them not.
 [[nodiscard]] std::unique_ptr<port::Crypto> make_crypto();
 
 /// OpenSSL's generator, buffered per thread so that ids are cheap; a forked child never repeats its

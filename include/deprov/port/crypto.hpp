@@ -1,10 +1,11 @@
-// Digests, authenticated encryption and comparison without a timing signal.
+// Digests, authenticated encryption, signatures of others, and comparison without a timing signal.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deprov/error.hpp>
+#include <deprov/idp/jose.hpp>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,6 +29,11 @@ class Crypto {
   [[nodiscard]] virtual Result<std::string> seal(Bytes key, Bytes context, std::string_view plain) const = 0;
   /// Errors: `store_corrupt` where key, context or text do not belong together.
   [[nodiscard]] virtual Result<std::string> open(Bytes key, Bytes context, std::string_view sealed) const = 0;
+  /// Whether `signature` (as JWS has it: of ECDSA, R and S one behind the other) is that of `key` over `input`.
+  /// Errors: `unauthorized` where it is not; `invalid_argument` where the key is unusable: not of that algorithm,
+  /// an RSA modulus of less than 2048 or more than 8192 bits, a point that is not on its curve.
+  [[nodiscard]] virtual Result<void> verify(idp::JwsAlgorithm algorithm, const idp::Jwk& key,
+                                            std::string_view input, std::string_view signature) const = 0;
   /// Time depends on the lengths only.
   [[nodiscard]] virtual bool equal(Bytes a, Bytes b) const noexcept = 0;
 };
