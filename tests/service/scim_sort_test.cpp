@@ -1,4 +1,5 @@
 // Orders: by index, and by keys in memory (RFC 7644 section 3.4.2.3).
+#include <functional>
 #include "catch.hpp"
 #include "support/scim_world.hpp"
 
@@ -123,4 +124,43 @@ TEST_CASE("what a sorted list keeps in memory is bounded") {
   bytes.sort_bytes = 3;
   Directory v(bytes);
   CHECK(v.get("/Users?sortBy=emails&count=3").str("/scimType") == "tooMany");
+}
+
+TEST_CASE("many resources are put in order in slices, between which others come, and within scan_time") {
+  service::ScimOptions options;
+  options.scan_time = std::chrono::seconds(3);
+  ScimWorld w("generic", {}, {}, options);
+  for (int i = 0; i < 1100; ++i)
+    w.add("/Users", user("u" + std::to_string(i), R"(,"displayName":"same","title":"t)" + std::to_string(i % 7) +
+                                                      std::to_string(i) + "\""));
+  for (const std::string query :
+       {"/Users?sortBy=title&count=2&startIndex=1099",
+        "/Users?sortBy=title&count=2&startIndex=1099&filter=displayName%20eq%20%22same%22"}) {
+    INFO(query);
+    int others = 0;
+    std::function<void()> other = [&] {
+      if (++others < 50) w.executor.post(other);
+    };
+    w.executor.post(other);
+    bool answered = false;
+    int before = 0;
+    service::Request request;
+    request.method = "GET";
+    request.target = w.client.base + query;
+    request.headers = {{"Authorization", "Bearer " + w.client.token}};
+    w.scim->handle(std::move(request), [&](const service::Response& r) {
+      answered = true;
+      before = others;
+      CHECK(r.status == 200);
+      CHECK(r.body.find("\"t6993\"") != std::string::npos);
+    });
+    w.executor.run_until_idle();
+    REQUIRE(answered);
+    CHECK(before >= 2);
+    // Time passes between two of them.
+    w.executor.post([&] { w.clock.advance(std::chrono::seconds(4)); });
+    const auto r = w.get(query);
+    CHECK(r.str("/scimType") == "tooMany");
+    CHECK(r.str("/detail").find("longer than 3 seconds") != std::string::npos);
+  }
 }
