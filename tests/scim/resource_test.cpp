@@ -37,6 +37,13 @@ TEST_CASE("schemas name the core schema and the extensions with values") {
     {"Department":"D","manager":{"value":"7","displayName":"read-only"}},
     "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:division":"V"})");
   REQUIRE(d);
+  // In whatever order, and however often, they are named.
+  const auto other = make(R"({"schemas":["urn:ietf:params:scim:schemas:extension:enterprise:2.0:User",
+    "urn:ietf:params:scim:schemas:core:2.0:User","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],
+    "userName":"b","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":
+    {"department":"D","manager":{"value":"7"},"division":"V"}})");
+  REQUIRE(other);
+  CHECK(other->value == d->value);
   CHECK(d->value.at(enterprise) == json::parse(R"({"department":"D","manager":{"value":"7"},"division":"V"})"));
   CHECK(d->value.at("schemas").as_array().size() == 2);
 }

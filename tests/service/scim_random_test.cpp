@@ -48,6 +48,8 @@ class Sender {
   }
   std::string name() { return "u" + std::to_string(below(40)) + (one_in(2) ? "@x.org" : "@X.ORG"); }
   std::string some_user() { return of(users_, std::string("01234567-89ab-7def-8123-456789abcdef")); }
+  /// Or somebody who is no resource here, which one dialect keeps and the others refuse.
+  std::string some_member() { return one_in(9) ? "n" + std::to_string(below(4)) : some_user(); }
   std::string some_group() { return of(groups_, std::string("01234567-89ab-7def-8123-456789abcdef")); }
 
   ScimReply send(const std::string& method, const std::string& path, const json::value& body,
@@ -86,7 +88,8 @@ class Sender {
   }
   json::array members() {
     json::array out;
-    for (auto n = below(5); n > 0; --n) out.push_back(json::object{{"value", some_user()}});
+    for (auto n = below(5); n > 0; --n)
+      out.push_back(json::object{{"value", some_member()}, {"display", "D" + std::to_string(below(5))}});
     if (!groups_.empty() && one_in(6)) out.push_back(json::object{{"value", some_group()}, {"type", "Group"}});
     return out;
   }
@@ -126,7 +129,7 @@ class Sender {
     switch (below(6)) {
       case 0:
         return patch(path,
-                     {json::object{{"op", "remove"}, {"path", "members[value eq \"" + some_user() + "\"]"}}});
+                     {json::object{{"op", "remove"}, {"path", "members[value eq \"" + some_member() + "\"]"}}});
       case 1: return patch(path, {json::object{{"op", "replace"}, {"path", "members"}, {"value", members()}}});
       case 2:
         return patch(path,
@@ -165,7 +168,10 @@ class Sender {
     std::string query = "?startIndex=" + std::to_string(below(8)) + "&count=" + std::to_string(below(7));
     if (!one_in(3)) query += "&filter=" + filters[below(filters.size())];
     if (one_in(3)) query += "&sortBy=userName&sortOrder=" + std::string(one_in(2) ? "descending" : "ascending");
-    if (one_in(4)) return (void)send("GET", "/Groups?filter=members.value%20eq%20%22" + user + "%22", nullptr, {});
+    if (one_in(4))
+      return (void)send("GET", "/Groups?filter=members.value%20eq%20%22" + some_member() + "%22", nullptr, {});
+    if (one_in(6))
+      return (void)send("GET", "/Groups?sortBy=displayName&filter=members.display%20eq%20%22D1%22", nullptr, {});
     if (one_in(6)) return (void)send("GET", "/" + query, nullptr, {});
     (void)send("GET", "/Users" + query, nullptr, {});
   }

@@ -88,6 +88,16 @@ TEST_CASE("resources of one integration are not there for another", "[R21]") {
   CHECK(w.send_as(other, "PATCH", "/Users/" + id, patch).status == 404);
   CHECK(w.send_as(other, "GET", "/Users?filter=userName%20eq%20%22ann@example.com%22").str("/totalResults") ==
         "0");
+  // The externalId of one provisioning domain is free in another.
+  const std::string external = R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"externalId":"e1",)";
+  const auto mine = w.send("POST", "/Users", external + R"("userName":"bob"})");
+  const auto theirs = w.send_as(other, "POST", "/Users", external + R"("userName":"cho"})");
+  CHECK(mine.status == 201);
+  CHECK(theirs.status == 201);
+  const std::string by_external = "/Users?filter=externalId%20eq%20%22e1%22";
+  CHECK(w.get(by_external).str("/Resources/0/id") == mine.id());
+  CHECK(w.get(by_external).str("/totalResults") == "1");
+  CHECK(w.send_as(other, "GET", by_external).str("/Resources/0/id") == theirs.id());
   // The name is free over there, and a member from here is unknown there.
   CHECK(w.send_as(other, "POST", "/Users", user_body).status == 201);
   const auto group = w.send_as(other, "POST", "/Groups",
