@@ -68,7 +68,8 @@ class RemoteApi final : public Api {
     out.body = std::move(request.body);
     out.peer = peer_;
     // A list is compared with every subject before it is answered.
-    if (out.url.find("/api/v1/lists/") != std::string::npos) out.timeout = std::chrono::minutes(10);
+    if (out.url.find("/api/v1/lists/") != std::string::npos || out.url.ends_with("/poll"))
+      out.timeout = std::chrono::minutes(10);
     auto result = wait_for<port::HttpResult>([&](auto done) { http_->send(std::move(out), std::move(done)); });
     if (!result.response) {
       return Error(Errc::unavailable, "the server does not answer: " + result.failure.detail, url_,

@@ -1,5 +1,6 @@
 // `source`: lists of who has access, from elsewhere than SCIM push: kept and followed, or compared once.
 #include <algorithm>
+#include <deprov/idp/feed.hpp>
 #include <fstream>
 #include <iostream>
 #include <optional>
@@ -11,13 +12,13 @@ namespace deprov::cli {
 namespace {
 
 struct SourceOptions {
-  std::string file, format, name, source, begun;
+  std::string file, format, name, source, begun, config_file;
   std::string link = "external_id";
   std::string delimiter = ",";
   std::string id = "id", active, list, end_marker, kind = "file", inactive_cause, links_file;
   std::vector<std::string> active_values, inactive_values;
   std::optional<std::uint64_t> count, max_users;
-  bool whole = false, dry_run = false;
+  bool whole = false, dry_run = false, complete = false;
   std::size_t limit = 1000;
 };
 
@@ -133,7 +134,27 @@ Result<std::istream*> open_file(const SourceOptions& o, std::ifstream& file) {
   return &file;
 }
 
+/// Reads a polled source now.
+Result<int> poll(const Session& session, const SourceOptions& o, bool dry_run) {
+  DEPROV_TRY(api, session.open());
+  DEPROV_TRY(id, find_integration(*api, session.integration));
+  DEPROV_TRY(source, find_source(*api, id, o.source));
+  const auto& polled = source.as_object();
+  if (polled.contains("poll") && polled.at("poll").is_null())
+    return Error(Errc::invalid_argument, "lists are handed in to this source", "--file",
+                 "name the file that has the list, or - for standard input");
+  DEPROV_TRY(report, api->call("POST", "/integrations/" + id + "/sources/" + cell(source, "id") + "/poll",
+                               json::object{{"dry_run", dry_run},
+                                            {"complete", o.complete},
+                                            {"differences", std::min<std::size_t>(o.limit, 10'000)}}));
+  return show(session, std::move(report), o.limit);
+}
+
 Result<int> check(const Session& session, const SourceOptions& o) {
+  if (!o.source.empty()) return poll(session, o, true);
+  if (o.file.empty())
+    return Error(Errc::invalid_argument, "nothing says what to compare with", "--file",
+                 "name a file with the list, or with --source one that is polled");
   DEPROV_TRY(config, config_of(o, true));
   std::ifstream file;
   DEPROV_TRY(in, open_file(o, file));
@@ -147,6 +168,7 @@ Result<int> check(const Session& session, const SourceOptions& o) {
 }
 
 Result<int> sync(const Session& session, const SourceOptions& o) {
+  if (o.file.empty()) return poll(session, o, o.dry_run);
   std::ifstream file;
   DEPROV_TRY(in, open_file(o, file));
   DEPROV_TRY(api, session.open());
@@ -159,8 +181,29 @@ Result<int> sync(const Session& session, const SourceOptions& o) {
   return show(session, std::move(report), o.limit);
 }
 
+/// Of a polled source: what the file says, and nothing of how lists are written.
+Result<json::object> polled_config(const SourceOptions& o) {
+  DEPROV_TRY(config, read_json_file(o.config_file, "--config"));
+  if (!config.is_object())
+    return Error(Errc::invalid_argument, "it is not a JSON object", "--config " + o.config_file);
+  auto& object = config.get_object();
+  if (!o.links_file.empty()) {
+    DEPROV_TRY(links, read_json_file(o.links_file, "--links"));
+    object["links"] = std::move(links);
+  }
+  if (!o.inactive_cause.empty()) object["inactive_cause"] = o.inactive_cause;
+  if (o.max_users) object["max_users"] = *o.max_users;
+  if (o.link != "external_id") object["link"] = o.link;
+  return std::move(object);
+}
+
 Result<int> add(const Session& session, const SourceOptions& o) {
-  DEPROV_TRY(config, config_of(o, false));
+  const bool polled = o.kind != "file" && o.kind != "rows";
+  if (polled && o.config_file.empty())
+    return Error(
+        Errc::invalid_argument, "a source that is polled needs to be told where and how", "--config",
+        "give a JSON file such as {\"scim\":{\"base_url\":..},\"auth\":{\"type\":\"token\",\"token\":..}}");
+  DEPROV_TRY(config, polled ? polled_config(o) : config_of(o, false));
   DEPROV_TRY(api, session.open());
   DEPROV_TRY(id, find_integration(*api, session.integration));
   DEPROV_TRY(made, api->call("POST", "/integrations/" + id + "/sources",
@@ -170,8 +213,9 @@ Result<int> add(const Session& session, const SourceOptions& o) {
     return exit_ok;
   }
   std::cout << "source " << cell(made, "name") << " is " << cell(made, "id")
-            << "\nIts first list changes nothing: deprov source sync " << id << " " << cell(made, "name")
-            << " --file LIST\n";
+            << "\nIts first list changes nothing: deprov source " << (polled ? "check " : "sync ") << id << " "
+            << (polled ? "--source " : "") << cell(made, "name")
+            << (polled ? " shows what differs\n" : " --file LIST\n");
   return exit_ok;
 }
 
@@ -212,8 +256,8 @@ Result<int> remove(const Session& session, const SourceOptions& o) {
 }
 
 /// What is said of a list, whether it is one of a source or is looked at once.
-void add_list_options(CLI::App& command, SourceOptions& o) {
-  command.add_option("--format", o.format, "csv, json or jsonl; by default the file's extension, else csv");
+void add_list_options(CLI::App& command, SourceOptions& o, const std::string& format_text) {
+  command.add_option("--format", o.format, format_text);
   command.add_option("--id", o.id, "Column or path of what subjects are linked by")->capture_default_str();
   command.add_option("--link", o.link, "What of a subject that is: external_id, or id (of SCIM)")
       ->capture_default_str();
@@ -231,8 +275,14 @@ void add_list_options(CLI::App& command, SourceOptions& o) {
   command.add_option("--max-users", o.max_users, "A longer list is refused (default 5,000,000)");
 }
 
+std::string feed_names() {
+  std::string names;
+  for (const auto& kind : idp::feed_kinds()) names.append(names.empty() ? "" : ", ").append(kind.name);
+  return names;
+}
+
 void add_file_options(CLI::App& command, SourceOptions& o) {
-  command.add_option("--file", o.file, "The list; - for standard input")->required();
+  command.add_option("--file", o.file, "The list; - for standard input. A polled source needs none");
   command.add_option("--count", o.count, "How many users the list has, as its source counts");
   command.add_option("--limit", o.limit, "Differences that are shown, at most 10,000")->capture_default_str();
 }
@@ -253,7 +303,8 @@ void add_source_commands(CLI::App& program, Session& session) {
       "check", "Compare a full list of who has access with the subjects here; nothing is changed",
       [&session, o] { return check(session, *o); }, false);
   add_file_options(*command, *o);
-  add_list_options(*command, *o);
+  add_list_options(*command, *o, "csv, json or jsonl (default: what the file's name ends with)");
+  command->add_option("--source", o->source, "In place of a file: a polled source, by id or name; it is read now");
   command->footer(
       "A path in JSON is profile.login, or a JSON Pointer. A list that does not show its own end, is empty, or "
       "lists\n"
@@ -262,16 +313,24 @@ void add_source_commands(CLI::App& program, Session& session) {
       "add", "A source whose full lists are followed; the first one changes nothing",
       [&session, o] { return add(session, *o); }, false);
   command->add_option("--name", o->name, "For people; unique within the integration")->required();
-  command->add_option("--kind", o->kind, "file (lists as bytes) or rows (users, from a host)")
+  command
+      ->add_option(
+          "--kind", o->kind,
+          "file (lists as bytes), rows (users, from a host), or what is polled by itself: " + feed_names())
       ->capture_default_str();
+  command->add_option("--config", o->config_file,
+                      "Polled: JSON file with a member of the kind's name, auth and poll; what is secret in it is "
+                      "sealed");
   command->add_option("--inactive-cause", o->inactive_cause,
                       "What it means to be listed as not active: deactivated, suspended or soft_deleted");
-  add_list_options(*command, *o);
+  add_list_options(*command, *o, "How lists of it are written: csv, json or jsonl (default csv)");
   command = named(
-      "sync", "Hand in a full list: who has left it since the last one loses access",
+      "sync", "Hand in a full list, or read a polled source now: who has left since the last one loses access",
       [&session, o] { return sync(session, *o); }, true);
   add_file_options(*command, *o);
   command->add_flag("--dry-run", o->dry_run, "Show what would happen, and change nothing");
+  command->add_flag("--complete", o->complete,
+                    "Polled: read everybody, also where asking for what changed would do");
   command->add_option("--begun", o->begun,
                       "When the list was exported, such as 2026-11-29T02:00:00Z (default: now): what SCIM showed "
                       "after that counts");

@@ -2,6 +2,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
 #include <deprov/engine/sources.hpp>
+#include <deprov/idp/feed.hpp>
 #include "service/admin_call.hpp"
 #include "service/admin_json.hpp"
 
@@ -13,12 +14,12 @@ constexpr std::string_view text = R"json({
 "AddSource": {
   "type": "object", "additionalProperties": false, "required": ["name"],
   "properties": {"name": {"type": "string", "minLength": 1, "maxLength": 256},
-    "kind": {"enum": ["file", "rows"], "description": "Whether the bytes of a list are handed in, or users (default: file)."},
+    "kind": {"enum": ["file", "rows"], "description": "Whether the bytes of a list are handed in, or users (default: file); or what is polled: then the config has a member of that name, and auth."},
     "config": {"$ref": "#/components/schemas/SourceConfig"}}},
 "Source": {
   "type": "object", "additionalProperties": false,
   "required": ["id", "name", "kind", "config", "created", "health", "users", "list_begun", "carrying_out", "attempted",
-    "succeeded", "failing_since", "failure", "failures", "next_poll"],
+    "succeeded", "failing_since", "failure", "failures", "next_poll", "poll"],
   "properties": {"id": {"$ref": "#/components/schemas/Id"}, "name": {"type": "string"}, "kind": {"type": "string"},
     "config": {"$ref": "#/components/schemas/SourceConfig"}, "created": {"$ref": "#/components/schemas/Time"},
     "health": {"enum": ["never_read", "ok", "failing"]},
@@ -28,7 +29,32 @@ constexpr std::string_view text = R"json({
     "attempted": {"$ref": "#/components/schemas/TimeOrNull"}, "succeeded": {"$ref": "#/components/schemas/TimeOrNull"},
     "failing_since": {"$ref": "#/components/schemas/TimeOrNull", "description": "Since then what was inferred from it waits (R16)."},
     "failure": {"type": ["string", "null"]}, "failures": {"type": "integer", "description": "In a row."},
-    "next_poll": {"$ref": "#/components/schemas/TimeOrNull", "description": "Null: it is not read by itself."}}},
+    "next_poll": {"$ref": "#/components/schemas/TimeOrNull", "description": "Null: it is not read by itself."},
+    "poll": {"description": "Null: it is not polled.", "oneOf": [{"type": "null"}, {"type": "object", "additionalProperties": false,
+      "required": ["round", "complete_at", "lag_s", "interval_s", "quota", "waits", "reader"],
+      "properties": {"round": {"type": ["string", "null"], "description": "What its last round was: complete, or changes."},
+        "complete_at": {"$ref": "#/components/schemas/TimeOrNull", "description": "When everybody was last read."},
+        "lag_s": {"type": ["integer", "null"], "description": "How old what is known of it is."},
+        "interval_s": {"type": ["integer", "null"], "description": "Between polls, now."},
+        "quota": {"$ref": "#/components/schemas/SourceQuota"},
+        "waits": {"type": ["string", "null"], "description": "Why it is not read now, though it does not fail."},
+        "reader": {"type": ["string", "null"], "description": "The engine that reads it now."}}}]}}},
+"SourceQuota": {
+  "type": "object", "additionalProperties": false, "description": "What its API last said may still be asked.",
+  "properties": {"remaining": {"type": "integer"}, "limit": {"type": "integer"}, "reset_at": {"$ref": "#/components/schemas/Time"}}},
+"PollSource": {
+  "type": "object", "additionalProperties": false,
+  "properties": {"dry_run": {"type": "boolean", "description": "Tell what would happen, and store nothing."},
+    "complete": {"type": "boolean", "description": "Read everybody, also where asking for what changed would do."},
+    "differences": {"type": "integer", "minimum": 0, "maximum": 10000, "description": "How many are listed (default: 1000)."}}},
+"RereadSubject": {
+  "type": "object", "additionalProperties": false,
+  "properties": {"source": {"$ref": "#/components/schemas/Id", "description": "The one to ask (default: all that are polled)."},
+    "id": {"type": "string", "minLength": 1, "maxLength": 1024, "description": "The source's id of the user."},
+    "subject": {"$ref": "#/components/schemas/Id", "description": "Or the subject."}}},
+"Reread": {
+  "type": "object", "additionalProperties": false, "required": ["asked"],
+  "properties": {"asked": {"type": "integer", "description": "How many sources will be asked."}}},
 "SourceList": {
   "type": "object", "additionalProperties": false, "required": ["items"],
   "properties": {"items": {"type": "array", "items": {"$ref": "#/components/schemas/Source"}}}},
@@ -75,7 +101,9 @@ constexpr std::string_view text = R"json({
       "properties": {"kind": {"enum": ["not_listed", "listed_inactive", "no_access_here", "no_link", "ambiguous"]},
         "subject": {"$ref": "#/components/schemas/Id"}, "user_name": {"type": "string"}, "external_id": {"type": "string"},
         "acts": {"type": "boolean", "description": "Something follows from it."}, "what": {"type": "string"}}}},
-    "more": {"type": "boolean"}}}
+    "more": {"type": "boolean"},
+    "round": {"enum": ["complete", "changes", "subjects"], "description": "Of a polled source: what was read."},
+    "quota": {"$ref": "#/components/schemas/SourceQuota"}}}
 })json";
 
 json::value parsed(const std::string& config) {
@@ -84,7 +112,26 @@ json::value parsed(const std::string& config) {
   return ec ? json::value(json::object{}) : value;
 }
 
-json::object to_json(const port::SourceRow& r) {
+json::value poll_json(const port::SourceRow& r, WallTime now) {
+  const auto h = engine::poll_health(r);
+  if (!h) return nullptr;
+  const auto or_null = [](const std::string& s) { return s.empty() ? json::value() : json::value(s); };
+  const auto seconds = [](Duration d) { return d.count() / 1'000'000; };
+  json::object quota;
+  if (h->quota_remaining) quota["remaining"] = *h->quota_remaining;
+  if (h->quota_limit) quota["limit"] = *h->quota_limit;
+  if (h->quota_reset) quota["reset_at"] = to_rfc3339(*h->quota_reset);
+  const bool read = r.succeeded.micros != 0;
+  return json::object{{"round", or_null(h->round)},
+                      {"complete_at", time_json(h->complete_at)},
+                      {"lag_s", read ? json::value(seconds(now - r.succeeded)) : json::value()},
+                      {"interval_s", h->interval.count() != 0 ? json::value(seconds(h->interval)) : json::value()},
+                      {"quota", std::move(quota)},
+                      {"waits", or_null(h->waits)},
+                      {"reader", or_null(h->reader)}};
+}
+
+json::object to_json(const port::SourceRow& r, WallTime now) {
   const bool fails = r.failing_since.micros != 0;
   return {{"id", r.id.str()},
           {"name", r.name},
@@ -102,7 +149,8 @@ json::object to_json(const port::SourceRow& r) {
           {"failing_since", time_json(r.failing_since)},
           {"failure", fails ? json::value(r.failure) : json::value()},
           {"failures", r.failures},
-          {"next_poll", time_json(r.due)}};
+          {"next_poll", time_json(r.due)},
+          {"poll", poll_json(r, now)}};
 }
 
 std::size_t differences_of(const CallPtr& call) {
@@ -123,7 +171,7 @@ void add(const CallPtr& call) {
   call->engine.sources().add(call->by, call->id<IntegrationId>(0), std::move(what),
                              [call](Result<port::SourceRow> row) {
                                if (!row) return fail(call, row.error());
-                               answer(call, 201, to_json(*row));
+                               answer(call, 201, to_json(*row, call->engine.ports().clock.wall()));
                              });
 }
 
@@ -132,7 +180,8 @@ void list(const CallPtr& call) {
                               [call](Result<std::vector<port::SourceRow>> rows) {
                                 if (!rows) return fail(call, rows.error());
                                 json::array items;
-                                for (const auto& row : *rows) items.push_back(to_json(row));
+                                for (const auto& row : *rows)
+                                  items.push_back(to_json(row, call->engine.ports().clock.wall()));
                                 answer(call, 200, json::object{{"items", std::move(items)}});
                               });
 }
@@ -143,7 +192,7 @@ void show(const CallPtr& call) {
         if (!rows) return fail(call, rows.error());
         const auto id = call->id<SourceId>(1);
         for (const auto& row : *rows)
-          if (row.id == id) return answer(call, 200, to_json(row));
+          if (row.id == id) return answer(call, 200, to_json(row, call->engine.ports().clock.wall()));
         fail(call, Error(Errc::not_found, "the integration has no such source", "source " + id.str()));
       });
 }
@@ -177,6 +226,39 @@ void check(const CallPtr& call) {
   call->engine.sources().begin(call->by, call->id<IntegrationId>(0), {},
                                {true, differences_of(call), config_of(call), std::nullopt},
                                [call](Result<WorkId> list) { begun(call, std::move(list)); });
+}
+
+void poll(const CallPtr& call) {
+  call->engine.sources().poll(call->by, call->id<IntegrationId>(0), call->id<SourceId>(1),
+                              {call->flag("dry_run", false), call->flag("complete", false), differences_of(call)},
+                              [call](Result<json::object> report) {
+                                if (!report) return fail(call, report.error());
+                                answer(call, 200, std::move(*report));
+                              });
+}
+
+void reread(const CallPtr& call) {
+  engine::SourceHint hint;
+  if (call->body.contains("id")) hint.id = call->text("id");
+  const auto refuse = [&](std::string_view member) {
+    fail(call, Error(Errc::invalid_argument, "is no id", std::string(member)));
+  };
+  if (call->body.contains("source")) {
+    hint.source = SourceId::parse(call->text("source"));
+    if (!hint.source) return refuse("source");
+  }
+  if (call->body.contains("subject")) {
+    hint.subject = ResourceId::parse(call->text("subject"));
+    if (!hint.subject) return refuse("subject");
+  }
+  if (hint.id.empty() && !hint.subject)
+    return fail(call, Error(Errc::invalid_argument, "it does not say who is to be read again", "id",
+                            "give the source's id of the user, or the subject"));
+  call->engine.sources().reread(call->by, call->id<IntegrationId>(0), std::move(hint),
+                                [call](Result<std::size_t> asked) {
+                                  if (!asked) return fail(call, asked.error());
+                                  answer(call, 200, json::object{{"asked", *asked}});
+                                });
 }
 
 engine::Done<std::uint64_t> then_offset(const CallPtr& call) {
@@ -234,6 +316,8 @@ void give_up(const CallPtr& call) {
 json::object source_schemas() {
   auto schemas = json::parse(text).get_object();
   schemas["SourceConfig"] = engine::source_config_schema();
+  auto& kinds = schemas.at("AddSource").at("properties").at("kind").at("enum").as_array();
+  for (const auto& kind : idp::feed_kinds()) kinds.emplace_back(kind.name);
   return schemas;
 }
 
@@ -258,6 +342,12 @@ void add_source_routes(std::vector<AdminRoute>& routes) {
   add_route("POST", "/integrations/{integration}/sources/{source}/lists", "beginList",
             "A list of who has access begins; one that had begun before is given up", "BeginList", 201,
             "ListBegun", begin);
+  add_route("POST", "/integrations/{integration}/sources/{source}/poll", "pollSource",
+            "A polled source is read now; answers how it differs, and what follows (R6)", "PollSource", 200,
+            "ListReport", poll);
+  add_route("POST", "/integrations/{integration}/rereads", "rereadSubject",
+            "One user is read again from polled sources, soon; nothing follows from the request itself (R5)",
+            "RereadSubject", 200, "Reread", reread);
   add_route("POST", "/integrations/{integration}/lists", "checkList",
             "A list begins that belongs to no source: it is compared with the subjects, and nothing is changed",
             "CheckList", 201, "ListBegun", check);

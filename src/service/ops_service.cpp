@@ -1,6 +1,7 @@
 #include <array>
 #include <boost/json/serialize.hpp>
 #include <charconv>
+#include <deprov/engine/sources.hpp>
 #include <deprov/service/ops_service.hpp>
 
 namespace deprov::service {
@@ -51,6 +52,33 @@ std::string label(std::string_view name, std::string_view value) {
 }
 
 using JobCounts = std::map<port::Scope, std::map<port::JobState, std::uint64_t>>;
+using Sources = std::vector<port::SourceRow>;
+
+void write_sources(Text& t, const Sources& sources, WallTime now) {
+  const auto each = [&](std::string_view name, std::string_view help, auto value) {
+    t.family(name, "gauge", help);
+    for (const auto& s : sources) {
+      const std::optional<double> v = value(s);
+      if (v)
+        t.sample(name, label("integration", s.scope.integration.str()) + "," + label("source", s.id.str()), *v);
+    }
+  };
+  const auto seconds = [](Duration d) { return static_cast<double>(d.count()) / 1e6; };
+  using Row = port::SourceRow;
+  const auto none = std::optional<double>{};
+  each("deprov_source_failing", "1 while a source fails and what was inferred from it waits.",
+       [](const Row& s) { return std::optional(s.failing_since.micros != 0 ? 1.0 : 0.0); });
+  each("deprov_source_users", "Users of its last complete list.",
+       [](const Row& s) { return std::optional(static_cast<double>(s.users)); });
+  each("deprov_source_lag_seconds", "How old what is known of it is.",
+       [&](const Row& s) { return s.succeeded.micros == 0 ? none : std::optional(seconds(now - s.succeeded)); });
+  each("deprov_source_next_poll_seconds", "How long until it is read again; less than 0: it is overdue.",
+       [&](const Row& s) { return s.due.micros == 0 ? none : std::optional(seconds(s.due - now)); });
+  each("deprov_source_quota_remaining", "Requests that its API last said may still be made.", [&](const Row& s) {
+    const auto health = engine::poll_health(s);
+    return health && health->quota_remaining ? std::optional(static_cast<double>(*health->quota_remaining)) : none;
+  });
+}
 
 void write_jobs(Text& t, const engine::Metrics& m, const JobCounts& jobs) {
   t.family("deprov_jobs", "gauge", "Jobs in the store by integration and state.");
@@ -275,24 +303,29 @@ void OpsService::answer(Request request, Responder respond, OpsOptions::Metrics 
   if (path != "/metrics") return (*shared)(state(404, "there is nothing at this address"));
   if (auto refused = refusal(request, for_whom)) return (*shared)(std::move(*refused));
   auto jobs = std::make_shared<JobCounts>();
+  auto sources = std::make_shared<Sources>();
   engine_.view(
-      [jobs](port::Reader& reader) -> Result<void> {
+      [jobs, sources](port::Reader& reader) -> Result<void> {
         DEPROV_TRY(rows, reader.integrations(std::nullopt));
         for (const auto& row : rows) {
           DEPROV_TRY(counts, reader.job_counts(row.scope));
           (*jobs)[row.scope] = std::move(counts);
+          if (!row.sources) continue;
+          DEPROV_TRY(found, reader.sources(row.scope));
+          sources->insert(sources->end(), found.begin(), found.end());
         }
         return {};
       },
-      [this, jobs, shared, requests = requests_](const Result<void>& read) {
+      [this, jobs, sources, shared, requests = requests_](const Result<void>& read) {
         if (!read) return (*shared)(state(500, "the store does not answer", read.error().message()));
-        engine_.metrics([this, jobs, shared, requests](Result<engine::Metrics> metrics) {
+        engine_.metrics([this, jobs, sources, shared, requests](Result<engine::Metrics> metrics) {
           if (!metrics) return (*shared)(state(500, "the engine does not answer", metrics.error().message()));
           Text t;
           write_jobs(t, *metrics, *jobs);
           write_ttd(t, *metrics);
           write_lanes(t, *metrics);
           write_faults(t, *metrics);
+          write_sources(t, *sources, engine_.ports().clock.wall());
           write_webhooks(t, *metrics);
           write_store(t, engine_.ports().store.stats());
           t.counter("deprov_requests_applied_total", "Effects of IdPs' requests stored.", metrics->applied);

@@ -134,6 +134,32 @@ void walk_sources(Api& w) {
          text(w.call(201, "POST", route + "/lists", at + "/sources/" + text(rows, "id") + "/lists", "{}"), "list");
   w.call(200, "POST", "/lists/{list}/users", list + "/users", R"({"offset":0,"users":[{"id":"1"},{"id":"2"}]})");
   w.call(200, "POST", "/lists/{list}/end", list + "/end", R"({"count":2})");
+
+  // One that is polled: its credential is in no answer.
+  w.call(400, "POST", one + "/sources", at + "/sources", R"({"name":"idp","kind":"scim"})");
+  w.http.answer = [](const port::HttpRequest&) {
+    port::HttpResult r;
+    r.response = port::HttpResponse{200, {}, R"({"totalResults":1,"Resources":[{"id":"1","userName":"ann"}]})"};
+    return r;
+  };
+  const auto polled =
+      w.call(201, "POST", one + "/sources", at + "/sources",
+             R"({"name":"idp","kind":"scim","config":{"scim":{"base_url":"https://idp.example.com"},
+                                 "auth":{"type":"token","token":"very-secret"}}})");
+  CHECK(json::serialize(polled).find("very-secret") == std::string::npos);
+  const auto idp = at + "/sources/" + text(polled, "id");
+  const auto dry = w.call(200, "POST", route + "/poll", idp + "/poll", R"({"dry_run":true})");
+  CHECK(dry.at("dry_run") == true);
+  const auto polling = w.call(200, "POST", route + "/poll", idp + "/poll", "{}");
+  CHECK(polling.at("listed") == 1);
+  CHECK(polling.at("round") == "complete");
+  CHECK(w.call(200, "GET", route, idp).at("poll").at("round") == "complete");
+  CHECK(w.call(200, "GET", one + "/sources", at + "/sources").at("items").as_array().size() == 2);
+  w.call(400, "POST", route + "/poll", at + "/sources/" + text(rows, "id") + "/poll", "{}");
+  w.call(400, "POST", route + "/lists", idp + "/lists", "{}");
+  w.call(400, "POST", one + "/rereads", at + "/rereads", "{}");
+  CHECK(w.call(200, "POST", one + "/rereads", at + "/rereads", R"({"id":"1"})").at("asked") == 1);
+  w.http.answer = {};
 }
 
 }  // namespace

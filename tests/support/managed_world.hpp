@@ -18,9 +18,11 @@ namespace deprov::test::managed {
 
 class NoHttp final : public port::HttpTransport {
  public:
-  port::HttpCallId send(port::HttpRequest, port::UniqueFunction<void(port::HttpResult)> done) override {
+  std::function<port::HttpResult(const port::HttpRequest&)> answer;  ///< where a test gives one
+  port::HttpCallId send(port::HttpRequest request, port::UniqueFunction<void(port::HttpResult)> done) override {
     port::HttpResult r;
     r.failure.sent = false;
+    if (answer) r = answer(request);
     done(std::move(r));
     return 0;
   }
