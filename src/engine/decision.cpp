@@ -422,6 +422,10 @@ Result<void> Decision::user_effect(const Effect& effect) {
   if (!created && was_active == is_active && !after.deleted) {
     change(effect.renamed ? idp::ChangeKind::renamed : idp::ChangeKind::updated, after.id, {});
     record(effect.renamed ? "user.renamed" : "user.updated", detail, after.id);
+    if (is_active && context_.row.sources) {
+      DEPROV_TRY(ended, ended_by_sources(after.id));
+      if (ended) doubted_ = after.id;
+    }
     return {};
   }
 

@@ -107,6 +107,9 @@ class Decision {
                           const MembershipOverlay& overlay);
   /// What a source says of one subject, merged with what the others said: its access ends, comes back, or stays.
   Result<void> source_says(port::GrantRow said);
+  /// Whom SCIM push said again to be active, while a source showed that their access had ended. The push tells
+  /// nothing new; that source is to be read again for them (R5).
+  [[nodiscard]] const std::optional<ResourceId>& doubted() const noexcept { return doubted_; }
   /// Why nothing that was inferred of the subject counts now (R16): its source fails. Nothing: it counts.
   Result<std::optional<std::string>> frozen(ResourceId subject);
   /// The evaluation that a settle window postponed, or that a change of a group calls for.
@@ -222,10 +225,11 @@ class Decision {
   std::optional<std::vector<ResourceId>> entitling_;
   std::optional<std::map<ResourceId, const policy::RoleRule*>> role_groups_;
   std::map<ResourceId, std::vector<port::GrantRow>> said_;  ///< where it was read
-  std::vector<ResourceId> role_jobs_;                       ///< whose role this transaction has worked out anew
-  const Effect* effect_ = nullptr;                          ///< that is being worked out
-  std::optional<port::ResourceRow> group_;                  ///< as the effect leaves it
-  const port::ResourceRow* before_ = nullptr;               ///< the effect's resource, as it was
+  std::optional<ResourceId> doubted_;
+  std::vector<ResourceId> role_jobs_;          ///< whose role this transaction has worked out anew
+  const Effect* effect_ = nullptr;             ///< that is being worked out
+  std::optional<port::ResourceRow> group_;     ///< as the effect leaves it
+  const port::ResourceRow* before_ = nullptr;  ///< the effect's resource, as it was
   Judging judging_ = Judging::reserve;
   Judged left_of_unit_;
   std::string why_held_;

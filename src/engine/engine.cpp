@@ -366,6 +366,7 @@ struct Applying {
   bool background = false;
   bool touched = false;
   std::string held;  ///< why the guard refused; empty: it did not
+  std::optional<ResourceId> doubted;
 };
 
 void apply_effect(const std::shared_ptr<Engine::Impl>& self, const std::shared_ptr<Applying>& state) {
@@ -379,6 +380,7 @@ void apply_effect(const std::shared_ptr<Engine::Impl>& self, const std::shared_p
         if (!state->held.empty()) decision.judge(Judging::hold, state->held);
         DEPROV_TRY(deferred, decision.effect(effect, {self->options.inline_members}));
         state->deferred = deferred;
+        state->doubted = decision.doubted();
         state->wakes = false;
         state->background = false;
         state->touched = false;
@@ -422,6 +424,8 @@ void apply_effect(const std::shared_ptr<Engine::Impl>& self, const std::shared_p
         if (!result) return state->done(result.error());
         if (!result->activity_seqs.empty()) self->notify(scope);
         if (state->wakes || state->background) self->poke(scope);
+        if (state->doubted)
+          self->polls->reread(scope, {std::nullopt, {}, state->doubted}, [](const Result<std::size_t>&) {});
         Applied applied;
         if (!result->resource_versions.empty()) applied.version = result->resource_versions.front();
         applied.version_lost = state->touched && applied.version == 0;
@@ -455,35 +459,6 @@ void Engine::apply(Context context, Evidence evidence, EffectBody body, Done<App
   state->done = std::move(done);
   state->order = order;
   apply_effect(self, state);
-}
-
-void Engine::note_read(const Context& context, const Evidence& evidence) {
-  auto self = impl_;
-  const auto scope = context->row.scope;
-  auto rules = std::make_shared<std::vector<std::string>>();
-  {
-    const std::lock_guard lock(self->noted_mutex);
-    auto& noted = self->noted[scope.integration.value];
-    for (const auto& rule : evidence.dialect_rules)
-      if (noted.insert(rule).second) rules->push_back(rule);
-  }
-  if (rules->empty()) return;
-  json::object detail{{"source", evidence.source}, {"request", evidence.request}, {"method", evidence.method}};
-  detail["dialect_rules"] = json::array(rules->begin(), rules->end());
-  if (!evidence.detected.empty()) detail["detected"] = evidence.detected;
-  self->decide(
-      [self, scope, actor = evidence.actor,
-       detail = std::move(detail)](port::Reader&) -> Result<port::Transaction> {
-        port::Transaction txn;
-        txn.id = self->new_id<TxnId>();
-        txn.ops.emplace_back(self->activity(scope, "request.dialect_rules", actor, detail));
-        return txn;
-      },
-      [self, scope, rules](const Result<port::Committed>& stored) {
-        if (stored) return self->notify(scope);
-        const std::lock_guard lock(self->noted_mutex);
-        for (const auto& rule : *rules) self->noted[scope.integration.value].erase(rule);
-      });
 }
 
 // ---- activity and followers

@@ -37,12 +37,16 @@ PollRound::PollRound(std::shared_ptr<Engine::Impl> engine, Task task, std::share
 void PollRound::abandon() {
   done_ = {};
   if (run_) run_->abandon();
+  // Both hold this round by what they would tell it.
+  run_.reset();
+  sync_.reset();
 }
 
 void PollRound::finish(Ended result) {
   if (!done_) return;
   auto done = std::move(done_);
   done_ = {};
+  sync_.reset();  // which holds this round by what it has told it
   done(std::move(result));
 }
 
@@ -146,7 +150,9 @@ void PollRound::run(std::unique_ptr<idp::FeedRound> round, FeedRun::Sink sink,
 void PollRound::begin() {
   const bool due = state_.complete_at.micros == 0 || begun_ - state_.complete_at >= feed_->complete_every;
   const auto& traits = feed_->feed->traits();
-  if (only_hints_ && (row_.generation == 0 || !traits.rereads || state_.wants_complete)) only_hints_ = false;
+  // Where one user cannot be read, the source is read sooner; not at each hint.
+  if (only_hints_ && (row_.generation == 0 || !traits.rereads || state_.wants_complete))
+    return postpone({Kind::protocol, "it is not asked for one user now", {}, {}});
   const bool everybody = task_.how.complete || task_.how.dry_run || !traits.changes || state_.checkpoint.empty() ||
                          state_.wants_complete || due || row_.generation == 0 || task_.hints.size() > most_hints;
   if (only_hints_) {
@@ -379,8 +385,9 @@ void PollRound::close_round(const FeedOutcome& outcome) {
     self->finish(std::move(ended));
   };
   const bool nobody = state_.round != "complete" && rows_.empty();
-  if (nobody) return sync_->quiet(end, report);
-  sync_->end_round(end, report);
+  const auto sync = sync_;  // until it has returned
+  if (nobody) return sync->quiet(end, report);
+  sync->end_round(end, report);
 }
 
 void PollRound::failed(const idp::FeedFailure& failure) {
@@ -397,8 +404,9 @@ void PollRound::failed(const idp::FeedFailure& failure) {
 void PollRound::postpone(const idp::FeedFailure& failure) {
   auto self = shared_from_this();
   const auto until = std::max(failure.retry_at.value_or(WallTime{}), engine_->now() + feed_->floor);
-  const auto due = until + Duration(static_cast<std::int64_t>(
-                               engine_->ports.random.below(static_cast<std::uint64_t>(feed_->floor.count()))));
+  auto due = until + Duration(static_cast<std::int64_t>(
+                         engine_->ports.random.below(static_cast<std::uint64_t>(feed_->floor.count()))));
+  if (only_hints_ && !failure.retry_at) due = std::min(due, due_before_);
   const auto error = error_of(failure, row_.name);
   const bool again = failure.kind == Kind::throttled || failure.kind == Kind::unavailable;
   engine_->decide(
@@ -433,7 +441,8 @@ void PollRound::fail(Error why, std::optional<WallTime> not_before) {
   if (not_before) due = std::max(due, *not_before);
   sync_->after_failure(due, to_text(state));
   auto self = shared_from_this();
-  sync_->fail(why, [self, why, due] { self->finish({why, {}, due, false}); });
+  const auto sync = sync_;  // until it has returned
+  sync->fail(why, [self, why, due] { self->finish({why, {}, due, false}); });
 }
 
 }  // namespace deprov::engine

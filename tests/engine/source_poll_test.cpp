@@ -303,7 +303,11 @@ TEST_CASE(
   REQUIRE(w.poll());
   w.run(1min);
   REQUIRE_FALSE(w.app_active(6));
+  const auto asked = w.directory.log.size();
   REQUIRE(w.set_active(w.c, w.users[6], true));  // it never said otherwise
+  w.run(10s);
+  REQUIRE(w.directory.log.size() == asked + 1);  // only that one user is read again
+  CHECK(w.directory.log.back() == "/scim/Users/ext-u6");
   w.run(1h);
   CHECK_FALSE(w.app_active(6));
   CHECK_FALSE(w.subject(w.c, w.users[6]).access);
@@ -312,6 +316,16 @@ TEST_CASE(
   w.run(1min);
   CHECK(w.app_active(6));
   CHECK(w.disables() == 1);
+
+  // Where the source gives access again, the push that says so is what it takes to be heard of at once.
+  w.directory.users[2].active = false;
+  REQUIRE(w.poll());
+  w.run(1min);
+  REQUIRE_FALSE(w.app_active(2));
+  w.directory.users[2].active = true;
+  REQUIRE(w.set_active(w.c, w.users[2], true));
+  w.run(1min);
+  CHECK(w.app_active(2));
 }
 
 TEST_CASE("the end of what a source failed to show is a person's to see: health, quota and the next poll",
