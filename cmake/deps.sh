@@ -3,7 +3,7 @@
 # Silent when nothing is missing.
 #   deps.sh        what quickstart.sh and test.sh need
 #   deps.sh --ci   also what .ci/run needs: clang, clang-tidy, clang-format, abidiff, doxygen, the SCIM programs of
-#                  peers.sh, and what python.sh installs
+#                  peers.sh, the Keycloak of keycloak.sh, and what python.sh installs
 set -euo pipefail
 
 ci=no
@@ -42,6 +42,8 @@ peers() {
   [ "$ci" = yes ] || return 0
   bash "$(dirname "${BASH_SOURCE[0]}")/peers.sh" ||
     echo "deps.sh: the SCIM programs of peers.sh could not be installed; the test \"peers\" will be skipped" >&2
+  bash "$(dirname "${BASH_SOURCE[0]}")/keycloak.sh" ||
+    echo "deps.sh: the Keycloak of keycloak.sh could not be installed; the test \"keycloak\" will be skipped" >&2
   bash "$(dirname "${BASH_SOURCE[0]}")/python.sh" ||
     echo "deps.sh: the tools of python.sh could not be installed; the test \"python\" will be skipped" >&2
 }
