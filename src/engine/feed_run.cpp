@@ -155,8 +155,9 @@ void FeedRun::answered(port::HttpResult result, const std::string& authorization
                              std::to_string(*page.total) + " later: the list moved while it was read"));
     outcome_.total = page.total;
   }
-  // The same page under another mark is a page that did not come.
-  if (round_->kind() == idp::FeedRoundKind::complete && page.records != 0)
+  // The same page under another mark is a page that did not come; but two groups may have the same members.
+  const bool repeats = config_->feed->traits().repeats;
+  if (round_->kind() == idp::FeedRoundKind::complete && page.records != 0 && !repeats)
     if (auto fresh = sink_.page("body " + response.body); !fresh) return finish(protocol(fresh.error().detail()));
   sink_.between();
   if (done_) step();

@@ -1,0 +1,158 @@
+// Microsoft Graph as a source of an engine.
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include "catch.hpp"
+#include "support/fake_graph.hpp"
+
+using namespace deprov;
+using namespace std::chrono_literals;
+using deprov::test::FakeGraph;
+using deprov::test::FeedWorld;
+using State = FakeGraph::State;
+
+namespace {
+
+const std::vector<std::string> people = {"ann", "ben", "cid", "dan", "eve", "fay", "gus", "hal"};
+
+/// ann to dan are assigned by themselves, eve to hal by two groups with the same members.
+FakeGraph populated() {
+  FakeGraph graph;
+  for (const auto& name : people) graph.users["ext-" + name] = State::enabled;
+  for (const auto* name : {"ann", "ben", "cid", "dan"}) graph.assigned.insert(std::string("ext-") + name);
+  for (const auto* name : {"eve", "fay", "gus", "hal"})
+    for (const auto* group : {"g1", "g2"}) graph.groups[group].insert(std::string("ext-") + name);
+  return graph;
+}
+
+struct Tenant {
+  FakeGraph graph;
+  FeedWorld world;
+  Tenant()
+      : graph(populated()),
+        world([this](const test::ApiRequest& r) { return graph(r); }, people, "graph",
+              {{"graph", {{"tenant", "contoso.example"}, {"service_principal", "sp1"}}},
+               {"auth",
+                {{"type", "client_credentials"},
+                 {"client_id", "c"},
+                 {"client_secret", "s"},
+                 {"client_auth", "post"}}}}) {
+    world.run(1min);
+    REQUIRE(world.row().users == people.size());
+    CHECK(world.disables() == 0);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("who is disabled, deleted or not assigned any more in Entra ID loses access, for that cause",
+          "[engine][polls][graph][R2]") {
+  Tenant t;
+  t.graph.set("ext-ann", State::disabled);
+  t.world.run(10min);
+  t.graph.set("ext-ben", State::soft_deleted);
+  t.world.run(10min);
+  t.graph.erase("ext-cid");
+  t.world.run(10min);
+  CHECK(t.world.cause("ann") == idp::Cause::deactivated);
+  CHECK(t.world.cause("ben") == idp::Cause::soft_deleted);
+  CHECK(t.world.cause("cid") == idp::Cause::hard_deleted);
+  for (const auto* name : {"ann", "ben", "cid"}) CHECK_FALSE(t.world.active(name));
+  // Out of one of two groups is not out.
+  t.graph.leave("g1", "ext-eve");
+  t.world.run(20min);
+  CHECK(t.world.active("eve"));
+  t.graph.leave("g2", "ext-eve");
+  t.world.run(20min);
+  CHECK_FALSE(t.world.active("eve"));
+  CHECK(t.world.cause("eve") == idp::Cause::unassigned);
+  // Of an assignment there is no delta.
+  t.graph.assigned.erase("ext-dan");
+  t.world.run(30min);
+  CHECK_FALSE(t.world.active("dan"));
+  CHECK(t.world.cause("dan") == idp::Cause::unassigned);
+  // Who comes back from the bin is let in again.
+  t.graph.set("ext-ben", State::enabled);
+  t.world.run(20min);
+  CHECK(t.world.active("ben"));
+  CHECK(t.world.row().failing_since.micros == 0);
+  CHECK(t.world.disables() == 5);
+}
+
+TEST_CASE("a delta that Graph forgot is made up for by a complete list, in which absence counts",
+          "[engine][polls][graph][R6]") {
+  Tenant t;
+  t.graph.erase("ext-cid");
+  t.graph.oldest = 100;
+  t.world.run(30min);
+  CHECK_FALSE(t.world.active("cid"));
+  CHECK(t.world.disables() == 1);
+  CHECK(t.world.row().failing_since.micros == 0);
+}
+
+TEST_CASE("an access token that expired is fetched anew, once", "[engine][polls][graph][R17]") {
+  Tenant t;
+  const auto before = t.graph.tokens;
+  t.graph.restart_tokens();  // the one that deprov has is none any more
+  t.graph.set("ext-ann", State::disabled);
+  t.world.run(10min);
+  CHECK(t.graph.tokens == before + 1);
+  CHECK_FALSE(t.world.active("ann"));
+  CHECK(t.world.row().failing_since.micros == 0);
+}
+
+TEST_CASE("nobody loses access by an answer of Graph's that is not whole", "[engine][polls][graph][R6][R16]") {
+  const auto is = [](const test::ApiRequest& r, std::string_view part) {
+    return r.url.find(part) != std::string::npos;
+  };
+  const std::vector<
+      std::pair<const char*, std::function<std::optional<port::HttpResponse>(const test::ApiRequest&)>>>
+      faults = {
+          {"no assignments",
+           [&](const auto& r) {
+             return is(r, "appRoleAssignedTo") ? std::optional(port::HttpResponse{200, {}, R"({"value":[]})"})
+                                               : std::nullopt;
+           }},
+          {"a list that is cut off",
+           [&](const auto& r) {
+             return is(r, "/members?") ? std::optional(port::HttpResponse{200, {}, R"({"value":[{"id":"ext)"})
+                                       : std::nullopt;
+           }},
+          {"members that may not be read",
+           [&](const auto& r) {
+             return is(r, "/members?") ? std::optional(FakeGraph::error(403, "Authorization_RequestDenied", "no"))
+                                       : std::nullopt;
+           }},
+          {"lookups that find nobody, at an address that is none",
+           [&](const auto& r) {
+             if (is(r, "getByIds")) return std::optional(port::HttpResponse{200, {}, R"({"value":[]})"});
+             return is(r, "/users/ext-")
+                        ? std::optional(FakeGraph::error(404, "ResourceNotFound", "no such address"))
+                        : std::nullopt;
+           }},
+          {"a next page elsewhere",
+           [&](const auto& r) {
+             return is(r, "/members?")
+                        ? std::optional(port::HttpResponse{
+                              200, {}, R"({"value":[],"@odata.nextLink":"https://evil.example.com/"})"})
+                        : std::nullopt;
+           }},
+          {"a delta without its link",
+           [&](const auto& r) {
+             return is(r, "=latest") ? std::optional(port::HttpResponse{200, {}, R"({"value":[]})"})
+                                     : std::nullopt;
+           }},
+      };
+  for (const auto& [name, what] : faults) {
+    INFO(name);
+    Tenant t;
+    t.graph.fault = what;
+    CHECK_FALSE(t.world.poll({.complete = true}));
+    CHECK(t.world.disables() == 0);
+    CHECK(t.world.row().failing_since.micros != 0);
+    for (const auto& url : t.world.idp.log) CHECK(url.find("evil") == std::string::npos);
+    t.graph.fault = {};
+    CHECK(t.world.poll({.complete = true}));
+    CHECK(t.world.row().failing_since.micros == 0);
+    CHECK(t.world.disables() == 0);
+  }
+}
