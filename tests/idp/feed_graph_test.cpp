@@ -175,6 +175,12 @@ TEST_CASE("an answer of Graph that is no page ends the round", "[idp][feed][grap
   CHECK(failure(page({}, {}, users_delta)).kind == FeedFailureKind::protocol);  // a list has none
   CHECK(failure(page({}, graph + "/users?" + fields + "&$top=999")).kind == FeedFailureKind::protocol);  // itself
   CHECK(failure(answer(500, "")).kind == FeedFailureKind::unavailable);
+  // A page that comes again under another link.
+  const auto again = graph + "/users?$skiptoken=";
+  auto repeated = begin(*f);
+  CHECK(play(*repeated, {page({}, {}, users_delta), page({person("u1"), person("u2")}, again + "1"),
+                         page({person("u1"), person("u2")}, again + "2")})
+            .failure->detail.find("second time") != std::string::npos);
   // A delta of now that ends in nothing.
   auto round = begin(*f);
   CHECK(play(*round, {page({})}).failure->kind == FeedFailureKind::protocol);

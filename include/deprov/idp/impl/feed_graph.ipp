@@ -159,6 +159,7 @@ class GraphLists final : public GraphRound {
       return Error(Errc::protocol, now ? "a delta ends without a deltaLink" : "a list has a deltaLink");
     if (now) return read_now(p);
     answer.page.records = p.value.size();
+    if (phase_ != Phase::lookup) DEPROV_CHECK(once(p.value));
     switch (phase_) {
       case Phase::users: {
         DEPROV_CHECK(rows(p.value, sink));
@@ -184,6 +185,12 @@ class GraphLists final : public GraphRound {
     return {};
   }
 
+  /// Nothing is twice in one list. Pages of different lists may well be the same.
+  Result<void> once(const json::array& value) {
+    const auto* first = value.empty() ? nullptr : value.front().if_object();
+    if (first == nullptr || firsts_.emplace(text_in(*first, "id")).second) return {};
+    return Error(Errc::protocol, "a page came a second time, so that another one may not have come at all");
+  }
   Result<void> read_now(GraphPage& p) {
     if (p.delta.empty()) {
       follow(std::move(p.next));
@@ -283,6 +290,7 @@ class GraphLists final : public GraphRound {
   }
 
   void next_group() {
+    firsts_.clear();
     if (at_group_ == groups_.end()) {
       url_.clear();
       return;
@@ -308,6 +316,7 @@ class GraphLists final : public GraphRound {
   GraphDigest digest_;
   std::set<std::string> groups_;
   std::set<std::string>::const_iterator at_group_;
+  std::set<std::string> firsts_;  ///< what the pages of this list began with
   std::set<std::string> wanted_;  ///< users of this page of assignments who were not found yet
   std::string after_lookup_;
 };
