@@ -77,7 +77,7 @@ type Job struct {
 	Integration  string    `json:"integration"`
 	Subject      string    `json:"subject"`
 	UserName     string    `json:"user_name"`
-	Kind         string    `json:"kind"` // bind, remove_access, restore_access, change_role
+	Kind         string    `json:"kind"` // bind, remove_access, restore_access, change_role, revoke_sessions
 	State        string    `json:"state"`
 	Cause        string    `json:"cause"`
 	ViaGroup     string    `json:"via_group"`

@@ -110,6 +110,8 @@ class Decision {
   /// Whom SCIM push said again to be active, while a source showed that their access had ended. The push tells
   /// nothing new; that source is to be read again for them (R5).
   [[nodiscard]] const std::optional<ResourceId>& doubted() const noexcept { return doubted_; }
+  /// The IdP ended the sessions of a subject, whose access stays: they are revoked in the app, too.
+  Result<void> revoke_sessions(ResourceId subject, WallTime evidence_at);
   /// Why nothing that was inferred of the subject counts now (R16): its source fails. Nothing: it counts.
   Result<std::optional<std::string>> frozen(ResourceId subject);
   /// The evaluation that a settle window postponed, or that a change of a group calls for.

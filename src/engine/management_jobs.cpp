@@ -90,7 +90,7 @@ Result<port::Transaction> attest(Engine::Impl& impl, port::Reader& reader, const
   DEPROV_CHECK(leave_hold(reader, *old, now, by.actor(), txn));
   if (port::is_finished(old->state)) {
     DEPROV_TRY(subject, reader.subject(scope, old->subject));
-    const bool role = old->kind == port::JobKind::change_role;
+    const bool role = old->kind == port::JobKind::change_role || old->kind == port::JobKind::revoke_sessions;
     if (!subject || (!role && subject->job != job_id)) {
       return Error(Errc::conflict, "a newer job of this subject took its place", "job " + job_id.str(),
                    "look at the subject's jobs");

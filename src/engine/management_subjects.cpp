@@ -152,13 +152,14 @@ Result<port::Transaction> retry(Engine::Impl& impl, port::Reader& reader, const 
   made = job.id = impl.new_id<JobId>();
   if (job.kind != port::JobKind::bind) {
     DEPROV_TRY(subject, reader.subject(scope, job.subject));
-    const bool role = job.kind == port::JobKind::change_role;
+    // Neither is the job of an intent.
+    const bool role = job.kind == port::JobKind::change_role || job.kind == port::JobKind::revoke_sessions;
     if (!subject || (!role && subject->job != job_id)) {
       return Error(Errc::conflict, "a newer job of this subject took its place", "job " + job_id.str(),
                    "look at the subject's jobs");
     }
     const bool ends = job.kind == port::JobKind::remove_access;
-    if (ends != (subject->desired == port::Desired::no_access)) {
+    if (job.kind != port::JobKind::revoke_sessions && ends != (subject->desired == port::Desired::no_access)) {
       return Error(Errc::conflict, "the subject is meant to be otherwise by now", "subject " + job.subject.str(),
                    "its access was decided anew since this job was made");
     }

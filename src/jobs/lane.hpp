@@ -168,6 +168,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
   [[nodiscard]] static std::vector<port::Op> keep_back(const port::op::Reserve& reserved,
                                                        const port::SubjectRow& subject);
   void retain(const RunPtr& run, const policy::Retention& retention);
+  void retain_sessions(const RunPtr& run, const policy::Retention& retention);
   /// Whether the account itself is protected; goes on with `next` where it is not.
   void check_account(const RunPtr& run, std::function<void()> next);
   void check_owners(const RunPtr& run, std::string cursor, std::function<void()> next);

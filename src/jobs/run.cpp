@@ -50,6 +50,7 @@ std::string_view event_prefix(JobKind kind) {
     case JobKind::remove_access: return "removal";
     case JobKind::restore_access: return "restore";
     case JobKind::change_role: return "role";
+    case JobKind::revoke_sessions: return "sessions";
   }
   return "job";
 }
@@ -99,13 +100,17 @@ void Lane::begin(const RunPtr& run) {
           DEPROV_TRY(standing, self->host_.standing(reader, self->scope_));
           seen->standing = standing;
         }
-        if (run->row.kind != JobKind::bind) {
+        if (run->row.kind != JobKind::bind && run->row.kind != JobKind::revoke_sessions) {
           DEPROV_TRY(access, self->host_.has_access(reader, self->scope_, run->row.subject));
           seen->access = access;
           if (subject && subject->access != access) {
             DEPROV_TRY(until, undecided_until(reader, self->scope_, run->row.subject, self->ports_.clock.wall()));
             seen->undecided = until;
           }
+        }
+        if (run->row.kind == JobKind::revoke_sessions) {
+          DEPROV_TRY(retention, self->host_.retained(reader, self->scope_, run->row.subject));
+          seen->retention = std::move(retention);
         }
         if (run->row.kind == JobKind::remove_access || lowers_role(run->row)) {
           DEPROV_TRY(retention, self->host_.retained(reader, self->scope_, run->row.subject));
@@ -193,7 +198,8 @@ void Lane::begin(const RunPtr& run) {
           run->roles_under_way = std::move(seen->roles_under_way);
           run->subject.reset();
           if (run->row.kind == JobKind::change_role) run->subject = seen->subject;
-          if (run->row.kind != JobKind::bind) {
+          // Sessions that ended at the IdP end here, too, whatever became of access since.
+          if (run->row.kind != JobKind::bind && run->row.kind != JobKind::revoke_sessions) {
             // R5: the state decides, not the job.
             if (!seen->subject || seen->subject->generation != run->row.generation)
               return self->finish(run, JobState::superseded, "a newer intent took its place");

@@ -81,7 +81,8 @@ void Lane::send(const RunPtr& run) {
         // A role goes by the groups, and they may have changed since it was worked out (R5).
         if (run->subject)
           txn.reads.subjects.push_back({self->scope_, run->row.subject, run->subject->grants_version});
-        txn.reads.intents.push_back({self->scope_, run->row.subject, run->row.generation});
+        if (run->row.kind != JobKind::revoke_sessions)
+          txn.reads.intents.push_back({self->scope_, run->row.subject, run->row.generation});
         auto row = run->row;
         row.plan = text;
         txn.ops.emplace_back(port::op::PutJob{std::move(row), std::nullopt});

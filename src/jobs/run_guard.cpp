@@ -189,6 +189,7 @@ void Lane::join_hold(const RunPtr& run, std::string why) {
 }
 
 void Lane::retain(const RunPtr& run, const policy::Retention& retention) {
+  if (run->row.kind == JobKind::revoke_sessions) return retain_sessions(run, retention);
   auto self = shared_from_this();
   const auto now = ports_.clock.wall();
   run->row.state = JobState::cancelled;
@@ -229,11 +230,26 @@ void Lane::retain(const RunPtr& run, const policy::Retention& retention) {
       });
 }
 
+// The subject has access: there is nothing of it to look at again later.
+void Lane::retain_sessions(const RunPtr& run, const policy::Retention& retention) {
+  run->row.state = JobState::cancelled;
+  run->row.finished = ports_.clock.wall();
+  run->row.lease = {};
+  run->row.reason =
+      ("retained: " + std::string(policy::to_string(retention.kind)) + ": " + retention.reason).substr(0, 1000);
+  auto self = shared_from_this();
+  save(run, "sessions.retained", policy::to_json(retention), [self, run] {
+    self->host_.count_finished(JobState::cancelled, std::nullopt);
+    self->drop(run);
+  });
+}
+
 void Lane::check_account(const RunPtr& run, std::function<void()> next) {
   const auto& step = run->plan.steps[run->at];
   const auto& protection = policy_.protection;
   const bool takes_away = step.operation == Operation::disable || step.operation == Operation::remove;
-  if (run->row.kind != JobKind::remove_access || run->account_checked) return next();
+  const bool takes = run->row.kind == JobKind::remove_access || run->row.kind == JobKind::revoke_sessions;
+  if (!takes || run->account_checked) return next();
   for (std::size_t i = 0; i < protection.accounts.size(); ++i) {
     if (protection.accounts[i].id != run->binding.account_id) continue;
     return retain(run, {policy::Retention::Kind::protected_subject,

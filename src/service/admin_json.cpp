@@ -50,13 +50,13 @@ bool begun(const port::JobRow& job) {
   return false;
 }
 
-/// Whether no newer job on the role of that subject, who has access, took the place of this one.
-Result<bool> newest_on_role(port::Reader& reader, const port::JobRow& job) {
+/// Whether no newer job of its kind, which no intent of that subject names, took the place of this one.
+Result<bool> newest_of_kind(port::Reader& reader, const port::JobRow& job) {
   port::JobFilter filter;
   filter.subject = job.subject;
   DEPROV_TRY(page, reader.jobs(job.scope, filter, std::nullopt, page_size));
   for (const auto& other : page.rows)  // newest first
-    if (other.kind == port::JobKind::change_role) return other.id == job.id;
+    if (other.kind == job.kind) return other.id == job.id;
   return false;
 }
 
@@ -72,8 +72,9 @@ Result<bool> still_stands(port::Reader& reader, const port::Scope& scope, port::
       DEPROV_TRY(subject, reader.subject(scope, job.subject));
       if (subject && subject->job == job.id) return true;
       // A role is none of the intent's jobs; without access it is nothing that anybody waits for.
-      if (subject && subject->access && job.kind == port::JobKind::change_role) {
-        DEPROV_TRY(newest, newest_on_role(reader, job));
+      if (subject && subject->access &&
+          (job.kind == port::JobKind::change_role || job.kind == port::JobKind::revoke_sessions)) {
+        DEPROV_TRY(newest, newest_of_kind(reader, job));
         if (newest) return true;
       }
     }

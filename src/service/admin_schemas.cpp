@@ -265,7 +265,7 @@ constexpr std::string_view schemas_text = R"json({
     "time_to_deprovision_ms", "reason"],
   "properties": {"id": {"$ref": "#/components/schemas/Id"}, "integration": {"$ref": "#/components/schemas/Id"},
     "subject": {"$ref": "#/components/schemas/IdOrNull"}, "user_name": {"type": ["string", "null"]},
-    "kind": {"enum": ["bind", "remove_access", "restore_access", "change_role"]},
+    "kind": {"enum": ["bind", "remove_access", "restore_access", "change_role", "revoke_sessions"]},
     "state": {"$ref": "#/components/schemas/JobState"}, "cause": {"type": "string"},
     "via_group": {"$ref": "#/components/schemas/IdOrNull"}, "via_group_name": {"type": ["string", "null"]},
     "via_inferred": {"type": "boolean"}, "generation": {"type": "integer"}, "priority": {"type": "integer"},

@@ -104,10 +104,11 @@ std::string_view to_string(AccountState s) noexcept {
 }
 
 std::string_view to_string(JobKind k) noexcept {
-  static constexpr Names<JobKind, 4> names{{{JobKind::bind, "bind"},
+  static constexpr Names<JobKind, 5> names{{{JobKind::bind, "bind"},
                                             {JobKind::remove_access, "remove_access"},
                                             {JobKind::restore_access, "restore_access"},
-                                            {JobKind::change_role, "change_role"}}};
+                                            {JobKind::change_role, "change_role"},
+                                            {JobKind::revoke_sessions, "revoke_sessions"}}};
   return name_of(names, k);
 }
 

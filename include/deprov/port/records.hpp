@@ -156,7 +156,13 @@ struct ChangeRow {
   std::uint64_t count = 1;
 };
 
-enum class JobKind : std::uint8_t { bind = 1, remove_access = 2, restore_access = 3, change_role = 4 };
+enum class JobKind : std::uint8_t {
+  bind = 1,
+  remove_access = 2,
+  restore_access = 3,
+  change_role = 4,
+  revoke_sessions = 5,  ///< the IdP ended the subject's sessions; its access stays as it is
+};
 [[nodiscard]] std::string_view to_string(JobKind k) noexcept;
 
 enum class JobState : std::uint8_t {
