@@ -236,8 +236,9 @@ void Engine::Impl::reseal(Done<void> done) {
           }
           for (auto& row : sources) {
             if (row.secrets.find(id) == std::string::npos) continue;
-            const auto secret = unseal_source_key(*self, row);
-            auto anew = secret ? seal_source_key(*self, row, *secret) : Result<std::string>(secret.error());
+            const auto context = source_seal_context(row);
+            const auto secret = self->unseal_text(context, row.secrets, "source " + row.id.str());
+            auto anew = secret ? self->seal_text(context, *secret) : Result<std::string>(secret.error());
             if (!anew) continue;
             row.secrets = std::move(*anew);
             txn.ops.emplace_back(port::op::PutSource{row});

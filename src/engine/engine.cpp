@@ -5,6 +5,7 @@
 #include "engine/chores.hpp"
 #include "engine/courier.hpp"
 #include "engine/decision.hpp"
+#include "engine/event_receiver.hpp"
 #include "engine/impl.hpp"
 #include "engine/objective.hpp"
 #include "engine/reconciliation.hpp"
@@ -52,6 +53,7 @@ Engine::Impl::Impl(Ports p, Options o) : ports(p), options(std::move(o)) {
   objectives = std::make_shared<Objectives>(*this);
   courier = std::make_shared<Courier>(*this);
   polls = std::make_shared<SourcePolls>(*this);
+  events = std::make_shared<EventReceivers>(*this);
 }
 
 Engine::Impl::~Impl() {
@@ -168,18 +170,10 @@ void Engine::Impl::load(Done<void> done) {
           if (self->options.background) self->watch_others();
           if (self->options.background) record_faults(self);
           if (self->options.background) self->courier->start(loaded->webhooks, loaded->chains);
+          self->events->start();
           done({});
         });
       });
-}
-
-void Reconciliation::abandon() {
-  const auto self = shared_from_this();
-  const auto done = std::move(done_);
-  done_ = {};
-  const auto stopped = std::move(stopped_);
-  stopped_ = {};
-  impl_->reconciliations.erase(task_.scope.integration.value);
 }
 
 void Engine::close(Duration deadline, Done<void> done) {
@@ -218,6 +212,7 @@ void Engine::close(Duration deadline, Done<void> done) {
     self->chores->stop();
     self->objectives->stop();
     self->polls->stop();
+    self->events->stop();
     ++closing->left;
     self->courier->stop(one);
     closing->left += scopes.size();

@@ -25,6 +25,7 @@ namespace deprov::engine {
 class BackgroundHost;
 class Chores;
 class Courier;
+class EventReceivers;
 class Expander;
 class Objectives;
 class Reconciliation;
@@ -119,6 +120,10 @@ struct Engine::Impl : std::enable_shared_from_this<Engine::Impl> {
   std::unordered_map<Uuid, std::shared_ptr<SourceSync>> syncs;  ///< lists that are being read, by their ids
   bool looks_at_syncs = false;                                  ///< a timer gives up the idle ones
   std::shared_ptr<SourcePolls> polls;                           ///< behind `syncs`, which its end empties
+  std::shared_ptr<EventReceivers> events;
+  /// Something about these subjects (none: it is not known which) may have changed: whoever can read them from
+  /// their IdP does. Empty: nobody can.
+  std::function<void(const port::Scope&, const std::vector<ResourceId>&)> on_hint;
 
   // ---- helpers for whoever writes transactions
   [[nodiscard]] WallTime now() const { return ports.clock.wall(); }

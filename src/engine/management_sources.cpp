@@ -4,6 +4,7 @@
 #include <boost/json/serialize.hpp>
 #include <deprov/engine/sources.hpp>
 #include <utility>
+#include "engine/event_receiver.hpp"
 #include "engine/feed_config.hpp"
 #include "engine/management.hpp"
 #include "engine/source_poll.hpp"
@@ -39,7 +40,7 @@ Result<port::SourceRow> load_source(port::Reader& reader, const port::Scope& sco
 }
 
 std::string kinds_of_source() {
-  std::string text = "give file or rows, or what is polled:";
+  std::string text = "give file or rows, events, or what is polled:";
   for (const auto& kind : idp::feed_kinds()) text.append(" ").append(kind.name);
   return text;
 }
@@ -147,24 +148,31 @@ void Sources::add(Principal by, IntegrationId id, AddSource what, Done<port::Sou
   if (auto ok = require_integrations(by); !ok) return refuse(ok.error());
   if (auto ok = check_name(what.name, "name"); !ok) return refuse(ok.error());
   const bool polled = idp::find_feed_kind(what.kind) != nullptr;
-  if (!polled && what.kind != "file" && what.kind != "rows")
+  const bool events = what.kind == event_source_kind;
+  if (!polled && !events && what.kind != "file" && what.kind != "rows")
     return refuse(Error(Errc::invalid_argument, "there is no such kind of source", "kind", kinds_of_source()));
-  if (auto ok = parse_source_config(what.config); !ok) return refuse(ok.error());
-  if (auto ok = fits_kind(what.kind, what.config); !ok) return refuse(ok.error());
-  const auto secrets = take_secrets(what.config);
+  if (!events) {
+    if (auto ok = parse_source_config(what.config); !ok) return refuse(ok.error());
+    if (auto ok = fits_kind(what.kind, what.config); !ok) return refuse(ok.error());
+  }
   port::SourceRow row;
   row.scope = {by.workspace, id};
   row.id = impl->new_id<SourceId>();
   row.name = std::move(what.name);
   row.kind = std::move(what.kind);
-  row.config = json::serialize(what.config);
   row.created = impl->now();
   if (polled) row.due = row.created;
-  idp::FingerprintKey key;
-  impl->ports.random.fill(key.bytes);
-  auto sealed = seal_source_key(*impl, row, key, secrets);
-  if (!sealed) return refuse(sealed.error());
-  row.secrets = std::move(*sealed);
+  if (events) {
+    if (auto ok = put_event_config(*impl, row, what.config); !ok) return refuse(ok.error());
+  } else {
+    const auto secrets = take_secrets(what.config);
+    row.config = json::serialize(what.config);
+    idp::FingerprintKey key;
+    impl->ports.random.fill(key.bytes);
+    auto sealed = seal_source_key(*impl, row, key, secrets);
+    if (!sealed) return refuse(sealed.error());
+    row.secrets = std::move(*sealed);
+  }
   impl->decide(
       [impl, by, row](port::Reader& reader) -> Result<port::Transaction> {
         DEPROV_TRY(integration, load_integration(reader, by, row.scope.integration));
@@ -190,6 +198,7 @@ void Sources::add(Principal by, IntegrationId id, AddSource what, Done<port::Sou
         if (!committed) return done(committed.error());
         ++row.version;
         make_current(impl, row.scope, std::nullopt, [impl, row, done = std::move(done)]() mutable {
+          impl->events->put(row);
           impl->notify(row.scope);
           done(std::move(row));
         });
@@ -250,8 +259,9 @@ void Sources::remove(Principal by, IntegrationId id, SourceId source, Done<void>
                                                         {{"source", source.str()}, {"name", row.name}}));
                     return txn;
                   },
-                  [impl, scope, done = std::move(done)](Result<port::Committed> committed) mutable {
+                  [impl, scope, source, done = std::move(done)](Result<port::Committed> committed) mutable {
                     if (!committed) return done(committed.error());
+                    impl->events->forget(source);
                     impl->notify(scope);
                     done({});
                   });
@@ -280,6 +290,8 @@ void Sources::begin(Principal by, IntegrationId id, SourceId source, BeginList h
         if (idp::find_feed_kind(row.kind) != nullptr)
           return Error(Errc::invalid_argument, "it is polled; lists are not handed in to it", "source " + row.name,
                        "read it now with `deprov source sync`");
+        if (row.kind == event_source_kind)
+          return Error(Errc::invalid_argument, "events come to this source, and no lists", "source " + row.name);
         if (!row.work.is_nil()) return under_way(row);
         if (at && *at < row.begun)
           return Error(Errc::conflict, "a list that was read later is its last one", "source " + row.name,

@@ -102,4 +102,13 @@ Result<void> Reconciliation::queue(Decision& decision, port::Reader& reader, por
   return {};
 }
 
+void Reconciliation::abandon() {
+  const auto self = shared_from_this();
+  const auto done = std::move(done_);
+  done_ = {};
+  const auto stopped = std::move(stopped_);
+  stopped_ = {};
+  impl_->reconciliations.erase(task_.scope.integration.value);
+}
+
 }  // namespace deprov::engine

@@ -57,10 +57,6 @@ void texts_of(const json::object& o, std::string_view name, std::vector<std::str
   for (const auto& e : v->get_array()) out.emplace_back(e.as_string());
 }
 
-std::string seal_context(const port::SourceRow& row) {
-  return row.scope.workspace.str() + "|" + row.scope.integration.str() + "|source|" + row.id.str();
-}
-
 }  // namespace
 
 Result<SourceConfig> parse_source_config(const json::object& config) {
@@ -99,11 +95,15 @@ Result<SourceConfig> parse_source_config(const json::object& config) {
   return c;
 }
 
+std::string source_seal_context(const port::SourceRow& row) {
+  return row.scope.workspace.str() + "|" + row.scope.integration.str() + "|source|" + row.id.str();
+}
+
 Result<std::string> seal_source_key(Engine::Impl& impl, const port::SourceRow& row, const idp::FingerprintKey& key,
                                     const json::object& secrets) {
   std::string plain(reinterpret_cast<const char*>(key.bytes.data()), key.bytes.size());
   if (!secrets.empty()) plain += json::serialize(secrets);
-  return impl.seal_text(seal_context(row), plain);
+  return impl.seal_text(source_seal_context(row), plain);
 }
 
 Result<json::object> unseal_source_config(Engine::Impl& impl, const port::SourceRow& row) {
@@ -112,7 +112,7 @@ Result<json::object> unseal_source_config(Engine::Impl& impl, const port::Source
   if (ec || !config.is_object())
     return Error(Errc::store_corrupt, "the stored config does not parse", "source " + row.id.str(),
                  "restore the store from a backup");
-  DEPROV_TRY(plain, impl.unseal_text(seal_context(row), row.secrets, "source " + row.id.str()));
+  DEPROV_TRY(plain, impl.unseal_text(source_seal_context(row), row.secrets, "source " + row.id.str()));
   if (plain.size() <= key_bytes) return std::move(config.get_object());
   const auto secrets = json::parse(plain.substr(key_bytes), ec);
   if (ec || !secrets.is_object())
@@ -122,7 +122,7 @@ Result<json::object> unseal_source_config(Engine::Impl& impl, const port::Source
 }
 
 Result<idp::FingerprintKey> unseal_source_key(Engine::Impl& impl, const port::SourceRow& row) {
-  DEPROV_TRY(plain, impl.unseal_text(seal_context(row), row.secrets, "source " + row.id.str()));
+  DEPROV_TRY(plain, impl.unseal_text(source_seal_context(row), row.secrets, "source " + row.id.str()));
   idp::FingerprintKey key;
   if (plain.size() < key_bytes)
     return Error(Errc::store_corrupt, "the stored key has another length", "source " + row.id.str());

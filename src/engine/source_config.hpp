@@ -22,6 +22,8 @@ struct SourceConfig {
 /// Errors: `invalid_argument`.
 [[nodiscard]] Result<SourceConfig> parse_source_config(const json::object& config);
 
+/// What the secrets of a source are bound to.
+[[nodiscard]] std::string source_seal_context(const port::SourceRow& row);
 /// Sealed beside the source: the key of its fingerprints, and what is secret in its config.
 [[nodiscard]] Result<std::string> seal_source_key(Engine::Impl& impl, const port::SourceRow& row,
                                                   const idp::FingerprintKey& key,

@@ -248,6 +248,23 @@ TEST_CASE("subjects in the formats of RFC 9493, SSF and RFC 9967", "[idp][set]")
   }
 }
 
+TEST_CASE("what is shown of a subject ends between two characters", "[idp][set]") {
+  CHECK(shortened("abc", 3) == "abc");
+  CHECK(shortened("abc", 2) == "ab");
+  CHECK(shortened("a\xC3\xA4z", 2) == "a");
+  CHECK(shortened("\xF0\x9F\x98\x80", 3).empty());
+  std::string id;
+  while (id.size() < 1020) id += "\xC3\xA4";
+  const auto set =
+      read_set(token(with(claims(), "sub_id", json::object{{"format", "opaque"}, {"id", id}})), agreed());
+  REQUIRE(set.has_value());
+  const auto& subject = *set->events.front().subject;
+  CHECK(subject.identifiers[0].value == id);
+  CHECK(subject.text.size() <= 1000);
+  CHECK(subject.whole.size() > 1020);
+  CHECK((subject.text.size() - std::string(R"({"format":"opaque","id":")").size()) % 2 == 0);
+}
+
 TEST_CASE("what the events mean for access", "[idp][set][R2][R5]") {
   const auto means = [](const char* uri, EventMeaning meaning, Cause cause = Cause::none,
                         const char* payload = "{}") {

@@ -157,7 +157,8 @@ struct Metrics {
   std::uint64_t applied = 0, refused = 0;
   std::map<port::Scope, LaneStatus> lanes;
   std::vector<IntegrationFault> faults;
-  std::map<port::Scope, std::uint64_t> held;  ///< subjects that wait for a person (R7)
+  std::map<port::Scope, std::uint64_t> held;    ///< subjects that wait for a person (R7)
+  std::map<std::string, std::uint64_t> events;  ///< security event tokens: taken, repeated, refused
   std::map<std::string, std::uint64_t>
       deliveries;  ///< to webhooks: delivered, failed (an attempt), dead, skipped_events
   struct Webhook {
@@ -167,6 +168,7 @@ struct Metrics {
   std::map<std::pair<WorkspaceId, WebhookId>, Webhook> webhooks;
 };
 
+class Events;
 class Sources;
 
 /// *Thread safety*: every function may be called from any thread; completions come on the executor, once.
@@ -336,6 +338,8 @@ class Engine {
 
   // ---- sources besides SCIM push: see sources.hpp
   [[nodiscard]] Sources sources() const;
+  /// Those of them that receive security events: see events.hpp.
+  [[nodiscard]] Events events() const;
 
   [[nodiscard]] const Ports& ports() const noexcept;
   [[nodiscard]] const Options& options() const noexcept;

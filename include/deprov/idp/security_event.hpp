@@ -97,7 +97,8 @@ struct EventSubject {
   std::vector<Identifier> identifiers{};  ///< at most 32
   bool user = true;                       ///< false: a group, a device, a tenant or the like
   std::vector<std::string> members{};     ///< of a complex subject: "user", "session", ...
-  std::string text{};                     ///< as it came, as JSON, at most 1000 bytes; for people
+  std::string whole{};                    ///< as it came, as JSON: of two that are equal the same one is meant
+  std::string text{};                     ///< of that at most 1000 bytes; for people
 };
 
 struct SecurityEvent {
@@ -131,6 +132,9 @@ struct SetExpectation {
   Duration oldest =
       std::chrono::hours(24 * 30);  ///< of `iat`; what is older may be a replay that nobody remembers
 };
+
+/// The first bytes of a text, at most so many, and no character cut in two.
+[[nodiscard]] std::string shortened(std::string_view utf8, std::size_t most);
 
 /// Which key a token wants to be verified by.
 struct SetSignature {

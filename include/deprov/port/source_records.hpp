@@ -18,7 +18,7 @@ struct SourceRow {
   Scope scope;
   SourceId id;
   std::string name;
-  std::string kind;     ///< "file", "rows", "scim"
+  std::string kind;     ///< "file", "rows", "scim", "events"
   std::string config;   ///< JSON, secrets taken out
   std::string secrets;  ///< sealed JSON: the key of the fingerprints, and what was taken out of the config
   WallTime created;
@@ -44,6 +44,8 @@ struct SourceRow {
 enum class SourcePart : std::uint8_t {
   snapshot = 0,  ///< users of the list, 24 bytes each
   changes = 1,   ///< subjects whose access the list changes: id and `idp::Says`, 17 bytes each
+  seen = 2,      ///< of a receiver of events: what it took already, 32 bytes each
+  unlinked = 3,  ///< likewise: whom its events named that nobody here is known by, as JSON
 };
 
 struct SourcePieceRow {

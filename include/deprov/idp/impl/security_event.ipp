@@ -171,7 +171,8 @@ class SetReader {
     if (!v.is_object()) return bad("a subject has to be an object");
     const auto& o = v.get_object();
     EventSubject subject;
-    subject.text = json::serialize(o).substr(0, longest_shown);
+    subject.whole = json::serialize(o);
+    subject.text = shortened(subject.whole, longest_shown);
     const auto format = format_of(o);
     if (format.empty() || format == "complex") {
       if (auto failed = read_complex(o, format.empty(), subject)) return failed;
@@ -294,6 +295,12 @@ class SetReader {
 DEPROV_INLINE void throw_exception_from_error(const SetRefusal& refusal, const boost::source_location& where) {
   boost::throw_exception(std::logic_error("a refused token was taken for a good one: " + refusal.description),
                          where);
+}
+
+DEPROV_INLINE std::string shortened(std::string_view utf8, std::size_t most) {
+  if (utf8.size() <= most) return std::string(utf8);
+  while (most > 0 && (static_cast<unsigned char>(utf8[most]) & 0xC0U) == 0x80U) --most;
+  return std::string(utf8.substr(0, most));
 }
 
 DEPROV_INLINE SetResult<CompactJws> parse_set(std::string_view token) {

@@ -1,0 +1,111 @@
+// The transmitter's keys, read from where it publishes them, and read again when it changes them.
+#include <deprov/config.hpp>
+#include <utility>
+#include "engine/event_receiver.hpp"
+
+namespace deprov::engine {
+
+namespace {
+constexpr Duration answer_time = std::chrono::seconds(10);
+constexpr std::size_t most_answer = std::size_t{16} << 10U;
+constexpr std::size_t most_reason = 500;
+}  // namespace
+
+std::string exchange_failure(const port::HttpResult& result) {
+  if (result.response) {
+    const auto status = result.response->status;
+    auto text = "answered with status " + std::to_string(status);
+    if (status >= 300 && status < 400) text += "; redirects are not followed";
+    return text;
+  }
+  using Kind = port::HttpFailure::Kind;
+  const auto& f = result.failure;
+  const std::string_view what = f.kind == Kind::resolve     ? "the host was not found"
+                                : f.kind == Kind::connect   ? "no connection"
+                                : f.kind == Kind::tls       ? "TLS was not agreed"
+                                : f.kind == Kind::timeout   ? "no answer in time"
+                                : f.kind == Kind::broken    ? "the connection broke"
+                                : f.kind == Kind::too_large ? "the answer is too large"
+                                : f.kind == Kind::cancelled ? "cancelled"
+                                                            : "the answer is no HTTP";
+  return (f.detail.empty() ? std::string(what) : std::string(what) + ": " + f.detail).substr(0, most_reason);
+}
+
+void EventReceivers::read_keys(const ReceiverPtr& r) {
+  port::HttpRequest request;
+  request.url = r->config->jwks_uri;
+  request.headers = {{"Accept", "application/jwk-set+json, application/json"},
+                     {"User-Agent", std::string("deprov/") + DEPROV_VERSION}};
+  request.peer.ca_pem = r->config->ca_pem;
+  request.timeout = answer_time;
+  request.max_response_bytes = idp::max_jwks_bytes;
+  r->keys.asked = engine_.ports.clock.mono();
+  r->keys.call = 0;
+  const auto call = engine_.ports.http.send(
+      std::move(request),
+      [weak = weak_from_this(), r, &executor = engine_.ports.executor](port::HttpResult result) {
+        executor.post([weak, r, result = std::move(result)] {
+          if (const auto self = weak.lock()) self->keys_answered(r, result);
+        });
+      });
+  r->keys.call = call;
+}
+
+void EventReceivers::keys_answered(const ReceiverPtr& r, const port::HttpResult& result) {
+  if (find(r->row.id) != r) return;
+  r->keys.call.reset();
+  r->keys.failure.clear();
+  if (result.response && result.response->status == 200) {
+    auto set = idp::parse_jwks(std::string_view(result.response->body));
+    if (!set) {
+      r->keys.failure = "what is at jwks_uri is no JWK Set: " + set.error().message();
+    } else {
+      r->keys.set = std::move(*set);
+      r->keys.read = engine_.ports.clock.mono();
+    }
+  } else {
+    r->keys.failure = exchange_failure(result);
+  }
+  auto waiting = std::move(r->keys.waiting);
+  r->keys.waiting.clear();
+  for (auto& one : waiting) verify_signature(r, std::move(one), true);
+}
+
+void EventReceivers::verify(SourceId id, Done<void> done) {
+  const auto r = find(id);
+  if (stopped_ || !r)
+    return done(Error(Errc::unavailable, "the receiver does not work here", "source " + id.str()));
+  if (r->config->verification_url.empty())
+    return done(Error(Errc::conflict, "the source does not say where a verification is asked for",
+                      "source " + r->row.name, "add it with `verification` in its config"));
+  std::array<std::uint8_t, 16> chance{};
+  engine_.ports.random.fill(chance);
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string state;
+  for (const auto b : chance) {
+    state.push_back(digits[b >> 4U]);
+    state.push_back(digits[b & 0xFU]);
+  }
+  r->state = state;
+  port::HttpRequest request;
+  request.method = "POST";
+  request.url = r->config->verification_url;
+  request.headers = {{"Content-Type", "application/json"},
+                     {"User-Agent", std::string("deprov/") + DEPROV_VERSION}};
+  if (!r->config->verification_authorization.empty())
+    request.headers.push_back({"Authorization", r->config->verification_authorization});
+  request.body = json::serialize(json::object{{"stream_id", r->config->stream_id}, {"state", state}});
+  request.peer.ca_pem = r->config->ca_pem;
+  request.timeout = answer_time;
+  request.max_response_bytes = most_answer;
+  (void)engine_.ports.http.send(std::move(request), [name = r->row.name, &executor = engine_.ports.executor,
+                                                     done = std::move(done)](port::HttpResult result) mutable {
+    executor.post([name, result = std::move(result), done = std::move(done)]() mutable {
+      if (result.response && result.response->status >= 200 && result.response->status < 300) return done({});
+      done(Error(Errc::unavailable, "the transmitter did not take the request: " + exchange_failure(result),
+                 "source " + name));
+    });
+  });
+}
+
+}  // namespace deprov::engine

@@ -1,0 +1,191 @@
+// Tokens that are fetched (RFC 8936). What is acknowledged is durable; what is neither acknowledged nor refused
+// comes again.
+#include <algorithm>
+#include <boost/json/serialize.hpp>
+#include <deprov/config.hpp>
+#include <deprov/engine/notification.hpp>
+#include <deprov/http/retry_after.hpp>
+#include <deprov/scim/json.hpp>
+#include <utility>
+#include "engine/event_receiver.hpp"
+#include "jobs/backoff.hpp"
+
+namespace deprov::engine {
+
+namespace {
+constexpr Duration answer_time = std::chrono::seconds(30);
+constexpr Duration longest_wait = std::chrono::hours(1);
+constexpr Duration stored_again_after = std::chrono::seconds(60);
+constexpr std::size_t most_answer = std::size_t{16} << 20U;
+const policy::Retry retry{std::chrono::seconds(5), longest_wait};
+
+/// Of each tenth of a second one in five earlier or later, so that not all ask at once.
+Duration jittered(Duration interval, port::Random& random) {
+  std::array<std::uint8_t, 2> chance{};
+  random.fill(chance);
+  const auto share = (chance[0] << 8U | chance[1]) % 201;  // per mille
+  return interval * (900 + share) / 1000;
+}
+}  // namespace
+
+void EventReceivers::poll_later(const ReceiverPtr& r, Duration wait) {
+  if (stopped_ || find(r->row.id) != r) return;
+  if (r->poll.timer != 0) engine_.ports.executor.cancel(r->poll.timer);
+  r->poll.timer = engine_.ports.executor.post_at(engine_.ports.clock.mono() + wait, [weak = weak_from_this(), r] {
+    const auto self = weak.lock();
+    if (!self) return;
+    r->poll.timer = 0;
+    self->poll(r);
+  });
+}
+
+void EventReceivers::poll(const ReceiverPtr& r) {
+  if (stopped_ || find(r->row.id) != r || r->poll.busy) return;
+  r->poll.busy = true;
+  json::object body{{"maxEvents", r->config->poll->max_events}, {"returnImmediately", true}};
+  if (!r->poll.ack.empty()) body["ack"] = json::array(r->poll.ack.begin(), r->poll.ack.end());
+  if (!r->poll.refused.empty()) {
+    json::object errors;
+    for (const auto& [jti, refusal] : r->poll.refused)
+      errors[jti] = json::object{{"err", idp::to_string(refusal.error)}, {"description", refusal.description}};
+    body["setErrs"] = std::move(errors);
+  }
+  port::HttpRequest request;
+  request.method = "POST";
+  request.url = r->config->poll->url;
+  request.headers = {{"Content-Type", "application/json"},
+                     {"Accept", "application/json"},
+                     {"User-Agent", std::string("deprov/") + DEPROV_VERSION}};
+  if (body.contains("setErrs")) request.headers.push_back({"Content-Language", "en"});
+  if (!r->config->poll_authorization.empty())
+    request.headers.push_back({"Authorization", r->config->poll_authorization});
+  request.body = json::serialize(body);
+  request.peer.ca_pem = r->config->ca_pem;
+  request.timeout = answer_time;
+  request.max_response_bytes = most_answer;
+  const auto call = engine_.ports.http.send(
+      std::move(request),
+      [weak = weak_from_this(), r, &executor = engine_.ports.executor](port::HttpResult result) {
+        executor.post([weak, r, result = std::move(result)] {
+          const auto self = weak.lock();
+          if (self && self->find(r->row.id) == r) self->poll_answered(r, result);
+        });
+      });
+  r->poll.call = call;
+}
+
+void EventReceivers::poll_answered(const ReceiverPtr& r, const port::HttpResult& result) {
+  auto& p = r->poll;
+  p.call.reset();
+  if (!result.response || result.response->status != 200) {
+    if (result.response)
+      if (const auto wish = http::retry_after(*result.response, engine_.now(), longest_wait)) {
+        poll_failed(r, exchange_failure(result));
+        return poll_later(r, std::max<Duration>(*wish, std::chrono::seconds(1)));
+      }
+    return poll_failed(r, exchange_failure(result));
+  }
+  scim::Limits limits;
+  limits.max_body_bytes = most_answer;
+  const auto answer = scim::parse_json(result.response->body, limits);
+  const auto* o = answer ? answer->if_object() : nullptr;
+  const auto* sets = o != nullptr ? o->if_contains("sets") : nullptr;
+  if (sets == nullptr || !sets->is_object())
+    return poll_failed(
+        r, "the answer has no object \"sets\"" + (answer ? std::string{} : ": " + answer.error().message()));
+  // What was told arrived.
+  p.ack.clear();
+  p.refused.clear();
+  p.failures = 0;
+  const auto* more = o->if_contains("moreAvailable");
+  p.more = more != nullptr && more->is_bool() && more->get_bool();
+  p.left = 1;
+  for (const auto& [jti, token] : sets->get_object()) {
+    // One that sends more than it was asked for sends the rest again.
+    if (p.left > r->config->poll->max_events) break;
+    ++p.left;
+    auto taken = [weak = weak_from_this(), r, jti = std::string(jti)](const Result<ReceivedSet>& received) {
+      const auto self = weak.lock();
+      if (!self || self->find(r->row.id) != r) return;
+      if (received && received->refused) {
+        r->poll.refused.emplace(jti, *received->refused);
+      } else if (received) {
+        r->poll.ack.push_back(jti);
+      }
+      if (--r->poll.left == 0) self->polled(r);
+    };
+    if (!token.is_string()) {
+      ReceivedSet refused;
+      refused.refused = idp::SetRefusal{idp::SetError::invalid_request, "the token is not a string"};
+      taken(refused);
+      continue;
+    }
+    take(r, std::string(token.get_string()), std::move(taken));
+  }
+  if (--p.left == 0) polled(r);
+}
+
+void EventReceivers::polled(const ReceiverPtr& r) {
+  auto& p = r->poll;
+  p.busy = false;
+  note_poll(r, {});
+  const bool told = !p.ack.empty() || !p.refused.empty();
+  // Who has something to acknowledge does so soon (RFC 8936 section 2.4); that may bring the next ones.
+  if (told) return poll_later(r, Duration{0});
+  poll_later(r, jittered(r->config->poll->interval, engine_.ports.random));
+}
+
+void EventReceivers::poll_failed(const ReceiverPtr& r, const std::string& why) {
+  auto& p = r->poll;
+  p.busy = false;
+  ++p.failures;
+  note_poll(r, why);
+  poll_later(r, std::max(r->config->poll->interval,
+                         jobs::backoff(retry, p.failures, std::nullopt, engine_.ports.random)));
+}
+
+void EventReceivers::note_poll(const ReceiverPtr& r, const std::string& failure) {
+  auto& p = r->poll;
+  const auto now = engine_.now();
+  // A poll that went as the one before is not worth a transaction each time.
+  if (failure.empty() && p.stored.micros != 0 && now - p.stored < stored_again_after) return;
+  p.stored = failure.empty() ? now : WallTime{};
+  auto impl = engine_.shared_from_this();
+  const auto scope = r->row.scope;
+  impl->decide(
+      [impl, scope, id = r->row.id, failure, now](port::Reader& reader) -> Result<port::Transaction> {
+        port::Transaction txn;
+        DEPROV_TRY(row, reader.source(scope, id));
+        if (!row) return txn;
+        txn.id = impl->new_id<TxnId>();
+        row->attempted = now;
+        const bool failed = row->failing_since.micros != 0;
+        const auto actor = "source:" + row->name;
+        json::object detail{{"source", row->id.str()}, {"name", row->name}};
+        if (!failure.empty()) {
+          row->failure = "polling: " + failure;
+          ++row->failures;
+          if (!failed) {
+            row->failing_since = now;
+            detail["reason"] = row->failure;
+            txn.ops.emplace_back(impl->activity(scope, std::string(source_unhealthy_event), actor, detail));
+          }
+        } else {
+          row->succeeded = now;
+          // A stream that its transmitter stopped answers polls all the same.
+          if (failed && row->failure.rfind("polling: ", 0) == 0) {
+            row->failing_since = {};
+            row->failure.clear();
+            row->failures = 0;
+            txn.ops.emplace_back(impl->activity(scope, std::string(source_recovered_event), actor, detail));
+          }
+        }
+        txn.ops.emplace_back(port::op::PutSource{std::move(*row)});
+        return txn;
+      },
+      [impl, scope](const Result<port::Committed>& committed) {
+        if (committed && !committed->activity_seqs.empty()) impl->notify(scope);
+      });
+}
+
+}  // namespace deprov::engine

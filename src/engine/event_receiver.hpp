@@ -1,0 +1,111 @@
+// Receivers of security event tokens: verified by the transmitter's keys, decided, stored, and only then
+// acknowledged.
+#pragma once
+
+#include <deprov/engine/events.hpp>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+#include "engine/event_config.hpp"
+#include "engine/event_decision.hpp"
+#include "engine/impl.hpp"
+
+namespace deprov::engine {
+
+/// *Thread safety*: the executor only, but for the constructor.
+class EventReceivers : public std::enable_shared_from_this<EventReceivers> {
+ public:
+  /// Keys are read again when a token names one that is not known, but not sooner than this after the last time.
+  static constexpr Duration keys_rest = std::chrono::seconds(60);
+  /// ... and when they are as old as that, so that one which was withdrawn is not used for longer;
+  static constexpr Duration keys_fresh = std::chrono::hours(1);
+  /// where they cannot be read, the old ones count for so long.
+  static constexpr Duration keys_good = std::chrono::hours(24);
+  static constexpr std::size_t most_waiting = 256;  ///< tokens of a source that wait for its keys
+
+  explicit EventReceivers(Engine::Impl& engine) : engine_(engine) {}
+  ~EventReceivers();
+  EventReceivers(const EventReceivers&) = delete;
+  EventReceivers& operator=(const EventReceivers&) = delete;
+
+  /// Reads the receivers from the store; one that something comes for before is looked up.
+  void start();
+  void put(const port::SourceRow& row);
+  void forget(SourceId id);
+  void stop();
+
+  /// A pushed token. Looks into the store for a receiver that another engine made.
+  void receive(SourceId id, std::string token, std::string authorization, Done<ReceivedSet> done);
+  /// See `Events::verify`; the roles were checked.
+  void verify(SourceId id, Done<void> done);
+
+ private:
+  struct Waiting {
+    idp::CompactJws jws;
+    idp::SetSignature signature;
+    Done<ReceivedSet> done;
+  };
+  struct Keys {
+    idp::JwkSet set;
+    std::optional<MonoTime> read;   ///< when these came
+    std::optional<MonoTime> asked;  ///< when they were last asked for
+    std::optional<port::HttpCallId> call;
+    std::string failure;  ///< of the last time; empty: none
+    std::deque<Waiting> waiting;
+  };
+  struct Poll {
+    port::TimerId timer = 0;
+    std::optional<port::HttpCallId> call;
+    bool busy = false;
+    std::uint32_t failures = 0;
+    std::vector<std::string> ack;                    ///< `jti`s to acknowledge
+    std::map<std::string, idp::SetRefusal> refused;  ///< likewise, refused
+    std::size_t left = 0;                            ///< tokens of the last answer that are being taken
+    bool more = false;                               ///< there are more at the transmitter
+    WallTime stored;                                 ///< when the row was last written for a poll
+  };
+  struct Receiver {
+    port::SourceRow row;
+    std::shared_ptr<const EventConfig> config;  ///< decisions read it on other threads
+    Keys keys;
+    Poll poll;
+    std::string state;  ///< of the verification that was asked for; empty: none
+  };
+  using ReceiverPtr = std::shared_ptr<Receiver>;
+
+  [[nodiscard]] ReceiverPtr find(SourceId id) const;
+  void start_again();
+  void look_up(SourceId id, port::UniqueFunction<void()> then);
+  // event_receiver.cpp
+  void take(const ReceiverPtr& r, const std::string& token, Done<ReceivedSet> done);
+  void verify_signature(const ReceiverPtr& r, Waiting one, bool just_read);
+  void verified(const ReceiverPtr& r, const idp::CompactJws& jws, Done<ReceivedSet> done);
+  void store(const ReceiverPtr& r, std::shared_ptr<EventTask> task, Done<ReceivedSet> done);
+  void refuse(const ReceiverPtr& r, idp::SetRefusal refusal, bool authentic, Done<ReceivedSet> done);
+  [[nodiscard]] idp::SetExpectation expectation(const Receiver& r) const;
+  void count(const std::string& result);
+  // event_keys.cpp
+  void read_keys(const ReceiverPtr& r);
+  void keys_answered(const ReceiverPtr& r, const port::HttpResult& result);
+  // event_poll.cpp
+  void poll_later(const ReceiverPtr& r, Duration wait);
+  void poll(const ReceiverPtr& r);
+  void poll_answered(const ReceiverPtr& r, const port::HttpResult& result);
+  void polled(const ReceiverPtr& r);
+  void poll_failed(const ReceiverPtr& r, const std::string& why);
+  /// Puts how the last poll went into the row: a failure, or (empty) none.
+  void note_poll(const ReceiverPtr& r, const std::string& failure);
+
+  Engine::Impl& engine_;
+  std::map<SourceId, ReceiverPtr> receivers_;
+  std::optional<MonoTime> looked_up_;
+  bool stopped_ = false;
+};
+
+/// Why an exchange gave nothing; for people.
+[[nodiscard]] std::string exchange_failure(const port::HttpResult& result);
+
+}  // namespace deprov::engine

@@ -1,0 +1,175 @@
+// How tokens come: verified by keys that change, fetched, and over a stream that says how it is.
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include "catch.hpp"
+#include "engine/receiving.hpp"
+
+using namespace deprov;
+using namespace deprov::test;
+using namespace std::chrono_literals;
+namespace json = boost::json;
+using idp::SetError;
+
+TEST_CASE("keys are read again when they change, and not at everybody's word", "[engine][set]") {
+  Receiving w(2, {{"jwks_uri", "https://idp.example.com/keys"}});
+  test::SetSigner next(test::SetSigner::Kind::p256, "key-2");
+  json::object published = w.signer.jwks();
+  int status = 200;
+  w.transmitter.answer = [&](const port::HttpRequest&) { return Transmitter::reply(status, published); };
+  const auto by = [&](const test::SetSigner& s, const char* kid) {
+    return s.sign({{"typ", "secevent+jwt"}, {"alg", "ES256"}, {"kid", kid}},
+                  json::serialize(w.claims(session_revoked, Receiving::user(0))));
+  };
+  REQUIRE_FALSE(w.push(by(w.signer, "key-1"))->refused);
+  CHECK(w.transmitter.got.size() == 1);
+  CHECK(w.transmitter.got[0].url == "https://idp.example.com/keys");
+  REQUIRE_FALSE(w.push(by(w.signer, "key-1"))->refused);
+  CHECK(w.transmitter.got.size() == 1);
+
+  // A flood of made-up ids costs one look a minute, and such a token is to come again until somebody has looked.
+  for (int i = 0; i < 20; ++i) {
+    const auto r = w.push(by(next, "key-9"));
+    REQUIRE_FALSE(r);
+    CHECK(r.error().code() == Errc::unavailable);
+  }
+  CHECK(w.transmitter.got.size() == 1);
+  w.run(61s);
+  CHECK(w.refused(by(next, "key-9")) == SetError::invalid_key);
+  CHECK(w.transmitter.got.size() == 2);
+
+  // Rotation: the new one is there besides the old one, then alone.
+  w.run(61s);
+  published = {{"keys", json::array{w.signer.jwk(), next.jwk()}}};
+  REQUIRE_FALSE(w.push(by(next, "key-2"))->refused);
+  REQUIRE_FALSE(w.push(by(w.signer, "key-1"))->refused);
+  CHECK(w.transmitter.got.size() == 3);
+  published = next.jwks();
+  w.run(2h);
+  CHECK(w.refused(by(w.signer, "key-1")) == SetError::invalid_key);
+
+  // Where they cannot be read, the last ones count for a day, and then nothing is believed, and nothing refused.
+  status = 500;
+  w.run(3h);
+  REQUIRE_FALSE(w.push(by(next, "key-2"))->refused);
+  w.run(24h);
+  const auto late = w.push(by(next, "key-2"));
+  REQUIRE_FALSE(late);
+  CHECK(late.error().code() == Errc::unavailable);
+  status = 200;
+  w.run(2min);
+  REQUIRE_FALSE(w.push(by(next, "key-2"))->refused);
+}
+
+TEST_CASE("a stream is verified by the state that was asked for, and says when it stops", "[engine][set][R16]") {
+  Receiving w(
+      1, {{"stream_id", "f67e"},
+          {"verification", {{"url", "https://idp.example.com/verify"}, {"authorization", "Bearer management"}}}});
+  w.transmitter.answer = [](const port::HttpRequest&) { return Transmitter::reply(204); };
+  const json::value stream = json::object{{"format", "opaque"}, {"id", "f67e"}};
+  w.take(w.claims(verification, stream));  // the transmitter asks by itself
+  CHECK(w.refused(w.signer.sign(w.claims(verification, stream, {{"state", "made up"}}))) ==
+        SetError::invalid_state);
+  REQUIRE(w.wait<void>([&](auto done) {
+    w.engine->events().verify(w.owner, w.c->row.scope.integration, w.source, std::move(done));
+  }));
+  REQUIRE(w.transmitter.got.size() == 1);
+  CHECK(w.transmitter.got[0].url == "https://idp.example.com/verify");
+  const auto asked = json::parse(w.transmitter.got[0].body).as_object();
+  CHECK(asked.at("stream_id") == "f67e");
+  CHECK(w.refused(w.signer.sign(w.claims(verification, stream, {{"state", "another"}}))) ==
+        SetError::invalid_state);
+  w.take(w.claims(verification, stream, {{"state", asked.at("state")}}));
+  CHECK(w.refused(w.signer.sign(w.claims(verification, stream, {{"state", asked.at("state")}}))) ==
+        SetError::invalid_state);  // once
+  CHECK(w.refused(w.signer.sign(
+            w.claims(verification, json::object{{"format", "opaque"}, {"id", "of another stream"}}))) ==
+        SetError::invalid_request);
+
+  w.take(w.claims(stream_updated, stream, {{"status", "paused"}, {"reason", "Internal error"}}));
+  CHECK(w.row().failing_since.micros != 0);
+  CHECK(w.row().failure == "the transmitter paused the stream: Internal error");
+  CHECK(w.events(w.c, "source.unhealthy") == 1);
+  w.take(w.claims(verification, stream));
+  CHECK(w.row().failing_since.micros != 0);
+  w.take(w.claims(stream_updated, stream, {{"status", "enabled"}}));
+  CHECK(w.row().failing_since.micros == 0);
+  CHECK(w.events(w.c, "source.recovered") == 1);
+  CHECK(w.refused(w.signer.sign(w.claims(stream_updated, stream, {{"status", "tired"}}))) ==
+        SetError::invalid_request);
+}
+
+TEST_CASE("tokens are fetched, acknowledged when they are durable, and refused by name", "[engine][set]") {
+  Receiving w(4);
+  std::map<std::string, std::string> queue;  // at the transmitter, until it is told
+  std::vector<json::object> asked;
+  int status = 200;
+  w.transmitter.answer = [&](const port::HttpRequest& request) {
+    if (status != 200) return Transmitter::reply(status);
+    const auto body = json::parse(request.body).as_object();
+    asked.push_back(body);
+    if (body.contains("ack"))
+      for (const auto& jti : body.at("ack").as_array()) queue.erase(std::string(jti.as_string()));
+    if (body.contains("setErrs"))
+      for (const auto& e : body.at("setErrs").as_object()) queue.erase(std::string(e.key()));
+    json::object sets;
+    const auto most = body.at("maxEvents").to_number<std::size_t>();
+    for (const auto& [jti, token] : queue)
+      if (sets.size() < most) sets[jti] = token;
+    const bool more = sets.size() < queue.size();
+    return Transmitter::reply(200, json::object{{"sets", std::move(sets)}, {"moreAvailable", more}});
+  };
+  const auto enqueue = [&](const json::object& claims) {
+    queue[std::string(claims.at("jti").as_string())] = w.signer.sign(claims);
+  };
+  for (std::size_t i = 0; i < 3; ++i) enqueue(w.claims(session_revoked, Receiving::user(i)));
+  auto wrong = w.claims(session_revoked, Receiving::user(3));
+  wrong["aud"] = "https://other.example.com";
+  enqueue(wrong);
+  queue["text"] = "no token";
+  auto config = w.config;
+  config["poll"] = {{"url", "https://idp.example.com/poll"},
+                    {"authorization", "Bearer poll"},
+                    {"interval_s", 60},
+                    {"max_events", 2}};
+  w.source = w.add("polled", config).value().id;
+  w.run(30s);
+  CHECK(queue.empty());
+  CHECK(w.calls("revoke_sessions") == 3);
+  REQUIRE(asked.size() >= 4);
+  CHECK(asked[0].at("returnImmediately").as_bool());
+  CHECK_FALSE(asked[0].contains("ack"));
+  json::object errors;
+  for (const auto& a : asked)
+    if (a.contains("setErrs"))
+      for (const auto& e : a.at("setErrs").as_object()) errors[e.key()] = e.value().at("err");
+  CHECK(errors.size() == 2);
+  CHECK(errors.at("text") == "invalid_request");
+  CHECK(errors.at(wrong.at("jti").as_string()) == "invalid_audience");
+  for (const auto& r : w.transmitter.got) CHECK(r.headers.back().value == "Bearer poll");
+  const auto idle = asked.size();
+  w.run(10min);
+  CHECK(asked.size() >= idle + 8);
+  CHECK(asked.size() <= idle + 12);
+
+  // Not acknowledged, since nobody knows whether it arrived: it comes again, and counts once.
+  const auto again = w.claims(session_revoked, Receiving::user(0));
+  enqueue(again);
+  w.run(2min);
+  CHECK(queue.empty());
+  const auto before = w.calls("revoke_sessions");
+  enqueue(again);
+  w.run(2min);
+  CHECK(queue.empty());
+  CHECK(w.calls("revoke_sessions") == before);
+
+  status = 401;
+  w.run(10min);
+  CHECK(w.row().failing_since.micros != 0);
+  CHECK(w.row().failure.find("401") != std::string::npos);
+  CHECK(w.events(w.c, "source.unhealthy") == 1);
+  status = 200;
+  w.run(2h);
+  CHECK(w.row().failing_since.micros == 0);
+  CHECK(w.events(w.c, "source.recovered") == 1);
+}
