@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 #include "cli/commands.hpp"
+#include "cli/event_source.hpp"
 
 namespace deprov::cli {
 
@@ -20,6 +21,8 @@ struct SourceOptions {
   std::optional<std::uint64_t> count, max_users;
   bool whole = false, dry_run = false, complete = false;
   std::size_t limit = 1000;
+  EventSourceOptions events{};
+  std::string subject, identifier;
 };
 
 constexpr std::size_t piece = std::size_t{1} << 20U;
@@ -198,18 +201,26 @@ Result<json::object> polled_config(const SourceOptions& o) {
 }
 
 Result<int> add(const Session& session, const SourceOptions& o) {
-  const bool polled = o.kind != "file" && o.kind != "rows";
+  const bool events = o.kind == "events";
+  const bool polled = !events && o.kind != "file" && o.kind != "rows";
   if (polled && o.config_file.empty())
     return Error(
         Errc::invalid_argument, "a source that is polled needs to be told where and how", "--config",
         "give a JSON file such as {\"scim\":{\"base_url\":..},\"auth\":{\"type\":\"token\",\"token\":..}}");
-  DEPROV_TRY(config, polled ? polled_config(o) : config_of(o, false));
+  DEPROV_TRY(config, events   ? event_config_of(o.events, o.links_file)
+                     : polled ? polled_config(o)
+                              : config_of(o, false));
   DEPROV_TRY(api, session.open());
   DEPROV_TRY(id, find_integration(*api, session.integration));
   DEPROV_TRY(made, api->call("POST", "/integrations/" + id + "/sources",
                              json::object{{"name", o.name}, {"kind", o.kind}, {"config", config}}));
   if (session.as_json) {
     print_json(made);
+    return exit_ok;
+  }
+  if (events) {
+    std::cout << "source " << cell(made, "name") << " is " << cell(made, "id") << "\n";
+    if (o.events.poll_url.empty()) std::cout << "Its transmitter pushes to: /events/" << cell(made, "id") << "\n";
     return exit_ok;
   }
   std::cout << "source " << cell(made, "name") << " is " << cell(made, "id")
@@ -252,6 +263,41 @@ Result<int> remove(const Session& session, const SourceOptions& o) {
   DEPROV_TRY(id, find_integration(*api, session.integration));
   DEPROV_TRY(source, find_source(*api, id, o.source));
   DEPROV_CHECK(api->call("DELETE", "/integrations/" + id + "/sources/" + cell(source, "id")));
+  return exit_ok;
+}
+
+Result<int> verify(const Session& session, const SourceOptions& o) {
+  DEPROV_TRY(api, session.open());
+  DEPROV_TRY(id, find_integration(*api, session.integration));
+  DEPROV_TRY(source, find_source(*api, id, o.source));
+  DEPROV_CHECK(api->call("POST", "/integrations/" + id + "/sources/" + cell(source, "id") + "/verify"));
+  if (!session.as_json)
+    std::cout << "asked for; its coming is on the activity as source.event, outcome verified\n";
+  return exit_ok;
+}
+
+Result<int> link(const Session& session, const SourceOptions& o) {
+  DEPROV_TRY(api, session.open());
+  DEPROV_TRY(id, find_integration(*api, session.integration));
+  DEPROV_TRY(source, find_source(*api, id, o.source));
+  DEPROV_CHECK(api->call("POST", "/integrations/" + id + "/sources/" + cell(source, "id") + "/links",
+                         json::object{{"subject", o.subject}, {"identifier", o.identifier}}));
+  return exit_ok;
+}
+
+Result<int> unlinked(const Session& session, const SourceOptions& o) {
+  DEPROV_TRY(api, session.open());
+  DEPROV_TRY(id, find_integration(*api, session.integration));
+  DEPROV_TRY(source, find_source(*api, id, o.source));
+  DEPROV_TRY(all, api->call("GET", "/integrations/" + id + "/sources/" + cell(source, "id") + "/unlinked"));
+  if (session.as_json) {
+    print_json(all);
+    return exit_ok;
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& u : all.at("items").as_array())
+    rows.push_back({cell(u, "why"), cell(u, "event"), cell(u, "count"), cell(u, "last"), cell(u, "subject")});
+  print_table({"WHY", "EVENT", "COUNT", "LAST", "SUBJECT AS NAMED"}, rows);
   return exit_ok;
 }
 
@@ -310,17 +356,19 @@ void add_source_commands(CLI::App& program, Session& session) {
       "lists\n"
       "somebody twice is refused: nobody is absent from it. Exit codes: 0 the list was whole, whatever differs.");
   command = named(
-      "add", "A source whose full lists are followed; the first one changes nothing",
+      "add", "A source whose full lists are followed (the first one changes nothing), or that sends events",
       [&session, o] { return add(session, *o); }, false);
   command->add_option("--name", o->name, "For people; unique within the integration")->required();
   command
-      ->add_option(
-          "--kind", o->kind,
-          "file (lists as bytes), rows (users, from a host), or what is polled by itself: " + feed_names())
+      ->add_option("--kind", o->kind,
+                   "file (lists as bytes), rows (users, from a host), events (security event tokens), or what is "
+                   "polled by itself: " +
+                       feed_names())
       ->capture_default_str();
   command->add_option("--config", o->config_file,
                       "Polled: JSON file with a member of the kind's name, auth and poll; what is secret in it is "
                       "sealed");
+  add_event_options(*command, o->events);
   command->add_option("--inactive-cause", o->inactive_cause,
                       "What it means to be listed as not active: deactivated, suspended or soft_deleted");
   add_list_options(*command, *o, "How lists of it are written: csv, json or jsonl (default csv)");
@@ -344,6 +392,17 @@ void add_source_commands(CLI::App& program, Session& session) {
       "list", "The sources of an integration, with their health", [&session] { return list(session); }, false);
   named(
       "show", "One source", [&session, o] { return show_one(session, *o); }, true);
+  named(
+      "unlinked", "Whom the events of a source named that nobody here could be linked to",
+      [&session, o] { return unlinked(session, *o); }, true);
+  command = named(
+      "link", "Say whom an identifier of a transmitter of events means",
+      [&session, o] { return link(session, *o); }, true);
+  command->add_option("--subject", o->subject, "SCIM id of the subject")->required();
+  command->add_option("--as", o->identifier, "Its id at the transmitter; leave it out to end the link");
+  named(
+      "verify", "Ask the transmitter of events to send a verification event",
+      [&session, o] { return verify(session, *o); }, true);
   named(
       "remove", "Forget a source; that ends nobody's access and restores nobody's",
       [&session, o] { return remove(session, *o); }, true);

@@ -40,7 +40,7 @@ Result<port::SourceRow> load_source(port::Reader& reader, const port::Scope& sco
 }
 
 std::string kinds_of_source() {
-  std::string text = "give file or rows, events, or what is polled:";
+  std::string text = "give file, rows or events, or what is polled:";
   for (const auto& kind : idp::feed_kinds()) text.append(" ").append(kind.name);
   return text;
 }

@@ -8,6 +8,7 @@
 #include <deprov/runtime/clock.hpp>
 #include <deprov/runtime/host_executor.hpp>
 #include <deprov/runtime/threaded_executor.hpp>
+#include <deprov/service/event_service.hpp>
 #include <deprov/store/memory_store.hpp>
 #include <deprov/store/sqlite_store.hpp>
 #include <future>
@@ -54,6 +55,7 @@ struct Instance::Parts {
   std::unique_ptr<service::ScimService> scim;
   std::unique_ptr<service::AdminService> admin;
   std::unique_ptr<service::OpsService> ops;
+  std::unique_ptr<service::EventService> events;
   std::unique_ptr<service::Router> router;
   bool closed = false;
 };
@@ -188,7 +190,9 @@ Result<std::unique_ptr<Instance>> Instance::open(InstanceOptions options) {
   parts->admin = std::make_unique<service::AdminService>(*parts->engine);
   parts->ops = std::make_unique<service::OpsService>(*parts->engine, std::move(options.more_metrics),
                                                      std::move(options.ops));
-  parts->router = std::make_unique<service::Router>(*parts->scim, *parts->admin, *parts->ops);
+  parts->events = std::make_unique<service::EventService>(*parts->engine);
+  parts->router =
+      std::make_unique<service::Router>(*parts->scim, *parts->admin, *parts->ops, "/scim/v2", parts->events.get());
   std::unique_ptr<Instance> instance(new Instance(std::move(parts)));
   DEPROV_CHECK(instance->wait<void>([&](engine::Done<void> done) { instance->engine().start(std::move(done)); }));
   if (options.key_file.empty() && former.size() > options.former_keys.size())
@@ -205,6 +209,7 @@ Instance::~Instance() {
   parts_->scim.reset();
   parts_->admin.reset();
   parts_->ops.reset();
+  parts_->events.reset();
   parts_->engine.reset();
   parts_->store.reset();
 }

@@ -1,6 +1,7 @@
 // Sources besides SCIM push: made, shown, removed, and their lists handed in piece by piece.
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
+#include <deprov/engine/events.hpp>
 #include <deprov/engine/sources.hpp>
 #include <deprov/idp/feed.hpp>
 #include "service/admin_call.hpp"
@@ -14,7 +15,7 @@ constexpr std::string_view text = R"json({
 "AddSource": {
   "type": "object", "additionalProperties": false, "required": ["name"],
   "properties": {"name": {"type": "string", "minLength": 1, "maxLength": 256},
-    "kind": {"enum": ["file", "rows"], "description": "Whether the bytes of a list are handed in, or users (default: file); or what is polled: then the config has a member of that name, and auth."},
+    "kind": {"enum": ["file", "rows", "events"], "description": "Whether the bytes of a list are handed in, or users, or security events come (default: file); or what is polled: then the config has a member of that name, and auth."},
     "config": {"$ref": "#/components/schemas/SourceConfig"}}},
 "Source": {
   "type": "object", "additionalProperties": false,
@@ -55,6 +56,18 @@ constexpr std::string_view text = R"json({
 "Reread": {
   "type": "object", "additionalProperties": false, "required": ["asked"],
   "properties": {"asked": {"type": "integer", "description": "How many sources will be asked."}}},
+"UnlinkedSubjects": {
+  "type": "object", "additionalProperties": false, "required": ["items"],
+  "properties": {"items": {"type": "array", "items": {"type": "object", "additionalProperties": false,
+    "required": ["subject", "why", "event", "count", "first", "last", "candidates"],
+    "properties": {"subject": {"type": "string", "description": "As the transmitter names it, as JSON."},
+      "why": {"enum": ["unknown", "ambiguous"]}, "event": {"type": "string", "description": "The last one."},
+      "count": {"type": "integer"}, "first": {"$ref": "#/components/schemas/Time"}, "last": {"$ref": "#/components/schemas/Time"},
+      "candidates": {"type": "array", "items": {"$ref": "#/components/schemas/Id"}}}}}}},
+"LinkSubject": {
+  "type": "object", "additionalProperties": false, "required": ["subject", "identifier"],
+  "properties": {"subject": {"$ref": "#/components/schemas/Id"},
+    "identifier": {"type": "string", "maxLength": 1024, "description": "Its id at the transmitter; empty: none any more."}}},
 "SourceList": {
   "type": "object", "additionalProperties": false, "required": ["items"],
   "properties": {"items": {"type": "array", "items": {"$ref": "#/components/schemas/Source"}}}},
@@ -65,7 +78,7 @@ constexpr std::string_view text = R"json({
     "differences": {"type": "integer", "minimum": 0, "maximum": 10000, "description": "How many are listed (default: 1000)."}}},
 "CheckList": {
   "type": "object", "additionalProperties": false, "required": ["config"],
-  "properties": {"config": {"$ref": "#/components/schemas/SourceConfig"},
+  "properties": {"config": {"$ref": "#/components/schemas/ListConfig"},
     "differences": {"type": "integer", "minimum": 0, "maximum": 10000}}},
 "ListBegun": {
   "type": "object", "additionalProperties": false, "required": ["list"],
@@ -205,6 +218,44 @@ void remove(const CallPtr& call) {
                                 });
 }
 
+void unlinked(const CallPtr& call) {
+  call->engine.events().unlinked(call->by, call->id<IntegrationId>(0), call->id<SourceId>(1),
+                                 [call](Result<std::vector<engine::UnlinkedSubject>> all) {
+                                   if (!all) return fail(call, all.error());
+                                   json::array items;
+                                   for (const auto& one : *all) {
+                                     json::array candidates;
+                                     for (const auto& id : one.candidates) candidates.emplace_back(id.str());
+                                     items.push_back(json::object{{"subject", one.subject},
+                                                                  {"why", one.why},
+                                                                  {"event", one.event},
+                                                                  {"count", one.count},
+                                                                  {"first", time_json(one.first)},
+                                                                  {"last", time_json(one.last)},
+                                                                  {"candidates", std::move(candidates)}});
+                                   }
+                                   answer(call, 200, json::object{{"items", std::move(items)}});
+                                 });
+}
+
+void link(const CallPtr& call) {
+  const auto subject = ResourceId::parse(call->text("subject"));
+  if (!subject) return fail(call, Error(Errc::invalid_argument, "is not the id of a subject", "body/subject"));
+  call->engine.events().link(call->by, call->id<IntegrationId>(0), call->id<SourceId>(1), *subject,
+                             call->text("identifier"), [call](Result<void> done) {
+                               if (!done) return fail(call, done.error());
+                               answer_nothing(call);
+                             });
+}
+
+void verify(const CallPtr& call) {
+  call->engine.events().verify(call->by, call->id<IntegrationId>(0), call->id<SourceId>(1),
+                               [call](Result<void> done) {
+                                 if (!done) return fail(call, done.error());
+                                 answer_nothing(call);
+                               });
+}
+
 void begun(const CallPtr& call, Result<WorkId> list) {
   if (!list) return fail(call, list.error());
   answer(call, 201, json::object{{"list", list->str()}});
@@ -315,7 +366,11 @@ void give_up(const CallPtr& call) {
 
 json::object source_schemas() {
   auto schemas = json::parse(text).get_object();
-  schemas["SourceConfig"] = engine::source_config_schema();
+  schemas["ListConfig"] = engine::source_config_schema();
+  schemas["EventConfig"] = engine::event_config_schema();
+  schemas["SourceConfig"] =
+      json::object{{"anyOf", json::array{json::object{{"$ref", "#/components/schemas/ListConfig"}},
+                                         json::object{{"$ref", "#/components/schemas/EventConfig"}}}}};
   auto& kinds = schemas.at("AddSource").at("properties").at("kind").at("enum").as_array();
   for (const auto& kind : idp::feed_kinds()) kinds.emplace_back(kind.name);
   return schemas;
@@ -339,6 +394,14 @@ void add_source_routes(std::vector<AdminRoute>& routes) {
   add_route("GET", one, "getSource", "One source", "", 200, "Source", show);
   add_route("DELETE", one, "removeSource", "Forgets a source; that ends nobody's access and restores nobody's", "",
             204, "", remove);
+  add_route("GET", "/integrations/{integration}/sources/{source}/unlinked", "listUnlinkedSubjects",
+            "Whom the events of a source named that nobody here could be linked to, the newest first, at most 100",
+            "", 200, "UnlinkedSubjects", unlinked);
+  add_route("POST", "/integrations/{integration}/sources/{source}/links", "linkSubject",
+            "A person says whom an identifier of a transmitter of events means", "LinkSubject", 204, "", link);
+  add_route("POST", "/integrations/{integration}/sources/{source}/verify", "verifyStream",
+            "Asks the transmitter of events to send a verification event; its coming is on the activity", "", 204,
+            "", verify);
   add_route("POST", "/integrations/{integration}/sources/{source}/lists", "beginList",
             "A list of who has access begins; one that had begun before is given up", "BeginList", 201,
             "ListBegun", begin);

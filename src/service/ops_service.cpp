@@ -145,6 +145,16 @@ void write_faults(Text& t, const engine::Metrics& m) {
     t.sample("deprov_integration_unusable", label("integration", fault.scope.integration.str()), std::uint64_t{1});
 }
 
+void write_events(Text& t, const engine::Metrics& m) {
+  t.family("deprov_security_events_total", "counter",
+           "Security event tokens since the start, by what became of them.");
+  for (const auto* result : {"taken", "repeated", "refused"}) {
+    const auto it = m.events.find(result);
+    t.sample("deprov_security_events_total", label("result", result),
+             it == m.events.end() ? std::uint64_t{0} : it->second);
+  }
+}
+
 void write_webhooks(Text& t, const engine::Metrics& m) {
   t.family("deprov_webhook_deliveries_total", "counter",
            "Messages to webhooks since the start, by result; `failed` is an attempt that is repeated.");
@@ -327,6 +337,7 @@ void OpsService::answer(Request request, Responder respond, OpsOptions::Metrics 
           write_faults(t, *metrics);
           write_sources(t, *sources, engine_.ports().clock.wall());
           write_webhooks(t, *metrics);
+          write_events(t, *metrics);
           write_store(t, engine_.ports().store.stats());
           t.counter("deprov_requests_applied_total", "Effects of IdPs' requests stored.", metrics->applied);
           t.counter("deprov_requests_refused_total", "Effects of IdPs' requests refused.", metrics->refused);
@@ -337,8 +348,8 @@ void OpsService::answer(Request request, Responder respond, OpsOptions::Metrics 
       });
 }
 
-Router::Router(Handler& scim, Handler& admin, OpsService& ops, std::string scim_prefix)
-    : scim_(scim), admin_(admin), ops_(ops), scim_prefix_(std::move(scim_prefix)) {}
+Router::Router(Handler& scim, Handler& admin, OpsService& ops, std::string scim_prefix, Handler* events)
+    : scim_(scim), admin_(admin), ops_(ops), scim_prefix_(std::move(scim_prefix)), events_(events) {}
 
 void Router::handle(Request request, Responder respond) {
   const auto path = request.path();
@@ -347,10 +358,12 @@ void Router::handle(Request request, Responder respond) {
   };
   const bool is_scim = below(scim_prefix_);
   const bool is_admin = !is_scim && below("/api");
+  const bool is_event = !is_scim && events_ != nullptr && below("/events");
   auto& counts = ops_.requests();
   auto counted = [&counts,
                   service = is_scim    ? "scim"
                             : is_admin ? "admin"
+                            : is_event ? "events"
                                        : "ops",
                   method = request.method, respond = std::move(respond)](Response response) mutable {
     counts.count(service, method, response.status);
@@ -358,6 +371,7 @@ void Router::handle(Request request, Responder respond) {
   };
   if (is_scim) return scim_.handle(std::move(request), std::move(counted));
   if (is_admin) return admin_.handle(std::move(request), std::move(counted));
+  if (is_event) return events_->handle(std::move(request), std::move(counted));
   ops_.handle(std::move(request), std::move(counted));
 }
 

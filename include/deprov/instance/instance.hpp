@@ -71,7 +71,8 @@ class Instance {
   Instance& operator=(const Instance&) = delete;
 
   [[nodiscard]] engine::Engine& engine() noexcept;
-  /// SCIM at `/scim/v2/{integration}`, the admin API at `/api/v1`, `/healthz`, `/readyz`, `/metrics`.
+  /// SCIM at `/scim/v2/{integration}`, security events at `/events/{source}`, the admin API at `/api/v1`,
+  /// `/healthz`, `/readyz`, `/metrics`.
   [[nodiscard]] service::Handler& handler() noexcept;
   [[nodiscard]] service::AdminService& admin() noexcept;
   [[nodiscard]] service::OpsService& ops() noexcept;

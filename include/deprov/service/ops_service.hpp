@@ -80,11 +80,12 @@ class OpsService final : public Handler {
   std::shared_ptr<RequestCounts> requests_ = std::make_shared<RequestCounts>();
 };
 
-/// Puts the SCIM endpoint, the admin API and the operator's paths behind one handler, and counts.
-/// *Lifetime*: what it is given outlives it and every answer.
+/// Puts the SCIM endpoint, the admin API, the receiver of security events (where there is one, at `/events`) and
+/// the operator's paths behind one handler, and counts. *Lifetime*: what it is given outlives it and every answer.
 class Router final : public Handler {
  public:
-  Router(Handler& scim, Handler& admin, OpsService& ops, std::string scim_prefix = "/scim/v2");
+  Router(Handler& scim, Handler& admin, OpsService& ops, std::string scim_prefix = "/scim/v2",
+         Handler* events = nullptr);
   void handle(Request request, Responder respond) override;
 
  private:
@@ -92,6 +93,7 @@ class Router final : public Handler {
   Handler& admin_;
   OpsService& ops_;
   std::string scim_prefix_;
+  Handler* events_;
 };
 
 }  // namespace deprov::service

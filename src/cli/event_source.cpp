@@ -1,0 +1,117 @@
+#include "cli/event_source.hpp"
+#include <boost/json/array.hpp>
+#include <utility>
+#include "cli/commands.hpp"
+
+namespace deprov::cli {
+
+namespace {
+
+/// A secret is in a file, so that it is in no list of processes and in no history of a shell.
+Result<std::string> secret_of(const std::string& file, std::string_view option) {
+  DEPROV_TRY(text, read_text_file(file, option));
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  if (text.empty()) return Error(Errc::invalid_argument, "the file is empty", std::string(option) + " " + file);
+  return std::move(text);
+}
+
+void put_all(json::object& config, const char* name, const std::vector<std::string>& values) {
+  if (!values.empty()) config[name] = json::array(values.begin(), values.end());
+}
+
+void put(json::object& config, const char* name, const std::string& value) {
+  if (!value.empty()) config[name] = value;
+}
+
+}  // namespace
+
+Result<json::object> event_config_of(const EventSourceOptions& o, const std::string& links_file) {
+  json::object config{{"issuer", o.issuer}};
+  put_all(config, "audience", o.audience);
+  put_all(config, "algorithms", o.algorithms);
+  put_all(config, "compatibility", o.compatibility);
+  put_all(config, "authoritative", o.authoritative);
+  put_all(config, "critical_members", o.critical);
+  put(config, "jwks_uri", o.jwks_uri);
+  put(config, "stream_id", o.stream_id);
+  put(config, "subject_issuer", o.subject_issuer);
+  if (!o.jwks_file.empty()) {
+    DEPROV_TRY(keys, read_json_file(o.jwks_file, "--jwks"));
+    config["jwks"] = std::move(keys);
+  }
+  if (!o.ca_file.empty()) {
+    DEPROV_TRY(pem, read_text_file(o.ca_file, "--ca-file"));
+    config["ca_pem"] = std::move(pem);
+  }
+  if (!o.authorization_file.empty()) {
+    DEPROV_TRY(secret, secret_of(o.authorization_file, "--authorization-file"));
+    config["authorization"] = std::move(secret);
+  }
+  if (!o.link.empty()) {
+    json::object link;
+    for (const auto& pair : o.link) {
+      const auto eq = pair.find('=');
+      if (eq == std::string::npos)
+        return Error(Errc::invalid_argument, "is not FORMAT=ATTRIBUTE", "--event-link " + pair,
+                     "such as email=user_name");
+      link[pair.substr(0, eq)] = pair.substr(eq + 1);
+    }
+    config["link"] = std::move(link);
+  }
+  if (!links_file.empty()) {
+    DEPROV_TRY(links, read_json_file(links_file, "--links"));
+    config["links"] = std::move(links);
+  }
+  if (!o.poll_url.empty()) {
+    json::object poll{{"url", o.poll_url}};
+    if (o.poll_interval) poll["interval_s"] = *o.poll_interval;
+    if (!o.poll_authorization_file.empty()) {
+      DEPROV_TRY(secret, secret_of(o.poll_authorization_file, "--poll-authorization-file"));
+      poll["authorization"] = std::move(secret);
+    }
+    config["poll"] = std::move(poll);
+  }
+  if (!o.verification_url.empty()) {
+    json::object verification{{"url", o.verification_url}};
+    if (!o.verification_authorization_file.empty()) {
+      DEPROV_TRY(secret, secret_of(o.verification_authorization_file, "--verification-authorization-file"));
+      verification["authorization"] = std::move(secret);
+    }
+    config["verification"] = std::move(verification);
+  }
+  return config;
+}
+
+void add_event_options(CLI::App& command, EventSourceOptions& o) {
+  const auto group = "Of kind events";
+  const auto add = [&](const char* name, auto& value, const char* text) {
+    return command.add_option(name, value, text)->group(group);
+  };
+  add("--issuer", o.issuer, "The transmitter's issuer, exactly");
+  add("--audience", o.audience, "Who this receiver is to it; may be repeated");
+  add("--jwks", o.jwks_file, "JSON file with its public keys");
+  add("--jwks-uri", o.jwks_uri, "Or where they are read, and read again when they change");
+  add("--ca-file", o.ca_file, "PEM file of authorities for its certificates, in place of the system's");
+  add("--alg", o.algorithms,
+      "An algorithm that tokens may be signed by; may be repeated (default: all that are safe)");
+  add("--authorization-file", o.authorization_file, "File with what the Authorization header of a push has to be");
+  add("--compat", o.compatibility, "Deviations that are understood: okta, google");
+  add("--authoritative", o.authoritative,
+      "A type of event that is believed, such as account-disabled or prov:deactivate; may be repeated. All others "
+      "that would end or grant access are hints");
+  add("--event-link", o.link,
+      "FORMAT=ATTRIBUTE: what of a subject an identifier is compared with, such as email=user_name; may be "
+      "repeated");
+  add("--subject-issuer", o.subject_issuer, "The iss of subjects, where it is not the issuer");
+  add("--critical", o.critical,
+      "A member of complex subjects that the transmitter calls critical; may be repeated");
+  add("--stream-id", o.stream_id, "The stream's id at the transmitter");
+  add("--poll-url", o.poll_url, "Tokens are fetched from there, and not pushed");
+  add("--poll-interval", o.poll_interval, "Seconds between two polls (default: 60)");
+  add("--poll-authorization-file", o.poll_authorization_file, "File with the Authorization header to poll with");
+  add("--verification-url", o.verification_url, "Where `source verify` asks for a verification event");
+  add("--verification-authorization-file", o.verification_authorization_file,
+      "File with the Authorization header for that");
+}
+
+}  // namespace deprov::cli

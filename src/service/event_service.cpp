@@ -1,0 +1,77 @@
+#include <boost/json/serialize.hpp>
+#include <deprov/engine/events.hpp>
+#include <deprov/idp/security_event.hpp>
+#include <deprov/scim/json.hpp>
+#include <deprov/service/event_service.hpp>
+#include <memory>
+#include <utility>
+
+namespace deprov::service {
+
+namespace {
+
+constexpr std::string_view media_type = "application/secevent+jwt";
+
+Response refusal(int status, std::string_view err, std::string_view description) {
+  Response r;
+  r.status = status;
+  r.headers = {{"Content-Type", "application/json"}, {"Content-Language", "en"}, {"Cache-Control", "no-store"}};
+  r.body = boost::json::serialize(boost::json::object{{"err", err}, {"description", description}});
+  return r;
+}
+
+Response refusal(int status, const idp::SetRefusal& why) {
+  return refusal(status, idp::to_string(why.error), why.description);
+}
+
+Response not_here() { return refusal(404, "access_denied", "there is no receiver at this address"); }
+
+/// The media type without its parameters and the space around it.
+bool is_token(std::string_view type) {
+  type = type.substr(0, type.find(';'));
+  while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.remove_suffix(1);
+  return scim::iequals(type, media_type);
+}
+
+Response answer_of(const Result<engine::ReceivedSet>& received) {
+  if (received && received->refused) return refusal(400, *received->refused);
+  if (received) {
+    Response r;
+    r.status = 202;
+    r.headers = {{"Cache-Control", "no-store"}};
+    return r;
+  }
+  if (received.error().code() == Errc::not_found) return not_here();
+  // What failed here is nothing that the transmitter could do otherwise: it is to send the token again.
+  auto r = refusal(503, "access_denied", "the token cannot be taken now; send it again");
+  r.headers.push_back({"Retry-After", "60"});
+  return r;
+}
+
+}  // namespace
+
+EventService::EventService(engine::Engine& engine, std::string prefix)
+    : engine_(engine), prefix_(std::move(prefix)) {}
+
+void EventService::handle(Request request, Responder respond) {
+  const auto path = request.path();
+  const bool below = path.size() > prefix_.size() + 1 && path.substr(0, prefix_.size()) == prefix_;
+  const auto source = below ? SourceId::parse(path.substr(prefix_.size() + 1)) : std::nullopt;
+  if (!source) return respond(not_here());
+  if (request.method != "POST") {
+    auto r = refusal(405, "invalid_request", "tokens are pushed with POST");
+    r.headers.push_back({"Allow", "POST"});
+    return respond(std::move(r));
+  }
+  if (!is_token(request.header("Content-Type").value_or("")))
+    return respond(refusal(415, "invalid_request", "the Content-Type has to be application/secevent+jwt"));
+  if (request.body.size() > idp::max_token_bytes)
+    return respond(refusal(413, "invalid_request", "a token has at most 65536 bytes here"));
+  auto token = std::move(request.body);
+  while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.pop_back();
+  engine_.events().receive(*source, std::move(token), std::string(request.header("Authorization").value_or("")),
+                           [respond = std::make_shared<Responder>(std::move(respond))](
+                               const Result<engine::ReceivedSet>& received) { (*respond)(answer_of(received)); });
+}
+
+}  // namespace deprov::service
