@@ -257,7 +257,14 @@ void removes(Bench& b) {
   const auto first = b.ask(Operation::remove, a.id);
   expect_ok(first, "remove");
   expect(first.effect != Effect::none, "remove answered OK, and does not say what it did");
-  if (b.has(Operation::read)) {
+  if (b.has(Operation::list_entitlements)) {
+    // An app that tells memberships apart from accounts may go on showing the account.
+    const auto r = b.ask(Operation::list_entitlements, a.id);
+    const bool none = r.outcome == Outcome::ok && !r.accounts.empty() && r.accounts.front().groups.empty();
+    expect(r.outcome == Outcome::not_found || none,
+           "remove answered OK, and list_entitlements does not show an account without memberships, but " +
+               (r.outcome == Outcome::ok ? "others" : text_of(r)));
+  } else if (b.has(Operation::read)) {
     const auto r = b.ask(Operation::read, a.id);
     expect(r.outcome == Outcome::not_found, "remove answered OK, and read still answers " + text_of(r));
   }

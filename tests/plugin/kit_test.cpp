@@ -82,6 +82,19 @@ TEST_CASE("the kit finds defects in a worker, too, and says so where there is no
   CHECK(check(cage, "--placement worker --only faults --plugin-worker /nonexistent").code != 0);
 }
 
+TEST_CASE("what is left of memberships is asked of a connector that lists them") {
+  auto manifest = json::parse(Cage::manifest_text());
+  manifest.at("operations").as_object()["list_entitlements"] = json::object{};
+  const Cage cage("remove_lies", json::serialize(manifest));
+  const auto ran = check(cage, "--placement in_process --only semantics.remove");
+  INFO(ran.out);
+  CHECK(ran.code == 1);
+  CHECK(std::string(ran.json().at("checks").at(0).at("detail").as_string())
+            .find("list_entitlements does not show an account without memberships") != std::string::npos);
+  const Cage good("good", json::serialize(manifest));
+  CHECK(check(good, "--placement in_process --only semantics.remove").code == 0);
+}
+
 TEST_CASE("the kit finds each defect of the zoo, and outlives it") {
   struct Bad {
     const char* defect;

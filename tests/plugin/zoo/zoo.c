@@ -264,6 +264,14 @@ static void start(void* opened, const deprov_connector_request* r, deprov_connec
         reply.effect = DEPROV_EFFECT_DONE;
       }
       break;
+    case DEPROV_OPERATION_LIST_ENTITLEMENTS: /* where a test's manifest names it */
+      i = index_of(app, r->account);
+      if (i < 0) {
+        reply.outcome = DEPROV_OUTCOME_NOT_FOUND;
+      } else {
+        snprintf(accounts, sizeof accounts, "[{\"id\":\"u%d\",\"groups\":[\"staff\"]}]", i);
+      }
+      break;
     case DEPROV_OPERATION_REVOKE_SESSIONS:
       reply.effect = DEPROV_EFFECT_DONE;
       if (index_of(app, r->account) < 0) reply.outcome = DEPROV_OUTCOME_NOT_FOUND;
