@@ -41,7 +41,10 @@ MAY_INCLUDE = {
     "instance": _PORTS | {"engine", "service"} | set(ADAPTERS),
     "cli": _PORTS | {"jobs", "engine", "evidence", "service", "server", "instance"} | set(ADAPTERS),
     "capi": _PORTS | {"jobs", "engine", "evidence", "service", "instance"} | set(ADAPTERS),
+    # Connectors as vendors write them: deprov_connector.hpp, and nothing else of deprov.
+    "vendor": set(),
 }
+SDK = re.compile(r"^deprov_connector\.(h|hpp)$")
 
 # Single headers that a room may include beyond its row, and why.
 EXTRA_HEADERS = {
@@ -64,6 +67,10 @@ THREADS_AND_CLOCKS = re.compile(
 THREADS_ALLOWED = {
     # (path, token): why it cannot come from src/runtime
     ("src/server/connection.hpp", "steady_clock"): "Asio's timers are set and compared in its own clock",
+    # A connector of a vendor's has threads of its own, since libraries that wait need them, and no executor.
+    ("capi/connectors/common/threads.hpp", "std::thread"): "the SDK has no executor",
+    ("capi/connectors/common/threads.hpp", "std::condition_variable"): "the SDK has no executor",
+    ("capi/connectors/common/threads.hpp", "steady_clock"): "the SDK has no executor",
 }
 
 FOREIGN = (
@@ -73,6 +80,8 @@ FOREIGN = (
     ("SQLite", re.compile(r"^sqlite3"), ("src/store/",), None),
     ("libcurl", re.compile(r"^curl/"), ("src/http/",), None),
     ("OpenSSL", re.compile(r"^openssl/"), ("src/crypto/", "src/http/", "src/server/"), None),
+    ("libldap", re.compile(r"^(ldap|lber)\.h$"), ("capi/connectors/ldap/",), None),
+    ("libpq", re.compile(r"^libpq-fe\.h$"), ("capi/connectors/sql/", "src/store/"), None),
     ("CLI11", re.compile(r"^CLI/"), ("src/cli/",), None),
     ("Catch2", re.compile(r"^catch2/"), ("tests/catch.hpp", "tests/main.cpp"), None),
 )
@@ -108,6 +117,8 @@ def room_of(path):
         return "base" if len(parts) == 3 or parts[2] == "impl" else parts[2]
     if parts[0] == "src" and len(parts) > 2:
         return parts[1]
+    if parts[:2] == ("capi", "connectors"):
+        return "vendor"
     if parts[0] == "capi":
         return "capi"
     return None
@@ -147,6 +158,8 @@ def check(files):
             if product and room and target and target != room and target not in MAY_INCLUDE[room]:
                 if (room, name) not in EXTRA_HEADERS:
                     bad.append(f"{path}:{line}: {room} must not include {target} ({name}): arrows point down only")
+            if room == "vendor" and name.startswith("deprov") and target is None and not SDK.match(name):
+                bad.append(f"{path}:{line}: a connector has deprov_connector.hpp, and no {name}")
             if path.startswith("include/") and quoted:
                 bad.append(f"{path}:{line}: a public header includes <{name}> with angle brackets")
             if name.endswith(".ipp"):
@@ -221,6 +234,7 @@ GOOD = {
     "src/runtime/r.cpp": "#include <deprov/port/executor.hpp>\nstd::thread t; auto n = std::chrono::steady_clock::now();\n",
     "src/store/s.cpp": "#include <sqlite3.h>\n#include \"runtime/threads.hpp\"\n",
     "src/server/b.cpp": "#include <boost/beast/http.hpp>\nint million = 1'000'000; char c = 'x';\n",
+    "capi/connectors/y/y.cpp": "#include <deprov_connector.hpp>\n#include \"y/z.hpp\"\n",
     "tests/core/a_test.cpp": "#include \"catch.hpp\"\n",
 }
 BAD = {
@@ -242,6 +256,10 @@ BAD = {
     "uncompiled body": ("include/deprov/scim/impl/x.ipp", "#pragma once\n", "compiled by 0 files"),
     "long file": ("src/jobs/j.cpp", "\n" * (MAX_LINES + 1), "split it"),
     "unknown room": ("src/misc/x.cpp", "\n", "is not known"),
+    "vendor with more": ("capi/connectors/x/x.cpp", "#include <deprov/error.hpp>\n", "vendor must not include base"),
+    "vendor with capi": ("capi/connectors/x/x.cpp", "#include <deprov.h>\n", "a connector has deprov_connector.hpp"),
+    "vendor's thread": ("capi/connectors/x/x.cpp", "std::thread t;\n", "live in src/runtime"),
+    "libldap elsewhere": ("src/http/l.cpp", "#include <ldap.h>\n", "belongs in capi/connectors/ldap/"),
     "quoted in public": ("include/deprov/scim/x.hpp", "#pragma once\n#include \"y.hpp\"\n", "angle brackets"),
 }
 
