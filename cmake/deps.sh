@@ -2,8 +2,9 @@
 # Installs what the build needs and this machine lacks: Debian 12, Ubuntu 24.04, and later ones.
 # Silent when nothing is missing.
 #   deps.sh        what quickstart.sh and test.sh need
-#   deps.sh --ci   also what .ci/run needs: clang, clang-tidy, clang-format, abidiff, doxygen, the SCIM programs of
-#                  peers.sh, the Keycloak of keycloak.sh, and what python.sh installs
+#   deps.sh --ci   also what .ci/run needs: clang, clang-tidy, clang-format, abidiff, doxygen, what the connectors of
+#                  capi/connectors are built with and tried on (slapd, PostgreSQL), the SCIM programs of peers.sh, the
+#                  Keycloak of keycloak.sh, and what python.sh installs
 set -euo pipefail
 
 ci=no
@@ -28,7 +29,8 @@ fi
 packages=(cmake ninja-build make g++ pkg-config python3 openssl curl
   libmsgsl-dev libcurl4-openssl-dev libssl-dev libsqlite3-dev libcli11-dev catch2 libbenchmark-dev ccache)
 if [ "$ci" = yes ]; then
-  packages+=(clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev python3-venv python3-dev abigail-tools doxygen)
+  packages+=(clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev python3-venv python3-dev abigail-tools doxygen
+    libldap-dev slapd libpq-dev postgresql)
 fi
 # bindings/go is tested with whatever Go there is.
 command -v go >/dev/null || [ -x /usr/local/go/bin/go ] || packages+=(golang-go)
@@ -126,6 +128,18 @@ for package in "${missing[@]}"; do
     wanted+=("$package")
   fi
 done
+# The servers among them are for tests, which start their own: installing one starts none.
+start_no_servers() {
+  local policy=/usr/sbin/policy-rc.d
+  [[ " ${wanted[*]} " == *" slapd "* || " ${wanted[*]} " == *" postgresql "* ]] || return 0
+  [ ! -e "$policy" ] || return 0
+  printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+  "${as_root[@]}" chmod 755 "$policy"
+  # Expanded here: at the end the array may be out of reach.
+  # shellcheck disable=SC2064
+  trap "${as_root[*]} rm -f $policy" EXIT
+}
+start_no_servers
 "${apt[@]}" install -y --no-install-recommends "${wanted[@]}" </dev/null >/dev/null
 peers
 staticcheck
