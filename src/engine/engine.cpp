@@ -54,6 +54,12 @@ Engine::Impl::Impl(Ports p, Options o) : ports(p), options(std::move(o)) {
   courier = std::make_shared<Courier>(*this);
   polls = std::make_shared<SourcePolls>(*this);
   events = std::make_shared<EventReceivers>(*this);
+  // Asked for what cannot be asked for: the next poll shows the same.
+  on_hint = [this](const port::Scope& scope, const std::vector<ResourceId>& subjects) {
+    for (const auto& subject : subjects)
+      polls->reread(scope, {std::nullopt, {}, subject}, [](const Result<std::size_t>&) {});
+    if (subjects.empty()) polls->hurry(scope);
+  };
 }
 
 Engine::Impl::~Impl() {

@@ -123,6 +123,8 @@ json::object feed_config_properties() {
         "quota_reserve_percent": {"type": "integer", "minimum": 0, "maximum": 95, "description": "How much of the API's quota is left to others (default: 20)."},
         "max_pages": {"type": "integer", "minimum": 1, "maximum": 1000000, "description": "A round with more pages is refused (default: 20000)."},
         "timeout_s": {"type": "integer", "minimum": 1, "maximum": 600, "description": "Of one request (default: 30)."}}},
+    "hook": {"type": "object", "additionalProperties": false, "description": "okta and graph: the IdP calls /events/{source} when something changed (event hooks, change notifications); what it says is a hint.",
+      "properties": {"secrets": {"type": "array", "minItems": 1, "maxItems": 2, "items": {"type": "string", "minLength": 16, "maxLength": 255}, "description": "What its calls show: the Authorization header of an event hook, the clientState of a notification; two while one takes the place of the other. Sealed, and never shown."}}},
     "ca_pem": {"type": "string", "minLength": 1, "maxLength": 262144, "description": "Polled: authorities in place of the system's, as PEM text."}
   })json")
                         .as_object();
@@ -148,6 +150,15 @@ Result<FeedConfig> parse_feed_config(std::string_view kind, const json::object& 
   if (const auto* auth = config.if_contains("auth")) {
     DEPROV_TRY(credential, parse_credential(auth->as_object(), traits, http));
     c.credential = std::move(credential);
+  }
+  if (const auto* hook = config.if_contains("hook")) {
+    if (kind != "okta" && kind != "graph")
+      return invalid("hook", std::string(known->title) + " has no calls that are understood here",
+                     "leave it out; it is polled");
+    const auto* secrets = hook->as_object().if_contains("secrets");
+    if (secrets == nullptr) return invalid("hook/secrets", "is missing", "give what its calls will show");
+    for (const auto& secret : secrets->as_array()) c.hook_secrets.emplace_back(secret.as_string());
+    if (kind == "okta") c.hook_app = text_of(own->as_object(), "app");
   }
   c.peer.ca_pem = text_of(config, "ca_pem");
   if (!c.peer.ca_pem.empty())
@@ -175,6 +186,10 @@ Result<FeedConfig> parse_feed_config(std::string_view kind, const json::object& 
 
 json::object take_secrets(json::object& config) {
   json::object secrets;
+  if (auto* hook = config.if_contains("hook"); hook != nullptr && hook->is_object()) {
+    if (const auto* list = hook->get_object().if_contains("secrets")) secrets["hook"] = *list;
+    hook->get_object().erase("secrets");
+  }
   auto* auth = config.if_contains("auth");
   if (auth == nullptr || !auth->is_object()) return secrets;
   for (const auto member : secret_members) {
@@ -187,9 +202,11 @@ json::object take_secrets(json::object& config) {
 }
 
 json::object with_secrets(json::object config, const json::object& secrets) {
-  auto* auth = config.if_contains("auth");
-  if (auth == nullptr || !auth->is_object()) return config;
-  for (const auto& [member, value] : secrets) auth->get_object()[member] = value;
+  for (const auto& [member, value] : secrets) {
+    auto* in = config.if_contains(member == "hook" ? "hook" : "auth");
+    if (in == nullptr || !in->is_object()) continue;
+    in->get_object()[member == "hook" ? std::string_view("secrets") : std::string_view(member)] = value;
+  }
   return config;
 }
 

@@ -34,6 +34,8 @@ struct FeedConfig {
   Duration complete_every = std::chrono::hours(24);
   std::uint32_t quota_reserve_percent = 20;  ///< of the API's quota, left to others
   std::size_t max_pages = 20'000;            ///< a round with more is refused
+  std::vector<std::string> hook_secrets{};   ///< what calls of the IdP show; empty: it calls nobody here
+  std::string hook_app{};                    ///< the app that such calls have to be about, where they name one
 };
 
 /// The members of a source's config that belong to polls, as JSON Schema properties.

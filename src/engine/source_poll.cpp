@@ -55,6 +55,7 @@ void SourcePolls::put(const port::SourceRow& row) {
   auto& entry = it->second;
   entry.scope = row.scope;
   entry.gone = false;
+  put_hook(entry, row);
   if (entry.round) return;  // its end says when it is due
   entry.due = row.due;
   // A round of this engine that a crash broke off: nobody else waits for its claim to end.
@@ -141,7 +142,8 @@ void SourcePolls::arm() {
   if (stopped_ || !engine_.options.background) return;
   std::optional<WallTime> next;
   for (const auto& [id, entry] : entries_)
-    if (!entry.round && !entry.gone && entry.due.micros != 0 && (!next || entry.due < *next)) next = entry.due;
+    for (const auto at : {entry.due, entry.called ? entry.not_before : WallTime{}})
+      if (!entry.round && !entry.gone && at.micros != 0 && (!next || at < *next)) next = at;
   if (!next) return;
   const auto wait = std::max(*next - engine_.now(), Duration{0});
   timer_ = engine_.ports.executor.post_at(engine_.ports.clock.mono() + wait, [weak = weak_from_this()] {
@@ -168,7 +170,8 @@ void SourcePolls::look() {
   for (const auto& [id, entry] : entries_) {
     if (entry.round) continue;
     const bool due = engine_.options.background && !entry.gone &&
-                     ((entry.due.micros != 0 && entry.due <= now) || !entry.hints.empty());
+                     ((entry.due.micros != 0 && entry.due <= now) || !entry.hints.empty() ||
+                      (entry.called && entry.not_before <= now));
     if (!entry.asked.empty()) {
       ready.emplace_back(WallTime{}, id);  // people first
     } else if (due) {
@@ -200,6 +203,12 @@ void SourcePolls::start(SourceId id, Entry& entry) {
     entry.asked.pop_front();
     task.actor = (*asked)->actor;
     task.how = (*asked)->how;
+  }
+  if (!task.how.dry_run && entry.called && entry.not_before <= engine_.now()) {
+    task.called = true;
+    task.how.complete = task.how.complete || entry.everybody;
+    entry.called = entry.everybody = false;
+    entry.not_before = engine_.now() + calls_rest;
   }
   entry.hints.merge(entry.later);
   if (!task.how.dry_run) task.hints.assign(entry.hints.begin(), entry.hints.end());

@@ -50,6 +50,7 @@ class PollRound : public std::enable_shared_from_this<PollRound> {
     std::string actor;  ///< empty: nobody asked, it is due
     PollSource how{};
     std::vector<std::string> hints{};  ///< users to read again; with `actor` empty and not due: only these
+    bool called = false;               ///< its IdP says that something changed: it is read, due or not
   };
   struct Ended {
     std::optional<Error> error{};
@@ -115,10 +116,13 @@ class PollRound : public std::enable_shared_from_this<PollRound> {
 /// All polled sources of the engine. *Thread safety*: the executor only.
 class SourcePolls : public std::enable_shared_from_this<SourcePolls> {
  public:
-  static constexpr std::size_t most_rounds = 4;         ///< at once
-  static constexpr std::size_t most_rounds_of_one = 2;  ///< of these, of one workspace (R21)
-  static constexpr std::size_t most_waiting = 10'000;   ///< hints of one source
-  static constexpr std::size_t most_asked = 8;          ///< people who wait for one source
+  static constexpr std::size_t most_rounds = 4;                     ///< at once
+  static constexpr std::size_t most_rounds_of_one = 2;              ///< of these, of one workspace (R21)
+  static constexpr std::size_t most_waiting = 10'000;               ///< hints of one source
+  static constexpr std::size_t most_asked = 8;                      ///< people who wait for one source
+  static constexpr Duration calls_rest = std::chrono::seconds(10);  ///< between polls that the IdP's calls ask for
+  /// A made-up id costs a look at the store; many of them cost no more than one each five seconds.
+  static constexpr Duration look_up_rest = std::chrono::seconds(5);
 
   explicit SourcePolls(Engine::Impl& engine) : engine_(engine) {}
   ~SourcePolls();
@@ -132,6 +136,10 @@ class SourcePolls : public std::enable_shared_from_this<SourcePolls> {
   void poll(const port::Scope& scope, SourceId source, std::string actor, PollSource how, Done<json::object> done);
   /// For whoever has evidence from elsewhere. Roles were checked.
   void reread(const port::Scope& scope, SourceHint what, Done<std::size_t> done);
+  /// Something of the sources of the scope may have changed, and it is not known what: they are polled soon.
+  void hurry(const port::Scope& scope);
+  /// A call of the IdP. Looks into the store for a source that another engine made.
+  void called(SourceId source, HookCall call, Done<idp::HookAnswer> done);
   /// Starts nothing any more. What is being read is given up, lists that are handed in, too: what was not whole
   /// yet was not stored.
   void stop();
@@ -148,12 +156,19 @@ class SourcePolls : public std::enable_shared_from_this<SourcePolls> {
     bool gone = false;  ///< once the round that is under way has ended
     std::deque<Asked> asked;
     std::set<std::string> hints;
-    std::set<std::string> later;  ///< hints that could not be followed; with the next round
+    std::set<std::string> later;             ///< hints that could not be followed; with the next round
+    bool called = false, everybody = false;  ///< to be read out of turn, and whom
+    WallTime not_before;                     ///< of that
+    /// What calls of the IdP are held to; null: it calls nobody here.
+    std::shared_ptr<const FeedConfig> hook;
+    std::string kind;
     std::shared_ptr<PollAuth> auth = std::make_shared<PollAuth>();
     std::shared_ptr<PollRound> round;
   };
 
   void put(const port::SourceRow& row);
+  void put_hook(Entry& entry, const port::SourceRow& row) const;
+  void look_up(SourceId id, port::UniqueFunction<void()> then);
   void arm();
   void look();
   void start(SourceId id, Entry& entry);
@@ -162,6 +177,7 @@ class SourcePolls : public std::enable_shared_from_this<SourcePolls> {
 
   Engine::Impl& engine_;
   std::map<SourceId, Entry> entries_;
+  std::optional<MonoTime> looked_up_;
   bool stopped_ = false;
   port::TimerId timer_ = 0;
 };

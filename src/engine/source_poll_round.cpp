@@ -82,7 +82,7 @@ void PollRound::start(port::UniqueFunction<void(Ended)> done) {
         port::Transaction txn;
         DEPROV_CHECK(look(reader));
         const auto now = self->engine_->now();
-        self->only_hints_ = self->task_.actor.empty() && self->row_.due > now;
+        self->only_hints_ = self->task_.actor.empty() && !self->task_.called && self->row_.due > now;
         // Another engine was faster.
         if (self->only_hints_ && self->task_.hints.empty()) return txn;
         auto row = self->row_;

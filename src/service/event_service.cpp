@@ -1,5 +1,6 @@
 #include <boost/json/serialize.hpp>
 #include <deprov/engine/events.hpp>
+#include <deprov/engine/sources.hpp>
 #include <deprov/idp/security_event.hpp>
 #include <deprov/scim/json.hpp>
 #include <deprov/service/event_service.hpp>
@@ -48,23 +49,51 @@ Response answer_of(const Result<engine::ReceivedSet>& received) {
   return r;
 }
 
+Response answer_of(const Result<idp::HookAnswer>& answer, bool post) {
+  if (answer) {
+    Response r;
+    r.status = answer->status;
+    r.headers = {{"Cache-Control", "no-store"}};
+    if (!answer->content_type.empty()) r.headers.push_back({"Content-Type", answer->content_type});
+    r.body = answer->body;
+    return r;
+  }
+  if (answer.error().code() != Errc::not_found) {
+    auto r = refusal(503, "access_denied", "the call cannot be taken now; send it again");
+    r.headers.push_back({"Retry-After", "60"});
+    return r;
+  }
+  if (post) return refusal(415, "invalid_request", "the Content-Type has to be application/secevent+jwt");
+  auto r = refusal(405, "invalid_request", "tokens are pushed with POST");
+  r.headers.push_back({"Allow", "POST"});
+  return r;
+}
+
 }  // namespace
 
 EventService::EventService(engine::Engine& engine, std::string prefix)
     : engine_(engine), prefix_(std::move(prefix)) {}
+
+// No token, so that it can only be a call to a polled source, or a mistake.
+void EventService::call(SourceId source, Request request, Responder respond) {
+  engine::HookCall call;
+  call.method = request.method;
+  call.query = request.query();
+  for (auto& h : request.headers) call.headers.push_back({std::move(h.name), std::move(h.value)});
+  call.body = std::move(request.body);
+  const bool post = call.method == "POST";
+  engine_.sources().called(source, std::move(call),
+                           [post, respond = std::make_shared<Responder>(std::move(respond))](
+                               const Result<idp::HookAnswer>& answer) { (*respond)(answer_of(answer, post)); });
+}
 
 void EventService::handle(Request request, Responder respond) {
   const auto path = request.path();
   const bool below = path.size() > prefix_.size() + 1 && path.substr(0, prefix_.size()) == prefix_;
   const auto source = below ? SourceId::parse(path.substr(prefix_.size() + 1)) : std::nullopt;
   if (!source) return respond(not_here());
-  if (request.method != "POST") {
-    auto r = refusal(405, "invalid_request", "tokens are pushed with POST");
-    r.headers.push_back({"Allow", "POST"});
-    return respond(std::move(r));
-  }
-  if (!is_token(request.header("Content-Type").value_or("")))
-    return respond(refusal(415, "invalid_request", "the Content-Type has to be application/secevent+jwt"));
+  if (request.method != "POST" || !is_token(request.header("Content-Type").value_or("")))
+    return call(*source, std::move(request), std::move(respond));
   if (request.body.size() > idp::max_token_bytes)
     return respond(refusal(413, "invalid_request", "a token has at most 65536 bytes here"));
   auto token = std::move(request.body);

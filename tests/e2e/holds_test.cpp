@@ -2,7 +2,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include "catch.hpp"
-#include "e2e/running.hpp"
+#include "support/running.hpp"
 
 using namespace deprov::test;
 namespace json = boost::json;

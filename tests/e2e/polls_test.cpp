@@ -4,7 +4,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include "catch.hpp"
-#include "e2e/running.hpp"
+#include "support/running.hpp"
 #include "support/test_server.hpp"
 
 using namespace deprov::test;

@@ -5,7 +5,7 @@
 #include <boost/json/serialize.hpp>
 #include <chrono>
 #include "catch.hpp"
-#include "e2e/running.hpp"
+#include "support/running.hpp"
 #include "support/fake_graph.hpp"
 #include "support/fake_okta.hpp"
 #include "support/test_server.hpp"
@@ -130,6 +130,51 @@ TEST_CASE("the running program polls Okta: changes, throttling, an expired token
   for (const auto& request : server.requests())
     CHECK(request.header("Authorization") == "SSWS the-secret-of-okta");
   CHECK(app.server().log().find("the-secret-of-okta") == std::string::npos);
+}
+
+TEST_CASE("a call of Okta has the running program read whom it names, at once", "[polls][okta][R5]") {
+  FakeOkta okta;
+  okta.token = "the-secret-of-okta";
+  okta.now = wall;
+  for (const auto& name : people) okta.users["ext-" + name] = {};
+  App app;
+  TestServer server([&](const ServerRequest& r) { return Served<FakeOkta>(okta, okta.url)(r); });
+  okta.url = server.url();
+  json::object config{{"okta", {{"url", server.url()}, {"allow_http", true}, {"app", "0oa1"}}},
+                      {"auth", {{"type", "token"}, {"token", "the-secret-of-okta"}}}};
+  config["hook"] = {{"secrets", {"Bearer the-secret-of-the-hook"}}};
+  app.add_source("okta", config);
+  (void)app.sync();
+  const auto shown = app.show();
+  CHECK(json::serialize(shown).find("the-secret") == std::string::npos);
+  const auto url = "/events/" + std::string(shown.at("id").as_string());
+
+  const auto verified = http(app.port(), "GET", url, "", "", "X-Okta-Verification-Challenge: prove it\r\n");
+  CHECK(verified.status == 200);
+  CHECK(verified.body == R"({"verification":"prove it"})");
+  const auto deliver = [&](const std::string& user, const std::string& secret) {
+    const json::object target{{"type", "User"}, {"id", "ext-" + user}};
+    const json::object event{{"uuid", "e-" + user},
+                             {"published", "2026-11-30T01:00:00.000Z"},
+                             {"eventType", "user.lifecycle.deactivate"},
+                             {"outcome", {{"result", "SUCCESS"}}},
+                             {"target", {target}}};
+    return http(app.port(), "POST", url, secret,
+                json::serialize(json::object{{"data", {{"events", json::array(1, event)}}}}),
+                "Content-Type: application/json\r\n")
+        .status;
+  };
+  // The event is no proof: Okta itself is asked, and user2 is well.
+  CHECK(deliver("user2", "the-secret-of-the-hook") == 204);
+  okta.deactivate("ext-user1");
+  CHECK(deliver("user1", "somebody-else's-secret") == 401);
+  CHECK(deliver("user1", "the-secret-of-the-hook") == 204);
+  CHECK(app.removal_reaches(app.ids[1], "succeeded_verified"));
+  CHECK(app.removal(app.ids[1]).at("cause").as_string() == "deactivated");
+  for (const auto i : {0U, 2U, 3U, 4U, 5U}) CHECK(app.removal(app.ids[i]).is_null());
+  CHECK(http(app.port(), "POST", "/events/00000000-0000-7000-8000-000000000000", "the-secret-of-the-hook", "{}",
+             "Content-Type: application/json\r\n")
+            .status == 415);
 }
 
 TEST_CASE("the running program polls Microsoft Graph with client credentials", "[polls][graph][R6]") {

@@ -4,6 +4,7 @@
 #include <boost/json/object.hpp>
 #include <cstdint>
 #include <deprov/engine/engine.hpp>
+#include <deprov/idp/feed_hook.hpp>
 #include <memory>
 #include <optional>
 #include <string>
@@ -63,6 +64,14 @@ struct PollHealth {
   std::optional<std::uint64_t> quota_remaining{}, quota_limit{};  ///< as its API last said
   std::optional<WallTime> quota_reset{};
 };
+/// A call of an IdP to a polled source: an event hook of Okta, a change notification of Microsoft Graph.
+struct HookCall {
+  std::string method;
+  std::string query;  ///< behind the `?`, still encoded
+  std::vector<idp::FeedHeader> headers{};
+  std::string body{};
+};
+
 /// Nothing for a source that is not polled.
 [[nodiscard]] std::optional<PollHealth> poll_health(const port::SourceRow& row);
 
@@ -117,6 +126,10 @@ class Sources {
   /// poll shows the same. Answers how many sources will be asked; 0: none can. Errors: `not_found`, `busy` (10,000
   /// wait for one source; the next complete round answers them all).
   void reread(Principal by, IntegrationId id, SourceHint what, Done<std::size_t> done);
+  /// A call of the IdP, answered as its kind wants it; it shows a secret of the source's `hook`. What it says is a
+  /// hint: users are read again as by `reread`, or the source is polled out of turn, at most each ten seconds.
+  /// Errors: `not_found` (no polled source with a `hook`); `busy`, `closed` and those of the store: it calls again.
+  void called(SourceId source, HookCall call, Done<idp::HookAnswer> done);
 
  private:
   friend class Engine;

@@ -1,4 +1,5 @@
-// Where transmitters push Security Event Tokens (RFC 8935), one URL per source, without a transport.
+// Where transmitters push Security Event Tokens (RFC 8935), and IdPs call polled sources, one URL per source,
+// without a transport.
 #pragma once
 
 #include <deprov/engine/engine.hpp>
@@ -11,6 +12,9 @@ namespace deprov::service {
 /// from it are durable; 400 with `{"err", "description"}` where it is refused for good; 503 and `Retry-After`
 /// where it is to come again. 404 for a receiver that there is not, 405, 413 (64 KiB), 415 as HTTP has them.
 ///
+/// Of a polled source with a `hook`: Okta's event hooks (GET verifies, POST delivers) and Microsoft Graph's change
+/// notifications, answered as those want it.
+///
 /// *Thread safety*: as Handler. *Lifetime*: the engine outlives the service and every answer.
 class EventService final : public Handler {
  public:
@@ -18,6 +22,8 @@ class EventService final : public Handler {
   void handle(Request request, Responder respond) override;
 
  private:
+  void call(SourceId source, Request request, Responder respond);
+
   engine::Engine& engine_;
   std::string prefix_;
 };

@@ -1,0 +1,106 @@
+// Calls of an IdP to a polled source: what they say is a hint (R5).
+#include <utility>
+#include "engine/source_poll.hpp"
+
+namespace deprov::engine {
+
+namespace {
+
+Error no_hook(SourceId id) {
+  return {Errc::not_found, "there is no polled source that is called", "source " + id.str()};
+}
+
+idp::HookAnswer answer_to(const FeedConfig& config, std::string_view kind, const HookCall& call) {
+  const idp::HookRequest request{call.method, call.query, call.headers, call.body};
+  if (kind == "okta") return idp::receive_okta_hook(request, config.hook_secrets, config.hook_app);
+  return idp::receive_graph_notification(request, config.hook_secrets);
+}
+
+}  // namespace
+
+void SourcePolls::put_hook(Entry& entry, const port::SourceRow& row) const {
+  entry.kind = row.kind;
+  entry.hook.reset();
+  // What cannot be opened is called by nobody; its rounds say why.
+  const auto config = unseal_source_config(engine_, row);
+  if (!config || !config->contains("hook")) return;
+  auto parsed = parse_feed_config(row.kind, *config);
+  if (parsed) entry.hook = std::make_shared<const FeedConfig>(std::move(*parsed));
+}
+
+void SourcePolls::look_up(SourceId id, port::UniqueFunction<void()> then) {
+  const auto now = engine_.ports.clock.mono();
+  if (looked_up_ && now - *looked_up_ < look_up_rest) return then();
+  looked_up_ = now;
+  auto found = std::make_shared<std::optional<port::SourceRow>>();
+  engine_.ports.store.view(
+      [id, found](port::Reader& reader) -> Result<void> {
+        DEPROV_TRY(integrations, reader.integrations(std::nullopt));
+        for (const auto& integration : integrations) {
+          if (!integration.sources) continue;
+          DEPROV_TRY(row, reader.source(integration.scope, id));
+          if (row) *found = std::move(*row);
+        }
+        return {};
+      },
+      [weak = weak_from_this(), &executor = engine_.ports.executor, found,
+       then = std::move(then)](const Result<void>&) mutable {
+        executor.post([weak, found, then = std::move(then)]() mutable {
+          const auto self = weak.lock();
+          if (self && !self->stopped_ && *found && idp::find_feed_kind((*found)->kind) != nullptr)
+            self->put(**found);
+          then();
+        });
+      });
+}
+
+void SourcePolls::hurry(const port::Scope& scope) {
+  for (auto& [id, entry] : entries_)
+    if (entry.scope == scope && !entry.gone) entry.called = true;
+  look();
+}
+
+void SourcePolls::called(SourceId id, HookCall call, Done<idp::HookAnswer> done) {
+  if (stopped_ || engine_.closing) return done(Error(Errc::closed, "the engine is shutting down"));
+  const auto it = entries_.find(id);
+  if (it == entries_.end()) {
+    return look_up(id, [weak = weak_from_this(), id, call = std::move(call), done = std::move(done)]() mutable {
+      const auto self = weak.lock();
+      if (!self || self->stopped_) return done(Error(Errc::closed, "the engine is shutting down"));
+      if (!self->entries_.contains(id)) return done(no_hook(id));
+      self->called(id, std::move(call), std::move(done));
+    });
+  }
+  auto& entry = it->second;
+  if (entry.gone || !entry.hook) return done(no_hook(id));
+  auto answer = answer_to(*entry.hook, entry.kind, call);
+  for (const auto& hint : answer.hints) {
+    for (const auto& user : hint.users) {
+      // More than can wait are found by reading everybody.
+      if (entry.hints.size() >= most_waiting) {
+        entry.called = entry.everybody = true;
+        break;
+      }
+      entry.hints.insert(user);
+    }
+    entry.called = entry.called || hint.poll_now || hint.read_all;
+    entry.everybody = entry.everybody || hint.read_all;
+  }
+  {
+    const std::lock_guard lock(engine_.metrics_mutex);
+    ++engine_.counters.events[answer.refusal.empty() ? "called" : "refused"];
+  }
+  look();
+  done(std::move(answer));
+}
+
+// ---- what is called
+
+void Sources::called(SourceId source, HookCall call, Done<idp::HookAnswer> done) {
+  const auto impl = impl_;
+  impl->ports.executor.post([impl, source, call = std::move(call), done = std::move(done)]() mutable {
+    impl->polls->called(source, std::move(call), std::move(done));
+  });
+}
+
+}  // namespace deprov::engine

@@ -1,4 +1,0 @@
-// Moved.
-#pragma once
-
-#include "support/running.hpp"
