@@ -224,9 +224,10 @@ Reply Accounts::list_entitlements(const Call& call, const Patience& patience) {
   auto account = account_of(entry);
   for (const auto& group : groups_of(entry, patience)) {
     auto name = text_of(group.values(config_.groups.name_attribute));
-    account.groups.push_back(name.empty() ? group.dn : std::move(name));
+    if (name.empty()) name = group.dn;
+    account.groups.push_back(std::move(name));
   }
-  return deprov_sdk::found({std::move(account)});
+  return deprov_sdk::found({account});
 }
 
 Reply Accounts::set_member(const Call& call, bool member, const Patience& patience) {

@@ -29,7 +29,10 @@ Statements parse_statements(const Settings& s, const std::string& pointer, Rows 
   Statements out;
   // A list is shown as JSON; no statement begins with a bracket.
   if (whole->rfind('[', 0) != 0) return {one(pointer)};
-  for (std::size_t i = 0; i < s.count(pointer); ++i) out.push_back(one(pointer + "/" + std::to_string(i)));
+  for (std::size_t i = 0; i < s.count(pointer); ++i) {
+    auto at = pointer;
+    out.push_back(one(at.append("/").append(std::to_string(i))));
+  }
   return out;
 }
 
@@ -38,7 +41,9 @@ void allow(const Statement& statement, const std::vector<std::string>& known) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
     std::string all;
     for (const auto& k : known) all.append(all.empty() ? ":" : ", :").append(k);
-    throw std::invalid_argument(statement.where() + ": there is no parameter :" + name + " here; there is " + all);
+    std::string why = statement.where();
+    throw std::invalid_argument(
+        why.append(": there is no parameter :").append(name).append(" here; there is ").append(all));
   }
 }
 

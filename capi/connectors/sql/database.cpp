@@ -184,8 +184,9 @@ void Database::take_row(const std::string& where, const PGresult* result, std::s
     if (PQgetisnull(result, 0, i) != 0) continue;
     value.emplace(PQgetvalue(result, 0, i), static_cast<std::size_t>(PQgetlength(result, 0, i)));
     if (value->size() > most_of_a_value) {
-      throw Failure(DEPROV_OUTCOME_INVALID_REQUEST, where + ": the column " + name + " has a value of more than " +
-                                                        std::to_string(most_of_a_value) + " bytes");
+      std::string why = where;
+      why.append(": the column ").append(name).append(" has a value of more than ");
+      throw Failure(DEPROV_OUTCOME_INVALID_REQUEST, why.append(std::to_string(most_of_a_value)).append(" bytes"));
     }
     if (name != "active") continue;
     if (PQftype(result, i) != boolean_type)
@@ -212,7 +213,7 @@ Ran Database::execute(const std::string& where, const char* sql, const std::vect
       case PGRES_FATAL_ERROR: failed = std::move(result); break;
       default:
         pg_.reset();
-        throw Failure(DEPROV_OUTCOME_INVALID_REQUEST, where + ": is no statement with rows or none");
+        throw Failure(DEPROV_OUTCOME_INVALID_REQUEST, std::string(where).append(": has neither rows nor none"));
     }
     if (failed && PQstatus(pg_.get()) == CONNECTION_BAD) break;
   }
