@@ -52,6 +52,28 @@ SET ROLE ann;
 CREATE TABLE ann.notes (n int);
 )";
 
+/// initdb and postgres refuse to run as root: the user in whose name they do, or nobody.
+const passwd* owner() {
+  if (::geteuid() != 0) return nullptr;
+  const auto* entry = ::getpwnam("postgres");
+  if (entry == nullptr) entry = ::getpwnam("nobody");
+  REQUIRE(entry != nullptr);
+  return entry;
+}
+
+std::vector<std::string> as_owner(std::vector<std::string> command) {
+  const auto* entry = owner();
+  if (entry != nullptr) {
+    command.insert(command.begin(), {"/usr/bin/setpriv", "--reuid=" + std::to_string(entry->pw_uid),
+                                     "--regid=" + std::to_string(entry->pw_gid), "--clear-groups"});
+  }
+  return command;
+}
+
+void give_to_owner(const std::string& path) {
+  if (const auto* entry = owner()) REQUIRE(::chown(path.c_str(), entry->pw_uid, entry->pw_gid) == 0);
+}
+
 }  // namespace
 
 std::string Postgres::programs() {
@@ -71,33 +93,29 @@ std::string Postgres::programs() {
   return {};
 }
 
-// initdb and postgres refuse to run as root.
-std::vector<std::string> Postgres::as_owner(std::vector<std::string> command) const {
-  if (!user_.empty())
-    command.insert(command.begin(), {"/usr/bin/setpriv", "--reuid=" + user_, "--clear-groups",
-                                     "--regid=" + std::to_string(::getpwnam(user_.c_str())->pw_gid)});
-  return command;
-}
-
 Postgres::Postgres() : bin_(programs()), port_(closed_port()) {
   certificate_.emplace(dir_.path());
-  if (::geteuid() == 0) {
-    user_ = ::getpwnam("postgres") != nullptr ? "postgres" : "nobody";
-    const auto* entry = ::getpwnam(user_.c_str());
-    REQUIRE(entry != nullptr);
-    for (const auto& path : {dir_.path(), certificate_->key, certificate_->certificate})
-      REQUIRE(::chown(path.c_str(), entry->pw_uid, entry->pw_gid) == 0);
-  }
   write_file(dir_.file("password"), "secret-of-admin\n");
-  if (!user_.empty()) REQUIRE(::chown(dir_.file("password").c_str(), ::getpwnam(user_.c_str())->pw_uid, 0) == 0);
+  for (const auto& path : {dir_.path(), certificate_->key, certificate_->certificate, dir_.file("password")})
+    give_to_owner(path);
+  // Made once, and copied for each.
+  static const Folder made;
+  const auto prepared = made.file("data");
+  if (std::filesystem::exists(prepared)) {
+    (void)output_of({"/bin/cp", "-a", prepared, dir_.file("data")});
+    start();
+    return;
+  }
   (void)output_of(as_owner({bin_ + "/initdb", "-D", dir_.file("data"), "-U", "admin", "-A", "scram-sha-256",
                             "--pwfile=" + dir_.file("password"), "-E", "UTF8", "--locale=C", "--no-sync"}));
   start();
   (void)asked("CREATE DATABASE app", "postgres");
-  write_file(dir_.file("setup.sql"), setup);
   const auto target =
       "host=127.0.0.1 user=admin password=secret-of-admin dbname=app port=" + std::to_string(port_);
   (void)output_of({bin_ + "/psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", target}, setup);
+  stop();
+  (void)output_of({"/bin/cp", "-a", dir_.file("data"), prepared});
+  start();
 }
 
 Postgres::~Postgres() {

@@ -29,10 +29,8 @@ class Postgres {
   Program& process() { return *process_; }
 
  private:
-  [[nodiscard]] std::vector<std::string> as_owner(std::vector<std::string> command) const;
-
   Folder dir_;
-  std::string bin_, user_;
+  std::string bin_;
   std::uint16_t port_;
   std::optional<Certificate> certificate_;
   std::optional<Program> process_;
