@@ -255,7 +255,8 @@ TEST_CASE("mutability is enforced") {
   refused(R"([{"op":"remove","path":"urn:ietf:params:scim:schemas:core:2.0:User"}])", Errc::mutability);
   refused(
       R"([{"op":"replace","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.displayName","value":"x"}])",
-      Errc::mutability);
+      Errc::mutability,
+      "Operations[0].urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.displayName");
 
   SchemaRegistry r;
   REQUIRE(r.load_schemas(json::parse(R"({"id":"urn:x:T","attributes":[{"name":"serial","mutability":"immutable"},

@@ -197,6 +197,32 @@ TEST_CASE("a PUT changes no immutable attribute and drops none") {
   CHECK(r->document.value.at("c") == json::parse(R"({"a":"1","b":"2"})"));
 }
 
+TEST_CASE("what a GET does not show stays in a PUT that does not name it") {
+  SchemaRegistry reg;
+  REQUIRE(reg.load_schemas(json::parse(R"([{"id":"urn:x:T","attributes":[{"name":"never","returned":"never"},
+    {"name":"asked","returned":"request","multiValued":true},{"name":"shown"}]},
+    {"id":"urn:x:E","attributes":[{"name":"deep","returned":"never"},{"name":"plain"}]}])")));
+  REQUIRE(reg.load_resource_types(json::parse(
+      R"({"name":"T","endpoint":"/T","schema":"urn:x:T","schemaExtensions":[{"schema":"urn:x:E"}]})")));
+  const auto existing = json::parse(R"({"schemas":["urn:x:T","urn:x:E"],"never":"n","asked":["a"],"shown":"s",
+    "urn:x:E":{"deep":"d","plain":"p"}})")
+                            .as_object();
+  const auto run = [&](const char* body) {
+    auto r = replace(existing, json::parse(body), *reg.type("T"));
+    REQUIRE(r);
+    return *r;
+  };
+  const auto echo = run(R"({"schemas":["urn:x:T","urn:x:E"],"shown":"s","urn:x:E":{"plain":"p"}})");
+  CHECK_FALSE(echo.changed);
+  CHECK(echo.document.value == existing);
+  CHECK(run(R"({"schemas":["urn:x:T"]})").document.value ==
+        json::parse(R"({"schemas":["urn:x:T"],"never":"n","asked":["a"]})"));
+  // Whoever names it changes it.
+  CHECK(run(R"({"schemas":["urn:x:T"],"never":null,"ASKED":[],"urn:x:E":{"deep":null,"plain":"p"}})")
+            .document.value == json::parse(R"({"schemas":["urn:x:T","urn:x:E"],"urn:x:E":{"plain":"p"}})"));
+  CHECK(run(R"({"schemas":["urn:x:T"],"never":"m"})").document.value.at("never").as_string() == "m");
+}
+
 TEST_CASE("a stored document is read without copies") {
   const auto o = json::parse(stored).as_object();
   const Resource r(o);

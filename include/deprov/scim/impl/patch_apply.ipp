@@ -6,6 +6,7 @@
 #include <deprov/scim/impl/values.ipp>
 #include <deprov/scim/match.hpp>
 #include <deprov/scim/patch.hpp>
+#include <optional>
 #include <utility>
 
 namespace deprov::scim {
@@ -215,10 +216,16 @@ class Patcher {
   /// Whatever the operation is, and wherever its path leads: an immutable attribute keeps the value it has.
   Result<void> attribute(Op op, const Resolved& r, const Filter* filter, json::value* value) {
     const auto* now = r.attribute->mutability == Mutability::immutable ? current(r) : nullptr;
-    if (now == nullptr) return change(op, r, filter, value);
-    const json::value before = *now;
-    DEPROV_CHECK(change(op, r, filter, value));
-    return immutable_unless_same(*r.attribute, &before, current(r));
+    std::optional<json::value> before;
+    if (now != nullptr) before = *now;
+    auto done = change(op, r, filter, value);
+    if (done && before) done = immutable_unless_same(*r.attribute, &*before, current(r));
+    return done ? done : Result<void>(with_urn(r, done.error()));
+  }
+  /// Of an extension, as POST names it.
+  static Error with_urn(const Resolved& r, const Error& error) {
+    if (!r.extension || !error.where().starts_with(r.attribute->name)) return error;
+    return Error(error.code(), error.detail(), r.schema->id + ":" + error.where(), error.advice());
   }
 
   Result<void> change(Op op, const Resolved& r, const Filter* filter, json::value* value) {
