@@ -56,6 +56,10 @@ Result<int> show(const Session& session, const HoldOptions& o) {
 }
 
 Result<int> decide(const Session& session, const HoldOptions& o, bool allow) {
+  if (o.listing.empty() && o.subject.empty()) {
+    return Error(Errc::invalid_argument, "it is not said what is decided", "--listing, --subject",
+                 "give the hash of the listing that `deprov holds show` prints, or one subject of it");
+  }
   DEPROV_TRY(api, session.open());
   DEPROV_TRY(id, find_integration(*api, session.integration));
   json::object body;

@@ -52,6 +52,13 @@ void print_app(const json::value& app) {
   line +=
       "; account " + cell(b, "account") + " (" + cell(b, "login") + "), last set by us: " + cell(b, "last_set");
   std::cout << safe(line) << "\n";
+  if (const auto& r = s.at("retained"); !r.is_null()) {
+    line = "  retained: " + cell(r, "why") + ": " + cell(r, "reason");
+    if (!r.at("until").is_null())
+      line += (cell(r, "why") == "protected" ? ", to be reviewed at " : ", until ") + cell(r, "until");
+    if (!r.at("by").is_null()) line += ", by " + cell(r, "by");
+    std::cout << safe(line) << "\n";
+  }
   for (const auto& r : app.at("removals").as_array()) print_removal(r);
   std::cout << "\n";
 }

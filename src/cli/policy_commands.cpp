@@ -93,6 +93,11 @@ void print_changes(const json::array& changes) {
       if (const auto* after = s.as_object().if_contains("after_ms")) steps += " after " + duration_text(*after);
       if (s.as_object().contains("approval")) steps += " with the approval of " + cell(s, "approval");
     }
+    if (const auto* why = c.as_object().if_contains("why")) {
+      steps = std::string(why->as_string()) + ": " + cell(c, "reason");
+      if (!c.at("until").is_null())
+        steps += (why->as_string() == "protected" ? "; to be reviewed at " : "; until ") + cell(c, "until");
+    }
     rows.push_back({cell(c, "user_name"), cell(c, "subject"), cell(c, "change"), cell(c, "cause"), steps});
   }
   print_table({"USER NAME", "SUBJECT", "CHANGE", "CAUSE", "STEPS"}, rows);
@@ -158,7 +163,15 @@ Result<int> diff(const Session& session, const PolicyOptions& o) {
   }
   part("otherwise in the first", firsts);
   part("otherwise in the second", seconds);
-  if (same) std::cout << "the same\n";
+  const auto hash = [](const json::value& plan) {
+    const auto* o = plan.if_object();
+    return o != nullptr && o->contains("hash") ? o->at("hash") : json::value();
+  };
+  if (same) {
+    std::cout << (hash(before) == hash(after)
+                      ? "the same\n"
+                      : "the same changes; policy or counts differ, and so do the hashes\n");
+  }
   return same ? exit_ok : exit_failure;
 }
 

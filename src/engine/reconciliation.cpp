@@ -35,8 +35,9 @@ Reconciliation::Reconciliation(std::shared_ptr<Engine::Impl> impl, ReconcileTask
 
 json::object Reconciliation::report() const {
   json::object findings;
-  for (const auto kind : {port::FindingKind::leftover, port::FindingKind::drift, port::FindingKind::orphan,
-                          port::FindingKind::missing_account, port::FindingKind::ambiguous}) {
+  for (const auto kind :
+       {port::FindingKind::leftover, port::FindingKind::drift, port::FindingKind::orphan,
+        port::FindingKind::missing_account, port::FindingKind::ambiguous, port::FindingKind::retained}) {
     const auto it = counts_.findings.find(kind);
     findings[port::to_string(kind)] = it == counts_.findings.end() ? 0 : it->second;
   }
@@ -364,7 +365,16 @@ Result<void> Reconciliation::without_access(Decision& decision, port::Reader& re
   const bool ours = binding && binding->last_set == port::AccountState::disabled;
   if (!account.active && ours) return {};  // the app does not say, and we know no better
   DEPROV_TRY(retained, reader.due(task_.scope, s.id, retained_kind));
-  if (retained) return {};  // it keeps its account (R9, R7), and is shown so
+  if (retained) {  // it keeps its account (R9, R7), and is shown so
+    DEPROV_TRY(why, policy::parse_retention(retained->payload));
+    auto note = std::string(policy::to_string(why.kind)) + ": " + why.reason;
+    if (why.until) {
+      const bool protects = why.kind == policy::Retention::Kind::protected_subject;
+      note += (protects ? "; to be reviewed at " : "; until ") + to_rfc3339(*why.until);
+    }
+    found(decision, port::FindingKind::retained, s.id, account, std::move(note));
+    return {};
+  }
   if (!s.job.is_nil()) {
     DEPROV_TRY(job, reader.job(task_.scope, s.job));
     if (job && job->kind == port::JobKind::remove_access) {

@@ -44,6 +44,9 @@ Result<Range> range_of(const AdminCall& call) {
   DEPROV_TRY(from, time_of(call, "from"));
   DEPROV_TRY(to, time_of(call, "to"));
   DEPROV_TRY(integration, id_of<IntegrationId>(call, "integration"));
+  if (from && to && *to < *from)  // nothing would look like no evidence
+    return Error(Errc::invalid_argument, "the range ends before it begins", "query parameter to",
+                 "give the earlier time as from");
   range.from = from;
   range.to = to;
   range.integration = integration;

@@ -195,6 +195,8 @@ Result<json::object> app_json(port::Reader& reader, const Match& m) {
   o["matched_by"] = m.by;
   DEPROV_TRY(subject, subject_json(reader, m.subject));
   const bool access = subject.at("access").as_bool();
+  const bool retained = !subject.at("retained").is_null();
+  const auto intent = subject.at("intent");
   o["subject"] = std::move(subject);
 
   std::vector<port::ActivityRow> records;
@@ -225,6 +227,8 @@ Result<json::object> app_json(port::Reader& reader, const Match& m) {
       removals.push_back(std::move(removal));
     }
   }
+  // Who is retained has no removal, and lost access in the IdP all the same.
+  if (!access && lost.is_null() && retained && intent.is_object()) lost = intent.at("evidence_at");
   o["lost_access_at"] = std::move(lost);
   o["removals"] = std::move(removals);
   return o;

@@ -170,8 +170,11 @@ constexpr std::string_view schemas_text = R"json({
 "PlanChange": {
   "type": "object", "additionalProperties": false, "required": ["subject", "user_name", "change", "cause", "steps"],
   "properties": {"subject": {"type": "string"}, "user_name": {"type": "string"},
-    "change": {"enum": ["remove", "restore", "grant"]}, "cause": {"type": "string"},
-    "steps": {"type": "array", "items": {"type": "object"}}}},
+    "change": {"enum": ["remove", "restore", "grant", "retained"]}, "cause": {"type": "string"},
+    "steps": {"type": "array", "items": {"type": "object"}},
+    "why": {"type": "string", "description": "Of who is retained: protected, or exempt."}, "reason": {"type": "string"},
+    "rule": {"type": "string", "description": "JSON pointer into the policy."},
+    "until": {"$ref": "#/components/schemas/TimeOrNull", "description": "The review date of a protection, the end of an exemption."}}},
 "State": {
   "type": "object", "additionalProperties": false, "required": ["users", "groups"],
   "properties": {"users": {"type": "array", "items": {"type": "object"}},

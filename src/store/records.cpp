@@ -58,11 +58,12 @@ std::string_view to_string(IntegrationState s) noexcept {
 }
 
 namespace {
-constexpr Names<FindingKind, 5> finding_kinds{{{FindingKind::leftover, "leftover"},
+constexpr Names<FindingKind, 6> finding_kinds{{{FindingKind::leftover, "leftover"},
                                                {FindingKind::drift, "drift"},
                                                {FindingKind::orphan, "orphan"},
                                                {FindingKind::missing_account, "missing_account"},
-                                               {FindingKind::ambiguous, "ambiguous"}}};
+                                               {FindingKind::ambiguous, "ambiguous"},
+                                               {FindingKind::retained, "retained"}}};
 }  // namespace
 
 namespace {

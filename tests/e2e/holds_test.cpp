@@ -61,6 +61,9 @@ TEST_CASE("a hold is listed, shown, allowed and rejected with the program", "[R7
                     "2027-06-01T00:00:00Z"})
             .at("decided") == 1);
   CHECK(app.run({"holds", "allow", id, "--listing", std::string(64, 'a')}).exit_code != 0);
+  const auto nothing = app.run({"holds", "allow", id});
+  CHECK(nothing.exit_code != 0);
+  CHECK(nothing.err.find("--listing") != std::string::npos);
   CHECK(app.answer({"holds", "allow", id, "--listing", text(shown.at("hold"), "listing")}).at("decided") == 2);
   for (std::size_t i = 1; i < 3; ++i) CHECK(app.removal_reaches(users[i], "succeeded_verified"));
   CHECK(app.removal_reaches(users[3], "cancelled"));

@@ -145,6 +145,22 @@ TEST_CASE("a group that is moved from one entitling group to another removes nob
   CHECK(t.w.app->count("disable a1") == 0);
 }
 
+TEST_CASE("what follows within the settle window does not extend it", "[engine][R14]") {
+  Groups t;
+  const auto users = t.group("App Users", {t.ann});
+  const auto guests = t.group("App Guests");
+  const auto begun = t.w.clock.mono();
+  t.leave(users, t.ann);
+  t.w.run(20s);
+  t.join(guests, t.ann);  // it may still be made good
+  t.w.run(20s);
+  t.leave(guests, t.ann);  // and is not
+  t.w.run(begun + 59s - t.w.clock.mono());
+  CHECK(t.ann_in());
+  t.w.run(2s);
+  CHECK_FALSE(t.ann_in());
+}
+
 TEST_CASE("what settles neither ends a restore nor a removal before it is decided", "[engine][R4][R14]") {
   Groups g;
   const auto users = g.group("App Users", {g.ann});

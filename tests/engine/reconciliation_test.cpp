@@ -76,6 +76,39 @@ TEST_CASE("leftover access is found and proposed, and nothing is done", "[engine
   CHECK(w.events(c, "removal.requested") == 0);
 }
 
+TEST_CASE("who is protected, exempt or kept is shown with the reason and the date, and never queued",
+          "[engine][R6][R9]") {
+  const bool queue = GENERATE(false, true);
+  Listed w;
+  w.app->add("a1", "ext-ann", "ann");
+  w.app->add("a2", "ext-bob", "bob");
+  w.app->add("a3", "ext-cid", "cid");
+  const auto until = to_rfc3339(w.clock.wall() + 72h);
+  const auto c = w.integrate(
+      "okta", R"({"protection":{"subjects":[{"external_id":"ext-ann","reason":"the board","review":")" + until +
+                  R"("}]},"exemptions":[{"external_id":"ext-bob","reason":"handover","until":")" + until +
+                  R"("}]})");
+  const auto ann = w.add_user(c, "ann");
+  const auto bob = w.add_user(c, "bob");
+  w.add_user(c, "cid");
+  w.run(1min);
+  REQUIRE(w.set_active(c, ann, false));
+  REQUIRE(w.set_active(c, bob, false));
+  w.run(1min);
+  const auto report = w.reconcile(c, queue);
+  CHECK(count(report, "retained") == 2);
+  CHECK(count(report, "leftover") == 0);
+  CHECK(report.at("queued") == 0);
+  const auto rows = w.findings(c, report);
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0].kind == FindingKind::retained);
+  CHECK(rows[0].subject == ann);
+  CHECK(rows[0].note == "protected: the board; to be reviewed at " + until);
+  CHECK(rows[1].subject == bob);
+  CHECK(rows[1].note == "exempt: handover; until " + until);
+  CHECK(w.effects() == 0);
+}
+
 TEST_CASE("leftover access is queued by the same decision as a push, and removed", "[engine][R6][R20]") {
   Listed w;
   w.app->add("a1", "ext-ann", "ann");

@@ -105,6 +105,15 @@ TEST_CASE("a move within the settle window changes no role", "[engine][R14]") {
   CHECK(t.w.app->count("revoke_entitlement a1") == 0);
 }
 
+TEST_CASE("a second change of groups does not put a role's decision off", "[engine][R14]") {
+  Roles t;
+  t.leave(t.admins);
+  t.w.run(40s);
+  t.leave(t.editors);
+  t.w.run(21s);
+  CHECK(t.has() == Roles::Names{"everybody"});
+}
+
 TEST_CASE("a role that is being taken is given back, however far the app is with it", "[engine][R4][R5]") {
   const bool answered = GENERATE(false, true);
   CAPTURE(answered);

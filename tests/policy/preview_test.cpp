@@ -74,13 +74,22 @@ TEST_CASE("who is protected is retained, and who is retained no longer is remove
   };
   const auto protects =
       R"(,"protection":{"subjects":[{"external_id":"e2","reason":"x"},{"external_id":"e4","reason":"x"}]})";
-  CHECK(changes(show(protects)) == std::vector<std::string>{"ann remove"});
+  CHECK(changes(show(protects)) == std::vector<std::string>{"ann remove", "bob retained", "dee retained"});
+  const auto shown = show(protects);
+  const auto& kept = shown.at("changes").at(1);
+  CHECK(kept.at("why") == "protected");
+  CHECK(kept.at("reason") == "x");
+  CHECK(kept.at("rule") == "/protection/subjects/0");
+  CHECK(kept.at("until").is_null());
+  CHECK(kept.at("steps").as_array().empty());
   CHECK(show(protects).at("counts").at("retained") == 2);
   // The rule that kept dee is gone: setting this policy would remove her.
   CHECK(changes(show("")) == std::vector<std::string>{"ann remove", "bob remove", "dee remove"});
   const auto exempts = R"(,"exemptions":[{"external_id":"e4","reason":"x","until":"2027-01-01T00:00:00Z"}])";
   CHECK(changes(show(exempts, *parse_rfc3339("2026-12-31T00:00:00Z"))) ==
-        std::vector<std::string>{"ann remove", "bob remove"});
+        std::vector<std::string>{"ann remove", "bob remove", "dee retained"});
+  CHECK(show(exempts, *parse_rfc3339("2026-12-31T00:00:00Z")).at("changes").at(2).at("until") ==
+        "2027-01-01T00:00:00.000Z");
   CHECK(changes(show(exempts, *parse_rfc3339("2027-01-02T00:00:00Z"))) ==
         std::vector<std::string>{"ann remove", "bob remove", "dee remove"});
   // A filter asks for attributes.
@@ -89,7 +98,7 @@ TEST_CASE("who is protected is retained, and who is retained no longer is remove
   CHECK_FALSE(policy::needs_attributes(parsed(("{" + groups + protects + "}").c_str()).protection));
   CHECK(changes(show(filters)).size() == 3);
   state.users[1].attributes = {{"userName", "ann"}, {"title", "Chief"}};
-  CHECK(changes(show(filters)) == std::vector<std::string>{"bob remove", "dee remove"});
+  CHECK(changes(show(filters)) == std::vector<std::string>{"ann retained", "bob remove", "dee remove"});
 }
 
 TEST_CASE("equal states give equal bytes, in whatever order they come", "[policy][R22]") {

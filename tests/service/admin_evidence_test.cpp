@@ -151,6 +151,9 @@ TEST_CASE("an export through the API is whole, in pieces, and of a range of time
   report = w.verify(w.stream("/evidence?from=2030-01-01T00:00:00Z&integration=" + wiki.str()));
   CHECK(report.holds());
   CHECK(report.records == 0);
+  // A range that ends before it begins is a mistake, and no absence of evidence.
+  for (const auto* path : {"/evidence", "/evidence/chains"})
+    CHECK(w.send("GET", std::string(path) + "?from=" + to + "&to=" + from).status == 400);
   // One that was deleted leaves its evidence.
   REQUIRE(w.wait<void>([&](auto d) { w.engine->delete_integration(w.local, wiki, true, std::move(d)); }));
   CHECK(w.verify(w.stream("/evidence?integration=" + wiki.str())).records >= 2);
@@ -459,6 +462,10 @@ TEST_CASE("who keeps the account is shown apart from what is late", "[service][R
   CHECK(f.at("kept_by_decision") == 0);
   CHECK(f.at("overdue") == 0);
   CHECK(f.at("counted") == 0);
+  const auto ann = w.call("GET", "/person-report?key=1").at("apps").at(0);
+  CHECK(ann.at("subject").at("retained").at("why") == "protected");
+  CHECK(ann.at("subject").at("retained").at("reason") == "break-glass");
+  CHECK(text(ann, "lost_access_at") == text(ann.at("subject").at("intent"), "evidence_at"));
   w.executor.run_for(48h);
   f = figures();
   CHECK(f.at("protected") == 1);

@@ -335,6 +335,7 @@ enum class FindingKind : std::uint8_t {
   orphan = 3,           ///< an account that no subject matches
   missing_account = 4,  ///< the subject has access, its account is not there
   ambiguous = 5,        ///< more than one subject matches the account
+  retained = 6,         ///< the account is active, its subject has no access, and is protected, exempt or kept
 };
 [[nodiscard]] std::string_view to_string(FindingKind k) noexcept;
 [[nodiscard]] std::optional<FindingKind> parse_finding_kind(std::string_view text) noexcept;

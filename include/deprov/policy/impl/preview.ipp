@@ -171,10 +171,10 @@ DEPROV_INLINE json::object preview(const Policy& policy, const RecordedState& st
   std::sort(users.begin(), users.end(), [](const auto* a, const auto* b) { return a->id < b->id; });
   std::uint64_t keep = 0, remove = 0, restore = 0, without = 0, kept = 0;
   const auto protects = [&](const RecordedState::User& u) {
-    if (policy.protection.empty()) return false;
+    if (policy.protection.empty()) return std::optional<Retention>();
     const SubjectFacts facts{ResourceId::parse(u.id).value_or(ResourceId{}), u.external_id,
                              u.attributes.empty() ? nullptr : &u.attributes};
-    return retained(policy.protection, facts, now).has_value();
+    return retained(policy.protection, facts, now);
   };
   std::map<idp::Cause, json::array> steps;
   json::array changes;
@@ -184,14 +184,20 @@ DEPROV_INLINE json::object preview(const Policy& policy, const RecordedState& st
     if (u->access && access) {
       ++keep;
     } else if (!access && (u->access || u->retained || (u->observed && !policy.observe))) {
-      if (protects(*u)) {
-        ++kept;
-        continue;
-      }
-      ++remove;
       const auto cause = !u->access && u->cause != idp::Cause::none ? u->cause
                          : u->active                                ? idp::Cause::lost_entitling_group
                                                                     : idp::Cause::deactivated;
+      if (const auto why = protects(*u)) {
+        ++kept;
+        json::object shown{{"subject", u->id},       {"user_name", u->user_name},
+                           {"change", "retained"},   {"cause", idp::to_string(cause)},
+                           {"steps", json::array{}}, {"why", to_string(why->kind)},
+                           {"reason", why->reason},  {"rule", why->rule}};
+        shown["until"] = why->until ? json::value(to_rfc3339(*why->until)) : json::value(nullptr);
+        changes.emplace_back(std::move(shown));
+        continue;
+      }
+      ++remove;
       auto& list = steps[cause];
       if (list.empty()) list = detail::planned(policy, cause, app);
       changes.emplace_back(json::object{{"subject", u->id},
