@@ -82,6 +82,8 @@ class PollRound : public std::enable_shared_from_this<PollRound> {
   void hint_read(const FeedOutcome& outcome);
   void apply();
   void everybody_read(const FeedOutcome& outcome);
+  void confirm(std::vector<std::string> ids, Done<std::vector<std::string>> done);
+  void confirm_next();
   void close_round(const FeedOutcome& outcome);
   void failed(const idp::FeedFailure& failure);
   void postpone(const idp::FeedFailure& failure);
@@ -108,6 +110,8 @@ class PollRound : public std::enable_shared_from_this<PollRound> {
   std::shared_ptr<FeedRun> run_;
   FeedOutcome outcome_;
   std::vector<Owned> rows_;
+  std::vector<std::string> unconfirmed_, there_;  ///< who left the list, by what it says of each alone
+  Done<std::vector<std::string>> confirmed_;
   std::set<std::string> hinted_;
   std::vector<std::string> to_read_;
   std::set<std::string, std::less<>> marks_;

@@ -40,6 +40,7 @@ void PollRound::abandon() {
   // Both hold this round by what they would tell it.
   run_.reset();
   sync_.reset();
+  confirmed_ = {};
 }
 
 void PollRound::finish(Ended result) {
@@ -209,6 +210,32 @@ void PollRound::everybody_read(const FeedOutcome& outcome) {
   state_.complete_at = begun_;
   state_.wants_complete = false;
   close_round(outcome);
+}
+
+void PollRound::confirm(std::vector<std::string> ids, Done<std::vector<std::string>> done) {
+  if (!done_) return;
+  unconfirmed_ = std::move(ids);
+  there_.clear();
+  confirmed_ = std::move(done);
+  confirm_next();
+}
+
+void PollRound::confirm_next() {
+  if (unconfirmed_.empty()) return std::exchange(confirmed_, {})(std::exchange(there_, {}));
+  const auto id = unconfirmed_.back();
+  unconfirmed_.pop_back();
+  auto round = feed_->feed->reread(id, engine_->now());
+  if (!round) return confirm_next();
+  FeedRun::Sink sink;
+  sink.page = [](std::string_view) { return Result<void>(); };
+  sink.user = [self = shared_from_this(), id](const idp::FeedUser& user) -> Result<void> {
+    if (user.id == id && user.state == idp::FeedState::granted) self->there_.push_back(id);
+    return {};
+  };
+  run(std::move(round), std::move(sink), [self = shared_from_this()](const FeedOutcome& outcome) {
+    if (!outcome.failure) return self->confirm_next();
+    std::exchange(self->confirmed_, {})(error_of(*outcome.failure, self->row_.name));
+  });
 }
 
 // ---- what changed
@@ -386,6 +413,11 @@ void PollRound::close_round(const FeedOutcome& outcome) {
   };
   const bool nobody = state_.round != "complete" && rows_.empty();
   const auto sync = sync_;  // until it has returned
+  if (feed_->feed->traits().rereads) {
+    sync->confirm_with([self](std::vector<std::string> ids, Done<std::vector<std::string>> there) {
+      self->confirm(std::move(ids), std::move(there));
+    });
+  }
   if (nobody) return sync->quiet(end, report);
   sync->end_round(end, report);
 }

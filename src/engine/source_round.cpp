@@ -9,6 +9,7 @@ namespace deprov::engine {
 namespace {
 constexpr std::size_t subjects_a_view = 500;
 constexpr std::size_t most_touched = 100'000;  // beyond that all subjects are looked at
+constexpr std::size_t most_confirmed = 100;    // of those who are not listed any more
 constexpr std::size_t same_link = 10;          // subjects that one id may link to; two are ambiguous
 }  // namespace
 
@@ -116,6 +117,45 @@ void SourceSync::end_read() {
   reading_.reset();
   changes_reading_.reset();
   compare_with_subjects();
+}
+
+std::string SourceSync::link_of(const port::ResourceRow& resource) const {
+  if (const auto own = config_.links.find(resource.id); own != config_.links.end()) return own->second;
+  return config_.link_by_id ? resource.id.str() : resource.external_id;
+}
+
+void SourceSync::confirm_absent() {
+  std::vector<ResourceId> absent;
+  for (const auto& change : changes_)
+    if (change.says == idp::Says::absent) absent.push_back(change.subject);
+  if (!confirm_ || absent.empty()) return name_found();
+  auto ids = std::make_shared<std::vector<std::string>>();
+  auto self = shared_from_this();
+  impl_->ports.store.view(
+      [self, absent = std::move(absent), ids](port::Reader& reader) -> Result<void> {
+        const auto wanted = std::min(absent.size(), most_confirmed);
+        for (std::size_t i = 0; i < wanted; ++i) {
+          DEPROV_TRY(resource, reader.resource(self->scope_, absent[i * absent.size() / wanted]));
+          if (!resource) continue;
+          if (auto link = self->link_of(*resource); !link.empty()) ids->push_back(std::move(link));
+        }
+        return {};
+      },
+      [self, ids](Result<void> viewed) {
+        self->impl_->ports.executor.post([self, ids, viewed] {
+          if (!viewed) return self->done_(viewed.error());
+          const auto asked = ids->size();
+          self->confirm_(std::move(*ids), [self, asked](Result<std::vector<std::string>> there) {
+            if (!there) return self->refuse(there.error());
+            if (there->empty()) return self->name_found();
+            self->refuse(Error(Errc::protocol,
+                               std::to_string(there->size()) + " of " + std::to_string(asked) +
+                                   " users who were not in the list are there when asked for alone, such as " +
+                                   there->front().substr(0, 100),
+                               "the list", "it is read again from the start"));
+          });
+        });
+      });
 }
 
 idp::Cause SourceSync::cause_of(const idp::UserPrint& user) const {

@@ -159,8 +159,7 @@ Result<SourceSync::Seen> SourceSync::look_at(port::Reader& reader, const port::R
   seen.subject = resource.id;
   DEPROV_TRY(subject, reader.subject(scope_, resource.id));
   seen.access = subject && subject->access;
-  std::string link = config_.link_by_id ? resource.id.str() : resource.external_id;
-  if (const auto own = config_.links.find(resource.id); own != config_.links.end()) link = own->second;
+  const auto link = link_of(resource);
   seen.linked = !link.empty();
   if (!seen.linked) return seen;
   const auto print = idp::fingerprint(key_, link);
@@ -274,7 +273,7 @@ void SourceSync::judge() {
   }
   for (std::size_t i = 0; i < listed.size() && !partial_; ++i)
     unknown_ += listed[i] == 0 && after_->users()[i].active() ? 1 : 0;
-  name_found();
+  confirm_absent();
 }
 
 void SourceSync::name_found() {

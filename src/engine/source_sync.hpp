@@ -47,6 +47,11 @@ class SourceSync : public std::enable_shared_from_this<SourceSync> {
   /// `fresh`: read for this user alone (a targeted read).
   Result<void> take(const idp::FeedUser& user, bool fresh);
   void end_round(RoundEnd how, Done<json::object> done);
+  /// Asks the source for these users alone; answers who of them has access after all.
+  using Confirm = port::UniqueFunction<void(std::vector<std::string> ids, Done<std::vector<std::string>> there)>;
+  /// Before `end_round`: those who are not listed any more are asked for, or a sample of them that is spread over
+  /// all. One who is there, and the list was not whole, whatever it said of itself (R6).
+  void confirm_with(Confirm confirm) { confirm_ = std::move(confirm); }
   /// In place of `begin` and what follows it, for a round that shows nobody and is whole: `quiet`; or one that
   /// failed: `fail`.
   void adopt(port::SourceRow source) { row_ = std::move(source); }
@@ -94,6 +99,8 @@ class SourceSync : public std::enable_shared_from_this<SourceSync> {
   void find_touched(std::size_t from);
   void look_at_some(std::size_t from);
   void end_read();
+  void confirm_absent();
+  [[nodiscard]] std::string link_of(const port::ResourceRow& resource) const;
   void gather_said(std::optional<ResourceId> after);
   [[nodiscard]] idp::Cause cause_of(const idp::UserPrint& user) const;
   [[nodiscard]] bool nothing_new() const;
@@ -132,6 +139,7 @@ class SourceSync : public std::enable_shared_from_this<SourceSync> {
   std::set<idp::Fingerprint> fresh_;      ///< who was read for themselves
   std::map<idp::Fingerprint, WallTime> happened_;
   RoundEnd round_end_;
+  Confirm confirm_;
   WallTime failure_due_;
   std::string failure_poll_;
   bool partial_ = false;  ///< only those are looked at of whom the round said anything new

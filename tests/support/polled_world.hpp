@@ -116,8 +116,8 @@ struct Polled : World {
     directory.executor = &now_running;
     transport = &directory;
     crash();
-    boot();
     now_running = executor.get();
+    boot();
     c = integrate("okta", "{}");
     owner = {workspace, {}, "tester", port::Role::owner};
     for (std::size_t i = 0; i < population; ++i) {
@@ -150,8 +150,8 @@ struct Polled : World {
   }
   void restart() {
     crash();
-    boot();
     now_running = executor.get();
+    boot();
     c = engine->integration(c->row.scope.integration);
   }
   bool app_active(std::size_t i) { return app->accounts.at("au" + std::to_string(i)).active.value_or(true); }
