@@ -508,7 +508,14 @@ typedef struct deprov_event {
  *  ::DEPROV_ERR_WRONG_THREAD (not with a timeout of 0). */
 DEPROV_API deprov_status deprov_engine_next(deprov_engine* engine, deprov_event* events, size_t count,
                                             int64_t timeout_ms, size_t* taken, deprov_error** error);
-/** Readable while deprov_engine_next() would not wait and nobody waits in there; to be waited on, and nothing
+/** deprov_engine_send() and deprov_engine_next() in one: begins a request, and takes what has ended, which is its
+ *  answer where that comes soon. Whoever waits for the descriptor is not woken for what is taken here. Where the
+ *  time runs out, or the engine is closed meanwhile, `taken` is 0, and that is no failure: the request was begun.
+ *  *Errors*: as deprov_engine_send(); ::DEPROV_ERR_WRONG_THREAD (not with a timeout of 0): nothing was begun. */
+DEPROV_API deprov_status deprov_engine_ask(deprov_engine* engine, const deprov_request* request, void* user,
+                                           uint64_t* token, deprov_event* events, size_t count, int64_t timeout_ms,
+                                           size_t* taken, deprov_error** error);
+/** Readable while deprov_engine_next() would not wait and nobody is in there; to be waited on, and nothing
  * else. Good until the engine is freed. -1 where the system has none left. */
 DEPROV_API int32_t deprov_engine_get_event_descriptor(const deprov_engine* engine);
 

@@ -196,18 +196,25 @@ class Engine {
     std::size_t taken = 0;
     deprov_error* error = nullptr;
     const auto status = deprov_engine_next(get(), events.data(), events.size(), timeout.count(), &taken, &error);
-    std::vector<Event> out;
     if (status == DEPROV_ERR_TIMEOUT) {
       deprov_error_free(error);
-      return out;
+    } else if (status != DEPROV_OK) {
+      detail::raise(status, error);
     }
-    if (status != DEPROV_OK) detail::raise(status, error);
-    out.reserve(taken);
-    for (std::size_t i = 0; i < taken; ++i) {
-      const auto& e = events[i];
-      out.push_back({e.kind, e.status, e.token, e.user, Response(e.response)});
-    }
-    return out;
+    return owned(events, taken);
+  }
+  /// `send` and `next` in one. Empty where the time ran out.
+  std::vector<Event> ask(const Request& request, Milliseconds timeout, void* user = nullptr,
+                         std::size_t most = 64) {
+    std::vector<deprov_event> events(most);
+    std::size_t taken = 0;
+    uint64_t token = 0;
+    with(request, [&](const deprov_request* r) {
+      detail::check([&](deprov_error** e) {
+        return deprov_engine_ask(get(), r, user, &token, events.data(), events.size(), timeout.count(), &taken, e);
+      });
+    });
+    return owned(events, taken);
   }
 
   /// The record that was answered, or an empty text.
@@ -269,6 +276,15 @@ class Engine {
   }
 
  private:
+  static std::vector<Event> owned(const std::vector<deprov_event>& events, std::size_t taken) {
+    std::vector<Event> out;
+    out.reserve(taken);
+    for (std::size_t i = 0; i < taken; ++i) {
+      const auto& e = events[i];
+      out.push_back({e.kind, e.status, e.token, e.user, Response(e.response)});
+    }
+    return out;
+  }
   template <class F>
   static void with(const Request& request, F f) {
     std::vector<deprov_header> headers;

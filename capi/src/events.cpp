@@ -88,11 +88,7 @@ std::size_t Events::take(deprov_event* out, std::size_t count) {
   const auto n = std::min(count, queue_.size());
   std::copy_n(queue_.begin(), n, out);
   queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(n));
-  if (queue_.empty() && !ended_) {
-    ready_.clear();
-  } else {
-    ready_.show();
-  }
+  if (queue_.empty() && !ended_) ready_.clear();
   return n;
 }
 
@@ -111,7 +107,6 @@ std::vector<std::uint64_t> Events::end() {
   for (const auto token : tokens) end_locked(*find_locked(token), token, DEPROV_ERR_CANCELLED, nullptr);
   ended_ = true;
   ready_.set();
-  ready_.show();
   return tokens;
 }
 

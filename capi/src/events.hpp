@@ -34,7 +34,6 @@ class Events {
   [[nodiscard]] bool is_under_way(std::uint64_t token) const;
   void piece(void* user);
 
-  /// Whoever has waited quietly for `ready` comes here at once.
   std::size_t take(deprov_event* out, std::size_t count);
   /// Up while there is something to take, and from the end on.
   [[nodiscard]] const runtime::Notice& ready() const noexcept { return ready_; }

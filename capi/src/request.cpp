@@ -31,6 +31,7 @@ Result<service::Request> take_request(const deprov_request& in, std::optional<Ca
   if (in.header_count > max_headers) return too_large("header_count", max_headers);
   if (in.header_count != 0 && in.headers == nullptr) return null_argument("request.headers");
   std::size_t bytes = 0;
+  out.headers.reserve(in.header_count);
   for (std::size_t i = 0; i < in.header_count; ++i) {
     DEPROV_TRY(name, text(in.headers[i].name, "request.headers"));
     DEPROV_TRY(value, text(in.headers[i].value, "request.headers"));
@@ -93,21 +94,60 @@ deprov_status deprov_engine_call(deprov_engine* engine, const deprov_request* re
   });
 }
 
+namespace {
+
+Result<std::uint64_t> begin(deprov_engine* engine, const deprov_request* request, void* user) {
+  std::optional<capi::Caller> local;
+  DEPROV_TRY(in, taken(engine, request, local));
+  const auto& core = engine->core;
+  DEPROV_TRY(begun, core->events()->begin(DEPROV_EVENT_RESPONSE, user));
+  core->start(std::move(in), std::move(local),
+              [events = core->events(), weak = std::weak_ptr(core), id = begun](service::Response answer) {
+                // An answer that comes when the engine is gone is nobody's.
+                if (const auto alive = weak.lock())
+                  events->finish(id, capi::make_response(std::move(answer), alive));
+              });
+  return begun;
+}
+
+Result<void> check_room(const deprov_engine* engine, const deprov_event* events, size_t count,
+                        const size_t* taken) {
+  if (engine == nullptr) return capi::null_argument("engine");
+  if (events == nullptr) return capi::null_argument("events");
+  if (taken == nullptr) return capi::null_argument("taken");
+  if (count == 0) return Error(Errc::invalid_argument, "there is room for no event", "count");
+  return {};
+}
+
+/// What has ended, waiting for the first. Errors: `timeout`, `closed`.
+Result<size_t> next(capi::Core& core, deprov_event* events, size_t count, int64_t timeout_ms) {
+  const auto& queue = core.events();
+  const runtime::SystemClock clock;
+  const auto until = runtime::after(clock.mono(), capi::milliseconds(timeout_ms));
+  for (;;) {
+    const auto n = queue->take(events, count);
+    if (n != 0) return n;
+    if (queue->over()) return Error(Errc::closed, "the engine is closed, and everything was taken", "engine");
+    const auto now = clock.mono();
+    if (now >= until) return Error(Errc::timeout, "nothing has ended yet", "engine");
+    // Another thread may be faster with what comes; then the rest of the time is waited for.
+    (void)core.instance().wait_until(queue->ready(), until - now);
+  }
+}
+
+/// A thread that pumps waits for the descriptor itself.
+void be_quiet(capi::Core& core, std::optional<runtime::Notice::Quiet>& quiet) {
+  if (core.instance().descriptor() < 0) quiet.emplace(core.events()->ready());
+}
+
+}  // namespace
+
 deprov_status deprov_engine_send(deprov_engine* engine, const deprov_request* request, void* user, uint64_t* token,
                                  deprov_error** error) {
   if (token != nullptr) *token = 0;
   return capi::guard(error, [&]() -> Result<void> {
-    std::optional<capi::Caller> local;
-    DEPROV_TRY(in, taken(engine, request, local));
-    const auto& core = engine->core;
-    DEPROV_TRY(begun, core->events()->begin(DEPROV_EVENT_RESPONSE, user));
+    DEPROV_TRY(begun, begin(engine, request, user));
     if (token != nullptr) *token = begun;
-    core->start(std::move(in), std::move(local),
-                [events = core->events(), weak = std::weak_ptr(core), id = begun](service::Response answer) {
-                  // An answer that comes when the engine is gone is nobody's.
-                  if (const auto alive = weak.lock())
-                    events->finish(id, capi::make_response(std::move(answer), alive));
-                });
     return {};
   });
 }
@@ -124,27 +164,31 @@ deprov_status deprov_engine_next(deprov_engine* engine, deprov_event* events, si
                                  size_t* taken, deprov_error** error) {
   if (taken != nullptr) *taken = 0;
   return capi::guard(error, [&]() -> Result<void> {
-    if (engine == nullptr) return capi::null_argument("engine");
-    if (events == nullptr) return capi::null_argument("events");
-    if (taken == nullptr) return capi::null_argument("taken");
-    if (count == 0) return Error(Errc::invalid_argument, "there is room for no event", "count");
-    auto& core = *engine->core;
-    const auto& queue = core.events();
-    if (timeout_ms > 0) core.may_wait();
-    const runtime::SystemClock clock;
-    const auto until = runtime::after(clock.mono(), capi::milliseconds(timeout_ms));
-    for (;;) {
-      *taken = queue->take(events, count);
-      if (*taken != 0) return {};
-      if (queue->over()) return Error(Errc::closed, "the engine is closed, and everything was taken", "engine");
-      const auto now = clock.mono();
-      if (now >= until) return Error(Errc::timeout, "nothing has ended yet", "engine");
-      // Another thread may be faster with what comes; then the rest of the time is waited for.
-      if (core.instance().descriptor() >= 0) {
-        (void)core.instance().wait_until(queue->ready(), until - now);
-      } else {
-        (void)queue->ready().wait_quietly(until - now);
-      }
-    }
+    DEPROV_CHECK(check_room(engine, events, count, taken));
+    if (timeout_ms > 0) engine->core->may_wait();
+    std::optional<runtime::Notice::Quiet> quiet;
+    be_quiet(*engine->core, quiet);
+    DEPROV_TRY(n, next(*engine->core, events, count, timeout_ms));
+    *taken = n;
+    return {};
+  });
+}
+
+deprov_status deprov_engine_ask(deprov_engine* engine, const deprov_request* request, void* user, uint64_t* token,
+                                deprov_event* events, size_t count, int64_t timeout_ms, size_t* taken,
+                                deprov_error** error) {
+  if (token != nullptr) *token = 0;
+  if (taken != nullptr) *taken = 0;
+  return capi::guard(error, [&]() -> Result<void> {
+    DEPROV_CHECK(check_room(engine, events, count, taken));
+    if (token == nullptr) return capi::null_argument("token");
+    if (timeout_ms > 0) engine->core->may_wait();
+    std::optional<runtime::Notice::Quiet> quiet;
+    be_quiet(*engine->core, quiet);
+    DEPROV_TRY(begun, begin(engine, request, user));
+    *token = begun;
+    const auto n = next(*engine->core, events, count, timeout_ms);
+    if (n) *taken = *n;
+    return {};
   });
 }

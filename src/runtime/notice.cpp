@@ -23,26 +23,16 @@ struct Notice::State {
   State& operator=(const State&) = delete;
 
   void show_locked() {
-    if (!up || fd < 0 || std::exchange(shown, true)) return;
+    if (!up || quiet != 0 || fd < 0 || std::exchange(shown, true)) return;
     const std::uint64_t one = 1;
     // It is written once between two reads, so the counter cannot overflow.
     [[maybe_unused]] const auto written = ::write(fd, &one, sizeof one);
-  }
-  bool wait(Duration timeout, std::size_t& who) {
-    const SystemClock clock;
-    std::unique_lock lock(mutex);
-    if (up) return true;
-    ++who;
-    const auto until = after(clock.mono(), timeout);
-    for (auto now = clock.mono(); !up && now < until; now = clock.mono()) changed.wait_for(lock, until - now);
-    --who;
-    return up;
   }
 
   mutable std::mutex mutex;
   std::condition_variable changed;
   std::size_t waiting = 0;
-  std::size_t waiting_quietly = 0;
+  std::size_t quiet = 0;
   bool up = false;
   bool shown = false;  // by the descriptor
   int fd = -1;
@@ -53,8 +43,8 @@ Notice::Notice() : state_(std::make_shared<State>()) {}
 void Notice::set() {
   std::unique_lock lock(state_->mutex);
   if (std::exchange(state_->up, true)) return;
-  if (state_->waiting_quietly == 0) state_->show_locked();
-  const bool anybody = state_->waiting_quietly + state_->waiting != 0;
+  state_->show_locked();
+  const bool anybody = state_->waiting != 0;
   lock.unlock();
   if (anybody) state_->changed.notify_all();
 }
@@ -79,11 +69,26 @@ int Notice::descriptor() const noexcept {
   return state_->fd;
 }
 
-bool Notice::wait_for(Duration timeout) const { return state_->wait(timeout, state_->waiting); }
-bool Notice::wait_quietly(Duration timeout) const { return state_->wait(timeout, state_->waiting_quietly); }
+bool Notice::wait_for(Duration timeout) const {
+  const SystemClock clock;
+  std::unique_lock lock(state_->mutex);
+  if (state_->up) return true;
+  ++state_->waiting;
+  const auto until = after(clock.mono(), timeout);
+  for (auto now = clock.mono(); !state_->up && now < until; now = clock.mono())
+    state_->changed.wait_for(lock, until - now);
+  --state_->waiting;
+  return state_->up;
+}
 
-void Notice::show() const {
+Notice::Quiet::Quiet(const Notice& notice) : state_(notice.state_) {
   const std::lock_guard lock(state_->mutex);
+  ++state_->quiet;
+}
+
+Notice::Quiet::~Quiet() {
+  const std::lock_guard lock(state_->mutex);
+  --state_->quiet;
   state_->show_locked();
 }
 

@@ -332,6 +332,41 @@ TEST_CASE("large answers come in pieces") {
   }
 }
 
+TEST_CASE("a request that is begun and looked after in one call") {
+  auto options = in_memory();
+  SECTION("with a thread of deprov") {}
+  SECTION("while the host drives") { options.host_driven = 1; }
+  World world(options);
+  auto* engine = world.engine.get();
+  World::Sent sent;
+  world.fill(sent, "GET", "/Users?count=1");
+  pollfd waiting{deprov_engine_get_event_descriptor(engine), POLLIN, 0};
+  deprov_event events[4];
+  uint64_t token = 0;
+  size_t taken = 0;
+  int mark = 0;
+  REQUIRE(deprov_engine_ask(engine, &sent.request, &mark, &token, events, 4, 60'000, &taken, nullptr) ==
+          DEPROV_OK);
+  REQUIRE(taken == 1);
+  CHECK(events[0].token == token);
+  CHECK(events[0].user == &mark);
+  CHECK(deprov_response_get_status(events[0].response) == 200);
+  deprov_response_free(events[0].response);
+  CHECK(::poll(&waiting, 1, 0) == 0);
+  // What is not waited for comes by the queue.
+  REQUIRE(deprov_engine_ask(engine, &sent.request, &mark, &token, events, 4, 0, &taken, nullptr) == DEPROV_OK);
+  while (taken == 0) REQUIRE(deprov_engine_next(engine, events, 4, 60'000, &taken, nullptr) == DEPROV_OK);
+  CHECK(events[0].token == token);
+  deprov_response_free(events[0].response);
+  CHECK(deprov_engine_ask(engine, &sent.request, &mark, &token, events, 0, 0, &taken, nullptr) ==
+        DEPROV_ERR_INVALID_ARGUMENT);
+  CHECK(token == 0);
+  REQUIRE(deprov_engine_close(engine, 60'000, nullptr, nullptr) == DEPROV_OK);
+  CHECK(deprov_engine_ask(engine, &sent.request, &mark, &token, events, 4, 0, &taken, nullptr) ==
+        DEPROV_ERR_CLOSED);
+  CHECK(::poll(&waiting, 1, 0) == 1);
+}
+
 TEST_CASE("rows are pulled one by one, page by page, and taken up again") {
   World world;
   auto* engine = world.engine.get();

@@ -39,23 +39,29 @@ TEST_CASE("a notice wakes whoever waits, and a wait without one ends") {
   setter.join();
 }
 
-TEST_CASE("who waits quietly keeps the descriptor still, and shows what stays") {
+TEST_CASE("a descriptor is left alone while somebody looks anyhow, and says afterwards what the flag does") {
   Notice notice;
   const auto fd = notice.descriptor();
-  CHECK_FALSE(notice.wait_quietly(1ms));
-  bool woken = false;
-  std::thread waiter([&] { woken = notice.wait_quietly(std::chrono::hours(1)); });
-  notice.set();
-  waiter.join();
-  CHECK(woken);
-  notice.show();
+  {
+    const Notice::Quiet quiet(notice);
+    std::thread([notice]() mutable { notice.set(); }).join();
+    CHECK(notice.wait_for(std::chrono::hours(1)));
+    CHECK_FALSE(readable(fd));
+    { const Notice::Quiet also(notice); }
+    CHECK_FALSE(readable(fd));
+  }
   CHECK(readable(fd));
-  notice.clear();
+  {
+    const Notice::Quiet quiet(notice);
+    notice.clear();
+    CHECK_FALSE(readable(fd));
+    notice.set();
+    notice.clear();
+  }
   CHECK_FALSE(readable(fd));
-  // Nobody waits: the descriptor says so at once.
+  // Nobody looks: the descriptor says so at once.
   notice.set();
   CHECK(readable(fd));
-  CHECK(notice.wait_quietly(std::chrono::hours(1)));
 }
 
 TEST_CASE("a descriptor that is asked for late shows that the notice is up") {

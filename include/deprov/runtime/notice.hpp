@@ -19,14 +19,25 @@ class Notice {
   [[nodiscard]] int descriptor() const noexcept;
   /// False: the time ran out first. Signals do not end it.
   [[nodiscard]] bool wait_for(Duration timeout) const;
-  /// The same for whoever clears the flag next, or calls `show` where it is to stay up: meanwhile the descriptor
-  /// may not say that it is.
-  [[nodiscard]] bool wait_quietly(Duration timeout) const;
-  /// The descriptor says what the flag does.
-  void show() const;
 
  private:
   struct State;
+
+ public:
+  /// As long as there is one, the descriptor is left alone: somebody looks at the flag anyhow. At its end the
+  /// descriptor says what the flag does.
+  class Quiet {
+   public:
+    explicit Quiet(const Notice& notice);
+    ~Quiet();
+    Quiet(const Quiet&) = delete;
+    Quiet& operator=(const Quiet&) = delete;
+
+   private:
+    std::shared_ptr<State> state_;
+  };
+
+ private:
   std::shared_ptr<State> state_;
 };
 
