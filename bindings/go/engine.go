@@ -25,7 +25,7 @@ type Engine struct {
 	c  *C.deprov_engine
 
 	hostDriven bool
-	leading    sync.Mutex         // of who looks what has ended, without the poller
+	leading    sync.Mutex         // of who looks himself what has ended, since nobody else waits
 	asked      *C.deprov_go_asked // where that goroutine gets it
 
 	last    atomic.Uint64 // the number of the waiter that was made last
@@ -172,15 +172,21 @@ func (e *Engine) handOut(batch *C.deprov_go_events, but int) {
 
 // wait registers a waiter under a new number. false: nothing comes any more.
 func (e *Engine) wait() (uint64, *waiter, bool) {
-	id := e.last.Add(1)
-	w := &waiter{event: make(chan event, 1)}
+	id, w, _, ok := e.waitAmong()
+	return id, w, ok
+}
+
+// waitAmong is wait, and tells whether others wait, too.
+func (e *Engine) waitAmong() (id uint64, w *waiter, others, ok bool) {
+	id = e.last.Add(1)
+	w = &waiter{event: make(chan event, 1)}
 	e.waiters.Lock()
 	defer e.waiters.Unlock()
 	if e.waiters.over {
-		return 0, nil, false
+		return 0, nil, false, false
 	}
 	e.waiters.byID[id] = w
-	return id, w, true
+	return id, w, len(e.waiters.byID) > 1, true
 }
 
 func (e *Engine) forget(id uint64) {

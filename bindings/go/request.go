@@ -6,6 +6,7 @@ import "C"
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"runtime"
@@ -123,12 +124,19 @@ func (e *Engine) Do(ctx context.Context, request *Request) (*Response, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, contextError(err, "request")
 	}
-	id, w, ok := e.wait()
+	id, w, others, ok := e.waitAmong()
 	if !ok {
 		return nil, errClosed()
 	}
-	if !e.hostDriven && e.leading.TryLock() {
-		return e.lead(ctx, request, id, w)
+	if !others && !e.hostDriven && e.leading.TryLock() {
+		response, err := e.lead(ctx, request, id, w)
+		if !errors.Is(err, ErrWrongThread) {
+			return response, err
+		}
+		// A callback of the engine may not look for itself.
+		if id, w, ok = e.wait(); !ok {
+			return nil, errClosed()
+		}
 	}
 	token, err := e.send(request, id)
 	if err != nil {
@@ -138,8 +146,9 @@ func (e *Engine) Do(ctx context.Context, request *Request) (*Response, error) {
 	return e.await(ctx, w, token)
 }
 
-// lead is Do by the one goroutine at a time that does not leave it to the poller to tell what has ended: it looks itself,
-// for a moment, in the crossing that begins its request. What is answered soon costs no more than that.
+// lead is Do by a goroutine that waits alone, and so does not leave it to the poller and another goroutine to tell what has
+// ended: it looks itself, for a moment, in the crossing that begins its request. What is answered soon costs no more than
+// that. (Where many wait, one that is woken for all of them is the better way.)
 func (e *Engine) lead(ctx context.Context, request *Request, id uint64, w *waiter) (*Response, error) {
 	asked, err := e.ask(request, id)
 	if err != nil {
@@ -164,7 +173,8 @@ func (e *Engine) lead(ctx context.Context, request *Request, id uint64, w *waite
 			return response, nil
 		}
 		e.handOut(&asked.ended, -1)
-		if asked.ended.taken == 0 || ctx.Err() != nil || !e.look(id, asked) {
+		// Whoever drains the queue may have been faster in between.
+		if asked.ended.taken == 0 || len(w.event) != 0 || ctx.Err() != nil || !e.look(id, asked) {
 			e.leading.Unlock()
 			return e.await(ctx, w, token)
 		}

@@ -67,41 +67,45 @@ deprov_go_made deprov_go_connector(deprov_str description, uintptr_t user) {
   return out;
 }
 
-deprov_go_sent deprov_go_send(deprov_engine* engine, int32_t as, const char* text, const uint32_t* lengths,
-                              size_t header_count, const char* body, size_t body_length, uint64_t user) {
-  deprov_go_sent out = {DEPROV_OK, 0, NULL};
-  deprov_header headers[DEPROV_GO_MAX_HEADERS];
-  deprov_request request;
+/* A request of texts one after the other. `headers` has room for all that it may have. */
+static void fill(deprov_request* request, deprov_header* headers, int32_t as, const char* text,
+                 const uint32_t* lengths, size_t header_count, const char* body, size_t body_length) {
   size_t i;
-  memset(&request, 0, sizeof request);
-  request.struct_size = sizeof request;
-  request.as = as;
+  memset(request, 0, sizeof *request);
+  request->struct_size = sizeof *request;
+  request->as = as;
 #define TAKE(into)                            \
   do {                                        \
     (into).ptr = text, (into).len = *lengths; \
     text += *lengths++;                       \
   } while (0)
-  TAKE(request.method);
-  TAKE(request.target);
-  TAKE(request.peer);
-  TAKE(request.workspace);
-  TAKE(request.subject);
+  TAKE(request->method);
+  TAKE(request->target);
+  TAKE(request->peer);
+  TAKE(request->workspace);
+  TAKE(request->subject);
   for (i = 0; i < header_count && i < DEPROV_GO_MAX_HEADERS; ++i) {
     TAKE(headers[i].name);
     TAKE(headers[i].value);
   }
 #undef TAKE
-  request.headers = headers;
-  request.header_count = i;
-  request.body.ptr = body;
-  request.body.len = body_length;
+  request->headers = headers;
+  request->header_count = i;
+  request->body.ptr = body;
+  request->body.len = body_length;
+}
+
+deprov_go_sent deprov_go_send(deprov_engine* engine, int32_t as, const char* text, const uint32_t* lengths,
+                              size_t header_count, const char* body, size_t body_length, uint64_t user) {
+  deprov_go_sent out = {DEPROV_OK, 0, NULL};
+  deprov_header headers[DEPROV_GO_MAX_HEADERS];
+  deprov_request request;
+  fill(&request, headers, as, text, lengths, header_count, body, body_length);
   out.status = deprov_engine_send(engine, &request, (void*)(uintptr_t)user, &out.token, &out.error);
   return out;
 }
 
-static deprov_status next(deprov_engine* engine, int64_t timeout_ms, deprov_go_events* out) {
-  deprov_event events[DEPROV_GO_BATCH];
-  const deprov_status status = deprov_engine_next(engine, events, DEPROV_GO_BATCH, timeout_ms, &out->taken, NULL);
+static void copy(const deprov_event* events, deprov_go_events* out) {
   size_t i;
   for (i = 0; i < out->taken; ++i) {
     out->events[i].kind = events[i].kind;
@@ -109,15 +113,20 @@ static deprov_status next(deprov_engine* engine, int64_t timeout_ms, deprov_go_e
     out->events[i].user = (uint64_t)(uintptr_t)events[i].user;
     out->events[i].response = events[i].response;
   }
+}
+
+static deprov_status next(deprov_engine* engine, int64_t timeout_ms, deprov_go_events* out) {
+  deprov_event events[DEPROV_GO_BATCH];
+  const deprov_status status = deprov_engine_next(engine, events, DEPROV_GO_BATCH, timeout_ms, &out->taken, NULL);
+  copy(events, out);
   return status;
 }
 
 deprov_status deprov_go_next(deprov_engine* engine, deprov_go_events* out) { return next(engine, 0, out); }
 
-void deprov_go_lead(deprov_engine* engine, uint64_t user, deprov_go_asked* out) {
+static void find_own(uint64_t user, deprov_go_asked* out) {
   size_t i;
   out->own = -1;
-  next(engine, 1, &out->ended); /* nothing in time, closed, or a callback that may not wait: nothing was taken */
   for (i = 0; i < out->ended.taken; ++i) {
     if (out->ended.events[i].user != user) continue;
     out->own = (int32_t)i;
@@ -125,12 +134,22 @@ void deprov_go_lead(deprov_engine* engine, uint64_t user, deprov_go_asked* out) 
   }
 }
 
+void deprov_go_lead(deprov_engine* engine, uint64_t user, deprov_go_asked* out) {
+  next(engine, 1, &out->ended); /* nothing in time, or closed: nothing was taken */
+  find_own(user, out);
+}
+
 void deprov_go_ask(deprov_engine* engine, int32_t as, const char* text, const uint32_t* lengths, size_t header_count,
                    const char* body, size_t body_length, uint64_t user, deprov_go_asked* out) {
-  out->own = -1;
-  out->ended.taken = 0;
-  out->sent = deprov_go_send(engine, as, text, lengths, header_count, body, body_length, user);
-  if (out->sent.status == DEPROV_OK) deprov_go_lead(engine, user, out);
+  deprov_event events[DEPROV_GO_BATCH];
+  deprov_header headers[DEPROV_GO_MAX_HEADERS];
+  deprov_request request;
+  fill(&request, headers, as, text, lengths, header_count, body, body_length);
+  out->sent.error = NULL;
+  out->sent.status = deprov_engine_ask(engine, &request, (void*)(uintptr_t)user, &out->sent.token, events,
+                                       DEPROV_GO_BATCH, 1, &out->ended.taken, &out->sent.error);
+  copy(events, &out->ended);
+  find_own(user, out);
 }
 
 void deprov_go_answer_get(const deprov_response* response, deprov_go_answer* out) {
