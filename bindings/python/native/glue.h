@@ -14,6 +14,7 @@ typedef struct {
   int32_t http;
   int32_t streaming;
   deprov_response* response;
+  deprov_str body;
 } deprovpy_event;
 
 /* As deprov_engine_next(), at most 64. Without an error where the time ran out. */
@@ -101,6 +102,7 @@ static deprov_status deprovpy_next(deprov_engine* engine, deprovpy_event* events
     events[i].http = deprov_response_get_status(list[i].response);
     events[i].streaming = list[i].response == NULL ? 0 : deprov_response_is_streaming(list[i].response);
     events[i].response = list[i].response;
+    events[i].body = deprov_response_get_body(list[i].response);
   }
   return status;
 }

@@ -21,10 +21,11 @@ _TOKEN = ffi.typeof("uint64_t *")
 _TIMEOUT = int(lib.DEPROV_ERR_TIMEOUT)
 _NULL = ffi.NULL
 _free = lib.deprov_response_free
+_buffer = ffi.buffer
 
 
-# A response, its HTTP status, and whether its body comes in pieces.
-Answer = Tuple[Any, int, int]
+# A response, its HTTP status, whether its body comes in pieces, and the body where it does not and is known.
+Answer = Tuple[Any, int, int, Optional[bytes]]
 Taken = Callable[[int, Optional[Answer]], None]
 
 
@@ -119,7 +120,11 @@ class Hub:
         for i in range(count):
             event = events[i]
             response = event.response
-            answer = (ffi.gc(response, _free), event.http, event.streaming) if response else None
+            answer: Optional[Answer] = None
+            if response:
+                streaming = event.streaming
+                whole = None if streaming else bytes(_buffer(event.body.ptr, event.body.len))
+                answer = (ffi.gc(response, _free), event.http, streaming, whole)
             handler = waiting.pop(event.user, None)
             # Kinds of events that are not known are nobody's.
             if handler is not None:

@@ -66,6 +66,8 @@ class AsyncEngine:
         self._events = -1
         self._pump = -1
         self._use: Optional[_Use] = None
+        self._token = ffi.new("uint64_t *")
+        self._error = ffi.new("deprov_error **")
 
     async def __aenter__(self) -> "AsyncEngine":
         if self._loop is not None:
@@ -169,7 +171,7 @@ class AsyncEngine:
         engine = self.engine
         engine._enter()
         try:
-            user, token = engine._begin(engine._handle, packed, taken)
+            user, token = engine._begin(engine._handle, packed, taken, self._token, self._error)
         finally:
             engine._exit()
         if self._pump >= 0:

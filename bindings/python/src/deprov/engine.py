@@ -324,7 +324,7 @@ class Engine:
         if status != 0:
             errors.raise_for(status, error[0])
         found = ffi.gc(response[0], lib.deprov_response_free)
-        return Response((found, lib.deprov_response_get_status(found), lib.deprov_response_is_streaming(found)))
+        return Response((found, lib.deprov_response_get_status(found), lib.deprov_response_is_streaming(found), None))
 
     @staticmethod
     def _pack(method: str, target: str, headers: Headers, body: Body, peer: str,
@@ -365,10 +365,9 @@ class Engine:
             raise empty_error(waiter.status)
         return Response(waiter.answer)
 
-    def _begin(self, handle: Any, packed: Tuple[Any, ...], taken: Taken) -> Tuple[int, int]:
+    def _begin(self, handle: Any, packed: Tuple[Any, ...], taken: Taken, token: Any, error: Any) -> Tuple[int, int]:
+        """`token` and `error` are where the library answers: of one thread."""
         user = self._hub.expect(taken)
-        token = ffi.new(_TOKEN)
-        error = ffi.new(_ERROR)
         status = lib.deprovpy_request(handle, 0, user, *packed, token, _NULL, error)
         if status != 0:
             self._hub.forget(user)

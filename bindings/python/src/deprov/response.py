@@ -21,10 +21,10 @@ class Response:
 
     def __init__(self, answer: Answer) -> None:
         self._handle: Any
-        self._handle, self.status, streaming = answer
+        self._body: Optional[bytes]
+        self._handle, self.status, streaming, self._body = answer
         #: Whether the body comes in pieces of unknown number: iterate over the response.
         self.streaming = streaming != 0
-        self._body: Optional[bytes] = None
         self._headers: Optional[List[Tuple[str, str]]] = None
         self._turn = threading.RLock()  # the library has one thread at a time for a response
         self._closed = False
