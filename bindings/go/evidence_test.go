@@ -33,9 +33,11 @@ func TestEvidenceHolds(t *testing.T) {
 	if !verdict.Holds || verdict.Chains != 2 || verdict.Records == 0 || len(verdict.Problems) != 0 {
 		t.Fatal(verdict)
 	}
-	bytewise, err := VerifyEvidence(iotest.OneByteReader(bytes.NewReader(whole)), VerifyOptions{})
-	if err != nil || bytewise.Records != verdict.Records || !bytewise.Holds {
-		t.Fatal(err, bytewise)
+	if !testing.Short() { // garbage may be collected for each piece
+		bytewise, err := VerifyEvidence(iotest.OneByteReader(bytes.NewReader(whole)), VerifyOptions{})
+		if err != nil || bytewise.Records != verdict.Records || !bytewise.Holds {
+			t.Fatal(err, bytewise)
+		}
 	}
 	if again := verify(t, whole, VerifyOptions{ManifestSHA256: verdict.ManifestSHA256}); !again.Holds {
 		t.Fatal(again)

@@ -108,6 +108,11 @@ TEST_CASE("an exception in a connector becomes an outcome, and the removal goes 
   CHECK(events[0].token == token);
   CHECK(events[0].response.status() / 100 == 2);
   CHECK_THROWS_AS(engine.cancel(token), deprov_c::Error);
+  request.method = "GET";
+  request.body.clear();
+  for (events = engine.ask(request, 60s, &events); events.empty();) events = engine.next(60s);
+  CHECK(events.at(0).user == &events);
+  CHECK(events.at(0).response.status() == 200);
 
   auto rows = engine.rows(by, {DEPROV_ROWS_ACTIVITY, integration, {}, {}, 0});
   bool verified = false;
