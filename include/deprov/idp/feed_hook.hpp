@@ -3,7 +3,7 @@
 #pragma once
 
 #include <deprov/idp/feed.hpp>
-#include <deprov/time.hpp>
+#include <deprov/idp/feed_event.hpp>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,20 +18,6 @@ struct HookRequest {
   std::string_view query{};  ///< behind the `?`, still encoded
   std::span<const FeedHeader> headers{};
   std::string_view body{};
-};
-
-/// One thing that may have changed.
-struct HookHint {
-  std::string id{};                  ///< the same for every delivery of this event; empty: it has none
-  std::string type{};                ///< the source's own name of it
-  std::optional<WallTime> at{};      ///< when it happened, as the source says
-  std::vector<std::string> users{};  ///< immutable ids of whom to read again
-  /// Whom it is about cannot be told: everybody is read.
-  bool read_all = false;
-  /// The source's changes are polled now, out of turn.
-  bool poll_now = false;
-  /// The subscription that brought it needs care, which whoever keeps it is told.
-  std::string subscription{};
 };
 
 /// The answer, and what it said. Hints are stored before the answer is sent: a 2xx ends the IdP's attempts.
@@ -52,14 +38,6 @@ struct HookBounds {
 
 /// The first header of that name in any case, or nothing.
 [[nodiscard]] std::optional<std::string_view> hook_header(const HookRequest& request, std::string_view name);
-
-/// A System Log event of Okta, which event hooks deliver and the log lists.
-/// Nothing: it says nothing of access to the app `app` (its id), or did not succeed. Types that nobody asked for
-/// are nothing too. Errors: `protocol` for what is no such event.
-[[nodiscard]] Result<std::optional<HookHint>> read_okta_event(const json::object& event, std::string_view app);
-/// The types of events that `read_okta_event` understands; the hookable ones of them are what a hook subscribes
-/// to.
-[[nodiscard]] std::span<const std::string_view> okta_event_types() noexcept;
 
 /// An Okta event hook: the verification (GET with `x-okta-verification-challenge`) and deliveries, which come at
 /// least once, in any order, and may be dropped. `secrets`: those that `Authorization` may hold, the former one of

@@ -33,8 +33,8 @@ struct OktaFeedConfig {
 /// A round of changes reads users by `lastUpdated` (suspended and deactivated ones have ended; another change of
 /// state is a hint, since an active user need not be assigned), groups by `lastMembershipUpdated` (if one of them
 /// is assigned to the app, everybody is read next), and the System Log as a polling query (hints). What happened
-/// in the last `overlap` of a round is read by the next one again. Deleted users are in the log alone, or show by
-/// their absence.
+/// in the last `overlap` of a round is read by the next one again, since Okta carries a group's change over to the
+/// assignments with a delay. Deleted users are in the log alone, or show by their absence.
 ///
 /// A user is read again from the app and, where the app does not have them, by themselves, for the cause.
 [[nodiscard]] std::unique_ptr<Feed> okta_feed(OktaFeedConfig config);

@@ -3,17 +3,23 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <deprov/error.hpp>
-#include <deprov/idp/feed.hpp>
 #include <deprov/time.hpp>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 
 namespace deprov::idp {
+
+namespace json = boost::json;
+
+// Of feed.hpp, which comes below: with bodies in the headers, it leads back here.
+struct FeedResponse;
+struct FeedAnswer;
+enum class FeedFailureKind : std::uint8_t;
 
 /// Bounds on what an IdP may answer. Each is named in the error that it causes.
 struct FeedBounds {
@@ -64,6 +70,8 @@ struct FeedBounds {
 [[nodiscard]] FeedAnswer refused(const Error& why);
 
 }  // namespace deprov::idp
+
+#include <deprov/idp/feed.hpp>
 
 #if defined(DEPROV_HEADER_ONLY)
 #include <deprov/idp/impl/feed_wire.ipp>

@@ -3,7 +3,7 @@
 #include <array>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-#include <deprov/idp/feed_hook.hpp>
+#include <deprov/idp/feed_event.hpp>
 #include <deprov/idp/feed_okta.hpp>
 #include <deprov/idp/feed_wire.hpp>
 #include <deprov/idp/impl/feed_okta_answer.ipp>
