@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <array>
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 #include <deprov/idp/dialect.hpp>
+#include <deprov/idp/security_event.hpp>
 #include <deprov/idp/snapshot_reader.hpp>
 #include <deprov/scim/bulk.hpp>
 #include <deprov/scim/match.hpp>
@@ -305,18 +307,90 @@ std::string worker(std::string_view input) {
   return {};
 }
 
+std::string to_base64url(std::string_view bytes) {
+  constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  std::string out;
+  std::uint32_t bits = 0;
+  unsigned count = 0;
+  for (const char c : bytes) {
+    bits = ((bits << 8U) | static_cast<unsigned char>(c)) & 0xFFFFFFU;
+    for (count += 8; count >= 6; count -= 6) out += alphabet[(bits >> (count - 6)) & 0x3FU];
+  }
+  if (count > 0) out += alphabet[(bits << (6 - count)) & 0x3FU];
+  return out;
+}
+
+std::string check_set(const idp::SecurityEventToken& set, const json::object& claims, WallTime now) {
+  if (claims.contains("exp") || claims.contains("sub")) return "a token with exp or sub was taken";
+  if (set.jti.empty()) return "a token without jti was taken";
+  if (set.events.empty() || set.events.size() > 16) return "a token with no events, or too many, was taken";
+  if (set.issued > now + std::chrono::minutes(5)) return "a token of the future was taken";
+  for (const auto& event : set.events) {
+    if (event.at > set.issued) return "an event happened after it was told";
+    if (event.type != nullptr && !event.subject) return "an event is about nobody";
+    if (event.meaning() == idp::EventMeaning::ends && event.cause() == idp::Cause::none)
+      return "access ends without a cause";
+    if (!event.subject) continue;
+    if (event.subject->identifiers.size() > 32 || event.subject->text.size() > 1000)
+      return "a subject has no bounds";
+    for (const auto& i : event.subject->identifiers)
+      if (i.value.empty() || i.value.size() > 1024) return "an identifier that names nobody, or everybody";
+  }
+  return {};
+}
+
+/// A security event token: as it comes, or (what begins with a brace) its header and its claims in clear, a line
+/// each, so that damage is not lost in base64.
+std::string set(std::string_view input) {
+  std::string token(input);
+  if (!input.empty() && input.front() == '{') {
+    const auto line = std::min(input.find('\n'), input.size());
+    token = to_base64url(input.substr(0, line)) + "." +
+            to_base64url(input.substr(std::min(line + 1, input.size()))) + ".c2lnbmF0dXJl";
+  }
+  (void)idp::parse_jwks(input);
+  const auto jws = idp::parse_compact_jws(token);
+  if (jws.has_value() != idp::parse_set(token).has_value())
+    return "a token parses in one way and not in the other";
+  if (!jws) return {};
+  if (jws->signing_input + "." + to_base64url(jws->signature) != token) return "a token has two readings";
+  idp::SetExpectation expected;
+  expected.issuer = "https://idp.example.com/";
+  expected.audience = {"https://sp.example.com"};
+  expected.algorithms = {idp::JwsAlgorithm::rs256, idp::JwsAlgorithm::es256};
+  expected.now = {1'615'305'200'000'000};
+  for (const bool lenient : {false, true}) {
+    expected.compatibility = {lenient, lenient};
+    const auto header = idp::check_set_header(*jws, expected);
+    if (header) {
+      const auto* alg = jws->header.if_contains("alg");
+      if (alg == nullptr || !alg->is_string() ||
+          idp::to_string(header->algorithm) != std::string_view(alg->get_string()))
+        return "a token is verified by another algorithm than it says";
+      if (jws->header.contains("crit")) return "something critical was passed over";
+    }
+    const auto claims = idp::read_set(*jws, expected);
+    if (!claims && claims.error().description.empty()) return "a refusal does not say why";
+    if (!claims) continue;
+    if (!lenient && !claims->rules.empty()) return "a deviation was understood that nobody allowed";
+    if (auto wrong = check_set(*claims, jws->payload, expected.now); !wrong.empty()) return wrong;
+  }
+  return {};
+}
+
 }  // namespace
 
 std::span<const Target> targets() {
-  static constexpr std::array<Target, 9> all = {{{"json", json_text},
-                                                 {"resource", resource},
-                                                 {"filter", filter},
-                                                 {"path", path},
-                                                 {"patch", patch},
-                                                 {"query", query},
-                                                 {"bulk", bulk},
-                                                 {"snapshot", snapshot},
-                                                 {"worker", worker}}};
+  static constexpr std::array<Target, 10> all = {{{"json", json_text},
+                                                  {"resource", resource},
+                                                  {"filter", filter},
+                                                  {"path", path},
+                                                  {"patch", patch},
+                                                  {"query", query},
+                                                  {"bulk", bulk},
+                                                  {"snapshot", snapshot},
+                                                  {"worker", worker},
+                                                  {"set", set}}};
   return all;
 }
 
