@@ -40,7 +40,7 @@ Result<json::object> event_config_of(const EventSourceOptions& o, const std::str
     config["jwks"] = std::move(keys);
   }
   if (!o.ca_file.empty()) {
-    DEPROV_TRY(pem, read_text_file(o.ca_file, "--ca-file"));
+    DEPROV_TRY(pem, read_text_file(o.ca_file, "--transmitter-ca-file"));
     config["ca_pem"] = std::move(pem);
   }
   if (!o.authorization_file.empty()) {
@@ -91,7 +91,8 @@ void add_event_options(CLI::App& command, EventSourceOptions& o) {
   add("--audience", o.audience, "Who this receiver is to it; may be repeated");
   add("--jwks", o.jwks_file, "JSON file with its public keys");
   add("--jwks-uri", o.jwks_uri, "Or where they are read, and read again when they change");
-  add("--ca-file", o.ca_file, "PEM file of authorities for its certificates, in place of the system's");
+  add("--transmitter-ca-file", o.ca_file,
+      "PEM file of authorities for its certificates, in place of the system's");
   add("--alg", o.algorithms,
       "An algorithm that tokens may be signed by; may be repeated (default: all that are safe)");
   add("--authorization-file", o.authorization_file, "File with what the Authorization header of a push has to be");

@@ -177,7 +177,12 @@ Result<std::string_view> EventDecision::about_access(const idp::SecurityEvent& e
   said.says = grants ? idp::Says::granted : idp::Says::ended;
   if (!grants) said.cause = event.cause();
   said.begun = said.evidence_at = event.at;
+  // Most transmitters tell whole seconds. Whatever else was shown in that second, the end stands (R16).
+  constexpr std::int64_t second = 1'000'000;
+  if (!grants && event.at.micros % second == 0) said.begun = std::min(event.at + Duration(second - 1), now_);
+  const auto before = decision_->transaction().ops.size();
   DEPROV_CHECK(decision_->source_says(std::move(said)));
+  if (decision_->transaction().ops.size() == before) return std::string_view(grants ? "known" : "outdated");
   return std::string_view(grants ? "grants" : "ends");
 }
 
