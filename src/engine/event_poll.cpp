@@ -41,6 +41,8 @@ void EventReceivers::poll_later(const ReceiverPtr& r, Duration wait) {
 
 void EventReceivers::poll(const ReceiverPtr& r) {
   if (stopped_ || find(r->row.id) != r || r->poll.busy) return;
+  const auto integration = r->row.scope.integration;
+  if (!engine_.directory.find(integration) && !engine_.directory.fault(integration)) return forget(r->row.id);
   r->poll.busy = true;
   json::object body{{"maxEvents", r->config->poll->max_events}, {"returnImmediately", true}};
   if (!r->poll.ack.empty()) body["ack"] = json::array(r->poll.ack.begin(), r->poll.ack.end());

@@ -89,9 +89,9 @@ EventReceivers::ReceiverPtr EventReceivers::find(SourceId id) const {
   return it == receivers_.end() ? nullptr : it->second;
 }
 
-void EventReceivers::look_up(SourceId id, port::UniqueFunction<void()> then) {
+void EventReceivers::look_up(SourceId id, port::UniqueFunction<void(bool)> then) {
   const auto now = engine_.ports.clock.mono();
-  if (looked_up_ && now - *looked_up_ < look_up_rest) return then();
+  if (looked_up_ && now - *looked_up_ < look_up_rest) return then(false);
   looked_up_ = now;
   auto found = std::make_shared<std::optional<port::SourceRow>>();
   engine_.ports.store.view(
@@ -105,11 +105,11 @@ void EventReceivers::look_up(SourceId id, port::UniqueFunction<void()> then) {
         return {};
       },
       [weak = weak_from_this(), &executor = engine_.ports.executor, found,
-       then = std::move(then)](const Result<void>&) mutable {
-        executor.post([weak, found, then = std::move(then)]() mutable {
+       then = std::move(then)](const Result<void>& read) mutable {
+        executor.post([weak, found, ok = read.has_value(), then = std::move(then)]() mutable {
           const auto self = weak.lock();
           if (self && *found) self->put(**found);
-          then();
+          then(ok);
         });
       });
 }
@@ -130,9 +130,12 @@ void EventReceivers::receive(SourceId id, std::string token, std::string authori
   const auto r = find(id);
   if (!r) {
     return look_up(id, [weak = weak_from_this(), id, token = std::move(token),
-                        authorization = std::move(authorization), done = std::move(done)]() mutable {
+                        authorization = std::move(authorization), done = std::move(done)](bool looked) mutable {
       const auto self = weak.lock();
       if (!self || self->stopped_) return done(closed());
+      if (!self->find(id) && !looked)
+        return done(Error(Errc::busy, "nobody could look for that receiver now", "source " + id.str(),
+                          "try again in a few seconds"));
       if (!self->find(id)) return done(no_receiver(id));
       self->receive(id, std::move(token), std::move(authorization), std::move(done));
     });

@@ -78,7 +78,8 @@ class EventReceivers : public std::enable_shared_from_this<EventReceivers> {
 
   [[nodiscard]] ReceiverPtr find(SourceId id) const;
   void start_again();
-  void look_up(SourceId id, port::UniqueFunction<void()> then);
+  /// `then` is told whether the store was asked.
+  void look_up(SourceId id, port::UniqueFunction<void(bool looked)> then);
   // event_receiver.cpp
   void take(const ReceiverPtr& r, const std::string& token, Done<ReceivedSet> done);
   void verify_signature(const ReceiverPtr& r, Waiting one, bool just_read);

@@ -162,6 +162,27 @@ void walk_sources(Api& w) {
   w.http.answer = {};
 }
 
+void walk_events(Api& w) {
+  const auto made = w.integrate(w.local, "with events");
+  REQUIRE(made);
+  const auto at = "/integrations/" + made->row.scope.integration.str() + "/sources";
+  const std::string all = "/integrations/{integration}/sources", one = all + "/{source}";
+  const auto ann = w.provision(made->row.scope, "ann of the events").str();
+  const auto added = w.call(201, "POST", all, at, R"({"name":"signals","kind":"events","config":{
+    "issuer":"https://idp.example.com/","audience":["https://sp.example.com"],"jwks_uri":"https://idp.example.com/keys",
+    "stream_id":"f67e","verification":{"url":"https://idp.example.com/verify","authorization":"Bearer s3cret"}}})");
+  CHECK(json::serialize(added).find("s3cret") == std::string::npos);
+  w.call(400, "POST", all, at, R"({"name":"x","kind":"events","config":{"id":"id"}})");
+  const auto source = at + "/" + text(added, "id");
+  CHECK(w.call(200, "GET", one + "/unlinked", source + "/unlinked").at("items").as_array().empty());
+  const auto link = R"({"subject":")" + ann + R"(","identifier":"00u1"})";
+  w.call(204, "POST", one + "/links", source + "/links", link);
+  w.call(400, "POST", one + "/links", source + "/links", R"({"subject":"ann","identifier":"00u1"})");
+  CHECK(json::serialize(w.call(200, "GET", one, source)).find("00u1") != std::string::npos);
+  w.http.status = 204;
+  w.call(204, "POST", one + "/verify", source + "/verify");
+}
+
 }  // namespace
 
 TEST_CASE("every documented route answers as the document says") {
@@ -371,6 +392,7 @@ TEST_CASE("every documented route answers as the document says") {
   w.call(200, "GET", one + "/activity", at + "/activity");  // what happened stays to be read
   w.call(204, "DELETE", "/principals/{principal}", "/principals/" + text(admin, "id"));
   walk_sources(w);
+  walk_events(w);
 
   // Nothing in the document was left out.
   for (const auto& [path, item] : w.document.at("paths").as_object()) {

@@ -19,9 +19,11 @@ namespace deprov::test::managed {
 class NoHttp final : public port::HttpTransport {
  public:
   std::function<port::HttpResult(const port::HttpRequest&)> answer;  ///< where a test gives one
+  int status = 0;                                                    ///< else of every answer; 0: there is none
   port::HttpCallId send(port::HttpRequest request, port::UniqueFunction<void(port::HttpResult)> done) override {
     port::HttpResult r;
     r.failure.sent = false;
+    if (status != 0) r.response.emplace().status = status;
     if (answer) r = answer(request);
     done(std::move(r));
     return 0;
