@@ -192,12 +192,12 @@ void PollRound::read_everybody() {
     sink.page = [sync = self->sync_](std::string_view mark) { return sync->begin_page(mark); };
     sink.user = [sync = self->sync_](const idp::FeedUser& user) { return sync->take(user, false); };
     sink.between = [weak = self->weak_from_this()] {
-      const auto round = weak.lock();
-      if (!round || round->task_.how.dry_run) return;
-      const auto now = round->engine_->now();
-      if (now - round->renewed_ < claim / 3) return;
-      round->renewed_ = now;
-      round->sync_->renew(now + claim);
+      const auto reading = weak.lock();
+      if (!reading || reading->task_.how.dry_run) return;
+      const auto now = reading->engine_->now();
+      if (now - reading->renewed_ < claim / 3) return;
+      reading->renewed_ = now;
+      reading->sync_->renew(now + claim);
     };
     self->run(std::move(**shared), std::move(sink), [self](const FeedOutcome& o) { self->everybody_read(o); });
   });
