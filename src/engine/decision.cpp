@@ -502,32 +502,6 @@ Result<void> Decision::user_effect(const Effect& effect) {
   return {};
 }
 
-Result<void> Decision::reevaluate_later(ResourceId group, idp::Cause cause, std::uint64_t count,
-                                        const std::vector<ResourceId>& above, bool gained) {
-  port::WorkRow work;
-  work.scope = scope();
-  work.group = group;
-  work.kind = "reevaluate";
-  json::object payload{
-      {"cause", idp::to_string(cause)}, {"actor", evidence_.actor}, {"request", evidence_.request}};
-  if (gained) payload["gained"] = true;
-  if (!above.empty()) {
-    json::array ids;
-    for (const auto& id : above) ids.emplace_back(id.str());
-    payload["above"] = std::move(ids);
-  }
-  work.payload = json::serialize(payload);
-  work.total = count;
-  work.created = evidence_.at;
-  DEPROV_TRY(last, reader_.last_work(scope(), group));
-  work.id = new_id<WorkId>();
-  // Work on one group is done in the order of its ids, and two of one millisecond have none.
-  for (auto t = now_; last && work.id <= *last; t = t + std::chrono::milliseconds(1))
-    work.id = random_.id<WorkId>(t);
-  txn_.ops.emplace_back(port::op::PutWork{std::move(work)});
-  return {};
-}
-
 Result<void> Decision::group_effect(const Effect& effect) {
   const auto& after = *effect.after;
   txn_.ops.emplace_back(port::op::PutResource{after, effect.keys_changed});
