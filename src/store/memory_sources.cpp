@@ -40,6 +40,7 @@ std::uint64_t prune_pieces(MemoryState& s, Undo& undo, const op::PruneSourcePiec
               if (scope != o.scope || source != o.source || gone.size() == o.limit) return false;
               bool counts = named(generation);
               if (part == SourcePart::changes) counts = generation == o.generation;
+              if (part == SourcePart::seen || part == SourcePart::unlinked) counts = true;  // of no list
               const auto next = s.source_pieces.upper_bound(key);
               if (counts && part == SourcePart::snapshot && next != s.source_pieces.end()) {
                 const auto& [scope2, source2, part2, place2, generation2] = next->first;

@@ -132,7 +132,7 @@ Op RandomWorld::source_op(Reader& reader) {
     case 3:
     case 4:
     case 5: {
-      const auto part = chance(70) ? SourcePart::snapshot : SourcePart::changes;
+      const auto part = chance(60) ? SourcePart::snapshot : static_cast<SourcePart>(1 + below(3));
       return op::PutSourcePiece{
           {s, source, part, static_cast<std::uint32_t>(below(4)), 1 + below(6), std::string("\0\1", 2) + text(9)}};
     }
@@ -155,7 +155,7 @@ std::vector<std::string> RandomWorld::source_lines(Reader& r, const Scope& s) {
   for (std::uint64_t n = 0; n <= sources; ++n) {
     const auto found = value(r.source(s, source_id(n)));
     out.push_back(found ? show(*found) : "none");
-    for (const auto part : {SourcePart::snapshot, SourcePart::changes}) {
+    for (const auto part : {SourcePart::snapshot, SourcePart::changes, SourcePart::seen, SourcePart::unlinked}) {
       for (const std::uint64_t generation : {std::uint64_t{2}, std::uint64_t{4}, std::uint64_t{9}}) {
         const auto page = value(r.source_pieces({s, source_id(n), part, 2, generation}, n == 1 ? 1 : 0, 2));
         all(page.rows);
