@@ -347,10 +347,10 @@ void handle_create(const Call& call) {
           for (auto& s : effect.members) s.kind = engine::MemberStep::Kind::add;
           std::erase_if(effect.members, [](const auto& s) { return s.members.empty(); });
           if (!unknown.empty()) {
-            DEPROV_TRY(document, stored_document(created));
-            unknown.put(document, *call->type);
-            created.document = json::serialize(document);
-            fill_keys(created, document, *call->type);
+            DEPROV_TRY(stored, stored_document(created));
+            unknown.put(stored, *call->type);
+            created.document = json::serialize(stored);
+            fill_keys(created, stored, *call->type);
           }
         }
         outcome->row = created;
