@@ -164,8 +164,8 @@ Result<int> diff(const Session& session, const PolicyOptions& o) {
   part("otherwise in the first", firsts);
   part("otherwise in the second", seconds);
   const auto hash = [](const json::value& plan) {
-    const auto* o = plan.if_object();
-    return o != nullptr && o->contains("hash") ? o->at("hash") : json::value();
+    const auto* members = plan.if_object();
+    return members != nullptr && members->contains("hash") ? members->at("hash") : json::value();
   };
   if (same) {
     std::cout << (hash(before) == hash(after)
