@@ -139,8 +139,9 @@ void deprov_go_lead(deprov_engine* engine, uint64_t user, deprov_go_asked* out) 
   find_own(user, out);
 }
 
-void deprov_go_ask(deprov_engine* engine, int32_t as, const char* text, const uint32_t* lengths, size_t header_count,
-                   const char* body, size_t body_length, uint64_t user, deprov_go_asked* out) {
+void deprov_go_ask(deprov_engine* engine, int32_t as, const char* text, const uint32_t* lengths,
+                   size_t header_count, const char* body, size_t body_length, uint64_t user,
+                   deprov_go_asked* out) {
   deprov_event events[DEPROV_GO_BATCH];
   deprov_header headers[DEPROV_GO_MAX_HEADERS];
   deprov_request request;

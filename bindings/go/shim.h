@@ -27,8 +27,8 @@ typedef struct deprov_go_made {
 
 deprov_go_made deprov_go_connector(deprov_str description, uintptr_t user);
 
-/* `text` holds method, target, peer, workspace and subject, then name and value of each header, one after the other;
-   `lengths` says how long each of them is. */
+/* `text` holds method, target, peer, workspace and subject, then name and value of each header, one after the
+   other; `lengths` says how long each of them is. */
 #define DEPROV_GO_MAX_HEADERS 256
 typedef struct deprov_go_sent {
   deprov_status status;
@@ -71,8 +71,8 @@ typedef struct deprov_go_asked {
   deprov_go_answer answer;
 } deprov_go_asked;
 /* As deprov_engine_ask(), for up to a millisecond: most of the time one crossing for the whole request. */
-void deprov_go_ask(deprov_engine* engine, int32_t as, const char* text, const uint32_t* lengths, size_t header_count,
-                   const char* body, size_t body_length, uint64_t user, deprov_go_asked* out);
+void deprov_go_ask(deprov_engine* engine, int32_t as, const char* text, const uint32_t* lengths,
+                   size_t header_count, const char* body, size_t body_length, uint64_t user, deprov_go_asked* out);
 /* Waits up to a millisecond for what ends. */
 void deprov_go_lead(deprov_engine* engine, uint64_t user, deprov_go_asked* out);
 
@@ -97,8 +97,8 @@ typedef struct deprov_go_call {
 } deprov_go_call;
 void deprov_go_call_get(const deprov_call* call, deprov_go_call* out);
 
-/* `text` holds id, external id, user name and e-mail of each user, one after the other; `lengths` says how long each
-   of them is. */
+/* `text` holds id, external id, user name and e-mail of each user, one after the other; `lengths` says how long
+   each of them is. */
 deprov_go_sent deprov_go_list_add(deprov_list* list, const char* text, const uint32_t* lengths,
                                   const uint8_t* inactive, size_t count, uint64_t user);
 deprov_go_sent deprov_go_list_end(deprov_list* list, int32_t has_count, uint64_t count, uint64_t user);

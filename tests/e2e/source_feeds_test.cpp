@@ -5,9 +5,9 @@
 #include <boost/json/serialize.hpp>
 #include <chrono>
 #include "catch.hpp"
-#include "support/running.hpp"
 #include "support/fake_graph.hpp"
 #include "support/fake_okta.hpp"
+#include "support/running.hpp"
 #include "support/test_server.hpp"
 
 using namespace deprov::test;

@@ -1,7 +1,7 @@
 /* One crossing from Python for what the C interface says in several calls: this is the hot path. */
 
-/* `head` is method, target, peer, workspace, subject, then name and value of each header, each with a zero behind it.
-   `wait`: the answer goes to `response`; otherwise the request is begun, with `user` and `token`. */
+/* `head` is method, target, peer, workspace, subject, then name and value of each header, each with a zero behind
+   it. `wait`: the answer goes to `response`; otherwise the request is begun, with `user` and `token`. */
 static deprov_status deprovpy_request(deprov_engine* engine, int32_t wait, uint64_t user, int32_t as,
                                       const char* head, size_t head_len, size_t header_count, const char* body,
                                       size_t body_len, uint64_t* token, deprov_response** response,
@@ -26,8 +26,8 @@ static deprov_status deprovpy_ask(deprov_engine* engine, uint64_t user, int32_t 
                                   size_t head_len, size_t header_count, const char* body, size_t body_len,
                                   uint64_t* token, deprovpy_event* events, int64_t timeout_ms, size_t* taken,
                                   deprov_error** error);
-/* As deprov_list_send() of DEPROV_LIST_ADD. `text` is id, external id, user name and e-mail of each user, each with a
-   zero behind it. */
+/* As deprov_list_send() of DEPROV_LIST_ADD. `text` is id, external id, user name and e-mail of each user, each
+   with a zero behind it. */
 static deprov_status deprovpy_list_add(deprov_list* list, uint64_t user, const char* text, size_t text_len,
                                        const char* inactive, size_t count, uint64_t* token, deprov_error** error);
 
@@ -57,7 +57,8 @@ static deprov_status deprovpy_request(deprov_engine* engine, int32_t wait, uint6
   size_t i;
   if (response != NULL) *response = NULL;
   if (error != NULL) *error = NULL;
-  if (header_count > most) return deprovpy_refuse(error, DEPROV_ERR_LIMIT_EXCEEDED, "more than 256 headers", "request.headers");
+  if (header_count > most)
+    return deprovpy_refuse(error, DEPROV_ERR_LIMIT_EXCEEDED, "more than 256 headers", "request.headers");
   for (i = 0; i < count; ++i) {
     const char* const zero = at < end ? memchr(at, 0, (size_t)(end - at)) : NULL;
     deprov_str* const part = i < fixed              ? &parts[i]

@@ -128,7 +128,8 @@ class Sources {
   void reread(Principal by, IntegrationId id, SourceHint what, Done<std::size_t> done);
   /// A call of the IdP, answered as its kind wants it; it shows a secret of the source's `hook`. What it says is a
   /// hint: users are read again as by `reread`, or the source is polled out of turn, at most each ten seconds.
-  /// Errors: `not_found` (no polled source with a `hook`); `busy`, `closed` and those of the store: it calls again.
+  /// Errors: `not_found` (no polled source with a `hook`); `busy`, `closed` and those of the store: it calls
+  /// again.
   void called(SourceId source, HookCall call, Done<idp::HookAnswer> done);
 
  private:
