@@ -1,5 +1,6 @@
 // Several engines on one store: whoever owns the lane finds what the others were told. Found by the simulator.
 #include <deprov/engine/sources.hpp>
+#include <set>
 #include <utility>
 #include "catch.hpp"
 #include "engine/told.hpp"
