@@ -127,11 +127,11 @@ struct Polled : World {
       directory.users.push_back({"ext-" + name});
     }
     run(std::chrono::seconds(30));
-    json::object config{{"scim", {{"base_url", "https://idp.example.com/scim"}, {"page_size", 5}}},
-                        {"auth", {{"type", "token"}, {"token", "t0"}}}};
-    for (auto& [name, value] : more) config[name] = value;
+    json::object settings{{"scim", {{"base_url", "https://idp.example.com/scim"}, {"page_size", 5}}},
+                          {"auth", {{"type", "token"}, {"token", "t0"}}}};
+    for (auto& [name, value] : more) settings[name] = value;
     const auto added = wait<port::SourceRow>([&](auto done) {
-      engine->sources().add(owner, c->row.scope.integration, {"idp", "scim", config}, std::move(done));
+      engine->sources().add(owner, c->row.scope.integration, {"idp", "scim", settings}, std::move(done));
     });
     if (!added) FAIL(added.error().message());
     source = added->id;
