@@ -16,6 +16,7 @@ struct Person {
 
 std::vector<deprov_list_user> rows_of(const std::vector<Person>& people) {
   std::vector<deprov_list_user> rows;
+  rows.reserve(people.size());
   for (const auto& p : people) rows.push_back({str(p.id), str(p.external_id), {}, {}, p.active ? 0 : 1, 0});
   return rows;
 }

@@ -33,6 +33,7 @@ TEST_CASE("rows are pulled one by one, page by page, and taken up again") {
   auto* engine = world.engine.get();
   const auto by = world.local();
   std::vector<std::string> ids;
+  ids.reserve(7);
   for (int i = 0; i < 7; ++i) ids.push_back(world.add_user("user" + std::to_string(i)));
 
   deprov_rows_options o{};
@@ -84,16 +85,18 @@ TEST_CASE("rows are pulled one by one, page by page, and taken up again") {
   }
   SECTION("holds, the newest first, page by page, and taken up again") {
     const auto at = "/integrations/" + world.integration;
+    const auto decide = at + "/holds/";
+    const auto newest = at + "/holds?limit=1";
     manage(engine, &by, "PATCH", at, R"({"policy": {"guard": {"small": {"least": 1, "percent": 0}}}})");
     // The first one passes; from then on each has a hold of its own, since the one before was decided.
     std::vector<std::string> held;
     for (const auto& id : ids) {
       world.deactivate(id);
-      const auto open = manage(engine, &by, "GET", at + "/holds?limit=1").at("items").as_array();
+      const auto open = manage(engine, &by, "GET", newest).at("items").as_array();
       if (open.empty()) continue;
       const auto hold = std::string(open[0].at("id").as_string());
       held.insert(held.begin(), hold);
-      manage(engine, &by, "POST", at + "/holds/" + hold + "/allow",
+      manage(engine, &by, "POST", std::string(decide).append(hold).append("/allow"),
              json::serialize(json::object{{"listing", open[0].at("listing")}, {"reason", "they left"}}));
     }
     REQUIRE(held.size() == ids.size() - 1);
