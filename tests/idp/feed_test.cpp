@@ -16,7 +16,7 @@ FeedResponse response(int status, std::string body = {}, std::vector<FeedHeader>
   return {status, std::move(headers), std::move(body), WallTime{1'000'000'000'000'000}};
 }
 
-std::unique_ptr<Feed> scim(const char* config = R"({"base_url":"https://idp.example.com/scim/"})") {
+std::unique_ptr<Feed> polled(const char* config = R"({"base_url":"https://idp.example.com/scim/"})") {
   const auto value = json::parse(config);
   const auto* kind = find_feed_kind("scim");
   REQUIRE(kind != nullptr);
@@ -58,7 +58,7 @@ Read read(FeedRound& round, const std::vector<FeedResponse>& answers) {
 }
 
 Read read_all(const std::vector<FeedResponse>& answers, const char* config = nullptr) {
-  const auto feed = config != nullptr ? scim(config) : scim();
+  const auto feed = config != nullptr ? polled(config) : polled();
   auto round = feed->begin({});
   REQUIRE(round);
   CHECK((*round)->kind() == FeedRoundKind::complete);
@@ -186,7 +186,7 @@ TEST_CASE("a SCIM list by cursor is over where no nextCursor is", "[idp][feed][R
 TEST_CASE("one SCIM user is read again, and only an answer about that user says that they are gone",
           "[idp][feed][R5]") {
   const auto reread = [](const char* config, const FeedResponse& answer) {
-    const auto feed = scim(config);
+    const auto feed = polled(config);
     auto round = feed->reread("a/b", {});
     REQUIRE(round);
     CHECK(round->kind() == FeedRoundKind::subject);

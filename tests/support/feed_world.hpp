@@ -51,7 +51,7 @@ struct FeedWorld : World {
   std::vector<ResourceId> users;
   std::vector<std::string> names;
 
-  FeedWorld(Api api, std::vector<std::string> people, const std::string& kind, boost::json::object config)
+  FeedWorld(Api api, std::vector<std::string> people, const std::string& kind, boost::json::object source_config)
       : idp(std::move(api)), names(std::move(people)) {
     transport = &idp;
     crash();
@@ -65,7 +65,8 @@ struct FeedWorld : World {
     }
     run(std::chrono::seconds(30));
     const auto added = wait<port::SourceRow>([&](auto done) {
-      engine->sources().add(owner, c->row.scope.integration, {"idp", kind, std::move(config)}, std::move(done));
+      engine->sources().add(owner, c->row.scope.integration, {"idp", kind, std::move(source_config)},
+                            std::move(done));
     });
     if (!added) FAIL(added.error().message());
     source = added->id;
