@@ -236,9 +236,13 @@ void Lane::begin(const RunPtr& run) {
             if (restore && !tried && !run->plan.acted()) {
               if (!seen->in_doubt && run->binding.last_set != port::AccountState::disabled)
                 return self->finish(run, JobState::superseded, "nothing had been taken away");
-              // As if the enable had been sent: the account is read, and enabled only where it is not (R18).
+              // As if the enable had been sent: the account is read, and enabled only where it is not (R18). An
+              // app that carries out requests later may do the disable after it was read: there the enable follows
+              // it.
+              const bool later =
+                  self->connector_->describe().of(Operation::disable).asynchrony != connector::Asynchrony::no;
               for (auto& s : run->plan.steps)
-                if (seen->in_doubt && s.operation == Operation::enable && s.state == StepState::pending)
+                if (seen->in_doubt && !later && s.operation == Operation::enable && s.state == StepState::pending)
                   s.state = StepState::sent;
             }
           }

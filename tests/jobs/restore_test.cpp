@@ -159,6 +159,25 @@ TEST_CASE("an app that refuses to be asked is still working on what it accepted"
   CHECK(r.active());
 }
 
+TEST_CASE("where the app may still do a disable that nobody can ask for, the enable is sent behind it",
+          "[jobs][R4][R18]") {
+  Returning r;
+  r.w.app->offer({Operation::poll});
+  for (const auto o : {Operation::disable, Operation::enable})
+    r.w.app->description.of(o).asynchrony = connector::Asynchrony::poll;
+  r.w.crash();
+  r.w.boot();
+  r.w.app->answer(Operation::disable, Outcome::unknown_outcome);  // taken, and the handle was lost
+  REQUIRE(r.w.set_active(r.c, r.ann, false));
+  r.w.run(100ms);
+  REQUIRE(r.active());
+  REQUIRE(r.w.set_active(r.c, r.ann, true));
+  r.w.run(1min);
+  // That the account is active now proves nothing.
+  CHECK(r.w.app->count("enable a1") == 1);
+  CHECK(r.w.job(r.c, r.ann, JobKind::restore_access).state == JobState::succeeded_verified);
+}
+
 TEST_CASE("an account that an enable did not enable is still as deprov disabled it", "[jobs][R4][R19]") {
   Returning r;
   REQUIRE(r.w.set_active(r.c, r.ann, false));
