@@ -41,11 +41,11 @@ Result<json::object> event_config_of(const EventSourceOptions& o, const std::str
   }
   if (!o.ca_file.empty()) {
     DEPROV_TRY(pem, read_text_file(o.ca_file, "--transmitter-ca-file"));
-    config["ca_pem"] = std::move(pem);
+    config["ca_pem"] = pem;
   }
   if (!o.authorization_file.empty()) {
     DEPROV_TRY(secret, secret_of(o.authorization_file, "--authorization-file"));
-    config["authorization"] = std::move(secret);
+    config["authorization"] = secret;
   }
   if (!o.link.empty()) {
     json::object link;
@@ -67,7 +67,7 @@ Result<json::object> event_config_of(const EventSourceOptions& o, const std::str
     if (o.poll_interval) poll["interval_s"] = *o.poll_interval;
     if (!o.poll_authorization_file.empty()) {
       DEPROV_TRY(secret, secret_of(o.poll_authorization_file, "--poll-authorization-file"));
-      poll["authorization"] = std::move(secret);
+      poll["authorization"] = secret;
     }
     config["poll"] = std::move(poll);
   }
@@ -75,7 +75,7 @@ Result<json::object> event_config_of(const EventSourceOptions& o, const std::str
     json::object verification{{"url", o.verification_url}};
     if (!o.verification_authorization_file.empty()) {
       DEPROV_TRY(secret, secret_of(o.verification_authorization_file, "--verification-authorization-file"));
-      verification["authorization"] = std::move(secret);
+      verification["authorization"] = secret;
     }
     config["verification"] = std::move(verification);
   }
