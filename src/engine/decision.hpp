@@ -77,6 +77,9 @@ class Decision {
   /// What follows belongs to one request that touches several, whose group has so many members: it is judged now,
   /// although its memberships settle first.
   void as_unit(std::optional<std::uint64_t> members);
+  /// The group whose members change was itself changed after the request that is worked off: what it gave to who
+  /// leaves it cannot be told any more.
+  void group_changed_since() noexcept { group_changed_ = true; }
 
   /// The whole effect of one request. Answers whether members were deferred.
   Result<bool> effect(const Effect& effect, const Limits& limits);
@@ -236,6 +239,7 @@ class Decision {
   Judged left_of_unit_;
   std::string why_held_;
   bool unit_ = false;
+  bool group_changed_ = false;
   std::optional<std::uint64_t> unit_members_;
   struct Reservations {
     std::uint64_t fresh = 0;

@@ -135,8 +135,8 @@ Result<void> Decision::lost_group(SubjectState& state, ResourceId group, idp::Ca
       const auto rank = [](const std::optional<policy::RoleRule>& r) {
         return r ? static_cast<std::int64_t>(r->rank) : -1;
       };
-      // What a group that is gone gave can no longer be told from what remains.
-      if (cause == idp::Cause::group_deleted || rank(before) > rank(after))
+      // What a group that is gone, or has another name by now, gave can no longer be told from what remains.
+      if (cause == idp::Cause::group_deleted || group_changed_ || rank(before) > rank(after))
         DEPROV_CHECK(role_changed(state, group, true));
     }
   } else if (s.desired == port::Desired::no_access && s.via_group.is_nil() && s.last_deactivated.micros != 0 &&

@@ -355,6 +355,8 @@ Result<port::Transaction> Expander::decide_members(port::Reader& reader, Piece& 
   const auto group = piece.row.group;
   DEPROV_TRY(resource, reader.resource(scope_, group));
   const bool gone = !resource || resource->deleted;
+  DEPROV_TRY(last_work, reader.last_work(scope_, group));
+  if (last_work && piece.row.id < *last_work) decision.group_changed_since();
   // The store shows members as they were before this piece: one that a step of it changed waits for the next
   // piece.
   std::unordered_set<ResourceId> changed;

@@ -318,6 +318,43 @@ TEST_CASE("who has access for the first time and left no group keeps the role th
   CHECK(w.app->count("revoke_entitlement a1") == 0);
 }
 
+TEST_CASE("who leaves a group that gets another name before that is worked off does not keep its role",
+          "[engine][expander][R1]") {
+  auto faults = std::make_shared<test::StoreFaults>();
+  test::World w(1, test::faulty(faults));
+  w.options.inline_members = 0;
+  w.crash();
+  w.boot();
+  w.app->offer({Operation::list_entitlements, Operation::revoke_entitlement, Operation::grant_entitlement});
+  w.app->add("a1", "ext-ann", "ann").groups = {"app-admin", "everybody"};
+  const auto c = w.integrate("entra", ranked);
+  const auto ann = w.add_user(c, "ann");
+  const auto bob = w.add_user(c, "bob");
+  const auto admins = w.add_group(c, "Admins", {ann});
+  (void)w.add_group(c, "Editors", {ann});
+  w.run(2min);
+  bool kept_back = true;
+  faults->on_commit = [&](const port::Transaction& txn) -> std::optional<Error> {
+    const bool leaves = std::any_of(txn.ops.begin(), txn.ops.end(), [](const auto& op) {
+      return std::holds_alternative<port::op::RemoveMember>(op);
+    });
+    return kept_back && leaves ? std::optional(Error(Errc::unavailable, "not now")) : std::nullopt;
+  };
+  REQUIRE(w.members(c, admins, MemberStep::Kind::replace, {bob}));
+  REQUIRE(w.apply(c, [&](port::Reader& reader, const engine::IntegrationContext& i) -> Result<engine::Effect> {
+    DEPROV_TRY(row, reader.resource(i.row.scope, admins));
+    engine::Effect e;
+    e.before = row;
+    e.after = std::move(row);
+    e.after->display_name_key = "chess";
+    e.renamed = true;
+    return e;
+  }));
+  kept_back = false;
+  w.run(10min);
+  CHECK(w.app->accounts["a1"].groups == Roles::Names{"everybody", "app-editor"});
+}
+
 TEST_CASE("a group that joins another one lowers nobody's role", "[engine][R1]") {
   Roles t;
   const auto bob = t.w.add_user(t.c, "bob");
