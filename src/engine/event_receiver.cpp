@@ -7,8 +7,7 @@
 namespace deprov::engine {
 
 namespace {
-/// A made-up id costs a look at the store; many of them cost no more than one each five seconds.
-constexpr Duration look_up_rest = std::chrono::seconds(5);
+constexpr Duration start_rest = std::chrono::seconds(5);
 constexpr int most_tries = 4;
 
 Error no_receiver(SourceId id) { return {Errc::not_found, "there is no such receiver", "source " + id.str()}; }
@@ -43,7 +42,7 @@ void EventReceivers::start() {
 
 /// Those that are polled wait for nobody else's request.
 void EventReceivers::start_again() {
-  engine_.ports.executor.post_at(engine_.ports.clock.mono() + look_up_rest, [weak = weak_from_this()] {
+  engine_.ports.executor.post_at(engine_.ports.clock.mono() + start_rest, [weak = weak_from_this()] {
     const auto self = weak.lock();
     if (self && !self->stopped_) self->start();
   });
@@ -89,31 +88,6 @@ EventReceivers::ReceiverPtr EventReceivers::find(SourceId id) const {
   return it == receivers_.end() ? nullptr : it->second;
 }
 
-void EventReceivers::look_up(SourceId id, port::UniqueFunction<void(bool)> then) {
-  const auto now = engine_.ports.clock.mono();
-  if (looked_up_ && now - *looked_up_ < look_up_rest) return then(false);
-  looked_up_ = now;
-  auto found = std::make_shared<std::optional<port::SourceRow>>();
-  engine_.ports.store.view(
-      [id, found](port::Reader& reader) -> Result<void> {
-        DEPROV_TRY(integrations, reader.integrations(std::nullopt));
-        for (const auto& integration : integrations) {
-          if (!integration.sources) continue;
-          DEPROV_TRY(row, reader.source(integration.scope, id));
-          if (row) *found = std::move(*row);
-        }
-        return {};
-      },
-      [weak = weak_from_this(), &executor = engine_.ports.executor, found,
-       then = std::move(then)](const Result<void>& read) mutable {
-        executor.post([weak, found, ok = read.has_value(), then = std::move(then)]() mutable {
-          const auto self = weak.lock();
-          if (self && *found) self->put(**found);
-          then(ok);
-        });
-      });
-}
-
 void EventReceivers::count(const std::string& result) {
   const std::lock_guard lock(engine_.metrics_mutex);
   ++engine_.counters.events[result];
@@ -129,16 +103,16 @@ void EventReceivers::receive(SourceId id, std::string token, std::string authori
   if (stopped_) return done(closed());
   const auto r = find(id);
   if (!r) {
-    return look_up(id, [weak = weak_from_this(), id, token = std::move(token),
-                        authorization = std::move(authorization), done = std::move(done)](bool looked) mutable {
-      const auto self = weak.lock();
-      if (!self || self->stopped_) return done(closed());
-      if (!self->find(id) && !looked)
-        return done(Error(Errc::busy, "nobody could look for that receiver now", "source " + id.str(),
-                          "try again in a few seconds"));
-      if (!self->find(id)) return done(no_receiver(id));
-      self->receive(id, std::move(token), std::move(authorization), std::move(done));
-    });
+    return lookup_.find(
+        id, [weak = weak_from_this(), id, token = std::move(token), authorization = std::move(authorization),
+             done = std::move(done)](Result<std::optional<port::SourceRow>> row) mutable {
+          const auto self = weak.lock();
+          if (!self || self->stopped_) return done(closed());
+          if (row && *row) self->put(**row);
+          // What could not be looked for is not called missing.
+          if (!self->find(id)) return done(row ? no_receiver(id) : row.error());
+          self->receive(id, std::move(token), std::move(authorization), std::move(done));
+        });
   }
   const auto& wanted = r->config->push_authorization;
   const auto& crypto = engine_.ports.crypto;

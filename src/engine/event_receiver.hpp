@@ -12,6 +12,7 @@
 #include "engine/event_config.hpp"
 #include "engine/event_decision.hpp"
 #include "engine/impl.hpp"
+#include "engine/source_lookup.hpp"
 
 namespace deprov::engine {
 
@@ -39,6 +40,7 @@ class EventReceivers : public std::enable_shared_from_this<EventReceivers> {
 
   /// A pushed token. Looks into the store for a receiver that another engine made.
   void receive(SourceId id, std::string token, std::string authorization, Done<ReceivedSet> done);
+  [[nodiscard]] bool knows(SourceId id) const { return find(id) != nullptr; }
   /// See `Events::verify`; the roles were checked.
   void verify(SourceId id, Done<void> done);
 
@@ -79,7 +81,6 @@ class EventReceivers : public std::enable_shared_from_this<EventReceivers> {
   [[nodiscard]] ReceiverPtr find(SourceId id) const;
   void start_again();
   /// `then` is told whether the store was asked.
-  void look_up(SourceId id, port::UniqueFunction<void(bool looked)> then);
   // event_receiver.cpp
   void take(const ReceiverPtr& r, const std::string& token, Done<ReceivedSet> done);
   void verify_signature(const ReceiverPtr& r, Waiting one, bool just_read);
@@ -102,7 +103,7 @@ class EventReceivers : public std::enable_shared_from_this<EventReceivers> {
 
   Engine::Impl& engine_;
   std::map<SourceId, ReceiverPtr> receivers_;
-  std::optional<MonoTime> looked_up_;
+  SourceLookup lookup_{engine_};
   bool stopped_ = false;
 };
 

@@ -1,5 +1,6 @@
 // Calls of an IdP to a polled source: what they say is a hint (R5).
 #include <utility>
+#include "engine/event_receiver.hpp"
 #include "engine/source_poll.hpp"
 
 namespace deprov::engine {
@@ -28,32 +29,6 @@ void SourcePolls::put_hook(Entry& entry, const port::SourceRow& row) const {
   if (parsed) entry.hook = std::make_shared<const FeedConfig>(std::move(*parsed));
 }
 
-void SourcePolls::look_up(SourceId id, port::UniqueFunction<void()> then) {
-  const auto now = engine_.ports.clock.mono();
-  if (looked_up_ && now - *looked_up_ < look_up_rest) return then();
-  looked_up_ = now;
-  auto found = std::make_shared<std::optional<port::SourceRow>>();
-  engine_.ports.store.view(
-      [id, found](port::Reader& reader) -> Result<void> {
-        DEPROV_TRY(integrations, reader.integrations(std::nullopt));
-        for (const auto& integration : integrations) {
-          if (!integration.sources) continue;
-          DEPROV_TRY(row, reader.source(integration.scope, id));
-          if (row) *found = std::move(*row);
-        }
-        return {};
-      },
-      [weak = weak_from_this(), &executor = engine_.ports.executor, found,
-       then = std::move(then)](const Result<void>&) mutable {
-        executor.post([weak, found, then = std::move(then)]() mutable {
-          const auto self = weak.lock();
-          if (self && !self->stopped_ && *found && idp::find_feed_kind((*found)->kind) != nullptr)
-            self->put(**found);
-          then();
-        });
-      });
-}
-
 void SourcePolls::hurry(const port::Scope& scope) {
   for (auto& [id, entry] : entries_)
     if (entry.scope == scope && !entry.gone) entry.called = true;
@@ -64,10 +39,12 @@ void SourcePolls::called(SourceId id, HookCall call, Done<idp::HookAnswer> done)
   if (stopped_ || engine_.closing) return done(Error(Errc::closed, "the engine is shutting down"));
   const auto it = entries_.find(id);
   if (it == entries_.end()) {
-    return look_up(id, [weak = weak_from_this(), id, call = std::move(call), done = std::move(done)]() mutable {
+    return lookup_.find(id, [weak = weak_from_this(), id, call = std::move(call),
+                             done = std::move(done)](Result<std::optional<port::SourceRow>> row) mutable {
       const auto self = weak.lock();
       if (!self || self->stopped_) return done(Error(Errc::closed, "the engine is shutting down"));
-      if (!self->entries_.contains(id)) return done(no_hook(id));
+      if (row && *row && idp::find_feed_kind((*row)->kind) != nullptr) self->put(**row);
+      if (!self->entries_.contains(id)) return done(row ? no_hook(id) : row.error());
       self->called(id, std::move(call), std::move(done));
     });
   }
@@ -99,6 +76,7 @@ void SourcePolls::called(SourceId id, HookCall call, Done<idp::HookAnswer> done)
 void Sources::called(SourceId source, HookCall call, Done<idp::HookAnswer> done) {
   const auto impl = impl_;
   impl->ports.executor.post([impl, source, call = std::move(call), done = std::move(done)]() mutable {
+    if (impl->events->knows(source)) return done(no_hook(source));  // tokens come to it, and no calls
     impl->polls->called(source, std::move(call), std::move(done));
   });
 }

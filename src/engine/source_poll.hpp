@@ -11,6 +11,7 @@
 #include "engine/feed_run.hpp"
 #include "engine/impl.hpp"
 #include "engine/source_config.hpp"
+#include "engine/source_lookup.hpp"
 #include "engine/source_sync.hpp"
 
 namespace deprov::engine {
@@ -125,8 +126,6 @@ class SourcePolls : public std::enable_shared_from_this<SourcePolls> {
   static constexpr std::size_t most_waiting = 10'000;               ///< hints of one source
   static constexpr std::size_t most_asked = 8;                      ///< people who wait for one source
   static constexpr Duration calls_rest = std::chrono::seconds(10);  ///< between polls that the IdP's calls ask for
-  /// A made-up id costs a look at the store; many of them cost no more than one each five seconds.
-  static constexpr Duration look_up_rest = std::chrono::seconds(5);
 
   explicit SourcePolls(Engine::Impl& engine) : engine_(engine) {}
   ~SourcePolls();
@@ -172,7 +171,6 @@ class SourcePolls : public std::enable_shared_from_this<SourcePolls> {
 
   void put(const port::SourceRow& row);
   void put_hook(Entry& entry, const port::SourceRow& row) const;
-  void look_up(SourceId id, port::UniqueFunction<void()> then);
   void arm();
   void look();
   void start(SourceId id, Entry& entry);
@@ -181,7 +179,7 @@ class SourcePolls : public std::enable_shared_from_this<SourcePolls> {
 
   Engine::Impl& engine_;
   std::map<SourceId, Entry> entries_;
-  std::optional<MonoTime> looked_up_;
+  SourceLookup lookup_{engine_};
   bool stopped_ = false;
   port::TimerId timer_ = 0;
 };
