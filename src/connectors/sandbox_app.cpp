@@ -132,7 +132,12 @@ SandboxApp::~SandboxApp() {
 
 Result<void> SandboxApp::load(const std::string& file) {
   const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return io_error(file, "the file of accounts cannot be opened");
+  if (fd < 0) {
+    const auto error = io_error(file, "the file of accounts cannot be opened");
+    return Error(
+        error.code(), error.detail(), error.where(),
+        "make the file first, empty or with an account as a JSON object on each line, readable by this user");
+  }
   std::uint64_t offset = 0;
   std::uint64_t line_number = 0;
   auto r =

@@ -225,7 +225,9 @@ TEST_CASE("sandbox: a bad file or configuration is refused with file and line, o
   CHECK(refused(d, "", {{"effect_log", d.file()}}) == "/effect_log");
   CHECK(refused(d, "", {{"latency", 5}}) == "/latency");
   Bench b;
-  CHECK(b.open("sandbox", {{"file", d.path + "/none"}}).error().code() == deprov::Errc::not_found);
+  const auto no_file = b.open("sandbox", {{"file", d.path + "/none"}}).error();
+  CHECK(no_file.code() == deprov::Errc::not_found);
+  CHECK(no_file.advice().starts_with("make the file first"));
 }
 
 TEST_CASE("sandbox: latency, and what a call that is cut short answers") {
