@@ -2,7 +2,7 @@
 # Installs what the build needs and this machine lacks: Debian 12, Ubuntu 24.04, and later ones.
 # Silent when nothing is missing.
 #   deps.sh        what quickstart.sh and test.sh need
-#   deps.sh --ci   also what .ci/run needs: clang, clang-tidy, clang-format, abidiff, doxygen, what the connectors of
+#   deps.sh --ci   also what .ci/run needs: clang, lld, clang-tidy, clang-format, abidiff, doxygen, what the connectors of
 #                  capi/connectors are built with and tried on (slapd, PostgreSQL), the SCIM programs of peers.sh, the
 #                  Keycloak of keycloak.sh, and what python.sh installs
 set -euo pipefail
@@ -29,7 +29,7 @@ fi
 packages=(cmake ninja-build make g++ pkg-config python3 openssl curl
   libmsgsl-dev libcurl4-openssl-dev libssl-dev libsqlite3-dev libcli11-dev catch2 libbenchmark-dev ccache)
 if [ "$ci" = yes ]; then
-  packages+=(clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev python3-venv python3-dev abigail-tools doxygen
+  packages+=(clang-14 lld clang-tidy-14 clang-format-14 libclang-rt-14-dev python3-venv python3-dev abigail-tools doxygen
     libldap-dev slapd libpq-dev postgresql)
 fi
 # bindings/go is tested with whatever Go there is.
