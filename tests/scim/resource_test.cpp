@@ -223,6 +223,78 @@ TEST_CASE("what a GET does not show stays in a PUT that does not name it") {
   CHECK(run(R"({"schemas":["urn:x:T"],"never":"m"})").document.value.at("never").as_string() == "m");
 }
 
+TEST_CASE("parts of a value that a GET does not show stay in a PUT that does not name them") {
+  SchemaRegistry reg;
+  REQUIRE(reg.load_schemas(json::parse(R"([{"id":"urn:x:T","attributes":[
+    {"name":"must","returned":"never","required":true},
+    {"name":"one","type":"complex","subAttributes":[{"name":"seen"},{"name":"never","returned":"never"},
+      {"name":"must","returned":"request","required":true}]},
+    {"name":"dark","type":"complex","subAttributes":[{"name":"seen"},{"name":"never","returned":"never"}]},
+    {"name":"keys","type":"complex","multiValued":true,"subAttributes":[{"name":"value"},{"name":"type"},
+      {"name":"display"},{"name":"pin","returned":"never"},{"name":"hint","returned":"request"}]},
+    {"name":"places","type":"complex","multiValued":true,"subAttributes":[{"name":"type"},{"name":"street"},
+      {"name":"code","returned":"never"}]}]},
+    {"id":"urn:x:E","attributes":[{"name":"deep","type":"complex","subAttributes":[{"name":"seen"},
+      {"name":"never","returned":"never"}]}]},
+    {"id":"urn:x:D","attributes":[{"name":"dark","returned":"never"},{"name":"plain"}]}])")));
+  REQUIRE(reg.load_resource_types(json::parse(
+      R"({"name":"T","endpoint":"/T","schema":"urn:x:T","schemaExtensions":[{"schema":"urn:x:E"},
+          {"schema":"urn:x:D"}]})")));
+  const auto existing = json::parse(R"({"schemas":["urn:x:T","urn:x:E","urn:x:D"],"must":"m",
+    "one":{"seen":"s","never":"n","must":"r"},"dark":{"never":"d"},
+    "keys":[{"value":"A","type":"x","display":"a","pin":"1","hint":"h"},{"value":"A","type":"y","pin":"2"},
+            {"value":"B","pin":"3"},{"pin":"4"}],
+    "places":[{"type":"work","street":"w","code":"5"},{"type":"home","street":"h","code":"6"}],
+    "urn:x:E":{"deep":{"seen":"s","never":"n"}},"urn:x:D":{"dark":"d"}})")
+                            .as_object();
+  const auto run = [&](const std::string& members) {
+    auto r = replace(existing, json::parse(R"({"schemas":["urn:x:T"],)" + members + "}"), *reg.type("T"));
+    REQUIRE(r);
+    return *r;
+  };
+  const std::string echo = R"("one":{"seen":"s"},
+    "keys":[{"value":"A","type":"x","display":"a"},{"value":"A","type":"y"},{"value":"B"}],
+    "places":[{"type":"work","street":"w"},{"type":"home","street":"h"}],"urn:x:E":{"deep":{"seen":"s"}})";
+  const auto same = run(echo);
+  CHECK_FALSE(same.changed);
+  CHECK(same.document.value == existing);
+
+  // In any case, with any prefix, and what is seen may change.
+  const auto part = [&](const std::string& members, const char* name) {
+    return run(members).document.value.at(name);
+  };
+  CHECK(part(R"("ONE":{"Seen":"t"})", "one") == json::parse(R"({"seen":"t","never":"n","must":"r"})"));
+  CHECK(part(R"("urn:x:T":{"one":{"seen":"t"}})", "one") == json::parse(R"({"seen":"t","never":"n","must":"r"})"));
+  CHECK(part(R"("urn:x:E:deep":{"seen":"t"})", "urn:x:E") == json::parse(R"({"deep":{"seen":"t","never":"n"}})"));
+  CHECK(part(R"("one":{}, "dark":{"seen":"l"})", "dark") == json::parse(R"({"seen":"l","never":"d"})"));
+
+  // Values of a list are found again by what is seen of them, by `value`, or by a `type` that is there once.
+  CHECK(part(R"("keys":[{"value":"b","display":"new"},{"value":"C"},{"value":"a","TYPE":"y"}])", "keys") ==
+        json::parse(R"([{"value":"b","display":"new","pin":"3"},{"value":"C"},{"value":"a","type":"y","pin":"2"},
+                        {"pin":"4"}])"));
+  CHECK(part(R"("keys":[{"value":"A","type":"z"}])", "keys") ==
+        json::parse(R"([{"value":"A","type":"z","pin":"1","hint":"h"},{"pin":"4"}])"));
+  CHECK(part(R"("places":[{"type":"home","street":"new"},{"type":"other","street":"o"}])", "places") ==
+        json::parse(R"([{"type":"home","street":"new","code":"6"},{"type":"other","street":"o"}])"));
+  CHECK(part(R"("places":[{"type":"work","street":"1"},{"type":"work","street":"2"}])", "places") ==
+        json::parse(R"([{"type":"work","street":"1"},{"type":"work","street":"2"}])"));
+
+  // Whoever names it changes it.
+  CHECK(part(R"("one":{"seen":"s","NEVER":null})", "one") == json::parse(R"({"seen":"s","must":"r"})"));
+  CHECK(part(R"("keys":[{"value":"B","pin":"9"},{"value":"A","type":"x","pin":null,"hint":null}])", "keys") ==
+        json::parse(R"([{"value":"B","pin":"9"},{"value":"A","type":"x"},{"pin":"4"}])"));
+
+  // What was seen and is left out goes with all of it; what shows nothing stays.
+  const auto none = run(R"("keys":[],"places":null)").document.value;
+  CHECK(none == json::parse(R"({"schemas":["urn:x:T","urn:x:D"],"must":"m","dark":{"never":"d"},
+                                "urn:x:D":{"dark":"d"}})"));
+  CHECK_FALSE(run(R"("dark":null,"urn:x:D":null)").document.value.contains("dark"));
+  CHECK_FALSE(run(R"("dark":null,"urn:x:D":null)").document.value.contains("urn:x:D"));
+  const auto refused = replace(existing, json::parse(R"({"schemas":["urn:x:T"],"must":null})"), *reg.type("T"));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().where() == "must");
+}
+
 TEST_CASE("a stored document is read without copies") {
   const auto o = json::parse(stored).as_object();
   const Resource r(o);

@@ -44,8 +44,9 @@ struct Replacement {
   std::vector<std::string> changes;  ///< top-level attributes or extension URNs that differ, in canonical case
 };
 
-/// For PUT. Read-only attributes in the body are ignored; a changed immutable one is `mutability`. An attribute
-/// that is returned never, or only on request, stays unless the body names it: it cannot be in the echo of a GET.
+/// For PUT. Read-only attributes in the body are ignored; a changed immutable one is `mutability`. An attribute or
+/// sub-attribute that is returned never, or only on request, stays unless the body names it: it cannot be in the
+/// echo of a GET. Values of a list are found again by what is seen of them, else by their `value`.
 [[nodiscard]] Result<Replacement> replace(const json::object& existing, json::value&& body, const TypeDef& type,
                                           const ReplaceOptions& options = {}, const Limits& limits = {});
 

@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <deprov/scim/impl/replace_echo.ipp>
 #include <deprov/scim/impl/values.ipp>
 #include <deprov/scim/resource.hpp>
 #include <utility>
@@ -217,36 +218,6 @@ inline void keep_read_only(const json::object& before, json::object& after,
       if (const auto* v = before.if_contains(a.name)) after.insert_or_assign(a.name, *v);
 }
 
-/// Attributes that the body names in order to clear them: by null, or by an empty list (RFC 7643 section 2.5).
-inline std::vector<const Attribute*> cleared_by(const json::value& body, const TypeDef& type) {
-  std::vector<const Attribute*> out;
-  const auto* o = body.if_object();
-  if (o == nullptr) return out;
-  const auto is_empty = [](const json::value& v) {
-    return v.is_null() || (v.is_array() && v.get_array().empty());
-  };
-  for (const auto& m : *o) {
-    const auto r = type.resolve(m.key());
-    if (!r) continue;
-    if (r->attribute != nullptr && is_empty(m.value())) out.push_back(r->attribute);
-    if (const auto* inner = r->attribute == nullptr ? m.value().if_object() : nullptr)
-      for (const auto& e : *inner)
-        if (const auto* a = r->schema->find(e.key()); a != nullptr && is_empty(e.value())) out.push_back(a);
-  }
-  return out;
-}
-
-/// What a GET does not show by itself is not in the echo of one either: it stays unless it is named.
-inline void keep_unseen(const json::object& before, json::object& after, const std::vector<Attribute>& attributes,
-                        const std::vector<const Attribute*>& cleared) {
-  for (const auto& a : attributes) {
-    if (a.returned != Returned::never && a.returned != Returned::request) continue;
-    if (std::find(cleared.begin(), cleared.end(), &a) != cleared.end()) continue;
-    if (const auto* v = before.if_contains(a.name); v != nullptr && !after.contains(a.name))
-      after.emplace(a.name, *v);
-  }
-}
-
 }  // namespace detail
 
 DEPROV_INLINE Result<Document> normalize(json::value&& body, const TypeDef& type, Leniency leniency,
@@ -256,14 +227,14 @@ DEPROV_INLINE Result<Document> normalize(json::value&& body, const TypeDef& type
 
 DEPROV_INLINE Result<Replacement> replace(const json::object& existing, json::value&& body, const TypeDef& type,
                                           const ReplaceOptions& options, const Limits& limits) {
-  const auto cleared = detail::cleared_by(body, type);
+  if (auto* o = body.if_object(); o != nullptr && !type.returned_whole())
+    detail::EchoFiller(existing, type, limits).run(*o);
   DEPROV_TRY(document, detail::Normalizer(type, options.leniency, limits, false).run(std::move(body)));
   Replacement out;
   out.document = std::move(document);
   auto& after = out.document.value;
   detail::keep_read_only(existing, after, common_schema().attributes);
   detail::keep_read_only(existing, after, type.core().attributes);
-  detail::keep_unseen(existing, after, type.core().attributes, cleared);
   for (const auto& name : options.keep) {
     const auto* a = type.attribute(name);
     if (a == nullptr || after.contains(a->name)) continue;
@@ -278,7 +249,6 @@ DEPROV_INLINE Result<Replacement> replace(const json::object& existing, json::va
     json::object to;
     if (auto* v = after.if_contains(e->id); v != nullptr && v->is_object()) to = std::move(v->get_object());
     detail::keep_read_only(*from, to, e->attributes);
-    if (after.contains(e->id)) detail::keep_unseen(*from, to, e->attributes, cleared);
     for (const auto& a : e->attributes)
       if (auto r = detail::keep_immutable(*from, to, a); !r) return r.error().within(e->id);
     if (to.empty()) {
