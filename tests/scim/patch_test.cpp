@@ -196,6 +196,29 @@ TEST_CASE("absent values are created from their path where the dialect asks for 
   CHECK(a.result.error().code() == Errc::no_target);
 }
 
+TEST_CASE("an extension that may be absent goes as a whole, with what is required in it") {
+  SchemaRegistry reg;
+  REQUIRE(reg.load_schemas(json::parse(R"([{"id":"urn:x:T","attributes":[{"name":"n"}]},
+    {"id":"urn:x:E","attributes":[{"name":"must","required":true},{"name":"plain"}]},
+    {"id":"urn:x:F","attributes":[{"name":"fixed","mutability":"immutable"},{"name":"plain"}]}])")));
+  REQUIRE(reg.load_resource_types(json::parse(R"({"name":"T","endpoint":"/T","schema":"urn:x:T",
+    "schemaExtensions":[{"schema":"urn:x:E"},{"schema":"urn:x:F"}]})")));
+  const auto* const before = R"({"schemas":["urn:x:T","urn:x:E","urn:x:F"],"n":"1",
+    "urn:x:E":{"must":"m","plain":"p"},"urn:x:F":{"fixed":"f","plain":"p"}})";
+  const auto& type = *reg.type("T");
+  for (const auto* operations :
+       {R"([{"op":"remove","path":"urn:x:E"}])", R"([{"op":"replace","path":"urn:x:e","value":null}])"}) {
+    const auto a = patch(before, operations, type);
+    REQUIRE(a.result);
+    CHECK(a.document == json::parse(R"({"schemas":["urn:x:T","urn:x:F"],"n":"1",
+      "urn:x:F":{"fixed":"f","plain":"p"}})"));
+  }
+  refused(R"([{"op":"remove","path":"urn:x:E:must"}])", Errc::mutability, "Operations[0].urn:x:E:must", type,
+          before);
+  refused(R"([{"op":"remove","path":"urn:x:E"},{"op":"remove","path":"urn:x:F"}])", Errc::mutability,
+          "Operations[1].urn:x:F:fixed", type, before);
+}
+
 TEST_CASE("extensions come and go with their values, and schemas with them") {
   const std::string dept = std::string(enterprise) + ":department";
   auto a = patch(babs, R"([{"op":"add","path":")" + dept + R"(","value":"Tour"}])");

@@ -290,7 +290,9 @@ TEST_CASE("an extension from a file on Users") {
   CHECK(w.get("/Users?filter=" + query(badge_urn + R"(:level ge 2)")).str("/totalResults") == "1");
   CHECK(w.get(at + "?attributes=" + badge_urn + ":number").at("/userName").is_null());
   check_refused(w.send("PATCH", at, patch(R"({"op":"remove","path":")" + badge_urn + "\"}")), 400, "mutability",
-                "number");
+                badge_urn + ": the extension is required");
+  check_refused(w.send("PATCH", at, patch(R"({"op":"remove","path":")" + badge_urn + ":number\"}")), 400,
+                "mutability", badge_urn + ":number");
   check_refused(w.send("POST", "/Users",
                        R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"bob",")" +
                            badge_urn + R"(":{"number":"b1"}})"),

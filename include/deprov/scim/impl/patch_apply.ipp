@@ -154,12 +154,7 @@ class Patcher {
     // RFC 7643 section 2.5: null is no value, so a replace by it leaves none.
     if (op == Op::remove || (op == Op::replace && r.extension && value->is_null())) {
       if (!r.extension) return Error(Errc::mutability, "the core schema cannot be removed", r.schema->id);
-      for (const auto& a : r.schema->attributes) {
-        const Resolved each{r.schema, true, &a, nullptr};
-        if (a.mutability != Mutability::read_only && current(each) != nullptr)
-          DEPROV_CHECK(attribute(Op::remove, each, nullptr, nullptr));
-      }
-      return {};
+      return remove_extension(*r.schema);
     }
     if (value->is_null()) return {};
     auto* o = value->if_object();
@@ -175,6 +170,22 @@ class Patcher {
       }
       DEPROV_CHECK(attribute(op, Resolved{r.schema, r.extension, a, nullptr}, nullptr, &m.value()));
     }
+    return {};
+  }
+
+  /// What is required is so within the extension: with all of it, it goes as well.
+  Result<void> remove_extension(const Schema& schema) {
+    for (const auto& a : schema.attributes) {
+      const Resolved each{&schema, true, &a, nullptr};
+      if (auto kept = immutable_unless_same(a, current(each), nullptr); !kept) return with_urn(each, kept.error());
+    }
+    auto* v = document_.if_contains(schema.id);
+    if (v == nullptr || !v->is_object()) return {};
+    touch(std::string_view(schema.id));
+    auto& o = v->get_object();
+    for (const auto& a : schema.attributes)
+      if (a.mutability != Mutability::read_only) o.erase(a.name);
+    if (o.empty()) document_.erase(schema.id);
     return {};
   }
 
