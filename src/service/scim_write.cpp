@@ -410,6 +410,8 @@ void handle_replace(const Call& call) {
 void handle_patch(const Call& call) {
   auto parsed = scim::parse_patch(std::move(call->normal.body), call->options.limits);
   if (!parsed) return call->fail(parsed.error());
+  if (auto known = scim::check_paths(*parsed, *call->type, call->normal.patch_options); !known)
+    return call->fail(known.error());
   const auto patch = std::make_shared<const scim::PatchRequest>(std::move(*parsed));
   const auto outcome = std::make_shared<Outcome>();
   const bool with_resource = answers_with_resource(*call);

@@ -196,6 +196,28 @@ TEST_CASE("absent values are created from their path where the dialect asks for 
   CHECK(a.result.error().code() == Errc::no_target);
 }
 
+TEST_CASE("paths that lead nowhere are found before there is anything to apply them to") {
+  const auto check = [](std::string_view path, const PatchOptions& options = {}) {
+    auto request = parse_patch(
+        json::object{{"schemas", json::array{json::value(patch_op_urn)}},
+                     {"Operations", json::array{json::object{{"op", "add"}, {"path", "title"}, {"value", "x"}},
+                                                json::object{{"op", "add"}, {"path", json::value(path)}, {"value", "x"}}}}});
+    REQUIRE(request);
+    return check_paths(*request, user(), options);
+  };
+  for (const auto* path : {"nickName", "schemas", "emails[type eq \"work\"].value", "department",
+                           "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"})
+    CHECK(check(path));
+  for (const auto* path :
+       {"nosuch", "userName.first", "urn:ietf:params:scim:schemas:core:2.0:Group:displayName"}) {
+    const auto r = check(path);
+    REQUIRE_FALSE(r);
+    CHECK(r.error().code() == Errc::invalid_path);
+    CHECK(r.error().where().starts_with("Operations[1].path"));
+    CHECK(check(path, {.ignore_unknown = true}));
+  }
+}
+
 TEST_CASE("an extension that may be absent goes as a whole, with what is required in it") {
   SchemaRegistry reg;
   REQUIRE(reg.load_schemas(json::parse(R"([{"id":"urn:x:T","attributes":[{"name":"n"}]},

@@ -54,6 +54,11 @@ struct PatchResult {
   std::vector<std::string> notes;       ///< what was ignored, one sentence each
 };
 
+/// Whether each path names an attribute of the type, as `apply` wants it: what is wrong with a request whatever it
+/// is applied to. Errors (the place is `Operations[i].path`): `invalid_path`.
+[[nodiscard]] Result<void> check_paths(const PatchRequest& patch, const TypeDef& type,
+                                       const PatchOptions& options = {});
+
 /// Applies all operations, or none: on failure `resource` holds what it held before. `resource` is a stored
 /// document: canonical names, no row attribute.
 /// `schemas` follows the extensions that the resource has afterwards.

@@ -13,6 +13,15 @@ namespace deprov::scim {
 
 namespace detail {
 
+inline bool is_schemas(const Path& path) {
+  return path.attr.schema.empty() && path.attr.sub.empty() && !path.value_filter &&
+         iequals(path.attr.attribute, "schemas");
+}
+inline Error unknown_path(const Path& path, const TypeDef& type) {
+  return unknown_attribute(Errc::invalid_path, to_string(path.attr), type.name()).within("path");
+}
+inline std::string place_of(std::size_t operation) { return "Operations[" + std::to_string(operation) + "]"; }
+
 class Patcher {
  public:
   using Op = PatchOperation::Op;
@@ -29,7 +38,7 @@ class Patcher {
       index_ = i;
       if (auto r = operation(patch.operations[i]); !r) {
         touched_.restore();
-        return r.error().within(place(i));
+        return r.error().within(place_of(i));
       }
     }
     if (auto r = check_whole(); !r) {
@@ -60,32 +69,29 @@ class Patcher {
         for (const auto& a : extension->attributes)
           if (a.required && a.mutability != Mutability::read_only && !o->contains(a.name))
             return Error(Errc::invalid_value, "it is required and missing", extension->id + ":" + a.name)
-                .within(place(s.last));
+                .within(place_of(s.last));
         continue;
       }
       for (const auto& e : type_.type().extensions)
         if (e.required && iequals(e.schema, s.key))
           return Error(Errc::mutability, "the extension is required and cannot be removed", extension->id)
-              .within(place(s.last));
+              .within(place_of(s.last));
     }
     return {};
   }
-  static std::string place(std::size_t operation) { return "Operations[" + std::to_string(operation) + "]"; }
 
   Result<void> operation(PatchOperation& op) {
     json::value* value = op.value ? &*op.value : nullptr;
     if (!op.path) return all_of(op.op, *value);
     const auto& path = *op.path;
-    if (path.attr.schema.empty() && path.attr.sub.empty() && !path.value_filter &&
-        iequals(path.attr.attribute, "schemas"))
-      return schemas(op.op, value);
+    if (is_schemas(path)) return schemas(op.op, value);
     const auto r = type_.resolve(path.attr);
     if (!r) {
       if (options_.ignore_unknown) {
         rules_.note(to_string(path.attr) + " is unknown and was ignored");
         return {};
       }
-      return unknown_attribute(Errc::invalid_path, to_string(path.attr), type_.name()).within("path");
+      return unknown_path(path, type_);
     }
     if (r->attribute == nullptr) return whole_schema(op.op, *r, value);
     return attribute(op.op, *r, path.value_filter ? &*path.value_filter : nullptr, value);
@@ -599,6 +605,17 @@ class Patcher {
 };
 
 }  // namespace detail
+
+DEPROV_INLINE Result<void> check_paths(const PatchRequest& patch, const TypeDef& type,
+                                       const PatchOptions& options) {
+  if (options.ignore_unknown) return {};
+  for (std::size_t i = 0; i < patch.operations.size(); ++i) {
+    const auto& path = patch.operations[i].path;
+    if (path && !detail::is_schemas(*path) && !type.resolve(path->attr))
+      return detail::unknown_path(*path, type).within(detail::place_of(i));
+  }
+  return {};
+}
 
 DEPROV_INLINE Result<PatchResult> apply(PatchRequest&& patch, json::object& resource, const TypeDef& type,
                                         const PatchOptions& options, const Limits& limits) {
