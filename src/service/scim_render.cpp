@@ -262,7 +262,7 @@ Result<void> ScimRenderer::open(std::string& out, const scim::TypeDef& type, con
   auto bare = row;
   DEPROV_TRY(document, stored_document(row));
   document.erase(type.row_attribute()->name);
-  bare.document = json::serialize(document);
+  bare.document = document_text(document);
   return open_bare(out, type, v, bare, groups);
 }
 
@@ -294,7 +294,7 @@ Result<void> ScimRenderer::open_bare(std::string& out, const scim::TypeDef& type
   append_meta(meta, type, row, groups.version);
   document["meta"] = json::parse(meta);
   if (!groups.list.empty()) document["groups"] = json::parse(json::string_view(groups.list));
-  auto text = json::serialize(v.projection->apply(document));
+  auto text = document_text(v.projection->apply(document));
   text.pop_back();
   out += text;
   return {};

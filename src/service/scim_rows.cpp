@@ -1,12 +1,71 @@
 #include "service/scim_rows.hpp"
 #include <algorithm>
+#include <array>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <charconv>
+#include <cmath>
 #include <deprov/scim/fold.hpp>
+#include <deprov/scim/json.hpp>
 #include <utility>
 #include "service/scim_unknown_members.hpp"
 
 namespace deprov::service {
+
+namespace {
+
+// NOLINTNEXTLINE(misc-no-recursion): as deep as what was parsed, which has a bound
+bool has_decimal(const json::value& v) noexcept {
+  if (v.is_double()) return true;
+  if (const auto* a = v.if_array()) return std::any_of(a->begin(), a->end(), has_decimal);
+  const auto* o = v.if_object();
+  return o != nullptr && std::any_of(o->begin(), o->end(), [](const auto& m) { return has_decimal(m.value()); });
+}
+
+void append_decimal(std::string& out, double d) {
+  constexpr double large = 1e21;
+  constexpr double small = 1e-6;
+  const bool plain = d == 0 || (std::fabs(d) >= small && std::fabs(d) < large);
+  std::array<char, 64> buffer{};
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), d,
+                                 plain ? std::chars_format::fixed : std::chars_format::scientific)
+                       .ptr;
+  const std::string_view text(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
+  const auto exponent = std::min(text.find('e'), text.size());
+  out += text.substr(0, exponent);
+  if (text.find('.') == std::string_view::npos) out += ".0";
+  out += text.substr(exponent);
+}
+
+}  // namespace
+
+std::string document_text(const json::object& document) {
+  auto text = json::serialize(document);
+  if (!std::any_of(document.begin(), document.end(), [](const auto& m) { return has_decimal(m.value()); }))
+    return text;
+  std::string out;
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size();) {
+    const char c = text[i];
+    if (quoted || (c != '-' && (c < '0' || c > '9'))) {
+      if (quoted && c == '\\') out.push_back(text[i++]);
+      if (c == '"') quoted = !quoted;
+      out.push_back(text[i++]);
+      continue;
+    }
+    const auto end = std::min(text.find_first_of(",]}", i), text.size());
+    const auto number = std::string_view(text).substr(i, end - i);
+    double d = 0;
+    if (number.find_first_of(".eE") == std::string_view::npos ||
+        std::from_chars(number.data(), number.data() + number.size(), d).ec != std::errc()) {
+      out += number;
+    } else {
+      append_decimal(out, d);
+    }
+    i = end;
+  }
+  return out;
+}
 
 Result<json::object> stored_document(const port::ResourceRow& row) {
   boost::system::error_code ec;
@@ -16,6 +75,13 @@ Result<json::object> stored_document(const port::ResourceRow& row) {
   if (ec || !value.is_object())
     return Error(Errc::store_corrupt, "the stored document of a resource does not parse", row.id.str(),
                  "restore the store from a backup");
+  if (has_decimal(value)) {  // Boost.JSON may read them one off in the last place
+    scim::Limits none;
+    none.max_body_bytes = none.max_string_bytes = row.document.size();
+    none.max_depth = options.max_depth;
+    if (auto exact = scim::parse_json(row.document, none); exact && exact->is_object())
+      return std::move(exact->get_object());
+  }
   return std::move(value.get_object());
 }
 
@@ -93,7 +159,7 @@ ChangedRow changed_row(const port::ResourceRow& before, const json::object& docu
   out.row = before;
   out.row.modified = now;
   if (has_active(type)) out.row.active = scim::Resource(document).active().value_or(before.active);
-  out.row.document = json::serialize(document);
+  out.row.document = document_text(document);
   if (changes_keys(changes, type)) {
     fill_keys(out.row, document, type);
     out.keys_changed = !same_keys(before, out.row);

@@ -14,6 +14,9 @@ namespace json = boost::json;
 
 /// Errors: `store_corrupt`.
 [[nodiscard]] Result<json::object> stored_document(const port::ResourceRow& row);
+/// The text in which a document is stored and shown: decimals have digits on both sides of a period (RFC 7643
+/// section 2.3.3), and no exponent but where they are very large or very small.
+[[nodiscard]] std::string document_text(const json::object& document);
 
 /// Whether the type is the User, with its boolean `active`.
 [[nodiscard]] bool has_active(const scim::TypeDef& type) noexcept;

@@ -1,6 +1,5 @@
 // POST, PUT, PATCH and DELETE: what a request comes to in stored terms, and its answer.
 #include <algorithm>
-#include <boost/json/serialize.hpp>
 #include <deprov/scim/patch.hpp>
 #include <deprov/scim/resource.hpp>
 #include <utility>
@@ -303,7 +302,7 @@ void handle_create(const Call& call) {
   row.type = call->type->name();
   row.active = scim::Resource(value).active().value_or(true);
   row.created = row.modified = call->arrived;
-  row.document = json::serialize(value);
+  row.document = document_text(value);
   fill_keys(row, value, *call->type);
   if (auto good = check_references(*call->context->registry, *call->type, value); !good)
     return call->fail(good.error());
@@ -349,7 +348,7 @@ void handle_create(const Call& call) {
           if (!unknown.empty()) {
             DEPROV_TRY(stored, stored_document(created));
             unknown.put(stored, *call->type);
-            created.document = json::serialize(stored);
+            created.document = document_text(stored);
             fill_keys(created, stored, *call->type);
           }
         }

@@ -271,6 +271,38 @@ TEST_CASE("two at once cannot both have it") {
   CHECK(refused == 1);
 }
 
+TEST_CASE("decimals are kept to the last digit, and have digits on both sides of a period") {
+  ScimWorld w("generic", settings());
+  const std::vector<std::pair<std::string, std::string>> sent_and_shown = {
+      {"4.4334977615070713e-13", "4.4334977615070713e-13"},
+      {"-3.0", "-3.0"},
+      {"1e3", "1000.0"},
+      {"0.1", "0.1"},
+      {"9.522444552911937e-20", "9.522444552911937e-20"},
+      {"7", "7"},
+      {"-0.5", "-0.5"},
+      {"1e22", "1.0e+22"},
+      {"363.27291121493636", "363.27291121493636"}};
+  for (const auto& [sent, shown] : sent_and_shown) {
+    INFO(sent);
+    const auto made = w.send("POST", "/Devices", device(R"("serial":"S)" + sent + R"(","weight":)" + sent));
+    REQUIRE(made.status == 201);
+    const auto at = "/Devices/" + made.id();
+    const auto member = "\"weight\":" + shown;
+    CHECK(made.text.find(member + ",") != std::string::npos);
+    // Not either when it is read for something else, and written again.
+    CHECK(w.get(at + "?attributes=weight").text.find(member + ",") != std::string::npos);
+    const auto tagged = w.send("PATCH", at, patch(R"({"op":"add","path":"tags","value":["1.5E0 \"2E1"]})"));
+    CHECK(tagged.text.find(member + ",") != std::string::npos);
+    CHECK(tagged.str("/tags/0") == "1.5E0 \"2E1");
+    const auto echo = w.send("PUT", at, tagged.text);
+    CHECK(echo.status == 200);
+    CHECK(echo.str("/meta/version") == tagged.str("/meta/version"));
+    CHECK(w.get("/Devices?filter=" + query("weight eq " + sent)).str("/totalResults") == "1");
+    CHECK(w.send("DELETE", at).status == 204);
+  }
+}
+
 TEST_CASE("an extension from a file on Users") {
   ScimWorld w("generic", settings());
   const auto user = [](const std::string& rest) {

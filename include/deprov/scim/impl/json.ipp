@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/value_stack.hpp>
+#include <charconv>
 #include <cmath>
 #include <deprov/scim/json.hpp>
 #include <string>
@@ -78,7 +79,8 @@ struct JsonHandler {
     stack.push_uint64(u);
     return true;
   }
-  bool on_double(double d, json::string_view, error_code& ec) {
+  bool on_double(double d, json::string_view text, error_code& ec) {
+    std::from_chars(text.data(), text.data() + text.size(), d);  // which is exact; the parser's may be one off
     if (!std::isfinite(d)) return refuse(Refusal::number, ec);
     stack.push_double(d);
     return true;
