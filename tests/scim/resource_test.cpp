@@ -316,6 +316,23 @@ TEST_CASE("members are shown with their URI") {
   CHECK(json::serialize(to_json(Member{"a", "", ""})) == R"({"value":"a"})");
 }
 
+TEST_CASE("the same value with the same type is there once, with what is said of it last") {
+  const auto run = [](const std::string& emails) {
+    auto r = normalize(json::parse(R"({)" USER R"(,"userName":"b","emails":)" + emails + "}"), user(),
+                       Leniency::strict);
+    REQUIRE(r);
+    return r->value.at("emails");
+  };
+  CHECK(
+      run(R"([{"value":"a@x","type":"work","display":"1"},{"value":"b@x"},{"value":"A@X","type":"WORK","primary":true}])") ==
+      json::parse(R"([{"value":"a@x","type":"work","display":"1","primary":true},{"value":"b@x"}])"));
+  CHECK(run(R"([{"value":"a@x"},{"value":"a@x","display":"2"},{"value":"a@x","type":"home"}])") ==
+        json::parse(R"([{"value":"a@x","display":"2"},{"value":"a@x","type":"home"}])"));
+  // Where there is no `value`, only what is wholly the same is.
+  CHECK(run(R"([{"type":"work","display":"1"},{"type":"work","display":"1"},{"type":"work","display":"2"}])") ==
+        json::parse(R"([{"type":"work","display":"1"},{"type":"work","display":"2"}])"));
+}
+
 TEST_CASE("many values of one attribute are refused by the bound's name") {
   json::array emails;
   for (int i = 0; i < 1001; ++i) emails.emplace_back(json::object{{"value", "x"}});

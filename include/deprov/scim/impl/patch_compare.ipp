@@ -1,30 +1,10 @@
 #pragma once
 #include <algorithm>
 #include <deprov/scim/filter.hpp>
-#include <deprov/scim/fold.hpp>
 #include <deprov/scim/impl/values.ipp>
 
 // Which values of an attribute are the same, and which are meant.
 namespace deprov::scim::detail {
-
-inline bool same_text(const json::value* x, const json::value* y, const Attribute* a) {
-  if (x == nullptr || y == nullptr) return x == y;
-  if (a == nullptr || a->case_exact || !x->is_string() || !y->is_string()) return *x == *y;
-  return equal_folded(x->get_string(), y->get_string());
-}
-
-/// The same `value` and `type`: RFC 7643 section 2.4 wants such a pair once.
-inline bool same_value(const json::value& x, const json::value& y, const Attribute& attribute) {
-  if (x == y) return true;
-  if (attribute.type != AttributeType::complex) return same_text(&x, &y, &attribute);
-  const auto* a = x.if_object();
-  const auto* b = y.if_object();
-  if (a == nullptr || b == nullptr) return false;
-  const auto* v = a->if_contains("value");
-  const auto* w = b->if_contains("value");
-  if (v == nullptr || w == nullptr || !same_text(v, w, attribute.find("value"))) return false;
-  return same_text(a->if_contains("type"), b->if_contains("type"), attribute.find("type"));
-}
 
 inline void clear_other_primaries(json::array& values, std::size_t primary) {
   for (std::size_t i = 0; i < values.size(); ++i)

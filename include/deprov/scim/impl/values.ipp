@@ -75,16 +75,42 @@ inline Error not_canonical(const Attribute& a, std::string_view text) {
                "use one of: " + known);
 }
 
-/// Each element once; which of two equal ones stays makes no difference.
-inline void drop_repeated(json::array& values) {
+inline bool same_text(const json::value* x, const json::value* y, const Attribute* a) {
+  if (x == nullptr || y == nullptr) return x == y;
+  if (a == nullptr || a->case_exact || !x->is_string() || !y->is_string()) return *x == *y;
+  return equal_folded(x->get_string(), y->get_string());
+}
+
+/// The same `value` and `type`: RFC 7643 section 2.4 wants such a pair once.
+inline bool same_value(const json::value& x, const json::value& y, const Attribute& attribute) {
+  if (x == y) return true;
+  if (attribute.type != AttributeType::complex) return same_text(&x, &y, &attribute);
+  const auto* a = x.if_object();
+  const auto* b = y.if_object();
+  if (a == nullptr || b == nullptr) return false;
+  const auto* v = a->if_contains("value");
+  const auto* w = b->if_contains("value");
+  if (v == nullptr || w == nullptr || !same_text(v, w, attribute.find("value"))) return false;
+  return same_text(a->if_contains("type"), b->if_contains("type"), attribute.find("type"));
+}
+
+/// Each value once. What the later of two says besides its `value` and `type` counts.
+inline void drop_repeated(json::array& values, const Attribute& a) {
   std::size_t kept = 0;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const auto first = values.begin();
-    if (std::find(first, first + static_cast<std::ptrdiff_t>(kept), values[i]) !=
-        first + static_cast<std::ptrdiff_t>(kept))
-      continue;
-    if (kept != i) values[kept] = std::move(values[i]);
-    ++kept;
+    const auto end = values.begin() + static_cast<std::ptrdiff_t>(kept);
+    const bool complex = a.type == AttributeType::complex;
+    const auto same = std::find_if(values.begin(), end, [&](const json::value& v) {
+      return complex ? same_value(v, values[i], a) : v == values[i];
+    });
+    if (same == end) {
+      if (kept != i) values[kept] = std::move(values[i]);
+      ++kept;
+    } else if (complex) {
+      auto& first = same->get_object();
+      for (auto& m : values[i].get_object())
+        if (m.key() != "value" && m.key() != "type") first.insert_or_assign(m.key(), std::move(m.value()));
+    }
   }
   values.resize(kept);
 }
@@ -237,7 +263,7 @@ inline Result<bool> store_value(json::value& v, const Attribute& a, const ValueR
     ++kept;
   }
   values->resize(kept);
-  drop_repeated(*values);
+  drop_repeated(*values, a);
   kept = values->size();
   DEPROV_CHECK(check_primary(*values, a));
   return kept != 0;
