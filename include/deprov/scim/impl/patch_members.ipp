@@ -43,7 +43,9 @@ class MemberSteps {
                    "select members by a filter in the path");
     if (value->is_null())
       return Error(Errc::invalid_value, "null says neither which members are meant nor that none are", rows.name,
-                   "send [] to remove all members");
+                   op == Op::replace  ? "send [] to remove all members"
+                   : op == Op::remove ? "list the members, or leave the value out to remove all of them"
+                                      : "list the members");
     DEPROV_TRY(members, values_of(rows, *value));
     switch (op) {
       case Op::add: return push(MemberOp::Kind::add, std::move(members));
