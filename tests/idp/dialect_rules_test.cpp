@@ -32,6 +32,8 @@ const std::vector<Example>& examples() {
       {empty_path, Method::patch, "User", ops(R"([{"op":"replace","path":"","value":{"title":"T"}}])"),
        ops(R"([{"op":"replace","path":null,"value":{"title":"T"}}])")},
       {missing_schemas, Method::patch, "User", R"({"schemas":[],"Operations":[]})", ops("[]")},
+      {missing_schemas, Method::patch, "User",
+       R"({"schemas":"urn:ietf:params:scim:api:messages:2.0:PatchOp","Operations":[]})", ops("[]")},
       {schema_urns, Method::post, "Group", R"({"schemas":["urn:scim:schemas:core:1.0"],"displayName":"G"})",
        R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"G"})"},
       {unknown_schemas, Method::post, "Group",

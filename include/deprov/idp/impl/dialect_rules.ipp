@@ -238,7 +238,9 @@ class Normalization {
   void patch_schemas(json::object& body) {
     auto* schemas = scim::find(body, "schemas");
     auto* list = schemas != nullptr ? schemas->if_array() : nullptr;
-    if (schemas == nullptr || schemas->is_null() || (list != nullptr && list->empty())) {
+    const auto* text = schemas != nullptr ? schemas->if_string() : nullptr;
+    const bool one = text != nullptr && scim::iequals(*text, scim::patch_op_urn);  // without its brackets
+    if (schemas == nullptr || schemas->is_null() || (list != nullptr && list->empty()) || one) {
       auto& slot = schemas != nullptr ? *schemas : body["schemas"];
       if (rules_.use(RuleId::missing_schemas)) slot = json::array{json::value(scim::patch_op_urn)};
       return;
