@@ -67,6 +67,44 @@ TEST_CASE("what a service provider requires is filled in, of its required extens
   }
 }
 
+TEST_CASE("attributes of every characteristic do as their schema says") {
+  test::Running app(0, "generic");
+  const auto file = [&](const char* name, const std::string& text) {
+    test::write_file(app.dir().file(name), text);
+    return app.dir().file(name);
+  };
+  const auto schemas = file("schemas.json", R"([{"id":"urn:example:2.0:Thing","name":"Thing","attributes":[
+      {"name":"name","required":true,"uniqueness":"server"},{"name":"exact","caseExact":true,"uniqueness":"global"},
+      {"name":"count","type":"integer"},{"name":"weight","type":"decimal"},{"name":"flag","type":"boolean"},
+      {"name":"at","type":"dateTime"},{"name":"data","type":"binary"},
+      {"name":"uri","type":"reference","referenceTypes":["external"]},
+      {"name":"owner","type":"reference","referenceTypes":["User"]},{"name":"tags","multiValued":true},
+      {"name":"fixed","mutability":"immutable"},{"name":"given","mutability":"readOnly"},
+      {"name":"secret","mutability":"writeOnly","returned":"never"},{"name":"shown","returned":"always"},
+      {"name":"hidden","returned":"never"},{"name":"asked","returned":"request"},
+      {"name":"colour","canonicalValues":["red","green"]},
+      {"name":"place","type":"complex","subAttributes":[{"name":"room"},{"name":"floor","type":"integer"},
+        {"name":"key","returned":"never"},{"name":"note","returned":"request"},
+        {"name":"since","mutability":"immutable"}]},
+      {"name":"marks","type":"complex","multiValued":true,"subAttributes":[{"name":"value"},
+        {"name":"type","canonicalValues":["a","b"]},{"name":"primary","type":"boolean"}]}]}])");
+  const auto types =
+      file("types.json", R"([{"name":"Thing","endpoint":"/Things","schema":"urn:example:2.0:Thing"}])");
+  const auto made =
+      test::create_integration(app.dir(), app.data(), "things", "generic", "null", boost::json::object{},
+                               boost::json::object{}, {"--schemas", schemas, "--resource-types", types});
+  app.serve();
+  conformance::Client client("http://127.0.0.1:" + std::to_string(app.port()) + made.base, made.token);
+  for (const std::string kind : {"roundtrip", "patch", "remove", "projection", "filter", "never", "immutable",
+                                 "readonly", "required", "unique", "primary", "type", "sub"}) {
+    const auto outcomes = conformance::run_all(client, "attr-" + kind);
+    INFO(conformance::report(outcomes, true));
+    CHECK(std::any_of(outcomes.begin(), outcomes.end(),
+                      [](const auto& o) { return o.id.find("-Thing.") != std::string::npos; }));
+    CHECK(count(outcomes, conformance::Verdict::fail) == 0);
+  }
+}
+
 TEST_CASE("a server that answers everything with the same fails") {
   const test::TestServer app([](const test::ServerRequest& r) {
     if (r.target.find("Config") != std::string::npos)

@@ -26,6 +26,12 @@ bool fill(json::object& into, const json::object& schema, const std::string& uni
 
 }  // namespace
 
+bool is_plain(const json::value& definition) {
+  const auto mutability = text(definition, "/mutability");
+  const auto returned = text(definition, "/returned");
+  return (mutability.empty() || mutability == "readWrite") && returned != "never" && returned != "request";
+}
+
 json::value sample(const json::value& a, int n, const std::string& unique) {
   const auto kind = text(a, "/type");
   const auto one = [&]() -> json::value {
@@ -41,9 +47,10 @@ json::value sample(const json::value& a, int n, const std::string& unique) {
       json::object o;
       for (const auto& s : items(a, "/subAttributes")) {
         const auto name = text(s, "/name");
-        if (text(s, "/mutability") == "readOnly" || name == "primary" || name == "$ref" || name == "display" ||
-            at(s, "/multiValued") == json::value(true))
+        if (name == "primary" || name == "$ref" || name == "display" || at(s, "/multiValued") == json::value(true))
           continue;
+        if (text(s, "/mutability") == "readOnly") continue;
+        if (!is_plain(s) && at(s, "/required") != json::value(true)) continue;
         o[name] = sample(s, n, unique);
       }
       return o;

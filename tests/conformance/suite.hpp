@@ -70,7 +70,10 @@ struct Facts {
 
 /// In any case.
 [[nodiscard]] bool same_name(std::string_view a, std::string_view b);
-/// A good value of an attribute as /Schemas describes it; `n` makes another one.
+/// Whether it can be written at any time and is seen in a GET.
+[[nodiscard]] bool is_plain(const json::value& definition);
+/// A good value of an attribute as /Schemas describes it; `n` makes another one. Sub-attributes that are not plain
+/// are left out unless they are required.
 [[nodiscard]] json::value sample(const json::value& definition, int n, const std::string& unique);
 /// Puts in what a body of the type has to have and does not: required attributes of its core schema, of its
 /// required extensions, and of those others that the body has.
