@@ -56,7 +56,13 @@ json::object resource(Chance& c) {
       json::object e{{"value", c.of(texts)}};
       if (!c.one_in(3)) e["type"] = c.of(kinds);
       if (n == 1 && c.one_in(2)) e["primary"] = true;
-      if (std::none_of(emails.begin(), emails.end(), [&](const auto& x) { return x == json::value(e); }))
+      const auto same = [&](const json::value& x, const char* name) {  // no pair of both is stored twice
+        const auto* a = x.get_object().if_contains(name);
+        const auto* b = e.if_contains(name);
+        return a != nullptr && b != nullptr ? iequals(a->get_string(), b->get_string()) : a == b;
+      };
+      if (std::none_of(emails.begin(), emails.end(),
+                       [&](const auto& x) { return same(x, "value") && same(x, "type"); }))
         emails.push_back(e);
     }
     o["emails"] = emails;
