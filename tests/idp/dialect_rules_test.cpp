@@ -190,7 +190,9 @@ TEST_CASE("create-absent-values: a value path that matches nothing makes the val
   CHECK(made("entra", "replace") == value);
   CHECK(made("okta", "add") == value);
   CHECK(made("generic", "add") == value);
-  // RFC 7644 section 3.5.2.3, until it shows that Entra ID is asking.
+  // RFC 7644 section 3.5.2.3, unless Entra ID is asking or it shows that it is.
+  for (const auto* other : {"okta", "onelogin", "jumpcloud", "ping", "google"})
+    CHECK(made(other, "replace") == "noTarget");
   CHECK(made("generic", "replace") == "noTarget");
   CHECK(made("generic", "Replace") == value);
   CHECK(made("generic", "replace", {{"ADSCIMVersion", "x"}}) == value);

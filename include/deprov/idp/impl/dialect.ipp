@@ -37,7 +37,7 @@ DEPROV_INLINE std::span<const Rule> rules() noexcept {
        "has "
        "one, such as active, it takes away that one and no other"},
       {create_absent_values, "create-absent-values",
-       "a PATCH of emails[type eq \"work\"].value without such an e-mail creates it"},
+       "an add to emails[type eq \"work\"].value without such an e-mail creates it; Entra ID's replace does, too"},
       {unquoted_filter_values, "unquoted-filter-values", "text in a filter without its quotes"},
       {base_url_flag, "base-url-flag",
        "Entra ID's flag (aadOptscim062020) on the base URL, wherever it lands when a path is appended to that"},

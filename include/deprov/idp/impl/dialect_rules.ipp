@@ -35,8 +35,8 @@ class Normalization {
     out_.body = std::move(request_.body);
     out_.patch_answer = out_.dialect->patch_answer;
     out_.patch_options.create_absent_values = rules_.allow(RuleId::create_absent_values);
-    // Who is nobody that we know is held to the RFC, where that has a word for it.
-    out_.patch_options.create_on_replace = out_.dialect->name != "generic";
+    // Nobody else is known to replace what is not there, and the RFC has a word for it.
+    out_.patch_options.create_on_replace = out_.dialect->name == "entra";
     out_.patch_options.remove_listed_values = rules_.allow(RuleId::remove_listed_values);
     out_.leniency = rules_.allow(RuleId::unknown_attributes) ? scim::Leniency::tolerant : scim::Leniency::strict;
     return std::move(out_);
