@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <boost/json/parse.hpp>
 #include <deprov/policy/protection.hpp>
+#include <limits>
 #include <set>
 #include <string>
 #include "sim/oracle.hpp"
@@ -50,7 +51,9 @@ std::uint64_t most_leavers(const AppPlan& plan, std::uint64_t base) {
   const auto* small_part = guard.if_contains("small");
   const auto& small = small_part != nullptr ? small_part->as_object() : nothing;
   const auto percent = number(guard, "percent", 20);
-  std::uint64_t share = percent >= 100 ? base : base * percent / 100;
+  // All of them is everybody, also those who are removed without having had access: whose keeping has ended.
+  constexpr auto everybody = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t share = percent >= 100 ? everybody : base * percent / 100;
   if (base < number(small, "below", 100))
     share = std::max(number(small, "least", 5), base * number(small, "percent", 50) / 100);
   return std::min(share, number(guard, "absolute", 500));
