@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <charconv>
 #include <deprov/runtime/clock.hpp>
 #include <fstream>
+#include <utility>
 #include <vector>
 #include "cli/output.hpp"
 
@@ -136,32 +138,43 @@ Result<evidence::Report> verify_csv(const std::string& path, evidence::Verifier&
   evidence::CsvReader reader;
   std::vector<std::vector<std::string>> rows;
   bool heading = false;
-  const auto take = [&] {
+  const auto take = [&]() -> Result<void> {
     for (const auto& row : rows) {
-      if (!heading) {
-        heading = true;
+      if (!std::exchange(heading, true)) {
         std::string line;
-        for (const auto& c : row) line += (line.empty() ? "" : ",") + c;
-        if (line != evidence::csv_heading()) verifier.unreadable("the heading is not that of an export");
-        continue;
+        for (const auto& c : row) line.append(line.empty() ? "" : ",").append(c);
+        if (line == evidence::csv_heading()) continue;
+        verifier.unreadable("the heading is not that of an export");
+        if (!evidence::parse_record(row)) continue;
       }
       auto record = evidence::parse_record(row);
-      if (record) {
-        verifier.record(*record);
-      } else {
-        verifier.unreadable(record.error().message());
+      if (!record) {
+        port::Scope scope;
+        std::uint64_t seq = 0;
+        if (row.size() > 2) {
+          scope.workspace = WorkspaceId::parse(row[0]).value_or(WorkspaceId{});
+          scope.integration = IntegrationId::parse(row[1]).value_or(IntegrationId{});
+          std::from_chars(row[2].data(), row[2].data() + row[2].size(), seq);
+        }
+        verifier.unreadable(scope, seq, record.error());
+        continue;
       }
+      evidence::CsvReader again;
+      std::vector<std::vector<std::string>> written;
+      DEPROV_CHECK(again.feed(evidence::to_csv(*record) + "\r\n", written));
+      verifier.record(*record, written.size() == 1 && written.front() == row);
     }
     rows.clear();
+    return {};
   };
   const auto read = read_pieces(path, [&](std::string_view bytes) -> Result<void> {
     DEPROV_CHECK(reader.feed(bytes, rows));
-    take();
-    return {};
+    return take();
   });
   if (!read) return read.error();
   reader.finish(rows);
-  take();
+  DEPROV_CHECK(take());
+  if (!heading) verifier.unreadable("the heading is missing");
   return verifier.finish();
 }
 

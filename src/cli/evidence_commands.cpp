@@ -189,8 +189,13 @@ Result<void> verify_path(const EvidenceOptions& o, const port::Crypto& crypto, R
   for (const auto* name : {records_file, csv_file}) {
     const auto path = o.path + "/" + name;
     const bool csv = std::string_view(name) == csv_file;
-    if (csv && (!manifest || !fs::exists(path))) continue;
+    if (csv && !manifest) continue;
     evidence::Verifier verifier(crypto);
+    if (csv && !fs::exists(path)) {
+      verifier.missing("the file is missing, which an export has beside " + std::string(records_file));
+      reports.emplace_back(path, verifier.finish(false));
+      continue;
+    }
     if (manifest) verifier.expect(*manifest);
     if (!o.manifest_hash.empty()) verifier.expect_manifest(o.manifest_hash);
     DEPROV_TRY(report, csv ? verify_csv(path, verifier) : verify_lines(path, verifier));

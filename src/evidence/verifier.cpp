@@ -64,6 +64,7 @@ void Verifier::expect_heads(const Manifest& earlier) {
 
 void Verifier::line(std::string_view text) {
   ++line_;
+  lines_ = true;
   if (text.empty()) return;
   if (over_) return problem(ProblemKind::inserted, nullptr, 0, 0, "a line stands after the manifest");
   if (text.size() > max_line) {
@@ -76,16 +77,9 @@ void Verifier::line(std::string_view text) {
     return problem(ProblemKind::unreadable, nullptr, 0, 0, "the line is no JSON object");
   const auto& o = value.get_object();
   const auto type = text_of(o, "type");
-  if (type == "header") {
-    if (header_ || line_ != 1)
-      return problem(ProblemKind::inserted, nullptr, 0, 0, "a header stands in the middle");
-    header_ = true;
-    if (text_of(o, "format") != format_name)
-      problem(ProblemKind::unreadable, nullptr, 0, 0, "the format is one that this program does not know");
-    return;
-  }
-  if (type == "chain") return chain_line(o);
-  if (type == "manifest") return manifest_line(value);
+  if (type == "header") return header_line(o, text);
+  if (type == "chain") return chain_line(o, text);
+  if (type == "manifest") return manifest_line(value, text);
   auto record = parse_record(value);
   if (!record) {
     // Which one it was is told where it can be, so that it does not look missing besides.
@@ -94,36 +88,66 @@ void Verifier::line(std::string_view text) {
     port::Scope scope;
     if (workspace) scope.workspace = *workspace;
     if (const auto id = IntegrationId::parse(text_of(o, "integration"))) scope.integration = *id;
-    const auto chain = chains_.find(scope);
-    if (chain != chains_.end() && seq != nullptr && seq->is_int64() &&
-        seq->get_int64() == static_cast<std::int64_t>(chain->second.next)) {
-      problem(ProblemKind::edited, &*chain, chain->second.next, chain->second.next,
-              record.error().where() + " " + record.error().detail());
-      ++chain->second.next;
-      chain->second.linked = false;
-      ++chain->second.records;
-      chain->second.unread = true;
-      return;
-    }
-    return problem(ProblemKind::unreadable, nullptr, 0, 0, record.error().message());
+    const bool numbered = seq != nullptr && seq->is_int64() && seq->get_int64() > 0;
+    const auto& e = record.error();
+    if (told_as_edited(scope, numbered ? static_cast<std::uint64_t>(seq->get_int64()) : 0, e)) return;
+    return problem(ProblemKind::unreadable, nullptr, 0, 0, e.message());
   }
-  const auto chain = chains_.find(record->row.scope);
+  auto chain = chains_.find(record->row.scope);
+  if (chain == chains_.end() && !manifest_) {
+    // Its line may be missing: the manifest, which comes last, will tell.
+    chain = chains_.try_emplace(record->row.scope).first;
+    auto& c = chain->second;
+    c.anchor = {record->row.seq - 1, record->previous};
+    c.next = record->row.seq;
+    c.last = record->previous;
+  }
   if (chain == chains_.end()) {
     return problem(ProblemKind::inserted, nullptr, record->row.seq, record->row.seq,
                    "the record is of a chain that the export does not have");
   }
+  check_place(*chain, record->row.seq);
   // The line says more than is hashed: the time for people, the names of members, their order.
   check(*chain, *record, Exporter::record_line(*record) == text);
 }
 
-void Verifier::record(const Record& record) {
+void Verifier::record(const Record& record, bool as_written) {
   ++line_;
   const auto chain = chains_.find(record.row.scope);
   if (chain == chains_.end()) {
     return problem(ProblemKind::inserted, nullptr, record.row.seq, record.row.seq,
                    "the record is of a chain that the export does not have");
   }
-  check(*chain, record, true);
+  if (!current_ || *current_ != record.row.scope) {
+    if (chain->second.begins_at == 0)
+      current_ = record.row.scope;
+    else
+      check_place(*chain, record.row.seq);
+  }
+  if (chain->second.begins_at == 0) chain->second.begins_at = line_;
+  check(*chain, record, as_written);
+}
+
+void Verifier::check_place(const Chains::value_type& entry, std::uint64_t seq) {
+  // What comes a second time is told as that.
+  if (entry.second.begins_at == 0 || !current_ || *current_ == entry.first || seq < entry.second.next) return;
+  problem(ProblemKind::reordered, &entry, seq, seq, "it stands among the records of another chain");
+}
+
+bool Verifier::told_as_edited(const port::Scope& scope, std::uint64_t seq, const Error& why) {
+  const auto chain = chains_.find(scope);
+  if (chain == chains_.end() || seq != chain->second.next) return false;
+  problem(ProblemKind::edited, &*chain, seq, seq, why.where() + " " + why.detail());
+  ++chain->second.next;
+  chain->second.linked = false;
+  ++chain->second.records;
+  chain->second.unread = true;
+  return true;
+}
+
+void Verifier::unreadable(const port::Scope& scope, std::uint64_t seq, const Error& why) {
+  ++line_;
+  if (!told_as_edited(scope, seq, why)) problem(ProblemKind::unreadable, nullptr, 0, 0, why.message());
 }
 
 void Verifier::unreadable(std::string what) {
@@ -131,7 +155,17 @@ void Verifier::unreadable(std::string what) {
   problem(ProblemKind::unreadable, nullptr, 0, 0, std::move(what));
 }
 
-void Verifier::chain_line(const json::object& o) {
+void Verifier::missing(std::string what) { problem(ProblemKind::removed, nullptr, 0, 0, std::move(what)); }
+
+void Verifier::header_line(const json::object& o, std::string_view text) {
+  if (!header_.empty() || line_ != 1)
+    return problem(ProblemKind::inserted, nullptr, 0, 0, "a header stands in the middle");
+  header_ = text;
+  if (text_of(o, "format") != format_name)
+    problem(ProblemKind::unreadable, nullptr, 0, 0, "the format is one that this program does not know");
+}
+
+void Verifier::chain_line(const json::object& o, std::string_view text) {
   port::Scope scope;
   const auto workspace = WorkspaceId::parse(text_of(o, "workspace"));
   const auto integration = text_of(o, "integration");
@@ -143,30 +177,33 @@ void Verifier::chain_line(const json::object& o) {
     return problem(ProblemKind::unreadable, nullptr, 0, 0, "the line that begins a chain cannot be understood");
   scope.workspace = *workspace;
   if (id) scope.integration = *id;
-  auto& chain = chains_[scope];
+  auto& entry = *chains_.try_emplace(scope).first;
+  auto& chain = entry.second;
   const port::ChainHead anchor{static_cast<std::uint64_t>(seq->get_int64()), *hash};
+  const bool known = manifest_ && std::any_of(manifest_->chains.begin(), manifest_->chains.end(),
+                                              [&](const ChainPart& p) { return p.scope == scope; });
+  if (!known) chain.name = std::string(text_of(o, "name"));
+  if (!chain.begins.empty()) return problem(ProblemKind::inserted, &entry, 0, 0, "the chain begins a second time");
+  chain.begins = text;
+  chain.begins_at = line_;
+  current_ = scope;
+  if (chain.records != 0)
+    return problem(ProblemKind::reordered, &entry, 0, 0,
+                   "the line that begins the chain stands after its records");
   if (manifest_) {
-    const bool known = std::any_of(manifest_->chains.begin(), manifest_->chains.end(),
-                                   [&](const ChainPart& p) { return p.scope == scope; });
-    if (!known) chain.name = std::string(text_of(o, "name"));
     if (!known || !(chain.anchor == anchor))
-      problem(ProblemKind::edited, &*chains_.find(scope), 0, 0,
-              "the chain begins elsewhere than the manifest says");
+      problem(ProblemKind::edited, &entry, 0, 0, "the chain begins elsewhere than the manifest says");
     return;
   }
-  if (chain.records != 0) {
-    return problem(ProblemKind::inserted, &*chains_.find(scope), 0, 0, "the chain begins a second time");
-  }
-  chain.name = std::string(text_of(o, "name"));
   chain.anchor = anchor;
   chain.next = anchor.seq + 1;
   chain.last = anchor.hash;
   chain.linked = true;
   if (anchor.seq == 0 && anchor.hash != port::Sha256{})
-    problem(ProblemKind::edited, &*chains_.find(scope), 0, 0, "the place before the first record has a hash");
+    problem(ProblemKind::edited, &entry, 0, 0, "the place before the first record has a hash");
 }
 
-void Verifier::manifest_line(const json::value& v) {
+void Verifier::manifest_line(const json::value& v, std::string_view text) {
   over_ = true;
   auto parsed = parse_manifest(v, *crypto_);
   if (!parsed) return problem(ProblemKind::manifest, nullptr, 0, 0, parsed.error().message());
@@ -175,6 +212,45 @@ void Verifier::manifest_line(const json::value& v) {
     return problem(ProblemKind::manifest, nullptr, 0, 0, "the manifest in the records is not the one beside them");
   manifest_ = std::move(*parsed);
   manifest_sha256_ = sha;
+  if (json::serialize(to_json(*manifest_, *crypto_)) != text)
+    problem(ProblemKind::manifest, nullptr, 0, 0, "the manifest is not as an export writes it");
+}
+
+void Verifier::check_frame() {
+  if (!over_) problem(ProblemKind::truncated, nullptr, 0, 0, "the manifest is missing, with which an export ends");
+  if (header_.empty())
+    problem(ProblemKind::removed, nullptr, 0, 0, "the header is missing, with which an export begins");
+  if (!manifest_) return;
+  auto head = *manifest_;
+  head.chains.clear();
+  Exporter exporter(*crypto_, std::move(head));
+  if (!header_.empty() && header_ != exporter.header_line())
+    problem(ProblemKind::edited, nullptr, 0, 0, "the header says something else than the manifest");
+  for (const auto& part : manifest_->chains) {
+    auto& entry = *chains_.try_emplace(part.scope).first;
+    auto& chain = entry.second;
+    if (chain.name.empty()) chain.name = part.name;
+    if (chain.begins.empty()) {
+      // Where no record of it came either, that is told of the records.
+      if (chain.records != 0 || part.head.seq == part.anchor.seq)
+        problem(ProblemKind::removed, &entry, 0, 0, "the line that begins the chain is missing");
+    } else if (chain.begins != exporter.chain_line(part.scope, part.name, part.anchor) &&
+               chain.anchor == part.anchor) {
+      problem(ProblemKind::edited, &entry, 0, 0, "the line that begins the chain is not as an export writes it");
+    }
+  }
+}
+
+void Verifier::check_order() {
+  std::uint64_t before = 0;
+  for (const auto& part : manifest_->chains) {
+    const auto entry = chains_.find(part.scope);
+    if (entry == chains_.end() || entry->second.begins_at == 0) continue;
+    if (entry->second.begins_at < before)
+      problem(ProblemKind::reordered, &*entry, 0, 0,
+              "the chain stands before one that it follows in the manifest");
+    before = std::max(before, entry->second.begins_at);
+  }
 }
 
 bool Verifier::fill_gap(Chain& chain, std::uint64_t seq) {
@@ -268,8 +344,12 @@ void Verifier::close(Chains::value_type& entry) {
   const auto part = std::find_if(manifest_->chains.begin(), manifest_->chains.end(),
                                  [&](const ChainPart& p) { return p.scope == entry.first; });
   if (part == manifest_->chains.end()) {
-    if (chain.records != 0 || chain.noted.empty())
+    if (chain.records != 0 && chain.begins_at == 0) {
+      problem(ProblemKind::inserted, &entry, chain.anchor.seq + 1, chain.next - 1,
+              "records of a chain that the export does not have");
+    } else if (chain.records != 0 || chain.noted.empty()) {
       problem(ProblemKind::inserted, &entry, 0, 0, "the manifest does not know this chain");
+    }
     return;
   }
   if (!(part->anchor == chain.anchor)) {
@@ -304,7 +384,7 @@ Report Verifier::finish(bool needs_manifest) {
       it->second.next = part.anchor.seq + 1;
       it->second.last = part.anchor.hash;
     }
-  } else if (needs_manifest) {
+  } else if (needs_manifest && !lines_) {
     problem(ProblemKind::truncated, nullptr, 0, 0, "the manifest is missing, with which an export ends");
   }
   if (!noted_.empty() && noted_ != manifest_sha256_) {
@@ -312,6 +392,8 @@ Report Verifier::finish(bool needs_manifest) {
             manifest_ ? "the manifest is another one than was noted: " + manifest_sha256_
                       : "no manifest is there to compare with the hash that was noted");
   }
+  if (lines_) check_frame();
+  if (manifest_) check_order();
   for (auto& chain : chains_) close(chain);
   report_.manifest_sha256 = manifest_sha256_;
   return std::move(report_);

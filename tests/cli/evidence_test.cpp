@@ -141,6 +141,44 @@ TEST_CASE("evidence is exported, verified without the store, and tampering is na
     CHECK(bad.json().at("files").at(0).at("holds") == true);
     CHECK(bad.json().at("files").at(1).at("problems").at(0).at("kind") == "edited");
   }
+  SECTION("what the CSV says and does not hash, its heading, a row of it, the whole file") {
+    const auto csv = out + "/records.csv";
+    const auto whole = slurp(csv);
+    const auto problem = [&] {
+      const auto bad = run(home, "evidence verify --json '" + out + "'");
+      CHECK(bad.code == 6);
+      CHECK(bad.json().at("files").at(0).at("holds") == true);
+      const auto report = bad.json().at("files").at(1);
+      CHECK(report.at("problem_count") == 1);
+      std::ofstream(csv, std::ios::binary) << whole;
+      return std::string(report.at("problems").at(0).at("kind").as_string());
+    };
+    const auto second = whole.find("\r\n") + 2;
+    const auto row = whole.substr(second, whole.find("\r\n", second) + 2 - second);
+    const auto year = row.find(",20");  // the time for people
+    REQUIRE(year != std::string::npos);
+    std::ofstream(csv, std::ios::binary) << std::string(whole).replace(second + year + 1, 4, "2001");
+    CHECK(problem() == "edited");
+    std::ofstream(csv, std::ios::binary) << whole.substr(second);
+    CHECK(problem() == "unreadable");
+    std::ofstream(csv, std::ios::binary) << whole << row;
+    CHECK(problem() == "inserted");
+    std::filesystem::remove(csv);
+    CHECK(problem() == "removed");
+  }
+  SECTION("the lines between the records") {
+    const auto file = out + "/records.jsonl";
+    const auto whole = slurp(file);
+    const auto lines = [&](std::size_t from) { return whole.find('\n', from) + 1; };
+    const auto first = lines(0);
+    std::ofstream(file, std::ios::binary) << whole.substr(first);
+    CHECK(run(home, "evidence verify '" + file + "'").out.find("the header is missing") != std::string::npos);
+    CHECK(run(home, "evidence verify '" + out + "'").code == 6);
+    std::ofstream(file, std::ios::binary) << whole.substr(0, first) << whole.substr(lines(first));
+    CHECK(run(home, "evidence verify '" + file + "'").out.find("the line that begins the chain is missing") !=
+          std::string::npos);
+    CHECK(run(home, "evidence verify '" + out + "'").code == 6);
+  }
   SECTION("an edited manifest") {
     home.replace_in(out + "/manifest.json", "\"name\":\"Wiki\"", "\"name\":\"Wikj\"");
     CHECK(run(home, "evidence verify '" + out + "'").code == 6);

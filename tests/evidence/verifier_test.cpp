@@ -129,6 +129,73 @@ TEST_CASE("inserted and reordered records are found", "[evidence][R20]") {
   }
 }
 
+TEST_CASE("the lines between the records are found missing, edited, repeated or moved", "[evidence][R20]") {
+  Export e({chain(scope(0), 1, 3), chain(scope(1), 1, 4), chain(scope(2), 3, 6)});
+  // 0 header, 1 chain, 2-4, 5 chain, 6-9, 10 chain, 11-14, 15 manifest
+  const bool beside = GENERATE(false, true);  // the manifest in a file of its own, known from the beginning
+  const auto found = [&] {
+    Verifier v(digests());
+    if (beside) v.expect(e.manifest);
+    for (const auto& l : e.lines) v.line(l);
+    return v.finish();
+  };
+  CAPTURE(beside);
+  const auto drop = [&](std::ptrdiff_t at, std::ptrdiff_t n = 1) {
+    e.lines.erase(e.lines.begin() + at, e.lines.begin() + at + n);
+  };
+  CHECK(problems(found()) == Found{});
+  SECTION("the header") {
+    drop(0);
+    CHECK(problems(found()) == Found{"removed"});
+  }
+  SECTION("what the header says") {
+    e.lines[0] = replaced(e.lines[0], "\"from\":null", "\"from\":\"2020-01-01T00:00:00Z\"");
+    CHECK(problems(found()) == Found{"edited"});
+  }
+  SECTION("a chain's line") {
+    for (const std::ptrdiff_t at : {1, 5, 10}) {
+      auto whole = e.lines;
+      drop(at);
+      const auto report = found();
+      CHECK(problems(report) == Found{"removed"});
+      CHECK(report.problems.front().chain_name == "chain");
+      e.lines = std::move(whole);
+    }
+  }
+  SECTION("a chain's name or place") {
+    e.lines[5] = replaced(e.lines[5], "\"name\":\"chain\"", "\"name\":\"chair\"");
+    CHECK(problems(found()) == Found{"edited"});
+  }
+  SECTION("a chain's line twice") {
+    e.lines.insert(e.lines.begin() + 8, e.lines[5]);
+    CHECK(problems(found()) == Found{"inserted"});
+  }
+  SECTION("a chain's line behind its records") {
+    std::rotate(e.lines.begin() + 5, e.lines.begin() + 6, e.lines.begin() + 10);
+    CHECK(problems(found()) == Found{"reordered"});
+  }
+  SECTION("a whole chain, with its line") {
+    drop(5, 5);
+    CHECK(problems(found()) == Found{"truncated 1-4"});
+  }
+  SECTION("two chains that changed places") {
+    std::rotate(e.lines.begin() + 1, e.lines.begin() + 5, e.lines.begin() + 10);
+    CHECK(problems(found()) == Found{"reordered"});
+  }
+  SECTION("a record among those of another chain") {
+    std::rotate(e.lines.begin() + 4, e.lines.begin() + 5, e.lines.begin() + 8);  // behind two of the next chain
+    CHECK(problems(found()) == Found{"reordered 3"});
+  }
+  SECTION("the manifest's line") {
+    drop(15);
+    CHECK(problems(found()) == Found{"truncated"});
+  }
+  SECTION("the manifest's line, written otherwise") {
+    e.lines.back() = replaced(e.lines.back(), "\"type\":", "\"type\": ");
+    CHECK(problems(found()) == Found{"manifest"});
+  }
+}
+
 TEST_CASE("a detail can be deleted by retention, and not by hand", "[evidence][R20]") {
   Export e({chain(scope(1), 1, 9)});
   auto record = *deprov::evidence::parse_record(boost::json::parse(e.at(4)));

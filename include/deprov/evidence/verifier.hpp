@@ -47,8 +47,8 @@ struct Report {
 /// As `deprov evidence verify --json` and the C interface show it.
 [[nodiscard]] json::object to_json(const Report& report);
 
-/// Memory: a few words for each chain, for each gap that is still open (at most `max_gaps` a chain), and for each
-/// of the first problems; whatever the number of records. *Thread safety*: one thread at a time.
+/// Memory: a few words and one line for each chain, for each gap that is still open (at most `max_gaps` a chain),
+/// and for each of the first problems; whatever the number of records. *Thread safety*: one thread at a time.
 class Verifier {
  public:
   static constexpr std::size_t max_problems = 1000;
@@ -66,10 +66,15 @@ class Verifier {
 
   /// A line of an export (JSON Lines), without its line break.
   void line(std::string_view text);
-  /// A record that came another way; its chain must have been expected.
-  void record(const Record& record);
+  /// A record that came another way; its chain must have been expected. `as_written`: it looks as an export writes
+  /// it, also where that is not hashed.
+  void record(const Record& record, bool as_written = true);
   /// Counts a row that is none.
   void unreadable(std::string what);
+  /// The same, where it says which record it should be.
+  void unreadable(const port::Scope& scope, std::uint64_t seq, const Error& why);
+  /// Counts something that should be there and is not.
+  void missing(std::string what);
   /// The end. `needs_manifest`: one has to have come, as a line or by `expect`.
   [[nodiscard]] Report finish(bool needs_manifest = true);
 
@@ -83,7 +88,9 @@ class Verifier {
     std::uint64_t records = 0;
     std::uint64_t details = 0;
     std::uint64_t details_deleted = 0;
-    bool unread = false;  ///< a record could not be understood, so that its detail was not counted
+    bool unread = false;          ///< a record could not be understood, so that its detail was not counted
+    std::string begins;           ///< the line that begins it; empty: that has not come
+    std::uint64_t begins_at = 0;  ///< which line that was
     std::map<std::uint64_t, std::uint64_t> gaps;  ///< first to last
     std::map<std::uint64_t, port::Sha256> noted;  ///< seq to hash, of earlier heads
   };
@@ -91,8 +98,16 @@ class Verifier {
 
   void problem(ProblemKind kind, const Chains::value_type* chain, std::uint64_t seq, std::uint64_t last,
                std::string what);
-  void chain_line(const json::object& o);
-  void manifest_line(const json::value& v);
+  /// Whether it is the next record of a chain that was expected, and so not missing besides.
+  bool told_as_edited(const port::Scope& scope, std::uint64_t seq, const Error& why);
+  void header_line(const json::object& o, std::string_view text);
+  void chain_line(const json::object& o, std::string_view text);
+  void manifest_line(const json::value& v, std::string_view text);
+  /// The lines between the records, of what was read as lines: what they say stands in the manifest, too.
+  void check_frame();
+  /// Chains stand in the manifest's order, and the records of one together.
+  void check_order();
+  void check_place(const Chains::value_type& entry, std::uint64_t seq);
   void check(Chains::value_type& chain, const Record& record, bool as_written);
   void close(Chains::value_type& chain);
   static bool fill_gap(Chain& chain, std::uint64_t seq);
@@ -104,8 +119,10 @@ class Verifier {
   std::string noted_;
   Report report_;
   std::uint64_t line_ = 0;
-  bool header_ = false;
-  bool over_ = false;  ///< the manifest line has come
+  bool lines_ = false;  ///< it came as lines
+  std::string header_;
+  std::optional<port::Scope> current_;  ///< whose records stand here
+  bool over_ = false;                   ///< the manifest line has come
 };
 
 }  // namespace deprov::evidence
