@@ -37,7 +37,7 @@ constexpr std::array<std::pair<T, std::string_view>, 17> names{{
 }};
 
 /// The records that tell something, by the name of their event.
-constexpr std::array<std::pair<std::string_view, T>, 24> records{{
+constexpr std::array<std::pair<std::string_view, T>, 26> records{{
     {"removal.verified", T::removal_verified},
     {"removal.unverified", T::removal_unverified},
     {"removal.failed", T::removal_failed},
@@ -45,8 +45,10 @@ constexpr std::array<std::pair<std::string_view, T>, 24> records{{
     {"job.held", T::job_held},
     {"restore.failed", T::job_failed},
     {"role.failed", T::job_failed},
+    {"sessions.failed", T::job_failed},
     {"removal.approval_wanted", T::approval_wanted},
     {"role.approval_wanted", T::approval_wanted},
+    {"sessions.approval_wanted", T::approval_wanted},
     {"guard.held", T::hold_opened},
     {objective_half_event, T::objective_half_gone},
     {objective_gone_event, T::objective_gone},

@@ -75,7 +75,10 @@ TEST_CASE("which records tell what", "[engine][notify]") {
   CHECK(type("guard.held") == "hold.opened");
   CHECK(type("connection.failed") == "lane.paused");
   CHECK(type("access.without_account") == "access.without_account");
-  CHECK(type("restore.failed") == "job.failed");
+  for (const auto* kind : {"restore", "role", "sessions"})
+    CHECK(type(kind + std::string(".failed")) == "job.failed");
+  for (const auto* kind : {"removal", "role", "sessions"})
+    CHECK(type(kind + std::string(".approval_wanted")) == "approval.wanted");
   CHECK(type("step.done") == "nothing");
   CHECK(type("integration.updated") == "nothing");
   auto deleted = record(1, "removal.failed");

@@ -23,7 +23,7 @@ enum class NotificationType : std::uint8_t {
   removal_dead,         ///< the same, since its deadline passed
   removal_held,         ///< it waits in the guard's hold (R7)
   job_held,             ///< a job of its own waits for a person: two accounts match, a permission is missing, ...
-  job_failed,           ///< access is not restored, or a role not lowered
+  job_failed,           ///< access is not restored, a role not lowered, or sessions not ended
   approval_wanted,      ///< a step waits for somebody of a role
   hold_opened,          ///< the guard's limits were reached (R7)
   objective_half_gone,  ///< removals are unfinished and half of the objective is gone
