@@ -69,7 +69,20 @@ Result<void> add_words(json::object& body, const IntegrationOptions& o, const js
   return add_setting(body, "placement", o.placement, "server", present);
 }
 
+json::object why(const IntegrationOptions& o) {
+  return o.reason.empty() ? json::object{} : json::object{{"reason", o.reason}};
+}
+
+std::string known_idps() {
+  std::string idps;
+  for (const auto& d : idp::dialects()) idps += (idps.empty() ? "" : ", ") + std::string(d.name);
+  return idps;
+}
+
 Result<int> create(const Session& session, const IntegrationOptions& o) {
+  if (idp::find_dialect(o.idp) == nullptr)
+    return Error(Errc::invalid_argument, "there is no IdP \"" + o.idp + "\"", "--idp",
+                 "use one of " + known_idps());
   json::object body{{"name", o.name}, {"idp", o.idp}, {"connector", o.connector}, {"check", !o.no_check}};
   DEPROV_CHECK(add_files(body, o));
   DEPROV_CHECK(add_words(body, o, json::object{}));
@@ -247,9 +260,7 @@ void add_integration_commands(CLI::App& program, Session& session) {
   auto* make = add_command(*group, session, "create", "Make one; its SCIM token is shown this once",
                            [&session, options] { return create(session, *options); });
   make->add_option("--name", options->name, "Name for people")->required();
-  std::string idps;
-  for (const auto& d : idp::dialects()) idps += (idps.empty() ? "" : ", ") + std::string(d.name);
-  make->add_option("--idp", options->idp, "One of " + idps)->required();
+  make->add_option("--idp", options->idp, "One of " + known_idps())->required();
   make->add_option("--connector", options->connector, "Kind of connector: scim, sandbox")->required();
   files(make);
   auto* listing = add_command(*group, session, "list", "All of them with their status",
@@ -264,15 +275,17 @@ void add_integration_commands(CLI::App& program, Session& session) {
   change->add_option("--name", options->name, "The new name");
   files(change);
   add("check", "Ask the app whether the connection works", [&session] { return check(session); });
-  add("pause", "Stop all effects; SCIM goes on being accepted",
-      [&session] { return act(session, "POST", "/pause"); });
+  auto* pause = add("pause", "Stop all effects; SCIM goes on being accepted",
+                    [&session, options] { return act(session, "POST", "/pause", why(*options)); });
+  pause->add_option("--reason", options->reason, "Why; it goes on the activity");
   auto* stop =
       add("stop", "The kill switch: send nothing more to the app, over restarts too", [&session, options] {
         return act(session, "POST", "/stop", json::object{{"reason", options->reason}});
       });
   stop->add_option("--reason", options->reason, "Why; it goes on the activity")->required();
-  add("resume", "Let its jobs run again after a pause or a stop",
-      [&session] { return act(session, "POST", "/resume"); });
+  auto* resume = add("resume", "Let its jobs run again after a pause or a stop",
+                     [&session, options] { return act(session, "POST", "/resume", why(*options)); });
+  resume->add_option("--reason", options->reason, "Why; it goes on the activity");
   auto* token = add("rotate-token", "A new SCIM token, shown this once",
                     [&session, options] { return rotate(session, *options); });
   token->add_option("--overlap", options->overlap, "Seconds for which the old tokens stay good")

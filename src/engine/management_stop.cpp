@@ -39,10 +39,13 @@ void put_stop(const std::shared_ptr<Engine::Impl>& impl, const Principal& by, co
 }  // namespace
 
 void Engine::set_integration_state(Principal by, IntegrationId id, port::IntegrationState state,
-                                   Done<port::IntegrationRow> done) {
+                                   Done<port::IntegrationRow> done, std::string reason) {
   const auto impl = impl_;
   if (auto ok = require_integrations(by); !ok)
     return finish<port::IntegrationRow>(impl, std::move(done), ok.error());
+  if (!reason.empty())
+    if (auto ok = check_reason(reason); !ok)
+      return finish<port::IntegrationRow>(impl, std::move(done), ok.error());
   if (state == port::IntegrationState::deleted || state == port::IntegrationState::stopped) {
     return finish<port::IntegrationRow>(
         impl, std::move(done),
@@ -50,7 +53,8 @@ void Engine::set_integration_state(Principal by, IntegrationId id, port::Integra
   }
   auto result = std::make_shared<port::IntegrationRow>();
   impl->decide(
-      [impl, by, id, state, result](port::Reader& reader) -> Result<port::Transaction> {
+      [impl, by, id, state, reason = std::move(reason),
+       result](port::Reader& reader) -> Result<port::Transaction> {
         DEPROV_TRY(row, load_integration(reader, by, id));
         if (state == port::IntegrationState::paused && row.state == port::IntegrationState::stopped) {
           return Error(Errc::conflict, "the integration is stopped, which is more than paused",
@@ -68,9 +72,11 @@ void Engine::set_integration_state(Principal by, IntegrationId id, port::Integra
           *result = row;
           ++result->version;
         }
+        json::object detail;
+        if (!reason.empty()) detail["reason"] = reason;
         txn.ops.emplace_back(impl->activity(
             row.scope, state == port::IntegrationState::paused ? "integration.paused" : "integration.resumed",
-            by.actor(), {}));
+            by.actor(), detail));
         return txn;
       },
       [impl, by, id, state, result, done = std::move(done)](Result<port::Committed> committed) mutable {

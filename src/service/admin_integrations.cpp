@@ -76,7 +76,7 @@ void change(const CallPtr& call) {
 
 void pause(const CallPtr& call) {
   call->engine.set_integration_state(call->by, call->id<IntegrationId>(0), port::IntegrationState::paused,
-                                     then_show(call));
+                                     then_show(call), call->text("reason"));
 }
 
 void stop(const CallPtr& call) {
@@ -85,7 +85,7 @@ void stop(const CallPtr& call) {
 
 void resume(const CallPtr& call) {
   call->engine.set_integration_state(call->by, call->id<IntegrationId>(0), port::IntegrationState::active,
-                                     then_show(call));
+                                     then_show(call), call->text("reason"));
 }
 
 void remove(const CallPtr& call) {
@@ -198,7 +198,7 @@ void add_integration_routes(std::vector<AdminRoute>& routes) {
        "Stops all effects; SCIM goes on being accepted",
        needs,
        {},
-       "",
+       "OptionalReason",
        200,
        "Integration",
        pause});
@@ -220,7 +220,7 @@ void add_integration_routes(std::vector<AdminRoute>& routes) {
        "Lets its jobs run again",
        needs,
        {},
-       "",
+       "OptionalReason",
        200,
        "Integration",
        resume});

@@ -251,6 +251,9 @@ constexpr std::string_view schemas_text = R"json({
 "Reason": {
   "type": "object", "additionalProperties": false, "required": ["reason"],
   "properties": {"reason": {"type": "string", "minLength": 1, "maxLength": 1000}}},
+"OptionalReason": {
+  "type": "object", "additionalProperties": false,
+  "properties": {"reason": {"type": "string", "minLength": 1, "maxLength": 1000, "description": "For the activity."}}},
 "Attestation": {
   "type": "object", "additionalProperties": false, "required": ["reason"],
   "properties": {"reason": {"type": "string", "minLength": 1, "maxLength": 1000},

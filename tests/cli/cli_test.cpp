@@ -173,7 +173,7 @@ TEST_CASE("integrations by hand, on a data directory") {
   CHECK(made.text("scim_base_path") == "/scim/v2/" + made.text("id"));
   CHECK_FALSE(made.text("scim_token").empty());
   CHECK(run(home, "integration create --name crm --idp okta --connector null" + home.local()).code == 4);
-  CHECK(run(home, "integration create --name x --idp nobody --connector null" + home.local()).code == 1);
+  CHECK(run(home, "integration create --name x --idp nobody --connector null" + home.local()).code == 2);
   CHECK(run(home, "integration create --name x --idp okta --connector none" + home.local()).code == 1);
   const auto list = run(home, "integration list --json" + home.local());
   CHECK(list.json().at("items").as_array().size() == 1);
@@ -182,7 +182,10 @@ TEST_CASE("integrations by hand, on a data directory") {
   CHECK(run(home, "integration show nope" + home.local()).code == 3);
   CHECK(run(home, "integration check crm" + home.local()).out == "OK\n");
   CHECK(run(home, "integration pause crm --json" + home.local()).text("state") == "paused");
-  CHECK(run(home, "integration resume crm --json" + home.local()).text("state") == "active");
+  CHECK(run(home, "integration resume crm --json --reason 'the app is back'" + home.local()).text("state") ==
+        "active");
+  CHECK(run(home, "activity --integration crm --json" + home.local()).out.find("the app is back") !=
+        std::string::npos);
   CHECK(run(home, "integration rotate-token crm --overlap 60" + home.local()).text("scim_token") !=
         made.text("scim_token"));
   CHECK(run(home, "integration update crm --name sales --json" + home.local()).text("name") == "sales");

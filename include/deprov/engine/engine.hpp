@@ -236,8 +236,9 @@ class Engine {
   /// `plan_hash` the policy is taken only where `preview` of it has that hash now. Errors: `conflict` where it has
   /// not, and where stored resources would no longer fit their schema.
   void update_integration(Principal by, IntegrationId id, json::object changes, Done<port::IntegrationRow> done);
+  /// `reason`: why, for the activity.
   void set_integration_state(Principal by, IntegrationId id, port::IntegrationState state,
-                             Done<port::IntegrationRow> done);
+                             Done<port::IntegrationRow> done, std::string reason = {});
   /// The kill switch: from now on nothing is sent to the app, over restarts too, until the integration is resumed;
   /// calls under way end as they do. SCIM goes on being accepted.
   void stop_integration(Principal by, IntegrationId id, std::string reason, Done<port::IntegrationRow> done);
