@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <iostream>
 #include "cli/commands.hpp"
@@ -7,7 +8,7 @@ namespace deprov::cli {
 namespace {
 
 struct HoldOptions {
-  std::string hold, listing, subject, reason, until;
+  std::string hold, listing, subject, reason, until, since;
 };
 
 Result<int> list(const Session& session) {
@@ -41,6 +42,15 @@ Result<int> show(const Session& session, const HoldOptions& o) {
   // Exactly what is shown can be allowed, although more may have arrived between two pages.
   const auto& items = found.at("items").as_array();
   if (!items.empty()) found.at("hold").as_object()["listing"] = items.back().at("listing");
+  if (!o.since.empty()) {
+    auto& all = found.at("items").as_array();
+    const auto* const seen =
+        std::find_if(all.begin(), all.end(), [&](const json::value& i) { return cell(i, "listing") == o.since; });
+    if (seen == all.end())
+      return Error(Errc::not_found, "no listing of this hold has that hash", "--since",
+                   "give one that `deprov holds show` printed");
+    all.erase(all.begin(), seen + 1);
+  }
   if (session.as_json) {
     print_json(found);
     return exit_ok;
@@ -93,8 +103,9 @@ void add_hold_commands(CLI::App& program, Session& session) {
     command->add_option("--hold,hold", options->hold, "Id of the hold")->required();
     return command;
   };
-  add("show", "Who waits, who was sent already, and the hash of this listing",
-      [&session, options] { return show(session, *options); });
+  auto* showing = add("show", "Who waits, who was sent already, and the hash of this listing",
+                      [&session, options] { return show(session, *options); });
+  showing->add_option("--since", options->since, "Only who arrived after this listing that you saw");
   const auto add_what = [&](CLI::App* command) {
     auto* listing = command->add_option("--listing", options->listing, "The hash of the listing that you saw");
     command->add_option("--subject", options->subject, "One subject of it instead, by id")->excludes(listing);

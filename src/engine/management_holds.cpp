@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <deprov/policy/protection.hpp>
-#include <limits>
 #include "engine/decision.hpp"
 #include "engine/management.hpp"
 
@@ -218,15 +217,19 @@ Result<void> leave_hold(port::Reader& reader, const port::JobRow& job, WallTime 
   return {};
 }
 
-void reconsider_retained(const std::shared_ptr<Engine::Impl>& impl, const port::Scope& scope) {
-  constexpr std::size_t most = 10'000;
+namespace {
+
+void reconsider_some(const std::shared_ptr<Engine::Impl>& impl, const port::Scope& scope,
+                     std::optional<ResourceId> after) {
+  constexpr std::size_t a_piece = 500;
+  auto last = std::make_shared<std::optional<ResourceId>>();
   impl->decide(
-      [impl, scope](port::Reader& reader) -> Result<port::Transaction> {
+      [impl, scope, after, last](port::Reader& reader) -> Result<port::Transaction> {
         port::Transaction txn;
         txn.id = impl->new_id<TxnId>();
-        DEPROV_TRY(dues, reader.dues(scope, WallTime{std::numeric_limits<std::int64_t>::max()}, most));
-        for (auto& due : dues) {
-          if (due.kind != retained_kind) continue;
+        DEPROV_TRY(page, reader.dues_of_kind(scope, retained_kind, after, a_piece));
+        *last = page.more && !page.rows.empty() ? std::optional(page.rows.back().subject) : std::nullopt;
+        for (auto& due : page.rows) {
           DEPROV_TRY(retention, policy::parse_retention(due.payload));
           if (retention.rule.empty()) continue;
           txn.ops.emplace_back(port::op::RemoveDue{scope, due.subject, due.kind});
@@ -235,9 +238,16 @@ void reconsider_retained(const std::shared_ptr<Engine::Impl>& impl, const port::
         }
         return txn;
       },
-      [impl, scope](const Result<port::Committed>&) {
+      [impl, scope, last](const Result<port::Committed>& done) {
         if (impl->started) impl->poke(scope);
+        if (done && *last) reconsider_some(impl, scope, *last);
       });
+}
+
+}  // namespace
+
+void reconsider_retained(const std::shared_ptr<Engine::Impl>& impl, const port::Scope& scope) {
+  reconsider_some(impl, scope, std::nullopt);
 }
 
 }  // namespace deprov::engine

@@ -56,6 +56,12 @@ TEST_CASE("a hold is listed, shown, allowed and rejected with the program", "[R7
   const auto metrics = http(app.port(), "GET", "/metrics").body;
   CHECK(metrics.find("deprov_held{integration=\"" + app.integration().id + "\"} 3") != std::string::npos);
 
+  // Who arrived after a listing that somebody saw.
+  const auto items = shown.at("items").as_array();
+  const auto later = app.answer({"holds", "show", id, "--since", text(items.front(), "listing")}).at("items");
+  CHECK(later.as_array().size() == items.size() - 1);
+  CHECK(app.run({"holds", "show", id, "--since", std::string(64, 'a')}).exit_code == 3);
+
   // One is kept, the rest of exactly that listing goes.
   CHECK(app.answer({"holds", "reject", id, "--subject", users[3], "--reason", "on leave", "--until",
                     "2027-06-01T00:00:00Z"})
