@@ -82,6 +82,8 @@ void BackgroundHost::count_attempt(connector::Operation operation, connector::Ou
   std::string key(connector::to_string(operation));
   key.append("/").append(connector::to_string(outcome));
   const std::lock_guard lock(engine_.metrics_mutex);
+void BackgroundHost::evaluation_stored(const port::Scope& scope) { hold_opened(scope); }
+
   ++engine_.counters.attempts[key];
 }
 

@@ -22,6 +22,7 @@ class BackgroundHost final : public jobs::LaneHost, public ExpanderHost {
                                             ResourceId subject) override;
   void activity_appended(const port::Scope& scope) override;
   void hold_opened(const port::Scope& scope) override;
+  void evaluation_stored(const port::Scope& scope) override;
   void count_attempt(connector::Operation operation, connector::Outcome outcome) override;
   void count_finished(port::JobState state, std::optional<Duration> time_to_deprovision) override;
   void count_secured(Duration time_to_deprovision) override;

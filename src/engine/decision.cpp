@@ -290,6 +290,9 @@ Result<void> Decision::end_access(SubjectState& state, const End& end) {
   const bool wait = standing.waits;
   s.access = false;
   ++s.generation;
+  // What a person kept, a role say, was kept until the grants change (R7).
+  if (s.desired == port::Desired::no_access || !context_.policy.roles.empty())
+    txn_.ops.emplace_back(port::op::RemoveDue{scope(), s.id, std::string(retained_kind)});
   s.desired = port::Desired::no_access;
   s.cause = end.cause;
   s.via_group = end.via;

@@ -57,6 +57,8 @@ class LaneHost {
   virtual void activity_appended(const port::Scope& scope) = 0;
   /// A hold was opened, and what belongs in it is to be found (the work of that kind).
   virtual void hold_opened(const port::Scope& scope) { (void)scope; }
+  /// An evaluation was stored that falls due by itself.
+  virtual void evaluation_stored(const port::Scope& scope) { (void)scope; }
   virtual void count_attempt(connector::Operation operation, connector::Outcome outcome) = 0;
   virtual void count_finished(port::JobState state, std::optional<Duration> time_to_deprovision) = 0;
   /// Access ended in the app, and the job goes on: what cannot be undone is still to come.

@@ -174,7 +174,10 @@ void Lane::record_outcome(const RunPtr& run, connector::Reply reply, bool by_rea
         run->not_before = ports_.clock.mono() + reply.retry_after.value_or(std::chrono::seconds(1));
       } else {
         // What the account was before is not ours to restore when it was so already (R4).
-        const bool already = reply.effect == Effect::already;
+        // A role was there when the job looked, or was not: what the next attempt finds done an earlier one did.
+        const bool role =
+            step.operation == Operation::revoke_entitlement || step.operation == Operation::grant_entitlement;
+        const bool already = reply.effect == Effect::already && !(role && step.attempts > 1);
         const auto before = run->binding.last_set;
         done(already ? StepState::already : StepState::done);
         if (already && !by_read_back && step.operation == Operation::disable) run->binding.last_set = before;
@@ -267,6 +270,7 @@ void Lane::step_read_back(const RunPtr& run) {
     }
     step.state = StepState::pending;
     return step_call(run);
+    remember_doubt(run);  // "already" may then be our own doing (R4)
   }
   if (run->binding.account_id.empty()) return hold(run, "no account is bound to the subject; bind it, and retry");
   auto self = shared_from_this();
@@ -376,6 +380,7 @@ void Lane::wait_for_earlier(const RunPtr& run) {
         case connector::Disposition::read_back:
         case connector::Disposition::pause_lane: return self->failed_exchange(run, reply);
         default: break;  // over, in whatever way: what the account is now counts
+        case connector::Disposition::check_lane:
       }
       run->under_way.clear();
       self->step_verify(run);

@@ -225,6 +225,7 @@ void Lane::retain(const RunPtr& run, const policy::Retention& retention) {
           return changed ? self->begin(run) : self->begin_later(run, done.error());
         }
         self->host_.activity_appended(self->scope_);
+        self->host_.evaluation_stored(self->scope_);
         self->host_.count_finished(JobState::cancelled, std::nullopt);
         self->drop(run);
       });

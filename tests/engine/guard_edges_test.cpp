@@ -361,6 +361,27 @@ TEST_CASE("a role that a person kept is lowered when that ends, unless a group g
   CHECK(w.app_active(10));
 }
 
+TEST_CASE("a role that a person kept is kept no longer once its subject leaves", "[engine][R7][R20]") {
+  Edges w(20, roles);
+  const auto admins = w.add_group(w.c, "Admins", w.users);
+  (void)w.add_group(w.c, "Editors", w.users);
+  w.run(5s);
+  for (std::size_t i = 0; i < 11; ++i) {
+    REQUIRE(w.members(w.c, admins, MemberStep::Kind::remove, {w.users[i]}));
+    w.run(5s);
+  }
+  REQUIRE(w.open_hold());
+  w.keep(10, 24h * 3);
+  REQUIRE(w.retained(10));
+  REQUIRE(w.set_active(w.c, w.users[10], false));
+  CHECK_FALSE(w.retained(10));
+  w.run(24h * 4);
+  CHECK(w.events(w.c, "retention.ended") == 0);
+  std::size_t removals = 0;
+  for (const auto& j : w.jobs(w.c, w.users[10])) removals += j.kind == port::JobKind::remove_access ? 1U : 0U;
+  CHECK(removals == 1);
+}
+
 TEST_CASE("what a person kept stays so while the grants stay", "[engine][R7][R13]") {
   Kept w;
   REQUIRE(w.set_active(w.c, w.users[10], false));  // said again

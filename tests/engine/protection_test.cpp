@@ -129,6 +129,28 @@ TEST_CASE("an exemption holds until its end, then the removal follows", "[engine
   CHECK(w.events(c, "retention.ended") == 1);
 }
 
+TEST_CASE("an exemption that came while a job was under way ends at its date, though nothing else happens",
+          "[engine][R9]") {
+  test::World w;
+  const auto c = w.integrate("okta");
+  w.app->add("a1", "ext-ann", "ann");
+  const auto ann = w.add_user(c, "ann");
+  w.run(5s);
+  w.app->answer(Operation::disable, connector::Outcome::throttled);
+  REQUIRE(w.set_active(c, ann, false));
+  w.run(1ms);
+  const auto policy =
+      R"({"guard":{"enabled":false},"exemptions":[{"external_id":"ext-ann","reason":"x","until":")" +
+      to_rfc3339(w.clock.wall() + 72h) + R"("}]})";
+  set_policy(w, c, policy.c_str());
+  w.run(71h);
+  REQUIRE(active(w, "a1"));
+  REQUIRE(retained(w, c, ann));
+  w.run(2h);
+  CHECK_FALSE(active(w, "a1"));
+  CHECK_FALSE(retained(w, c, ann));
+}
+
 TEST_CASE("an exemption that has ended is refused when it is set, with its path", "[engine][R9]") {
   test::World w;
   engine::Principal by;

@@ -72,6 +72,19 @@ TEST_CASE("a role that was taken is given back, and what stood in for it goes", 
   CHECK(t.has() == Roles::Names{"app-admin", "everybody"});
 }
 
+TEST_CASE("a role whose removal nobody answered is deprov's to give back, though the next attempt finds it gone",
+          "[engine][R1][R4]") {
+  Roles t;
+  t.w.app->answer(Operation::revoke_entitlement, Outcome::unknown_outcome, true);  // done, and not answered
+  t.leave(t.admins);
+  t.w.run(10min);
+  REQUIRE(t.has() == Roles::Names{"app-editor", "everybody"});
+  REQUIRE(t.w.app->count("revoke_entitlement a1") == 2);
+  t.join(t.admins);
+  t.w.run(10min);
+  CHECK(t.has() == Roles::Names{"app-admin", "everybody"});
+}
+
 TEST_CASE("deprov raises nobody: a role that it did not take it does not give", "[engine][R1]") {
   Roles t;
   t.w.app->accounts["a1"].groups = {"app-editor"};

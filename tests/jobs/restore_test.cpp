@@ -193,3 +193,41 @@ TEST_CASE("an account that an enable did not enable is still as deprov disabled 
   r.w.run(1min);
   CHECK(r.active());
 }
+
+TEST_CASE("an app that refuses to be asked about an earlier request has not said that it is over", "[jobs][R4]") {
+  Returning r;
+  r.w.app->offer({Operation::poll});
+  for (const auto o : {Operation::disable, Operation::enable})
+    r.w.app->description.of(o).asynchrony = connector::Asynchrony::poll;
+  r.w.crash();
+  r.w.boot();
+  r.answer(Operation::disable, Effect::accepted, "h1");
+  REQUIRE(r.w.set_active(r.c, r.ann, false));
+  r.w.run(100ms);
+  r.w.app->answer(Operation::poll, Outcome::permission_denied);
+  REQUIRE(r.w.set_active(r.c, r.ann, true));
+  r.w.run(1min);
+  // The account looks as it should, and the app may still come to the disable.
+  CHECK(r.w.job(r.c, r.ann, JobKind::restore_access).state == JobState::held);
+}
+
+TEST_CASE("a disable that may have left before a crash is ours, where the app cannot be read and finds it done",
+          "[jobs][R4][R18]") {
+  Returning r;
+  r.w.app->description.of(Operation::read).supported = false;
+  r.w.crash();
+  r.w.boot();
+  r.w.app->silent = true;
+  REQUIRE(r.w.set_active(r.c, r.ann, false));
+  r.w.run(100ms);
+  REQUIRE(r.w.app->count("disable a1") == 1);
+  r.w.app->accounts["a1"].active = false;  // it arrived, and the answer did not
+  r.w.crash();
+  r.w.app->silent = false;
+  r.w.boot();
+  r.w.run(1min);
+  REQUIRE(r.w.app->count("disable a1") == 2);
+  REQUIRE(r.w.set_active(r.c, r.ann, true));
+  r.w.run(1min);
+  CHECK(r.active());
+}

@@ -164,6 +164,9 @@ void SimApp::arrive(const std::weak_ptr<Calls>& calls, std::uint64_t id, const C
     reply = failed(connector::is_change(call.operation) ? Outcome::unknown_outcome : Outcome::deadline,
                    "no answer in time");
     wait = call_timeout;
+    if (const auto it = accounts_.find(call.account_id);
+        it != accounts_.end() && connector::is_change(call.operation))
+      it->second.in_doubt = true;  // also where the app refused it: nobody heard that
   }
   const auto later = world_.clock.mono() + wait;
   world_.executor.post_at(later, [this, calls, id, of = call.account_id, reply = std::move(reply)]() mutable {
