@@ -83,7 +83,10 @@ type Description struct {
 	// ConfigSchema is a JSON Schema for the config.
 	ConfigSchema json.RawMessage `json:"config_schema,omitempty"`
 	// Secrets are dotted paths of the config that are kept sealed.
-	Secrets             []string                 `json:"secrets,omitempty"`
+	Secrets []string `json:"secrets,omitempty"`
+	// OwnAccount are dotted paths of the config that name the account that the connection itself has in the app, by
+	// login or id. It is never taken away; PROTECTED is then the answer about that account alone.
+	OwnAccount          []string                 `json:"own_account,omitempty"`
 	RevokeBeforeDisable bool                     `json:"revoke_before_disable,omitempty"`
 	Rate                *Rate                    `json:"rate,omitempty"` // nil: 16 calls at once
 	Operations          map[Operation]Capability `json:"operations"`     // those that are offered

@@ -56,6 +56,8 @@ constexpr std::string_view schema_text = R"json({
                      "retry_after_s": {"type": "number", "minimum": 0, "maximum": 86400}}},
     "lag_ms": {"type": "number", "minimum": 0, "maximum": 86400000, "default": 0,
       "description": "How long reads show the state before a change"},
+    "own_account": {"type": "string", "minLength": 1, "maxLength": 1024,
+      "description": "Login or id of the account that deprov itself would use in a real app: it is never taken away"},
     "max_concurrency": {"type": "integer", "minimum": 1, "maximum": 4096, "default": 16}
   }
 })json";
@@ -312,6 +314,7 @@ Description describe_sandbox() {
   d.name = "Sandbox: an app in a file";
   d.version = DEPROV_VERSION;
   d.config_schema = sandbox_schema();
+  d.own_account = {"own_account"};
   for (const auto o :
        {Operation::check, Operation::find, Operation::read, Operation::list, Operation::disable, Operation::enable,
         Operation::remove, Operation::revoke_sessions, Operation::list_entitlements, Operation::revoke_entitlement,

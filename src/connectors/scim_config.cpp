@@ -68,6 +68,8 @@ constexpr std::string_view schema_text = R"json({
       "properties": {"per_second": {"type": "number", "minimum": 0, "maximum": 100000},
         "burst": {"type": "number", "minimum": 1, "maximum": 100000},
         "max_concurrency": {"type": "integer", "minimum": 1, "maximum": 1024}}},
+    "me": {"type": "boolean", "default": true,
+      "description": "Ask the app's /Me, before the first change, which account the credential itself has; that one is never taken away"},
     "update": {"enum": ["auto", "patch", "put"], "default": "auto",
       "description": "How active is changed; auto: by PATCH, and by PUT where the app has no PATCH"}
   }
@@ -239,6 +241,7 @@ Result<ScimConfig> parse_scim_config(const json::object& config) {
     return invalid("/ca_pem", "cannot be given together with \"ca_file\"");
   if (const auto* proxy = config.if_contains("proxy")) DEPROV_CHECK(parse_proxy(proxy->as_object(), out));
   parse_numbers(config, out);
+  if (const auto* me = config.if_contains("me")) out.ask_me = me->as_bool();
   const auto update = text(config, "update");
   if (update == "patch") out.update = UpdateStyle::patch_path;
   if (update == "put") out.update = UpdateStyle::put;

@@ -48,6 +48,7 @@ struct ScimConfig {
   Duration verification_lag{0};
   connector::RateLimits rate;
   UpdateStyle update = UpdateStyle::automatic;
+  bool ask_me = true;                ///< which account the credential itself has
   std::vector<std::string> secrets;  ///< texts that must not appear in any detail
 };
 

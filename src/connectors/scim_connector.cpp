@@ -31,6 +31,7 @@ Description describe_scim() {
   d.version = DEPROV_VERSION;
   d.config_schema = scim_config_schema();
   d.secret_paths = scim_secret_paths();
+  d.own_account = {"auth.user", "auth.client_id"};
   for (const auto o :
        {Operation::check, Operation::find, Operation::read, Operation::list, Operation::list_entitlements})
     d.of(o) = capability(true, Verification::none);

@@ -47,13 +47,15 @@ void ScimCore::start(connector::CallId id, connector::Call call, connector::Comp
     case Operation::find: return find(f);
     case Operation::read: return read(f);
     case Operation::list: return list(f);
-    case Operation::disable: return set_active(f, false);
+    case Operation::disable: return spare_own(f, [self = shared_from_this(), f] { self->set_active(f, false); });
     case Operation::enable: return set_active(f, true);
-    case Operation::remove: return remove_account(f);
+    case Operation::remove: return spare_own(f, [self = shared_from_this(), f] { self->remove_account(f); });
     case Operation::list_entitlements: return list_entitlements(f);
     case Operation::revoke_entitlement:
-      return leave_group(f, f->call.entitlement, members_by_filter_,
-                         [self = shared_from_this(), f](Reply r) { self->finish(f, std::move(r)); });
+      return spare_own(f, [self = shared_from_this(), f] {
+        self->leave_group(f, f->call.entitlement, self->members_by_filter_,
+                          [self, f](Reply r) { self->finish(f, std::move(r)); });
+      });
     case Operation::grant_entitlement: return join_group(f);
     default:
       return finish(

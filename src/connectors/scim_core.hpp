@@ -65,6 +65,12 @@ class ScimCore : public std::enable_shared_from_this<ScimCore> {
   [[nodiscard]] static connector::Reply changed(const Got& got, const std::string& account_id);
   [[nodiscard]] static Result<connector::Account> account_of(const Got& got, const std::string& account_id);
 
+  // The connection's own account (scim_me.cpp).
+  /// Goes on where the account of the call is not that of the credential (R9).
+  void spare_own(const FlightPtr& f, port::UniqueFunction<void()> change);
+  void change_unless_own(const FlightPtr& f, port::UniqueFunction<void()> change);
+  void learn_own(const Got& me);
+
   // Accounts (scim_users.cpp).
   struct Search;
   void check(const FlightPtr& f);
@@ -95,8 +101,9 @@ class ScimCore : public std::enable_shared_from_this<ScimCore> {
   const ScimConfig config_;
   port::ConnectorHost host_;
   std::shared_ptr<TokenSource> tokens_;
-  UpdateStyle learned_;            ///< how this app's `active` is changed; found out once
-  bool members_by_filter_ = true;  ///< whether this app takes `members[value eq ...]`
+  UpdateStyle learned_;             ///< how this app's `active` is changed; found out once
+  bool members_by_filter_ = true;   ///< whether this app takes `members[value eq ...]`
+  std::optional<std::string> own_;  ///< what /Me said of the credential's account; empty: the app does not say
   std::unordered_map<connector::CallId, FlightPtr> flights_;
 };
 

@@ -41,8 +41,17 @@ Result<std::optional<policy::Retention>> BackgroundHost::retained(port::Reader& 
   const auto document = json::parse(row->document, ec);
   const json::object empty;
   const auto* o = document.if_object();
-  return policy::retained(context->policy.protection, {row->id, row->external_id, o != nullptr ? o : &empty},
-                          engine_.now());
+  policy::SubjectFacts facts{row->id, row->external_id, o != nullptr ? o : &empty, row->user_name_key};
+  std::optional<port::BindingRow> binding;
+  if (context->policy.protection.about_accounts()) {
+    DEPROV_TRY(stored, reader.binding(scope, subject));
+    binding = std::move(stored);
+  }
+  if (binding) {
+    facts.account_id = binding->account_id;
+    facts.account_login = binding->account_login;
+  }
+  return policy::retained(context->policy.protection, facts, engine_.now());
 }
 
 Result<std::optional<jobs::LaneHost::Standing>> BackgroundHost::standing(port::Reader& reader,
@@ -73,6 +82,8 @@ Result<std::optional<std::string>> BackgroundHost::frozen(port::Reader& reader, 
 
 void BackgroundHost::activity_appended(const port::Scope& scope) { engine_.notify(scope); }
 
+void BackgroundHost::evaluation_stored(const port::Scope& scope) { hold_opened(scope); }
+
 void BackgroundHost::hold_opened(const port::Scope& scope) {
   const auto it = engine_.background.find(scope.integration.value);
   if (it != engine_.background.end() && it->second.expander) it->second.expander->poke();
@@ -82,8 +93,6 @@ void BackgroundHost::count_attempt(connector::Operation operation, connector::Ou
   std::string key(connector::to_string(operation));
   key.append("/").append(connector::to_string(outcome));
   const std::lock_guard lock(engine_.metrics_mutex);
-void BackgroundHost::evaluation_stored(const port::Scope& scope) { hold_opened(scope); }
-
   ++engine_.counters.attempts[key];
 }
 

@@ -281,6 +281,8 @@ Result<void> Decision::supersede_lookup(ResourceId subject) {
 Result<void> Decision::end_access(SubjectState& state, const End& end) {
   auto& s = state.subject;
   DEPROV_TRY(retention, retention_of(state));
+  if (!retention && settled_retention_ && settled_retention_->first == s.id)
+    retention = std::exchange(settled_retention_, std::nullopt)->second;
   if (retention) return retain(state, end, *retention);
   bool acted = false;
   bool running = false;
@@ -288,11 +290,11 @@ Result<void> Decision::end_access(SubjectState& state, const End& end) {
   DEPROV_CHECK(leave_role_hold(s.id, "access ends as a whole"));
   DEPROV_TRY(standing, stands(state, end, true));
   const bool wait = standing.waits;
-  s.access = false;
-  ++s.generation;
   // What a person kept, a role say, was kept until the grants change (R7).
   if (s.desired == port::Desired::no_access || !context_.policy.roles.empty())
     txn_.ops.emplace_back(port::op::RemoveDue{scope(), s.id, std::string(retained_kind)});
+  s.access = false;
+  ++s.generation;
   s.desired = port::Desired::no_access;
   s.cause = end.cause;
   s.via_group = end.via;

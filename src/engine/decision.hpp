@@ -87,6 +87,8 @@ class Decision {
   /// Whether R1 gives the subject access, memberships read now.
   Result<bool> has_access(const SubjectState& state, const MembershipOverlay& overlay = {});
   Result<SubjectState> load(ResourceId id);
+  /// Why the subject keeps its account by the policy, whatever becomes of its access (R9).
+  Result<std::optional<policy::Retention>> retention_of(const SubjectState& state);
   /// The highest role that the subject's groups give it, memberships read now.
   Result<std::optional<policy::RoleRule>> wanted_role(ResourceId subject, const MembershipOverlay& overlay = {});
   /// The groups of a subject with access changed: its role is worked out again when it has settled.
@@ -180,7 +182,6 @@ class Decision {
   /// It does not have access all the same any more, or does not lose it.
   void early_no_more(WallTime counted);
   Result<void> put_in_hold(const port::SubjectRow& subject, const port::JobRow& job);
-  Result<std::optional<policy::Retention>> retention_of(const SubjectState& state);
   /// Puts what is shown of a retained subject, and when to look at it again.
   json::object remember(ResourceId subject, const End& end, const policy::Retention& retention);
   Result<void> retain(SubjectState& state, const End& end, const policy::Retention& retention);
@@ -241,6 +242,8 @@ class Decision {
   bool unit_ = false;
   bool group_changed_ = false;
   std::optional<std::uint64_t> unit_members_;
+  /// Who was protected before the request that settles now.
+  std::optional<std::pair<ResourceId, policy::Retention>> settled_retention_;
   struct Reservations {
     std::uint64_t fresh = 0;
     std::vector<WallTime> counted;  ///< of subjects that count already

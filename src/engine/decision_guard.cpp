@@ -233,7 +233,17 @@ Result<std::optional<policy::Retention>> Decision::retention_of(const SubjectSta
   }
   if (!row) return std::optional<policy::Retention>();
   const auto document = object_of(row->document);
-  return policy::retained(protection, {row->id, row->external_id, &document}, now_);
+  policy::SubjectFacts facts{row->id, row->external_id, &document, row->user_name_key};
+  std::optional<port::BindingRow> binding;
+  if (protection.about_accounts()) {
+    DEPROV_TRY(stored, reader_.binding(scope(), state.subject.id));
+    binding = std::move(stored);
+  }
+  if (binding) {
+    facts.account_id = binding->account_id;
+    facts.account_login = binding->account_login;
+  }
+  return policy::retained(protection, facts, now_);
 }
 
 Result<void> Decision::retain(SubjectState& state, const End& end, const policy::Retention& retention) {
@@ -241,7 +251,10 @@ Result<void> Decision::retain(SubjectState& state, const End& end, const policy:
   if (end.cause == idp::Cause::manual) {
     return Error(Errc::conflict,
                  "the subject is " + std::string(policy::to_string(retention.kind)) + ": " + retention.reason,
-                 "subject " + s.id.str(), "change the policy at " + retention.rule + " first");
+                 "subject " + s.id.str(),
+                 retention.rule == policy::own_account_rule
+                     ? "give the connection another account first, or disable this one in the app"
+                     : "change the policy at " + retention.rule + " first");
   }
   bool acted = false;
   bool running = false;
@@ -296,6 +309,7 @@ Result<bool> Decision::kept(const SubjectState& state) {
 }
 
 Result<void> Decision::reconsider(const port::DueRow& due) {
+  settled_retention_.reset();
   txn_.ops.emplace_back(port::op::RemoveDue{scope(), due.subject, due.kind});
   DEPROV_TRY(state, load(due.subject));
   if (!state.stored) return {};
@@ -328,6 +342,16 @@ Result<void> Decision::settle(const port::DueRow& due, Judging otherwise, const 
   const auto cause = idp::parse_cause(text_of(payload, "cause")).value_or(idp::Cause::lost_entitling_group);
   const auto via = ResourceId::parse(text_of(payload, "via")).value_or(ResourceId{});
   const bool reserved = is_set(payload, "reserved");
+  settled_retention_.reset();
+  const auto* version = payload.if_contains("policy_version");
+  const auto* kept = payload.if_contains("retention");
+  // By the rules that hold now: another policy judges anew.
+  if (kept != nullptr && version != nullptr && version->is_number() &&
+      version->to_number<std::uint64_t>() == context_.row.policy_version) {
+    DEPROV_TRY(retention, policy::parse_retention(json::serialize(*kept)));
+    const bool ended = retention.kind == policy::Retention::Kind::exempt && retention.until <= now_;
+    if (!ended) settled_retention_.emplace(due.subject, std::move(retention));
+  }
   const auto* members = payload.if_contains("members");
   unit_members_.reset();
   if (members != nullptr && members->is_number()) unit_members_ = members->to_number<std::uint64_t>();

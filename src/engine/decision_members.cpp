@@ -116,6 +116,12 @@ Result<void> Decision::lost_group(SubjectState& state, ResourceId group, idp::Ca
       due.at = evidence_.at + context_.policy.settle;
       json::object payload{{"cause", idp::to_string(cause)}, {"via", group.str()}};
       if (members) payload["members"] = *members;
+      // R9: as it was before the request, whatever becomes of it until it has settled.
+      DEPROV_TRY(retention, retention_of(state));
+      if (retention) {
+        payload["retention"] = policy::to_json(*retention);
+        payload["policy_version"] = context_.row.policy_version;
+      }
       // A unit is judged before any of its effects; who leaves alone is judged when it has settled.
       if (unit_) {
         DEPROV_TRY(standing, stands(state, end, false));

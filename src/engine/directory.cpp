@@ -16,6 +16,29 @@ Result<scim::SchemaRegistry> registry_of(const json::object& settings) {
   return scim::SchemaRegistry::customized(part("schemas"), part("resource_types"));
 }
 
+namespace {
+
+/// The names of the account that the connection itself has in the app, as its config says them (R9).
+std::vector<std::string> own_names(const connector::Description& app, const std::string& config) {
+  std::vector<std::string> out;
+  if (app.own_account.empty()) return out;
+  boost::system::error_code ec;
+  const auto parsed = json::parse(config.empty() ? "{}" : config, ec);
+  if (ec) return out;
+  for (std::string_view path : app.own_account) {
+    const auto* at = &parsed;
+    while (at != nullptr && !path.empty()) {
+      const auto dot = path.find('.');
+      at = at->is_object() ? at->get_object().if_contains(path.substr(0, dot)) : nullptr;
+      path = dot == std::string_view::npos ? std::string_view{} : path.substr(dot + 1);
+    }
+    if (at != nullptr && at->is_string() && !at->get_string().empty()) out.emplace_back(at->get_string());
+  }
+  return out;
+}
+
+}  // namespace
+
 Result<Context> make_context(port::IntegrationRow row, const port::ConnectorKinds& kinds) {
   auto context = std::make_shared<IntegrationContext>();
   const auto corrupt = [&](std::string_view what) {
@@ -42,6 +65,7 @@ Result<Context> make_context(port::IntegrationRow row, const port::ConnectorKind
   }
   if (const auto kind = kinds.find(row.connector); kind != kinds.end())
     context->connector = &kind->second->describe();
+  if (context->connector != nullptr) context->policy.protection.own = own_names(*context->connector, row.config);
   context->row = std::move(row);
   return Context(std::move(context));
 }

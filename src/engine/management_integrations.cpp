@@ -366,7 +366,7 @@ Result<Update> plan_update(Engine::Impl& impl, const Principal& by, port::Integr
 Result<void> check_plan(Engine::Impl& impl, port::Reader& reader, const Update& update) {
   DEPROV_TRY(context, make_context(update.after, impl.options.connectors));
   if (context->connector == nullptr) return Error(Errc::conflict, "the connector is not known", "plan_hash");
-  DEPROV_TRY(state, read_state(reader, update.after.scope, policy::needs_attributes(context->policy.protection)));
+  DEPROV_TRY(state, read_state(reader, update.after.scope, context->policy.protection));
   const auto document =
       preview_document(impl.ports.crypto, context->policy, state, *context->connector, impl.now());
   if (document.at("hash").get_string() == update.plan_hash) return {};
@@ -406,7 +406,8 @@ void commit_update(const std::shared_ptr<Engine::Impl>& impl, const Principal& b
         if (checked) txn.ops.emplace_back(impl->activity(row.scope, "connection.checked", by.actor(), *checked));
         return txn;
       },
-      [impl, row = port::IntegrationRow(row), policy_changed = update.before.policy != row.policy,
+      [impl, row = port::IntegrationRow(row),
+       protects_others = update.before.policy != row.policy || update.config_changed,
        done = std::move(done)](Result<port::Committed> committed) mutable {
         if (!committed) {
           if (committed.error().code() == Errc::commit_unknown) impl->look_again(row.scope);
@@ -414,8 +415,8 @@ void commit_update(const std::shared_ptr<Engine::Impl>& impl, const Principal& b
         }
         impl->notify(row.scope);
         ++row.version;
-        make_current(impl, row.scope, row, [impl, row, policy_changed, done = std::move(done)]() mutable {
-          if (policy_changed) reconsider_retained(impl, row.scope);
+        make_current(impl, row.scope, row, [impl, row, protects_others, done = std::move(done)]() mutable {
+          if (protects_others) reconsider_retained(impl, row.scope);
           done(std::move(row));
         });
       },

@@ -49,7 +49,9 @@ Error too_many(std::size_t bound, std::string_view what) {
 
 }  // namespace
 
-Result<policy::RecordedState> read_state(port::Reader& reader, const port::Scope& scope, bool attributes) {
+Result<policy::RecordedState> read_state(port::Reader& reader, const port::Scope& scope,
+                                         const policy::Protection& protection) {
+  const bool attributes = policy::needs_attributes(protection);
   policy::RecordedState state;
   const auto take_user = [&](const port::ResourceRow& row) -> Result<void> {
     if (state.users.size() == policy::max_state_users) return too_many(policy::max_state_users, "users");
@@ -62,6 +64,13 @@ Result<policy::RecordedState> read_state(port::Reader& reader, const port::Scope
       boost::system::error_code ec;
       auto document = json::parse(row.document.empty() ? "{}" : row.document, ec);
       if (!ec && document.is_object()) u.attributes = std::move(document.get_object());
+    }
+    if (protection.about_accounts()) {
+      DEPROV_TRY(binding, reader.binding(scope, row.id));
+      if (binding) {
+        u.account_id = binding->account_id;
+        u.account_login = binding->account_login;
+      }
     }
     DEPROV_TRY(subject, reader.subject(scope, row.id));
     if (subject) {
@@ -77,6 +86,7 @@ Result<policy::RecordedState> read_state(port::Reader& reader, const port::Scope
         if (due) {
           DEPROV_TRY(retention, policy::parse_retention(due->payload));
           u.retained = !retention.rule.empty();
+          u.own_account = retention.rule == policy::own_account_rule;
         }
       }
     }
@@ -132,10 +142,10 @@ void Engine::preview(Principal by, IntegrationId id, std::optional<json::object>
           if (!parsed)
             return Error(parsed.error().code(), parsed.error().detail(), "policy" + parsed.error().where(),
                          parsed.error().advice());
+          parsed->protection.own = std::move(candidate.protection.own);
           candidate = std::move(*parsed);
         }
-        auto state = recorded ? policy::parse_state(*recorded)
-                              : read_state(reader, scope, policy::needs_attributes(candidate.protection));
+        auto state = recorded ? policy::parse_state(*recorded) : read_state(reader, scope, candidate.protection);
         if (!state) {
           return Error(state.error().code(), state.error().detail(),
                        recorded ? "state" + state.error().where() : state.error().where(), state.error().advice());
@@ -158,7 +168,7 @@ void Engine::record_state(Principal by, IntegrationId id, Done<json::object> don
         DEPROV_TRY(row, load_integration(reader, by, id));
         const auto scope = row.scope;
         DEPROV_TRY(context, make_context(std::move(row), impl->options.connectors));
-        DEPROV_TRY(state, read_state(reader, scope, policy::needs_attributes(context->policy.protection)));
+        DEPROV_TRY(state, read_state(reader, scope, context->policy.protection));
         *out = policy::to_json(state);
         return {};
       },

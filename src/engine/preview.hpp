@@ -6,9 +6,10 @@
 
 namespace deprov::engine {
 
-/// `attributes`: with those of each user. Errors: `limit_exceeded`.
+/// With what the protection asks for of each user: attributes, and the account that it is bound to.
+/// Errors: `limit_exceeded`.
 [[nodiscard]] Result<policy::RecordedState> read_state(port::Reader& reader, const port::Scope& scope,
-                                                       bool attributes);
+                                                       const policy::Protection& protection);
 /// What the policy would do, with the SHA-256 by which it is approved.
 [[nodiscard]] json::object preview_document(const port::Crypto& crypto, const policy::Policy& policy,
                                             const policy::RecordedState& state, const connector::Description& app,

@@ -19,6 +19,13 @@ constexpr std::size_t findings_removed = 1000;  // of the runs before, with each
 constexpr Duration longest_wait = std::chrono::minutes(5);
 constexpr std::uint8_t bind_priority = 9;
 
+std::string note_of(const policy::Retention& why) {
+  auto note = std::string(policy::to_string(why.kind)) + ": " + why.reason;
+  if (!why.until) return note;
+  const bool protects = why.kind == policy::Retention::Kind::protected_subject;
+  return note + (protects ? "; to be reviewed at " : "; until ") + to_rfc3339(*why.until);
+}
+
 }  // namespace
 
 Reconciliation::Reconciliation(std::shared_ptr<Engine::Impl> impl, ReconcileTask task, Done<json::object> done)
@@ -320,7 +327,12 @@ Result<void> Reconciliation::look_at(Decision& decision, port::Reader& reader, c
     }
   }
   if (subject.is_nil()) {
-    if (active) found(decision, port::FindingKind::orphan, {}, account, "no subject matches it");
+    if (!active) return {};
+    const auto why = policy::retained_account(context_->policy.protection, account.id, account.user_name);
+    if (why)
+      found(decision, port::FindingKind::retained, {}, account, note_of(*why));
+    else
+      found(decision, port::FindingKind::orphan, {}, account, "no subject matches it");
     return {};
   }
   DEPROV_TRY(state, decision.load(subject));
@@ -364,15 +376,18 @@ Result<void> Reconciliation::without_access(Decision& decision, port::Reader& re
   auto& s = state.subject;
   const bool ours = binding && binding->last_set == port::AccountState::disabled;
   if (!account.active && ours) return {};  // the app does not say, and we know no better
-  DEPROV_TRY(retained, reader.due(task_.scope, s.id, retained_kind));
-  if (retained) {  // it keeps its account (R9, R7), and is shown so
-    DEPROV_TRY(why, policy::parse_retention(retained->payload));
-    auto note = std::string(policy::to_string(why.kind)) + ": " + why.reason;
-    if (why.until) {
-      const bool protects = why.kind == policy::Retention::Kind::protected_subject;
-      note += (protects ? "; to be reviewed at " : "; until ") + to_rfc3339(*why.until);
-    }
-    found(decision, port::FindingKind::retained, s.id, account, std::move(note));
+  DEPROV_TRY(due, reader.due(task_.scope, s.id, retained_kind));
+  std::optional<policy::Retention> why;
+  if (due) {
+    DEPROV_TRY(stored, policy::parse_retention(due->payload));
+    why = std::move(stored);
+  } else {  // it never had access, so that nothing was decided yet
+    DEPROV_TRY(now, decision.retention_of(state));
+    why = std::move(now);
+  }
+  if (!why) why = policy::retained_account(context_->policy.protection, account.id, account.user_name);
+  if (why) {  // it keeps its account (R9, R7), and is shown so
+    found(decision, port::FindingKind::retained, s.id, account, note_of(*why));
     return {};
   }
   if (!s.job.is_nil()) {

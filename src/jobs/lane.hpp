@@ -171,6 +171,8 @@ class Lane : public std::enable_shared_from_this<Lane> {
                                                        const port::SubjectRow& subject);
   void retain(const RunPtr& run, const policy::Retention& retention);
   void retain_sessions(const RunPtr& run, const policy::Retention& retention);
+  /// The connector says that the account is the one it signs in with.
+  void retain_own(const RunPtr& run, const connector::Reply& reply);
   /// Whether the account itself is protected; goes on with `next` where it is not.
   void check_account(const RunPtr& run, std::function<void()> next);
   void check_owners(const RunPtr& run, std::string cursor, std::function<void()> next);

@@ -232,6 +232,8 @@ void Lane::record_outcome(const RunPtr& run, connector::Reply reply, bool by_rea
     case Outcome::ambiguous:
     case Outcome::protected_account:
       step.state = StepState::pending;
+      if (reply.outcome == Outcome::protected_account && !connector_->describe().own_account.empty())
+        return save(run, "step.failed", std::move(detail), [self, run, reply] { self->retain_own(run, reply); });
       return save(run, "step.failed", std::move(detail), [self, run, reply] {
         self->hold(run, std::string(connector::to_string(reply.outcome)) + ": " + reply.detail);
       });
@@ -268,9 +270,9 @@ void Lane::step_read_back(const RunPtr& run) {
       run->holds = unknown_for_good;
       return next_step(run);
     }
+    remember_doubt(run);  // "already" may then be our own doing (R4)
     step.state = StepState::pending;
     return step_call(run);
-    remember_doubt(run);  // "already" may then be our own doing (R4)
   }
   if (run->binding.account_id.empty()) return hold(run, "no account is bound to the subject; bind it, and retry");
   auto self = shared_from_this();
@@ -378,9 +380,9 @@ void Lane::wait_for_earlier(const RunPtr& run) {
         case connector::Disposition::retry:
         case connector::Disposition::wait:
         case connector::Disposition::read_back:
+        case connector::Disposition::check_lane:
         case connector::Disposition::pause_lane: return self->failed_exchange(run, reply);
         default: break;  // over, in whatever way: what the account is now counts
-        case connector::Disposition::check_lane:
       }
       run->under_way.clear();
       self->step_verify(run);

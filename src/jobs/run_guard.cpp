@@ -245,20 +245,22 @@ void Lane::retain_sessions(const RunPtr& run, const policy::Retention& retention
   });
 }
 
+void Lane::retain_own(const RunPtr& run, const connector::Reply& reply) {
+  auto why = policy::own_account_retention();
+  if (!reply.detail.empty()) why.reason = reply.detail;
+  retain(run, why);
+}
+
 void Lane::check_account(const RunPtr& run, std::function<void()> next) {
   const auto& step = run->plan.steps[run->at];
   const auto& protection = policy_.protection;
   const bool takes_away = step.operation == Operation::disable || step.operation == Operation::remove;
-  const bool takes = run->row.kind == JobKind::remove_access || run->row.kind == JobKind::revoke_sessions;
+  const bool takes = run->row.kind == JobKind::remove_access || run->row.kind == JobKind::revoke_sessions ||
+                     lowers_role(run->row);
   if (!takes || run->account_checked) return next();
-  for (std::size_t i = 0; i < protection.accounts.size(); ++i) {
-    if (protection.accounts[i].id != run->binding.account_id) continue;
-    return retain(run, {policy::Retention::Kind::protected_subject,
-                        protection.accounts[i].reason,
-                        "/protection/accounts/" + std::to_string(i),
-                        std::nullopt,
-                        {}});
-  }
+  // It may have been bound in this very pass.
+  if (const auto why = policy::retained_account(protection, run->binding.account_id, run->binding.account_login))
+    return retain(run, *why);
   const auto& app = connector_->describe();
   const bool can_tell = app.of(Operation::read).supported && app.of(Operation::list).supported;
   if (protection.owner_group.empty() || !takes_away || !can_tell) return next();

@@ -44,6 +44,7 @@ inline json::object config_for(const TestServer& s) {
   return {{"base_url", s.url() + "/scim/v2/"},
           {"allow_http", true},
           {"auth", {{"type", "bearer"}, {"token", "secret-token"}}},
+          {"me", false},
           {"timeout_s", 5}};
 }
 

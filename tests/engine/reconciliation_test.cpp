@@ -109,6 +109,37 @@ TEST_CASE("who is protected, exempt or kept is shown with the reason and the dat
   CHECK(w.effects() == 0);
 }
 
+TEST_CASE("protected accounts whose subjects never had access, or that have none, are no leftovers and no orphans",
+          "[engine][R6][R9]") {
+  const bool queue = GENERATE(false, true);
+  Listed w;
+  w.app->description.own_account = {"user"};
+  w.config = R"({"user":"svc"})";
+  w.app->add("a1", "ext-ann", "ann");
+  w.app->add("a2", "ext-bob", "bob");
+  w.app->add("a3", "", "svc");
+  w.app->add("a4", "", "root");
+  const auto c =
+      w.integrate("okta", R"({"protection":{"subjects":[{"external_id":"ext-ann","reason":"the board"}],)"
+                          R"("accounts":[{"id":"a2","reason":"break glass"}]}})");
+  w.add_user(c, "ann", false);
+  w.add_user(c, "bob", false);
+  w.run(1min);
+  const auto report = w.reconcile(c, queue);
+  CHECK(count(report, "retained") == 3);
+  CHECK(count(report, "leftover") == 0);
+  CHECK(count(report, "orphan") == 1);
+  CHECK(report.at("queued") == 0);
+  const auto rows = w.findings(c, report);
+  REQUIRE(rows.size() == 4);
+  CHECK(rows[0].note == "protected: the board");
+  CHECK(rows[1].note == "protected: break glass");
+  CHECK(rows[2].subject.is_nil());
+  CHECK(rows[2].account_id == "a3");
+  w.run(1h);
+  CHECK(w.effects() == 0);
+}
+
 TEST_CASE("leftover access is queued by the same decision as a push, and removed", "[engine][R6][R20]") {
   Listed w;
   w.app->add("a1", "ext-ann", "ann");

@@ -68,7 +68,11 @@ struct Description {
   std::string version;
   json::value config_schema;              ///< JSON Schema of the connection's config
   std::vector<std::string> secret_paths;  ///< top-level members or dotted paths of the config that are secret
-  bool revoke_before_disable = false;     ///< R3: the app wants the reverse order
+  /// Members of the config that name the account that the connection itself has in the app, by its login or id
+  /// (R9); dotted paths. A connector that names any knows its own account, and answers PROTECTED for it and
+  /// nothing else.
+  std::vector<std::string> own_account;
+  bool revoke_before_disable = false;  ///< R3: the app wants the reverse order
   Capability capabilities[operation_count];
   RateLimits rate;
   [[nodiscard]] const Capability& of(Operation o) const { return capabilities[static_cast<std::size_t>(o)]; }

@@ -33,6 +33,9 @@ struct RecordedState {
     bool retained = false;  ///< access ended, and a rule of the policy keeps the account
     std::string external_id{};
     json::object attributes{};  ///< as stored; empty where no rule asks for them
+    std::string account_id{};   ///< that it is bound to; empty where no rule asks for it
+    std::string account_login{};
+    bool own_account = false;  ///< the connector said that the connection itself signs in with it
   };
   struct Group {
     std::string id;

@@ -50,7 +50,14 @@ struct Protection {
   /// The app's group whose last active member is never disabled or removed; empty: the app has none.
   std::string owner_group;
   std::vector<Exemption> exemptions;
-  [[nodiscard]] bool empty() const noexcept { return subjects.empty() && exemptions.empty(); }
+  /// The connection's own account: logins, in any case, or the app's ids. Of the connection, and no part of the
+  /// policy's document.
+  std::vector<std::string> own;
+  [[nodiscard]] bool empty() const noexcept {
+    return subjects.empty() && accounts.empty() && exemptions.empty() && own.empty();
+  }
+  /// Whether a rule asks for the account that a subject is bound to.
+  [[nodiscard]] bool about_accounts() const noexcept { return !accounts.empty() || !own.empty(); }
 };
 
 /// Why a subject is retained.
@@ -58,10 +65,12 @@ struct Retention {
   enum class Kind : std::uint8_t { protected_subject, exempt, kept_by_decision };
   Kind kind = Kind::protected_subject;
   std::string reason;
-  std::string rule;               ///< JSON pointer into the policy: "/protection/subjects/0"
+  std::string rule;  ///< JSON pointer into the policy: "/protection/subjects/0"; or `own_account_rule`
   std::optional<WallTime> until;  ///< the review date of a protection, the end of an exemption or decision
   std::string by;                 ///< who decided, for `kept_by_decision`
 };
+/// The rule that protects the connection's own account.
+inline constexpr std::string_view own_account_rule = "/connection/own_account";
 /// "protected", "exempt", "kept by decision".
 [[nodiscard]] std::string_view to_string(Retention::Kind k) noexcept;
 
@@ -70,9 +79,21 @@ struct SubjectFacts {
   ResourceId id;
   std::string_view external_id;
   const json::object* document = nullptr;  ///< null: rules by role and filter do not match
+  std::string_view user_name{};            ///< in any case
+  std::string_view account_id{};           ///< that it is bound to; empty: none, or not known
+  std::string_view account_login{};        ///< as the app shows it
 };
 
-/// The first rule that retains the subject at `now`: protections, then exemptions that have not ended.
+/// That of the connection's own account.
+[[nodiscard]] Retention own_account_retention();
+/// Whether the connection itself has this account, or would have one of that login.
+[[nodiscard]] bool is_own(const Protection& protection, std::string_view account_id, std::string_view login);
+/// The account itself, whoever has it: by the policy, or since it is the connection's own.
+[[nodiscard]] std::optional<Retention> retained_account(const Protection& protection, std::string_view account_id,
+                                                        std::string_view login);
+
+/// The first rule that retains the subject at `now`: protections, its account's, then exemptions that have not
+/// ended.
 [[nodiscard]] std::optional<Retention> retained(const Protection& protection, const SubjectFacts& facts,
                                                 WallTime now);
 

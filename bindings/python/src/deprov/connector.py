@@ -279,10 +279,12 @@ def operation(*, reversible: bool = False, idempotency: str = "no", asynchrony: 
 
 
 def connector(id: str, *, name: str = "", version: str = "", config_schema: Optional[Mapping[str, Any]] = None,
-              secrets: Sequence[str] = (), revoke_before_disable: bool = False,
+              secrets: Sequence[str] = (), own_account: Sequence[str] = (), revoke_before_disable: bool = False,
               rate: Optional[Mapping[str, float]] = None, workers: int = 8) -> Callable[[T], T]:
     """Makes a class a connector. Its instances are the ways to one app each: made with the integration's config, and
-    ended with `close()`, if they have that. Its methods that are called as operations are those it offers."""
+    ended with `close()`, if they have that. Its methods that are called as operations are those it offers.
+    `own_account` names members of the config that say which account the connection itself has in the app: that one is
+    never taken away."""
 
     def make(cls: T) -> T:
         operations = {}
@@ -292,7 +294,7 @@ def connector(id: str, *, name: str = "", version: str = "", config_schema: Opti
                 operations[each.name.lower()] = getattr(method, "__deprov_operation__", {})
         description: Dict[str, Any] = {"id": id, "operations": operations}
         for member, value in (("name", name), ("version", version), ("config_schema", config_schema),
-                              ("secrets", list(secrets)), ("rate", rate)):
+                              ("secrets", list(secrets)), ("own_account", list(own_account)), ("rate", rate)):
             if value:
                 description[member] = value
         if revoke_before_disable:

@@ -18,6 +18,8 @@ inline constexpr std::string_view description_schema_text = R"({
     "version": {"type": "string", "maxLength": 100},
     "config_schema": {"type": "object"},
     "secrets": {"type": "array", "maxItems": 100, "items": {"type": "string", "minLength": 1, "maxLength": 200}},
+    "own_account": {"type": "array", "maxItems": 10, "items": {"type": "string", "minLength": 1, "maxLength": 200},
+      "description": "Members of the config (dotted paths) that name the account that the connection itself has in the app, by login or id; PROTECTED is then the answer about that account alone"},
     "revoke_before_disable": {"type": "boolean"},
     "rate": {"type": "object", "additionalProperties": false, "properties": {
       "per_second": {"type": "number", "minimum": 0},
@@ -121,6 +123,7 @@ DEPROV_INLINE Result<Description> parse_description(const json::value& value) {
   d.config_schema = config != nullptr ? *config : json::value(json::object{{"type", "object"}});
   if (auto ok = check_json_schema(d.config_schema); !ok) return ok.error().within("description/config_schema");
   d.secret_paths = texts_of(o, "secrets");
+  d.own_account = texts_of(o, "own_account");
   d.revoke_before_disable = flag_of(o, "revoke_before_disable");
   if (const auto* rate = o.if_contains("rate")) {
     const auto& r = rate->get_object();

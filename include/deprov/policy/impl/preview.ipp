@@ -24,7 +24,9 @@ inline const json::value& state_schema() {
         "properties": {"id": {"type": "string", "minLength": 1, "maxLength": 1024}, "user_name": {"type": "string"},
           "active": {"type": "boolean"}, "access": {"type": "boolean"}, "ended": {"type": "boolean"},
           "observed": {"type": "boolean"}, "cause": {"type": "string"}, "retained": {"type": "boolean"},
-          "external_id": {"type": "string"}, "attributes": {"type": "object"}}}},
+          "external_id": {"type": "string"}, "attributes": {"type": "object"},
+          "account_id": {"type": "string"}, "account_login": {"type": "string"},
+          "own_account": {"type": "boolean"}}}},
       "groups": {"type": "array", "items": {
         "type": "object", "additionalProperties": false, "required": ["id"],
         "properties": {"id": {"type": "string", "minLength": 1, "maxLength": 1024},
@@ -95,6 +97,9 @@ DEPROV_INLINE json::object to_json(const RecordedState& state) {
     if (u.retained) o["retained"] = true;
     if (!u.external_id.empty()) o["external_id"] = u.external_id;
     if (!u.attributes.empty()) o["attributes"] = u.attributes;
+    if (!u.account_id.empty()) o["account_id"] = u.account_id;
+    if (!u.account_login.empty()) o["account_login"] = u.account_login;
+    if (u.own_account) o["own_account"] = true;
     users.emplace_back(std::move(o));
   }
   json::array groups;
@@ -139,6 +144,9 @@ DEPROV_INLINE Result<RecordedState> parse_state(const json::value& document) {
     u.retained = flag(o, "retained", false);
     u.external_id = text(o, "external_id");
     if (const auto* attributes = o.if_contains("attributes")) u.attributes = attributes->get_object();
+    u.account_id = text(o, "account_id");
+    u.account_login = text(o, "account_login");
+    u.own_account = flag(o, "own_account", false);
     state.users.push_back(std::move(u));
   }
   std::size_t members = 0;
@@ -171,9 +179,14 @@ DEPROV_INLINE json::object preview(const Policy& policy, const RecordedState& st
   std::sort(users.begin(), users.end(), [](const auto* a, const auto* b) { return a->id < b->id; });
   std::uint64_t keep = 0, remove = 0, restore = 0, without = 0, kept = 0;
   const auto protects = [&](const RecordedState::User& u) {
+    if (u.own_account) return std::optional<Retention>(own_account_retention());
     if (policy.protection.empty()) return std::optional<Retention>();
-    const SubjectFacts facts{ResourceId::parse(u.id).value_or(ResourceId{}), u.external_id,
-                             u.attributes.empty() ? nullptr : &u.attributes};
+    const SubjectFacts facts{ResourceId::parse(u.id).value_or(ResourceId{}),
+                             u.external_id,
+                             u.attributes.empty() ? nullptr : &u.attributes,
+                             u.user_name,
+                             u.account_id,
+                             u.account_login};
     return retained(policy.protection, facts, now);
   };
   std::map<idp::Cause, json::array> steps;

@@ -5,6 +5,7 @@
 #include <boost/json/parse.hpp>
 #include <deprov/policy/protection.hpp>
 #include <deprov/scim/filter.hpp>
+#include <deprov/scim/fold.hpp>
 #include <deprov/scim/json.hpp>
 #include <deprov/scim/schema.hpp>
 #include <utility>
@@ -93,6 +94,34 @@ DEPROV_INLINE std::string_view to_string(Retention::Kind k) noexcept {
   return detail::retention_kinds[static_cast<std::size_t>(k)];
 }
 
+DEPROV_INLINE Retention own_account_retention() {
+  return {Retention::Kind::protected_subject,
+          "the connection itself signs in to the app with this account",
+          std::string(own_account_rule),
+          std::nullopt,
+          {}};
+}
+
+DEPROV_INLINE bool is_own(const Protection& protection, std::string_view account_id, std::string_view login) {
+  return std::any_of(protection.own.begin(), protection.own.end(), [&](const std::string& name) {
+    return name == account_id || scim::equal_folded(name, login);
+  });
+}
+
+DEPROV_INLINE std::optional<Retention> retained_account(const Protection& protection, std::string_view account_id,
+                                                        std::string_view login) {
+  for (std::size_t i = 0; i < protection.accounts.size(); ++i) {
+    if (account_id.empty() || protection.accounts[i].id != account_id) continue;
+    return Retention{Retention::Kind::protected_subject,
+                     protection.accounts[i].reason,
+                     "/protection/accounts/" + std::to_string(i),
+                     std::nullopt,
+                     {}};
+  }
+  if (!is_own(protection, account_id, login)) return std::nullopt;
+  return own_account_retention();
+}
+
 DEPROV_INLINE std::optional<Retention> retained(const Protection& protection, const SubjectFacts& facts,
                                                 WallTime now) {
   for (std::size_t i = 0; i < protection.subjects.size(); ++i) {
@@ -104,6 +133,10 @@ DEPROV_INLINE std::optional<Retention> retained(const Protection& protection, co
                        rule.review,
                        {}};
   }
+  // What the app calls the account counts; the subject's own name where none is known yet.
+  if (auto r = retained_account(protection, facts.account_id,
+                                facts.account_login.empty() ? facts.user_name : facts.account_login))
+    return r;
   for (std::size_t i = 0; i < protection.exemptions.size(); ++i) {
     const auto& rule = protection.exemptions[i];
     if (rule.until > now && detail::applies(rule.who, facts))
