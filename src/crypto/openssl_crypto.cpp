@@ -6,6 +6,7 @@
 #include <memory>
 #include <stdexcept>
 #include <utility>
+#include "crypto/client_key.hpp"
 #include "crypto/signature.hpp"
 
 namespace deprov::crypto {
@@ -98,6 +99,18 @@ class OpenSslCrypto final : public port::Crypto {
   [[nodiscard]] Result<void> verify(idp::JwsAlgorithm algorithm, const idp::Jwk& key, std::string_view input,
                                     std::string_view signature) const override {
     return verify_signature(algorithm, key, input, signature);
+  }
+
+  [[nodiscard]] Result<idp::Jwk::Type> private_key(std::string_view pem) const override {
+    return private_key_type(pem);
+  }
+  [[nodiscard]] Result<std::string> sign(idp::JwsAlgorithm algorithm, std::string_view key_pem,
+                                         std::string_view input) const override {
+    return sign_with(algorithm, key_pem, input);
+  }
+  [[nodiscard]] Result<port::CertificateFacts> certificate(std::string_view pem,
+                                                           std::string_view key_pem) const override {
+    return certificate_facts(pem, key_pem);
   }
 
   [[nodiscard]] bool equal(port::Bytes a, port::Bytes b) const noexcept override {

@@ -1,10 +1,13 @@
 #include "set_signer.hpp"
+#include <openssl/bio.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/pem.h>
 #include <openssl/rsa.h>
+#include <openssl/x509.h>
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
 #include <stdexcept>
@@ -148,6 +151,58 @@ std::string SetSigner::sign(const json::object& header, const std::string& paylo
 
 std::string SetSigner::sign(const json::object& claims) const {
   return sign({{"typ", "secevent+jwt"}, {"alg", algorithm()}, {"kid", kid_}}, json::serialize(claims));
+}
+
+namespace {
+template <class Write>
+std::string pem_of(Write write) {
+  BIO* bio = BIO_new(BIO_s_mem());
+  must(bio != nullptr && write(bio) == 1);
+  char* text = nullptr;
+  const auto size = BIO_get_mem_data(bio, &text);
+  std::string out(text, static_cast<std::size_t>(size));
+  BIO_free(bio);
+  return out;
+}
+}  // namespace
+
+std::string SetSigner::private_pem(const std::string& passphrase) const {
+  return pem_of([&](BIO* bio) {
+    if (passphrase.empty())
+      return PEM_write_bio_PKCS8PrivateKey(bio, key_->key, nullptr, nullptr, 0, nullptr, nullptr);
+    return PEM_write_bio_PKCS8PrivateKey(bio, key_->key, EVP_aes_256_cbc(), passphrase.data(),
+                                         static_cast<int>(passphrase.size()), nullptr, nullptr);
+  });
+}
+
+std::string SetSigner::public_pem() const {
+  return pem_of([&](BIO* bio) { return PEM_write_bio_PUBKEY(bio, key_->key); });
+}
+
+SetSigner::Certificate SetSigner::certificate(long days) const {
+  X509* x = X509_new();
+  must(x != nullptr);
+  must(ASN1_INTEGER_set(X509_get_serialNumber(x), 1) == 1);
+  must(ASN1_TIME_set(X509_getm_notBefore(x), 0) != nullptr);
+  must(ASN1_TIME_set(X509_getm_notAfter(x), days * 86'400) != nullptr);
+  must(X509_set_pubkey(x, key_->key) == 1);
+  must(X509_sign(x, key_->key, kind_ == Kind::ed25519 ? nullptr : EVP_sha256()) > 0);
+  Certificate out;
+  out.pem = pem_of([&](BIO* bio) { return PEM_write_bio_X509(bio, x); });
+  unsigned char* der = nullptr;
+  const int size = i2d_X509(x, &der);
+  must(size > 0);
+  for (const auto& [digest, text] : {std::pair{EVP_sha1(), &out.x5t}, std::pair{EVP_sha256(), &out.x5t_s256}}) {
+    std::string bytes(EVP_MAX_MD_SIZE, '\0');
+    unsigned int length = 0;
+    must(EVP_Digest(der, static_cast<std::size_t>(size), reinterpret_cast<unsigned char*>(bytes.data()), &length,
+                    digest, nullptr) == 1);
+    bytes.resize(length);
+    *text = base64url(bytes);
+  }
+  OPENSSL_free(der);
+  X509_free(x);
+  return out;
 }
 
 std::string sign_hs256(const json::object& header, const std::string& payload, const std::string& secret) {

@@ -1,4 +1,5 @@
-// A transmitter's key, and tokens signed by it: good ones, and such as nobody should take.
+// A key of a transmitter or a client, tokens signed by it (good ones, and such as nobody should take), and its
+// PEM.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -30,6 +31,16 @@ class SetSigner {
                                  const std::string& algorithm = {}) const;
   /// With `typ`, `alg` and `kid` as they should be.
   [[nodiscard]] std::string sign(const json::object& claims) const;
+
+  /// The private half as PKCS #8, under a passphrase where there is one.
+  [[nodiscard]] std::string private_pem(const std::string& passphrase = {}) const;
+  [[nodiscard]] std::string public_pem() const;
+  struct Certificate {
+    std::string pem;
+    std::string x5t, x5t_s256;  ///< of its DER encoding: SHA-1 and SHA-256, in base64url
+  };
+  /// Self-signed, good for `days` from 1970-01-01 on.
+  [[nodiscard]] Certificate certificate(long days) const;
 
  private:
   struct Key;

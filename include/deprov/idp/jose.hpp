@@ -17,6 +17,8 @@ namespace json = boost::json;
 /// Base64 with the alphabet for URLs, without padding (RFC 4648 section 5). Nothing: another character, padding, a
 /// length that there is not, or bits behind the last byte that are not zero, so that each text has one meaning.
 [[nodiscard]] std::optional<std::string> decode_base64url(std::string_view text);
+/// The same way back.
+[[nodiscard]] std::string encode_base64url(std::string_view bytes);
 
 /// What a token may be signed by: public keys alone. `none` and what needs a shared secret (HS256 and the like)
 /// are not among them and have no value here, so that a public key is never taken for a secret.

@@ -1,4 +1,5 @@
-// Digests, authenticated encryption, signatures of others, and comparison without a timing signal.
+// Digests, authenticated encryption, signatures of others and those of a client's own key, and comparison without
+// a timing signal.
 #pragma once
 
 #include <array>
@@ -6,6 +7,7 @@
 #include <cstdint>
 #include <deprov/error.hpp>
 #include <deprov/idp/jose.hpp>
+#include <deprov/time.hpp>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,6 +20,13 @@ using Bytes = std::span<const std::uint8_t>;
 [[nodiscard]] inline Bytes bytes_of(std::string_view s) noexcept {
   return {reinterpret_cast<const std::uint8_t*>(s.data()), s.size()};
 }
+
+/// What a certificate is known by.
+struct CertificateFacts {
+  std::array<std::uint8_t, 20> sha1{};  ///< of its DER encoding, as a name for it (`x5t`) and nothing else
+  Sha256 sha256{};                      ///< of the same (`x5t#S256`)
+  WallTime not_before{}, not_after{};
+};
 
 /// *Thread safety*: any thread.
 class Crypto {
@@ -34,6 +43,17 @@ class Crypto {
   /// an RSA modulus of less than 2048 or more than 8192 bits, a point that is not on its curve.
   [[nodiscard]] virtual Result<void> verify(idp::JwsAlgorithm algorithm, const idp::Jwk& key,
                                             std::string_view input, std::string_view signature) const = 0;
+  /// What a private key in PEM is: PKCS #8, PKCS #1 or SEC1, without a passphrase. Errors: `invalid_argument`,
+  /// `where` "private_key", where it is none, is locked, is of another kind than `Jwk` has, or is an RSA key that
+  /// has less than 2048 or more than 8192 bits. Nothing of the key is in an error.
+  [[nodiscard]] virtual Result<idp::Jwk::Type> private_key(std::string_view pem) const = 0;
+  /// A signature as JWS has it. Errors: those of `private_key`, and an algorithm that the key is not for.
+  [[nodiscard]] virtual Result<std::string> sign(idp::JwsAlgorithm algorithm, std::string_view key_pem,
+                                                 std::string_view input) const = 0;
+  /// The first certificate in `pem`. Errors: `invalid_argument`, `where` "certificate", where it is none, or is
+  /// not that of the key; those of `private_key`.
+  [[nodiscard]] virtual Result<CertificateFacts> certificate(std::string_view pem,
+                                                             std::string_view key_pem) const = 0;
   /// Time depends on the lengths only.
   [[nodiscard]] virtual bool equal(Bytes a, Bytes b) const noexcept = 0;
 };

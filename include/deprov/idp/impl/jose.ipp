@@ -68,6 +68,19 @@ inline std::optional<Jwk> jwk_of(const json::object& o) {
 
 }  // namespace detail
 
+DEPROV_INLINE std::string encode_base64url(std::string_view bytes) {
+  constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  std::string out;
+  out.reserve(bytes.size() / 3 * 4 + 3);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    std::uint32_t word = 0;
+    for (std::size_t k = 0; k < 3; ++k)
+      word = (word << 8U) | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0U);
+    for (std::size_t k = 0; k < 4 && i + k <= bytes.size(); ++k) out += alphabet[(word >> (18 - 6 * k)) & 63U];
+  }
+  return out;
+}
+
 DEPROV_INLINE std::optional<std::string> decode_base64url(std::string_view text) {
   if (text.size() % 4 == 1) return std::nullopt;
   const auto digit = [](char c) -> int {
