@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 #include <utility>
+#include "engine/client_assertion.hpp"
 
 namespace deprov::engine {
 
@@ -89,7 +90,21 @@ void FeedAuth::fetch() {
   std::vector<std::pair<std::string, std::string>> fields{{"grant_type", "client_credentials"}};
   if (!credential_.scope.empty()) fields.emplace_back("scope", credential_.scope);
   for (const auto& p : credential_.parameters) fields.push_back(p);
-  if (credential_.secret_in_body) {
+  using ClientAuth = FeedCredential::ClientAuth;
+  if (credential_.client_auth == ClientAuth::private_key_jwt) {
+    const auto assertion =
+        client_assertion(engine->ports.crypto, credential_, engine->new_id<TxnId>().str(), engine->now());
+    if (!assertion) {
+      const auto& why = assertion.error();
+      Ready none{{},
+                 idp::FeedFailure{idp::FeedFailureKind::auth_failed, why.where() + ": " + why.detail(), {}, {}}};
+      for (auto& waiter : std::exchange(waiters_, {})) waiter(none);
+      return;
+    }
+    fields.emplace_back("client_id", credential_.client_id);
+    fields.emplace_back("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+    fields.emplace_back("client_assertion", *assertion);
+  } else if (credential_.client_auth == ClientAuth::post) {
     fields.emplace_back("client_id", credential_.client_id);
     fields.emplace_back("client_secret", credential_.client_secret);
   } else {

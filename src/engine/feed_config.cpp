@@ -8,7 +8,8 @@ namespace deprov::engine {
 
 namespace {
 
-constexpr std::array<std::string_view, 3> secret_members = {"token", "password", "client_secret"};
+constexpr std::array<std::string_view, 5> secret_members = {"token", "password", "client_secret", "private_key",
+                                                            "certificate"};
 
 std::string text_of(const json::object& o, std::string_view name) {
   const auto* v = o.if_contains(name);
@@ -37,6 +38,39 @@ std::string base64(std::string_view text) {
     for (std::size_t k = 0; k < 4; ++k) out += i + k <= text.size() ? alphabet[(word >> (18 - 6 * k)) & 63U] : '=';
   }
   return out;
+}
+
+/// How the client names itself to the token endpoint: by a secret, or by a key of its own.
+Result<void> parse_client(const json::object& auth, const idp::FeedTraits& traits, FeedCredential& c) {
+  using ClientAuth = FeedCredential::ClientAuth;
+  const auto how = text_of(auth, "client_auth");
+  const bool by_key = how == "private_key_jwt" || (how.empty() && auth.contains("private_key"));
+  c.client_auth = by_key ? ClientAuth::private_key_jwt : how == "post" ? ClientAuth::post : ClientAuth::basic;
+  for (const auto* member : {"private_key", "certificate", "key_id", "algorithm", "audience"})
+    if (!by_key && auth.contains(member))
+      return invalid(std::string("auth/") + member, "belongs to a client that signs with its own key",
+                     "give private_key, and private_key_jwt as client_auth");
+  c.client_secret = text_of(auth, "client_secret");
+  if (!by_key) {
+    if (c.client_secret.empty()) return invalid("auth/client_secret", "is missing");
+    if (!is_header_value(c.client_secret)) return invalid("auth/client_secret", "has control characters");
+    return {};
+  }
+  if (!c.client_secret.empty())
+    return invalid("auth/client_secret", "does not go with a private key", "give one of the two");
+  c.private_key = text_of(auth, "private_key");
+  c.certificate = text_of(auth, "certificate");
+  c.key_id = text_of(auth, "key_id");
+  c.audience = text_of(auth, "audience");
+  if (c.private_key.empty()) return invalid("auth/private_key", "is missing", "give the client's key as PEM text");
+  if (c.certificate.empty() && traits.key_by_certificate)
+    return invalid("auth/certificate", "is missing",
+                   "Entra ID knows a client's key by its certificate: give the one that the app registration has");
+  if (const auto name = text_of(auth, "algorithm"); !name.empty()) {
+    c.algorithm = idp::parse_jws_algorithm(name);
+    if (!c.algorithm) return invalid("auth/algorithm", "is not one that is known here", "leave it out");
+  }
+  return {};
 }
 
 Result<FeedCredential> parse_credential(const json::object& auth, const idp::FeedTraits& traits, bool allow_http) {
@@ -71,12 +105,10 @@ Result<FeedCredential> parse_credential(const json::object& auth, const idp::Fee
     if (!origin->starts_with("https://") && !allow_http)
       return invalid("auth/token_url", "has to begin with https://");
     DEPROV_TRY(id, needs("client_id"));
-    DEPROV_TRY(secret, needs("client_secret"));
     c.client_id = std::move(id);
-    c.client_secret = std::move(secret);
+    DEPROV_CHECK(parse_client(auth, traits, c));
     c.scope = text_of(auth, "scope");
     if (c.scope.empty()) c.scope = traits.token_scope;
-    c.secret_in_body = text_of(auth, "client_auth") == "post";
     if (const auto* p = auth.if_contains("parameters"))
       for (const auto& [name, value] : p->as_object()) c.parameters.emplace_back(name, value.as_string());
   }
@@ -114,7 +146,12 @@ json::object feed_config_properties() {
         "user": {"type": "string", "minLength": 1, "maxLength": 1024}, "password": {"type": "string", "minLength": 1, "maxLength": 16384},
         "token_url": {"type": "string", "minLength": 1, "maxLength": 2000}, "client_id": {"type": "string", "minLength": 1, "maxLength": 1024},
         "client_secret": {"type": "string", "minLength": 1, "maxLength": 16384}, "scope": {"type": "string", "maxLength": 4096},
-        "client_auth": {"enum": ["basic", "post"], "description": "How the client names itself to the token endpoint (default: basic)."},
+        "client_auth": {"enum": ["basic", "post", "private_key_jwt"], "description": "How the client names itself to the token endpoint (default: basic, and with private_key private_key_jwt: RFC 7523 section 2.2)."},
+        "private_key": {"type": "string", "minLength": 1, "maxLength": 16384, "description": "The client's own key, PEM without a passphrase: RSA from 2048 bits on, P-256, P-384 or Ed25519. Sealed, and never shown."},
+        "certificate": {"type": "string", "minLength": 1, "maxLength": 65536, "description": "That of the key, PEM: Entra ID knows the key by its thumbprint. Sealed, and never shown."},
+        "key_id": {"type": "string", "minLength": 1, "maxLength": 255, "description": "What the IdP calls the key (kid), where it is not known by a certificate."},
+        "algorithm": {"enum": ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"], "description": "Of the signature (default: RS256 of an RSA key, with a certificate PS256; ES256, ES384 or EdDSA of the others)."},
+        "audience": {"type": "string", "minLength": 1, "maxLength": 2000, "description": "Whom the assertion is for (default: token_url)."},
         "parameters": {"type": "object", "maxProperties": 20, "additionalProperties": {"type": "string", "maxLength": 4096}}}},
     "poll": {"type": "object", "additionalProperties": false, "description": "Polled: how often, and how far.",
       "properties": {"floor_s": {"type": "integer", "minimum": 5, "maximum": 86400, "description": "The shortest time between polls (default: 30, of sources that show nobody but everybody 300)."},

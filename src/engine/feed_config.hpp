@@ -3,9 +3,11 @@
 
 #include <boost/json/object.hpp>
 #include <deprov/idp/feed.hpp>
+#include <deprov/idp/jose.hpp>
 #include <deprov/port/http_transport.hpp>
 #include <deprov/time.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,8 +22,13 @@ struct FeedCredential {
   Type type = Type::none;
   std::string header;  ///< of `token` and `basic`: the whole value of Authorization
   // Of client credentials (RFC 6749 section 4.4).
+  enum class ClientAuth : std::uint8_t { basic, post, private_key_jwt };
   std::string token_url, client_id, client_secret, scope;
-  bool secret_in_body = false;
+  ClientAuth client_auth = ClientAuth::basic;
+  // Of a client that signs with its own key (RFC 7523 section 2.2).
+  std::string private_key, certificate;          ///< PEM
+  std::string key_id, audience;                  ///< audience: empty is `token_url`
+  std::optional<idp::JwsAlgorithm> algorithm{};  ///< nothing: that of the key
   std::vector<std::pair<std::string, std::string>> parameters;
 };
 

@@ -4,6 +4,7 @@
 #include <boost/json/serialize.hpp>
 #include <deprov/engine/sources.hpp>
 #include <utility>
+#include "engine/client_assertion.hpp"
 #include "engine/event_receiver.hpp"
 #include "engine/feed_config.hpp"
 #include "engine/management.hpp"
@@ -46,7 +47,7 @@ std::string kinds_of_source() {
 }
 
 /// Members of a config that belong to another kind of source are mistakes.
-Result<void> fits_kind(const std::string& kind, const json::object& config) {
+Result<void> fits_kind(const Engine::Impl& impl, const std::string& kind, const json::object& config) {
   const bool polled = idp::find_feed_kind(kind) != nullptr;
   for (const auto& [name, property] : feed_config_properties()) {
     (void)property;
@@ -57,8 +58,7 @@ Result<void> fits_kind(const std::string& kind, const json::object& config) {
   }
   if (!polled) return {};
   DEPROV_TRY(feed, parse_feed_config(kind, config));
-  (void)feed;
-  return {};
+  return check_client_key(impl.ports.crypto, feed.credential, impl.now());
 }
 
 Error under_way(const port::SourceRow& row) {
@@ -153,7 +153,7 @@ void Sources::add(Principal by, IntegrationId id, AddSource what, Done<port::Sou
     return refuse(Error(Errc::invalid_argument, "there is no such kind of source", "kind", kinds_of_source()));
   if (!events) {
     if (auto ok = parse_source_config(what.config); !ok) return refuse(ok.error());
-    if (auto ok = fits_kind(what.kind, what.config); !ok) return refuse(ok.error());
+    if (auto ok = fits_kind(*impl, what.kind, what.config); !ok) return refuse(ok.error());
   }
   port::SourceRow row;
   row.scope = {by.workspace, id};

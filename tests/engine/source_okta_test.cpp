@@ -3,6 +3,7 @@
 #include <boost/json/serialize.hpp>
 #include "catch.hpp"
 #include "support/fake_okta.hpp"
+#include "support/feed_world.hpp"
 
 using namespace deprov;
 using namespace std::chrono_literals;

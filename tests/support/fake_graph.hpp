@@ -12,7 +12,7 @@
 #include <string>
 #include <utility>
 #include <vector>
-#include "support/feed_world.hpp"
+#include "support/api.hpp"
 
 namespace deprov::test {
 
@@ -20,11 +20,14 @@ class FakeGraph {
  public:
   enum class State { enabled, disabled, soft_deleted };
   std::string url = "https://graph.microsoft.com/v1.0";
+  std::string login_url = "https://login.microsoftonline.com";
   std::map<std::string, State> users;  ///< a hard-deleted one is not in it
   std::set<std::string> assigned;
   std::map<std::string, std::set<std::string>> groups;  ///< all of them assigned
   std::size_t oldest = 0;                               ///< older delta tokens are forgotten
   std::size_t tokens = 0;                               ///< access tokens given out
+  /// What the token endpoint thinks of a client; an answer is a refusal.
+  std::function<std::optional<port::HttpResponse>(const ApiRequest&)> login;
   /// Answers in place of Graph where it returns something.
   std::function<std::optional<port::HttpResponse>(const ApiRequest&)> fault;
 
@@ -43,7 +46,9 @@ class FakeGraph {
   void restart_tokens() { current_ = "access" + std::to_string(tokens + 1000); }
 
   port::HttpResponse operator()(const ApiRequest& r) {
-    if (r.url == "https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token") {
+    if (r.url == login_url + "/contoso.example/oauth2/v2.0/token") {
+      if (login)
+        if (auto refused = login(r)) return *refused;
       current_ = "access" + std::to_string(++tokens);
       return json({{"token_type", "Bearer"}, {"expires_in", 3599}, {"access_token", current_}});
     }
@@ -81,7 +86,9 @@ class FakeGraph {
     if (assigned.count(id) != 0) all.push_back(assignment(id, "User"));
     for (const auto& [group, members] : groups)
       if (members.count(id) != 0) all.push_back(assignment(group, "Group"));
-    return list(std::move(all));
+    const auto count = all.size();
+    auto answer = boost::json::object{{"@odata.count", count}, {"value", std::move(all)}};
+    return json(answer);
   }
 
   static port::HttpResponse error(int status, const std::string& code, const std::string& message,

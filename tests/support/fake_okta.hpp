@@ -11,7 +11,7 @@
 #include <string>
 #include <utility>
 #include <vector>
-#include "support/feed_world.hpp"
+#include "support/api.hpp"
 
 namespace deprov::test {
 
@@ -32,6 +32,9 @@ class FakeOkta {
   /// Answers in place of Okta where it returns something. `nth` counts from 0.
   std::function<std::optional<port::HttpResponse>(const ApiRequest&, std::size_t nth)> fault;
   std::size_t asked = 0;
+  /// What the token endpoint thinks of a client; an answer is a refusal.
+  std::function<std::optional<port::HttpResponse>(const ApiRequest&)> login;
+  std::size_t tokens = 0;  ///< access tokens given out
 
   void deactivate(const std::string& id) {
     users[id] = {"DEPROVISIONED", now(), false};  // takes all assignments with it
@@ -56,10 +59,16 @@ class FakeOkta {
   }
 
   port::HttpResponse operator()(const ApiRequest& request) {
+    if (login && request.url == url + "/oauth2/v1/token") {
+      if (auto refused = login(request)) return *refused;
+      access_ = "access" + std::to_string(++tokens);
+      return {200, {}, R"({"token_type":"Bearer","expires_in":3600,"access_token":")" + access_ + "\"}"};
+    }
     const auto nth = asked++;
     if (fault)
       if (auto r = fault(request, nth)) return *r;
-    if (request.authorization != "SSWS " + token) return error(401, "E0000011", "Invalid token provided");
+    if (request.authorization != (login ? "Bearer " + access_ : "SSWS " + token))
+      return error(401, "E0000011", "Invalid token provided");
     const auto target = request.url.substr(url.size() + std::string("/api/v1").size());
     const std::string app = "/apps/0oa1/users";
     if (target.starts_with(app + "?")) return assignments(request.url);
@@ -91,6 +100,7 @@ class FakeOkta {
   }
 
  private:
+  std::string access_ = "none";
   using Entry = std::pair<const std::string, User>;
 
   port::HttpResponse answer(int status, std::string body, const std::string& next = {}) const {

@@ -10,37 +10,10 @@
 #include <utility>
 #include <vector>
 #include "catch.hpp"
+#include "support/api.hpp"
 #include "support/fake_app.hpp"
 
 namespace deprov::test {
-
-/// What an IdP's API is asked, and what it answers.
-struct ApiRequest {
-  std::string method, url, authorization, body;
-};
-using Api = std::function<port::HttpResponse(const ApiRequest&)>;
-
-class ApiTransport final : public port::HttpTransport {
- public:
-  explicit ApiTransport(Api api) : api_(std::move(api)) {}
-  std::vector<std::string> log;  ///< of URLs, in the order of arrival
-  port::Executor* executor = nullptr;
-  port::HttpCallId send(port::HttpRequest request, port::UniqueFunction<void(port::HttpResult)> done) override {
-    log.push_back(request.url);
-    ApiRequest asked{request.method, request.url, {}, request.body};
-    for (const auto& h : request.headers)
-      if (h.name == "Authorization") asked.authorization = h.value;
-    auto result = std::make_shared<port::HttpResult>();
-    result->response = api_(asked);
-    executor->post([result, done = std::move(done)]() mutable { done(std::move(*result)); });
-    return ++calls_;
-  }
-  void cancel(port::HttpCallId) override {}
-
- private:
-  Api api_;
-  port::HttpCallId calls_ = 0;
-};
 
 /// An integration with the subjects `names`, each under that externalId, and a source that knows them by it.
 struct FeedWorld : World {

@@ -169,6 +169,8 @@ struct FeedTraits {
   std::string token_scheme = "Bearer";
   std::string token_url{};
   std::string token_scope{};
+  /// The token endpoint knows a client's own key by its certificate, and not by a key id.
+  bool key_by_certificate = false;
 };
 
 struct FeedStart {

@@ -506,6 +506,7 @@ class GraphFeed final : public Feed {
     traits_.repeats = true;  // assigned several times, and changes that are shown again
     traits_.token_url = config_.login_url + "/" + feed_encode(config_.tenant) + "/oauth2/v2.0/token";
     traits_.token_scope = origin_ + "/.default";
+    traits_.key_by_certificate = true;
   }
   [[nodiscard]] const FeedTraits& traits() const noexcept override { return traits_; }
   [[nodiscard]] Result<std::unique_ptr<FeedRound>> begin(const FeedStart& start) const override {

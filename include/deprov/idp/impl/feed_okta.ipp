@@ -377,6 +377,10 @@ class OktaFeed final : public Feed {
     traits_.changes = config_.watch_users || config_.watch_groups || config_.watch_log;
     traits_.rereads = true;
     traits_.token_scheme = "SSWS";
+    traits_.token_url = config_.url + "/oauth2/v1/token";
+    traits_.token_scope = "okta.apps.read okta.users.read";
+    if (config_.watch_groups) traits_.token_scope += " okta.groups.read";
+    if (config_.watch_log) traits_.token_scope += " okta.logs.read";
   }
   [[nodiscard]] const FeedTraits& traits() const noexcept override { return traits_; }
   [[nodiscard]] Result<std::unique_ptr<FeedRound>> begin(const FeedStart& start) const override {
