@@ -49,6 +49,12 @@ FeedResponse page(json::array value, const std::string& next = {}, const std::st
   if (!delta.empty()) o["@odata.deltaLink"] = delta;
   return answer(200, json::serialize(o));
 }
+/// The first page of an advanced query.
+FeedResponse counted(json::array value, std::uint64_t count, const std::string& next = {}) {
+  json::object o{{"@odata.count", count}, {"value", std::move(value)}};
+  if (!next.empty()) o["@odata.nextLink"] = next;
+  return answer(200, json::serialize(o));
+}
 FeedResponse error(int status, const std::string& code, const std::string& message = "text",
                    std::vector<FeedHeader> headers = {}) {
   return answer(
@@ -378,9 +384,9 @@ TEST_CASE("one user is read again from Graph", "[idp][feed][graph][R5]") {
                     [](const auto& h) { return h.name == "ConsistencyLevel" && h.value == "eventual"; }));
   auto elsewhere = assigned("u1", "User");
   elsewhere["resourceId"] = "another-app";
-  CHECK(
-      read(app, {user, page({elsewhere}, graph + "/users/u1/appRoleAssignments?$skiptoken=2"), page({})}).rows() ==
-      Rows{"u1 ended unassigned"});
+  const auto second_page = graph + "/users/u1/appRoleAssignments?$skiptoken=2";
+  CHECK(read(app, {user, counted({elsewhere}, 1, second_page), page({})}).rows() == Rows{"u1 ended unassigned"});
+  CHECK(read(app, {user, counted({}, 0)}).rows() == Rows{"u1 ended unassigned"});
   for (auto r :
        {error(404, "Request_ResourceNotFound", "Resource 'u2' does not exist"), answer(404, "<html>"),
         answer(200, json::serialize(person("u2"))), answer(401, ""), answer(500, ""), answer(200, "[]")}) {
@@ -388,6 +394,27 @@ TEST_CASE("one user is read again from Graph", "[idp][feed][graph][R5]") {
     CHECK(played.failure);
     CHECK(played.users.empty());
   }
+}
+
+TEST_CASE("nobody is unassigned by a list of their assignments that is cut off, or empty without saying so",
+          "[idp][feed][graph][R6]") {
+  const auto read = [&](std::deque<FeedResponse> answers) {
+    answers.push_front(answer(200, json::serialize(person("u1"))));
+    const auto f = feed(app);
+    auto round = f->reread("u1", {});
+    return play(*round, std::move(answers));
+  };
+  // It does not know: neither a row nor a failure.
+  const auto unknown = read({page({})});
+  CHECK_FALSE(unknown.failure);
+  CHECK(unknown.users.empty());
+  for (auto r : {counted({}, 1), answer(200, R"({"@odata.count":-1,"value":[]})"),
+                 answer(200, R"({"@odata.count":"0","value":[]})")}) {
+    const auto played = read({std::move(r)});
+    CHECK(played.failure);
+    CHECK(played.users.empty());
+  }
+  CHECK(read({page({assigned("u1", "User")})}).rows() == Rows{"u1 granted"});
 }
 
 TEST_CASE("a checkpoint and a config that are none of a Graph feed are refused", "[idp][feed][graph]") {

@@ -467,6 +467,8 @@ class GraphSubject final : public GraphRound {
   Result<void> read_assigned(const FeedResponse& response, const FeedSink& sink, FeedAnswer& answer) {
     DEPROV_TRY(p, graph_page(response, origin_));
     if (!p.delta.empty()) return Error(Errc::protocol, "a list has a deltaLink");
+    if (p.count && !counted_) counted_ = p.count;
+    shown_ += p.value.size();
     for (const auto& v : p.value) {
       const auto* o = v.if_object();
       if (o == nullptr) return Error(Errc::protocol, "an assignment is no object");
@@ -479,6 +481,14 @@ class GraphSubject final : public GraphRound {
       follow(std::move(p.next));
       return {};
     }
+    // Nobody is unassigned by a list that is cut off, nor by an empty one that does not say that it is (R6).
+    if (!counted_) {
+      url_.clear();
+      return {};
+    }
+    if (*counted_ != shown_)
+      return Error(Errc::protocol, "Graph counts " + std::to_string(*counted_) +
+                                       " assignments of a user, and shows " + std::to_string(shown_));
     return end(FeedState::ended, Cause::unassigned, sink, answer);
   }
   Result<void> end(FeedState state, Cause cause, const FeedSink& sink, FeedAnswer& answer) {
@@ -494,6 +504,8 @@ class GraphSubject final : public GraphRound {
 
   const std::string id_;
   Phase phase_ = Phase::user;
+  std::optional<std::uint64_t> counted_;  ///< assignments of the user, as Graph says
+  std::uint64_t shown_ = 0;
 };
 
 class GraphFeed final : public Feed {

@@ -48,7 +48,8 @@ inline bool graph_missing(const FeedResponse& response, std::string_view id) {
 /// A page: a list, and where it goes on.
 struct GraphPage {
   json::array value;
-  std::string next, delta;  ///< at most one of them
+  std::string next, delta;               ///< at most one of them
+  std::optional<std::uint64_t> count{};  ///< of the whole list, where it was asked for
 };
 
 inline Result<GraphPage> graph_page(const FeedResponse& response, std::string_view origin) {
@@ -63,6 +64,11 @@ inline Result<GraphPage> graph_page(const FeedResponse& response, std::string_vi
     return Error(Errc::protocol, "a page has both a nextLink and a deltaLink");
   for (const auto* link : {&page.next, &page.delta})
     if (!link->empty()) DEPROV_CHECK(check_link(*link, origin));
+  if (const auto* count = o->if_contains("@odata.count"); count != nullptr && !count->is_null()) {
+    if (!count->is_int64() || count->get_int64() < 0)
+      return Error(Errc::protocol, "\"@odata.count\" is no number of records");
+    page.count = static_cast<std::uint64_t>(count->get_int64());
+  }
   auto* value = o->if_contains("value");
   if (value == nullptr || !value->is_array()) return Error(Errc::protocol, "a page has no list in \"value\"");
   page.value = std::move(value->get_array());
