@@ -8,6 +8,7 @@
 #include <deprov/http/retry_after.hpp>
 #include <utility>
 #include "engine/courier.hpp"
+#include "engine/http_failure.hpp"
 #include "jobs/backoff.hpp"
 
 namespace deprov::engine {
@@ -16,7 +17,6 @@ namespace {
 
 constexpr Duration store_again_after = std::chrono::seconds(5);
 constexpr Duration longest_wait = std::chrono::hours(6);
-constexpr std::size_t most_error = 500;
 
 const policy::Retry retry{std::chrono::seconds(5), longest_wait};
 
@@ -110,24 +110,8 @@ Result<port::HttpRequest> webhook_request(Engine::Impl& engine, const port::Webh
 }
 
 std::optional<std::string> refusal(const port::HttpResult& result) {
-  if (result.response) {
-    const auto status = result.response->status;
-    if (status >= 200 && status < 300) return std::nullopt;
-    if (status >= 300 && status < 400)
-      return "answered with status " + std::to_string(status) + "; redirects are not followed";
-    return "answered with status " + std::to_string(status);
-  }
-  using Kind = port::HttpFailure::Kind;
-  const auto& f = result.failure;
-  const std::string_view what = f.kind == Kind::resolve     ? "the host was not found"
-                                : f.kind == Kind::connect   ? "no connection"
-                                : f.kind == Kind::tls       ? "TLS was not agreed"
-                                : f.kind == Kind::timeout   ? "no answer in time"
-                                : f.kind == Kind::broken    ? "the connection broke"
-                                : f.kind == Kind::too_large ? "the answer is larger than 64 KiB"
-                                : f.kind == Kind::cancelled ? "cancelled"
-                                                            : "the answer is no HTTP";
-  return (f.detail.empty() ? std::string(what) : std::string(what) + ": " + f.detail).substr(0, most_error);
+  if (result.response && result.response->status >= 200 && result.response->status < 300) return std::nullopt;
+  return exchange_failure(result);
 }
 
 void Courier::count(std::string_view result) {

@@ -2,34 +2,14 @@
 #include <deprov/config.hpp>
 #include <utility>
 #include "engine/event_receiver.hpp"
+#include "engine/http_failure.hpp"
 
 namespace deprov::engine {
 
 namespace {
 constexpr Duration answer_time = std::chrono::seconds(10);
 constexpr std::size_t most_answer = std::size_t{16} << 10U;
-constexpr std::size_t most_reason = 500;
 }  // namespace
-
-std::string exchange_failure(const port::HttpResult& result) {
-  if (result.response) {
-    const auto status = result.response->status;
-    auto text = "answered with status " + std::to_string(status);
-    if (status >= 300 && status < 400) text += "; redirects are not followed";
-    return text;
-  }
-  using Kind = port::HttpFailure::Kind;
-  const auto& f = result.failure;
-  const std::string_view what = f.kind == Kind::resolve     ? "the host was not found"
-                                : f.kind == Kind::connect   ? "no connection"
-                                : f.kind == Kind::tls       ? "TLS was not agreed"
-                                : f.kind == Kind::timeout   ? "no answer in time"
-                                : f.kind == Kind::broken    ? "the connection broke"
-                                : f.kind == Kind::too_large ? "the answer is too large"
-                                : f.kind == Kind::cancelled ? "cancelled"
-                                                            : "the answer is no HTTP";
-  return (f.detail.empty() ? std::string(what) : std::string(what) + ": " + f.detail).substr(0, most_reason);
-}
 
 void EventReceivers::read_keys(const ReceiverPtr& r) {
   port::HttpRequest request;

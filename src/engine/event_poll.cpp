@@ -8,6 +8,7 @@
 #include <deprov/scim/json.hpp>
 #include <utility>
 #include "engine/event_receiver.hpp"
+#include "engine/http_failure.hpp"
 #include "jobs/backoff.hpp"
 
 namespace deprov::engine {

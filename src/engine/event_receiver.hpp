@@ -107,7 +107,4 @@ class EventReceivers : public std::enable_shared_from_this<EventReceivers> {
   bool stopped_ = false;
 };
 
-/// Why an exchange gave nothing; for people.
-[[nodiscard]] std::string exchange_failure(const port::HttpResult& result);
-
 }  // namespace deprov::engine
