@@ -3,6 +3,7 @@
 #include <deprov/engine/notification.hpp>
 #include <deprov/scim/fold.hpp>
 #include <utility>
+#include "engine/event_stream.hpp"
 
 namespace deprov::engine {
 
@@ -196,7 +197,17 @@ Result<std::string_view> EventDecision::about_stream(const idp::SecurityEvent& e
     return std::string_view("refused");
   }
   if (event.meaning() == idp::EventMeaning::verification) {
-    out_.verified_stream = true;
+    const auto* state = event.payload.if_contains("state");
+    if (state == nullptr) return std::string_view("verified");  // the transmitter asks by itself
+    auto stream = parse_stream_state(row_);
+    if (stream.verification.empty() || !state->is_string() ||
+        std::string_view(state->get_string()) != stream.verification) {
+      out_.received.refused =
+          idp::SetRefusal{idp::SetError::invalid_state, "no verification with that state was asked for"};
+      return std::string_view("refused");
+    }
+    stream.verification.clear();
+    row_.header = to_text(stream);
     return std::string_view("verified");
   }
   const auto status = text_of(event.payload, "status");

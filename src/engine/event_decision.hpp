@@ -23,7 +23,6 @@ struct EventOutcome {
   ReceivedSet received;
   bool hinted = false;            ///< something is to be read again
   std::vector<ResourceId> hints;  ///< whom, where it is known
-  bool verified_stream = false;
 };
 
 /// Decides; used for one call of a deciding body, while its Reader lives.

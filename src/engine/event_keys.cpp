@@ -2,6 +2,7 @@
 #include <deprov/config.hpp>
 #include <utility>
 #include "engine/event_receiver.hpp"
+#include "engine/event_stream.hpp"
 #include "engine/http_failure.hpp"
 
 namespace deprov::engine {
@@ -51,6 +52,7 @@ void EventReceivers::keys_answered(const ReceiverPtr& r, const port::HttpResult&
   for (auto& one : waiting) verify_signature(r, std::move(one), true);
 }
 
+/// The state is durable before the request leaves, so that the answer finds it, whoever gets that.
 void EventReceivers::verify(SourceId id, Done<void> done) {
   const auto r = find(id);
   if (stopped_ || !r)
@@ -66,7 +68,29 @@ void EventReceivers::verify(SourceId id, Done<void> done) {
     state.push_back(digits[b >> 4U]);
     state.push_back(digits[b & 0xFU]);
   }
-  r->state = state;
+  auto impl = engine_.shared_from_this();
+  impl->decide(
+      [impl, scope = r->row.scope, id, state](port::Reader& reader) -> Result<port::Transaction> {
+        DEPROV_TRY(row, reader.source(scope, id));
+        if (!row) return Error(Errc::not_found, "there is no such receiver", "source " + id.str());
+        auto stream = parse_stream_state(*row);
+        stream.verification = state;
+        row->header = to_text(stream);
+        port::Transaction txn;
+        txn.id = impl->new_id<TxnId>();
+        txn.ops.emplace_back(port::op::PutSource{std::move(*row)});
+        return txn;
+      },
+      [weak = weak_from_this(), r, state,
+       done = std::move(done)](const Result<port::Committed>& committed) mutable {
+        const auto self = weak.lock();
+        if (!self || self->stopped_) return done(Error(Errc::closed, "the engine is shutting down"));
+        if (!committed) return done(committed.error());
+        self->ask_for_verification(r, state, std::move(done));
+      });
+}
+
+void EventReceivers::ask_for_verification(const ReceiverPtr& r, const std::string& state, Done<void> done) {
   port::HttpRequest request;
   request.method = "POST";
   request.url = r->config->verification_url;

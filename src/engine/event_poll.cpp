@@ -8,6 +8,7 @@
 #include <deprov/scim/json.hpp>
 #include <utility>
 #include "engine/event_receiver.hpp"
+#include "engine/event_stream.hpp"
 #include "engine/http_failure.hpp"
 #include "jobs/backoff.hpp"
 
@@ -44,6 +45,9 @@ void EventReceivers::poll(const ReceiverPtr& r) {
   if (stopped_ || find(r->row.id) != r || r->poll.busy) return;
   const auto integration = r->row.scope.integration;
   if (!engine_.directory.find(integration) && !engine_.directory.fault(integration)) return forget(r->row.id);
+  // Tokens that two engines fetched would count once all the same; the transmitter need not be asked twice.
+  const auto lease = engine_.options.lane_lease;
+  if (lease.count() != 0 && engine_.now() + lease / 2 >= r->poll.ours_until) return claim_poll(r);
   r->poll.busy = true;
   json::object body{{"maxEvents", r->config->poll->max_events}, {"returnImmediately", true}};
   if (!r->poll.ack.empty()) body["ack"] = json::array(r->poll.ack.begin(), r->poll.ack.end());
@@ -75,6 +79,50 @@ void EventReceivers::poll(const ReceiverPtr& r) {
         });
       });
   r->poll.call = call;
+}
+
+void EventReceivers::claim_poll(const ReceiverPtr& r) {
+  r->poll.busy = true;
+  auto impl = engine_.shared_from_this();
+  const auto now = engine_.now();
+  // For longer than a poll takes, and than it is until the next one.
+  const auto until = now + std::max(engine_.options.lane_lease, answer_time + r->config->poll->interval) * 2;
+  auto others = std::make_shared<WallTime>();
+  impl->decide(
+      [impl, scope = r->row.scope, id = r->row.id, now, until,
+       others](port::Reader& reader) -> Result<port::Transaction> {
+        port::Transaction txn;
+        *others = {};
+        DEPROV_TRY(row, reader.source(scope, id));
+        if (!row) return Error(Errc::not_found, "there is no such receiver", "source " + id.str());
+        auto stream = parse_stream_state(*row);
+        const bool another = !stream.poller.empty() && stream.poller != impl->options.node;
+        if (another && stream.poller_until > now) {
+          *others = stream.poller_until;
+          return txn;
+        }
+        stream.poller = impl->options.node;
+        stream.poller_until = until;
+        row->header = to_text(stream);
+        txn.id = impl->new_id<TxnId>();
+        txn.ops.emplace_back(port::op::PutSource{std::move(*row)});
+        return txn;
+      },
+      [weak = weak_from_this(), r, until, others](const Result<port::Committed>& committed) {
+        const auto self = weak.lock();
+        if (!self || self->find(r->row.id) != r) return;
+        r->poll.busy = false;
+        if (!committed) return self->poll_later(r, r->config->poll->interval);
+        if (others->micros != 0) {
+          r->poll.ours_until = {};
+          // What it had of the other one's is not its own to tell any more.
+          r->poll.ack.clear();
+          r->poll.refused.clear();
+          return self->poll_later(r, std::max<Duration>(*others - self->engine_.now(), std::chrono::seconds(1)));
+        }
+        r->poll.ours_until = until;
+        self->poll(r);
+      });
 }
 
 void EventReceivers::poll_answered(const ReceiverPtr& r, const port::HttpResult& result) {

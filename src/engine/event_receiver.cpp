@@ -169,14 +169,6 @@ void EventReceivers::verify_signature(const ReceiverPtr& r, Waiting one, bool ju
 void EventReceivers::verified(const ReceiverPtr& r, const idp::CompactJws& jws, Done<ReceivedSet> done) {
   auto set = idp::read_set(jws, expectation(*r));
   if (!set) return refuse(r, set.error(), true, std::move(done));
-  for (const auto& event : set->events) {
-    if (event.meaning() != idp::EventMeaning::verification) continue;
-    const auto* state = event.payload.if_contains("state");
-    if (state == nullptr) continue;  // the transmitter asks by itself
-    if (r->state.empty() || !state->is_string() || std::string_view(state->get_string()) != r->state)
-      return refuse(r, {idp::SetError::invalid_state, "no verification with that state was asked for"}, true,
-                    std::move(done));
-  }
   auto task = std::make_shared<EventTask>();
   task->scope = r->row.scope;
   task->source = r->row.id;
@@ -218,7 +210,6 @@ void EventReceivers::store(const ReceiverPtr& r, std::shared_ptr<EventTask> task
         if (!committed) return done(committed.error());
         if (outcome->received.refused) return self->refuse(r, *outcome->received.refused, true, std::move(done));
         self->count(outcome->received.repeated ? "repeated" : "taken");
-        if (outcome->verified_stream) r->state.clear();
         if (!committed->activity_seqs.empty()) {
           impl->notify(scope);
           impl->poke(scope);

@@ -68,13 +68,13 @@ class EventReceivers : public std::enable_shared_from_this<EventReceivers> {
     std::size_t left = 0;                            ///< tokens of the last answer that are being taken
     bool more = false;                               ///< there are more at the transmitter
     WallTime stored;                                 ///< when the row was last written for a poll
+    WallTime ours_until;                             ///< where several engines share the store; 0: not ours
   };
   struct Receiver {
     port::SourceRow row;
     std::shared_ptr<const EventConfig> config;  ///< decisions read it on other threads
     Keys keys;
     Poll poll;
-    std::string state;  ///< of the verification that was asked for; empty: none
   };
   using ReceiverPtr = std::shared_ptr<Receiver>;
 
@@ -92,9 +92,12 @@ class EventReceivers : public std::enable_shared_from_this<EventReceivers> {
   // event_keys.cpp
   void read_keys(const ReceiverPtr& r);
   void keys_answered(const ReceiverPtr& r, const port::HttpResult& result);
+  void ask_for_verification(const ReceiverPtr& r, const std::string& state, Done<void> done);
   // event_poll.cpp
   void poll_later(const ReceiverPtr& r, Duration wait);
   void poll(const ReceiverPtr& r);
+  /// Whether this engine is the one that polls is looked up in the store before it goes on.
+  void claim_poll(const ReceiverPtr& r);
   void poll_answered(const ReceiverPtr& r, const port::HttpResult& result);
   void polled(const ReceiverPtr& r);
   void poll_failed(const ReceiverPtr& r, const std::string& why);

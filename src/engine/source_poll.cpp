@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <boost/json/parse.hpp>
 #include <utility>
+#include "engine/event_receiver.hpp"
 
 namespace deprov::engine {
 
@@ -39,6 +40,9 @@ void SourcePolls::watch(const port::Scope& scope) {
               entry.gone = true;
           for (const auto& row : *rows)
             if (idp::find_feed_kind(row.kind) != nullptr) self->put(row);
+          for (const auto& row : *rows)  // of another engine, too: it may be gone tomorrow
+            if (row.kind == event_source_kind && !self->engine_.events->knows(row.id))
+              self->engine_.events->put(row);
           self->look();
         });
       });

@@ -173,3 +173,95 @@ TEST_CASE("tokens are fetched, acknowledged when they are durable, and refused b
   CHECK(w.row().failing_since.micros == 0);
   CHECK(w.events(w.c, "source.recovered") == 1);
 }
+
+TEST_CASE("a verification that was asked for is known after a restart, and to another engine", "[engine][set]") {
+  Receiving w(
+      1, {{"stream_id", "f67e"},
+          {"verification", {{"url", "https://idp.example.com/verify"}, {"authorization", "Bearer management"}}}});
+  bool stored = false;
+  w.transmitter.answer = [&](const port::HttpRequest&) {
+    stored = !w.row().header.empty();  // before the request leaves
+    return Transmitter::reply(204);
+  };
+  const json::value stream = json::object{{"format", "opaque"}, {"id", "f67e"}};
+  const auto ask = [&] {
+    REQUIRE(w.wait<void>([&](auto done) {
+      w.engine->events().verify(w.owner, w.c->row.scope.integration, w.source, std::move(done));
+    }));
+    return json::value_to<std::string>(json::parse(w.transmitter.got.back().body).at("state"));
+  };
+  const auto first = ask();
+  CHECK(stored);
+  w.crash();
+  w.boot();
+  CHECK(w.refused(w.signer.sign(w.claims(verification, stream, {{"state", "made up"}}))) ==
+        SetError::invalid_state);
+  w.take(w.claims(verification, stream, {{"state", first}}));
+  CHECK(w.row().header.empty());
+  CHECK(w.refused(w.signer.sign(w.claims(verification, stream, {{"state", first}}))) == SetError::invalid_state);
+  // The last one that was asked for counts.
+  const auto second = ask();
+  const auto third = ask();
+  CHECK(w.refused(w.signer.sign(w.claims(verification, stream, {{"state", second}}))) == SetError::invalid_state);
+  w.take(w.claims(verification, stream, {{"state", third}}));
+}
+
+TEST_CASE("of several engines on one store one fetches the tokens of a stream, and another one when it is gone",
+          "[engine][set]") {
+  Receiving w(2);
+  w.options.lane_lease = 60s;
+  w.options.node = "first";
+  w.crash();
+  w.boot();
+  Transmitter other;
+  auto executor = std::make_unique<runtime::VirtualExecutor>(w.clock);
+  runtime::SeededRandom random{2};
+  auto options = w.options;
+  options.node = "second";
+  auto made = engine::Engine::create({*executor, w.clock, random, *w.store, other, *w.crypto}, options);
+  REQUIRE(made);
+  auto second = std::move(*made);
+  second->start([](const Result<void>& started) { REQUIRE(started); });
+  const auto both = [&](int seconds) {
+    for (int i = 0; i < seconds; ++i) {
+      w.run(1s);
+      executor->run_for(0s);
+    }
+  };
+  std::map<std::string, std::string> queue;
+  const auto serve = [&](const port::HttpRequest& request) {
+    const auto body = json::parse(request.body).as_object();
+    if (body.contains("ack"))
+      for (const auto& jti : body.at("ack").as_array()) queue.erase(std::string(jti.as_string()));
+    json::object sets;
+    for (const auto& [jti, token] : queue) sets[jti] = token;
+    return Transmitter::reply(200, json::object{{"sets", std::move(sets)}});
+  };
+  w.transmitter.answer = other.answer = serve;
+  const auto enqueue = [&](const json::object& claims) {
+    queue[std::string(claims.at("jti").as_string())] = w.signer.sign(claims);
+  };
+  // Added at the first one while the second one runs already.
+  auto config = w.config;
+  config["poll"] = {{"url", "https://idp.example.com/poll"}, {"interval_s", 10}};
+  w.source = w.add("polled", config).value().id;
+  enqueue(w.claims(session_revoked, Receiving::user(0)));
+  both(600);
+  CHECK(queue.empty());
+  CHECK(w.calls("revoke_sessions") == 1);
+  CHECK(w.transmitter.got.size() > 40);
+  CHECK(other.got.empty());
+  // The first one is killed.
+  const auto asked = w.transmitter.got.size();
+  w.engine.reset();
+  enqueue(w.claims(session_revoked, Receiving::user(1)));
+  for (int i = 0; i < 600; ++i) {
+    w.clock.advance_to(w.clock.mono() + 1s);
+    executor->run_for(0s);
+  }
+  CHECK(w.transmitter.got.size() == asked);
+  CHECK(other.got.size() > 20);
+  CHECK(queue.empty());
+  CHECK(w.calls("revoke_sessions") == 2);
+  second.reset();
+}

@@ -46,6 +46,9 @@ struct UnlinkedSubject {
 /// Protection, guard and approvals hold as for anything else. Subjects are linked by what the config says, by
 /// default by immutable ids alone; who is named by nobody or by several is listed, and nothing follows (R12).
 ///
+/// Of several engines that share a store one fetches the tokens of a stream (RFC 8936); when it is silent for
+/// twice the lease of lanes, another one does.
+///
 /// *Thread safety*: any thread; completions come on the executor, once.
 class Events {
  public:
@@ -65,7 +68,8 @@ class Events {
   void link(Principal by, IntegrationId id, SourceId source, ResourceId subject, std::string identifier,
             Done<void> done);
 
-  /// Asks the transmitter to send a verification event; its coming is on the activity. Roles as above.
+  /// Asks the transmitter to send a verification event; its coming is on the activity. What was asked for is
+  /// stored first, so that the event is known after a restart, and to whichever engine gets it. Roles as above.
   /// Errors: `not_found`; `conflict` (the config has no `verification`); `unavailable` with what it answered.
   void verify(Principal by, IntegrationId id, SourceId source, Done<void> done);
 

@@ -26,10 +26,12 @@ struct SourceRow {
   std::uint64_t generation = 0;  ///< of the last complete list; 0: there is none yet
   std::uint64_t base = 0;        ///< pieces of older generations count no more
   std::uint32_t places = 0;      ///< in how many pieces it is
-  std::string header;            ///< what a stored snapshot begins with
-  std::uint64_t users = 0;       ///< in it
-  WallTime begun;                ///< when reading it began
-  WorkId work;                   ///< works its changes off; nil: that is done
+  /// What a stored snapshot begins with, 24 bytes; behind them, of a polled source, what it keeps between rounds.
+  /// Of a receiver of events: what it keeps of its stream.
+  std::string header;
+  std::uint64_t users = 0;  ///< in it
+  WallTime begun;           ///< when reading it began
+  WorkId work;              ///< works its changes off; nil: that is done
 
   WallTime attempted;          ///< when a list was last read, or tried; 0: never
   WallTime succeeded;          ///< when that was last complete; 0: never
@@ -43,7 +45,7 @@ struct SourceRow {
 /// What a piece holds. Values are stored.
 enum class SourcePart : std::uint8_t {
   snapshot = 0,  ///< users of the list, 24 bytes each
-  changes = 1,   ///< subjects whose access the list changes: id and `idp::Says`, 17 bytes each
+  changes = 1,   ///< subjects whose access the list changes: who, what, why and when, 25 bytes each
   seen = 2,      ///< of a receiver of events: what it took already, 32 bytes each
   unlinked = 3,  ///< likewise: whom its events named that nobody here is known by, as JSON
 };
