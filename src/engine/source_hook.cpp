@@ -60,6 +60,7 @@ void SourcePolls::called(SourceId id, HookCall call, Done<idp::HookAnswer> done)
       }
       entry.hints.insert(user);
     }
+    if (!hint.subscription.empty()) tell_of_subscription(id, entry, hint);
     entry.called = entry.called || hint.poll_now || hint.read_all;
     entry.everybody = entry.everybody || hint.read_all;
   }
@@ -69,6 +70,34 @@ void SourcePolls::called(SourceId id, HookCall call, Done<idp::HookAnswer> done)
   }
   look();
   done(std::move(answer));
+}
+
+/// Whoever keeps the subscription has to look after it (it ends, or wants to be authorized anew): on the activity,
+/// and not with each call.
+void SourcePolls::tell_of_subscription(SourceId id, Entry& entry, const idp::HookHint& hint) {
+  constexpr Duration told_again_after = std::chrono::hours(1);
+  const auto now = engine_.ports.clock.mono();
+  auto what = hint.subscription + " " + hint.type;
+  const auto last = entry.told.find(what);
+  if (last != entry.told.end() && now - last->second < told_again_after) return;
+  if (last == entry.told.end() && entry.told.size() >= most_told) entry.told.erase(entry.told.begin());
+  entry.told.insert_or_assign(std::move(what), now);
+  auto impl = engine_.shared_from_this();
+  impl->decide(
+      [impl, scope = entry.scope, id, subscription = hint.subscription,
+       type = hint.type](port::Reader& reader) -> Result<port::Transaction> {
+        port::Transaction txn;
+        DEPROV_TRY(row, reader.source(scope, id));
+        if (!row) return txn;
+        txn.id = impl->new_id<TxnId>();
+        txn.ops.emplace_back(impl->activity(
+            scope, "source.subscription", "source:" + row->name,
+            {{"source", id.str()}, {"name", row->name}, {"subscription", subscription}, {"event", type}}));
+        return txn;
+      },
+      [impl, scope = entry.scope](const Result<port::Committed>& committed) {
+        if (committed && !committed->activity_seqs.empty()) impl->notify(scope);
+      });
 }
 
 // ---- what is called

@@ -125,6 +125,7 @@ class SourcePolls : public std::enable_shared_from_this<SourcePolls> {
   static constexpr std::size_t most_rounds_of_one = 2;              ///< of these, of one workspace (R21)
   static constexpr std::size_t most_waiting = 10'000;               ///< hints of one source
   static constexpr std::size_t most_asked = 8;                      ///< people who wait for one source
+  static constexpr std::size_t most_told = 100;                     ///< subscriptions of a source
   static constexpr Duration calls_rest = std::chrono::seconds(10);  ///< between polls that the IdP's calls ask for
 
   explicit SourcePolls(Engine::Impl& engine) : engine_(engine) {}
@@ -165,12 +166,14 @@ class SourcePolls : public std::enable_shared_from_this<SourcePolls> {
     /// What calls of the IdP are held to; null: it calls nobody here.
     std::shared_ptr<const FeedConfig> hook;
     std::string kind;
+    std::map<std::string, MonoTime, std::less<>> told;  ///< what its IdP said of subscriptions, and when
     std::shared_ptr<PollAuth> auth = std::make_shared<PollAuth>();
     std::shared_ptr<PollRound> round;
   };
 
   void put(const port::SourceRow& row);
   void put_hook(Entry& entry, const port::SourceRow& row) const;
+  void tell_of_subscription(SourceId id, Entry& entry, const idp::HookHint& hint);
   void arm();
   void look();
   void start(SourceId id, Entry& entry);

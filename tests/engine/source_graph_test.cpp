@@ -28,18 +28,23 @@ FakeGraph populated() {
 struct Tenant {
   FakeGraph graph;
   FeedWorld world;
-  Tenant()
+  explicit Tenant(boost::json::object more = {})
       : graph(populated()),
-        world([this](const test::ApiRequest& r) { return graph(r); }, people, "graph",
-              {{"graph", {{"tenant", "contoso.example"}, {"service_principal", "sp1"}}},
-               {"auth",
-                {{"type", "client_credentials"},
-                 {"client_id", "c"},
-                 {"client_secret", "s"},
-                 {"client_auth", "post"}}}}) {
+        world([this](const test::ApiRequest& r) { return graph(r); }, people, "graph", config(std::move(more))) {
     world.run(1min);
     REQUIRE(world.row().users == people.size());
     CHECK(world.disables() == 0);
+  }
+  static boost::json::object config(boost::json::object more) {
+    more["graph"] = {{"tenant", "contoso.example"}, {"service_principal", "sp1"}};
+    more["auth"] = {
+        {"type", "client_credentials"}, {"client_id", "c"}, {"client_secret", "s"}, {"client_auth", "post"}};
+    return more;
+  }
+  Result<idp::HookAnswer> call(std::string query, const boost::json::object& body) {
+    engine::HookCall c{"POST", std::move(query), {}, boost::json::serialize(body)};
+    return world.wait<idp::HookAnswer>(
+        [&](auto done) { world.engine->sources().called(world.source, std::move(c), std::move(done)); });
   }
 };
 
@@ -156,4 +161,47 @@ TEST_CASE("nobody loses access by an answer of Graph's that is not whole", "[eng
     CHECK(t.world.row().failing_since.micros == 0);
     CHECK(t.world.disables() == 0);
   }
+}
+
+TEST_CASE("a notification of Graph's is a hint: the delta is read at once, and says what happened",
+          "[engine][polls][graph][R5]") {
+  const std::string state = "client-state-of-the-subscription";
+  Tenant t({{"hook", {{"secrets", boost::json::array{state}}}}});
+  const auto notice = [&](const std::string& client_state, boost::json::object more) {
+    more["clientState"] = client_state;
+    more["subscriptionId"] = "sub-1";
+    return boost::json::object{{"value", boost::json::array{more}}};
+  };
+  const boost::json::object updated{{"changeType", "updated"}, {"resource", "Users/ext-ann"}};
+  const auto valid = t.call("validationToken=a%20b%3Ac", {});
+  REQUIRE(valid);
+  CHECK(valid->status == 200);
+  CHECK(valid->content_type == "text/plain");
+  CHECK(valid->body == "a b:c");
+  t.world.run(2h);  // polls are rare by now
+  // Nothing happened: nothing follows.
+  REQUIRE(t.call("", notice(state, updated))->status == 202);
+  t.world.run(1min);
+  CHECK(t.world.disables() == 0);
+  // One that does not know the state moves nothing.
+  t.graph.set("ext-ann", State::disabled);
+  const auto asked = t.world.idp.log.size();
+  const auto refused = t.call("", notice("made up", updated));
+  REQUIRE(refused);
+  CHECK(refused->status == 401);
+  CHECK(t.world.idp.log.size() == asked);
+  // Twice, and late: once.
+  REQUIRE(t.call("", notice(state, updated))->status == 202);
+  REQUIRE(t.call("", notice(state, updated))->status == 202);
+  t.world.run(10s);
+  CHECK_FALSE(t.world.active("ann"));
+  CHECK(t.world.disables() == 1);
+  // Of the life of a subscription somebody is told, and what was missed is in the delta.
+  t.graph.set("ext-ben", State::soft_deleted);
+  REQUIRE(t.call("", notice(state, {{"lifecycleEvent", "missed"}}))->status == 202);
+  for (int i = 0; i < 5; ++i)
+    REQUIRE(t.call("", notice(state, {{"lifecycleEvent", "reauthorizationRequired"}}))->status == 202);
+  t.world.run(1min);
+  CHECK_FALSE(t.world.active("ben"));
+  CHECK(t.world.events(t.world.c, "source.subscription") == 2);
 }

@@ -23,14 +23,17 @@ FakeOkta populated() {
 struct Org {
   FakeOkta okta;
   FeedWorld world;
-  Org()
+  explicit Org(boost::json::object more = {})
       : okta(populated()),
-        world([this](const test::ApiRequest& r) { return okta(r); }, people, "okta",
-              {{"okta", {{"url", "https://example.okta.com"}, {"app", "0oa1"}, {"page_size", 3}}},
-               {"auth", {{"type", "token"}, {"token", "t0"}}}}) {
+        world([this](const test::ApiRequest& r) { return okta(r); }, people, "okta", config(std::move(more))) {
     okta.now = [this] { return world.clock.wall(); };
     world.run(1min);
     REQUIRE(world.row().users == people.size());
+  }
+  static boost::json::object config(boost::json::object more) {
+    more["okta"] = {{"url", "https://example.okta.com"}, {"app", "0oa1"}, {"page_size", 3}};
+    more["auth"] = {{"type", "token"}, {"token", "t0"}};
+    return more;
   }
 };
 
@@ -149,4 +152,39 @@ TEST_CASE("a group of Okta's that lost members leads to reading the assignments"
   o.world.run(30min);
   CHECK_FALSE(o.world.active("eve"));
   CHECK(o.world.cause("eve") == idp::Cause::unassigned);
+}
+
+TEST_CASE("event hooks of Okta are hints: late, twice, in any order, and of somebody who is there",
+          "[engine][polls][okta][R5]") {
+  const std::string secret = "secret-of-the-hook";
+  Org o({{"hook", {{"secrets", boost::json::array{secret}}}}});
+  o.world.run(2h);  // polls are rare by now
+  const auto deliver = [&](std::vector<std::string> events, const std::string& shown) {
+    std::string body = R"({"eventType":"com.okta.event_hook","data":{"events":[)";
+    for (std::size_t i = 0; i < events.size(); ++i) body.append(i == 0 ? "" : ",").append(events[i]);
+    engine::HookCall call{"POST", {}, {{"Authorization", shown}}, body + "]}}"};
+    const auto answer = o.world.wait<idp::HookAnswer>(
+        [&](auto done) { o.world.engine->sources().called(o.world.source, std::move(call), std::move(done)); });
+    REQUIRE(answer);
+    return answer->status;
+  };
+  o.okta.unassign("ext-ann");
+  o.okta.assign("ext-ann");
+  o.okta.unassign("ext-ben");
+  const auto events = o.okta.log;
+  REQUIRE(events.size() == 3);
+  const auto asked = o.okta.asked;
+  CHECK(deliver({events[0]}, "made up") == 401);
+  o.world.run(1s);
+  CHECK(o.okta.asked == asked);
+  // The oldest last: ann is assigned.
+  CHECK(deliver({events[2], events[1]}, secret) == 204);
+  CHECK(deliver({events[1], events[0], events[0]}, secret) == 204);
+  o.world.run(20s);
+  CHECK(o.world.active("ann"));
+  CHECK_FALSE(o.world.active("ben"));
+  CHECK(o.world.disables() == 1);
+  CHECK(deliver({events[0], events[2]}, secret) == 204);
+  o.world.run(1h);
+  CHECK(o.world.disables() == 1);
 }

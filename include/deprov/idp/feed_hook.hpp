@@ -20,7 +20,8 @@ struct HookRequest {
   std::string_view body{};
 };
 
-/// The answer, and what it said. Hints are stored before the answer is sent: a 2xx ends the IdP's attempts.
+/// The answer, and what it said. A 2xx ends the IdP's attempts; hints that are lost after it, in a crash, are
+/// shown by the next poll all the same.
 struct HookAnswer {
   int status = 204;
   std::string content_type{};
