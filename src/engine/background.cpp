@@ -133,6 +133,10 @@ void BackgroundHost::expander_committed(const port::Scope& scope) {
   if (it->second.expander) it->second.expander->poke();
 }
 
+void BackgroundHost::expander_doubted(const port::Scope& scope, const std::vector<ResourceId>& subjects) {
+  if (engine_.on_hint) engine_.on_hint(scope, subjects);
+}
+
 LaneStatus lane_status(const jobs::Lane& lane, MonoTime now) {
   LaneStatus s;
   s.in_flight = lane.jobs_in_flight();

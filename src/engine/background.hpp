@@ -29,6 +29,7 @@ class BackgroundHost final : public jobs::LaneHost, public ExpanderHost {
   void expander_decide(Decide body, port::UniqueFunction<void(Result<port::Committed>)> done) override;
   Context expander_context(const port::Scope& scope) override;
   void expander_committed(const port::Scope& scope) override;
+  void expander_doubted(const port::Scope& scope, const std::vector<ResourceId>& subjects) override;
 
  private:
   Engine::Impl& engine_;

@@ -429,7 +429,7 @@ Result<void> Decision::user_effect(const Effect& effect) {
     record(effect.renamed ? "user.renamed" : "user.updated", detail, after.id);
     if (is_active && context_.row.sources) {
       DEPROV_TRY(ended, ended_by_sources(after.id));
-      if (ended) doubted_ = after.id;
+      if (ended) doubted_.push_back(after.id);
     }
     return {};
   }

@@ -112,9 +112,10 @@ class Decision {
                           const MembershipOverlay& overlay);
   /// What a source says of one subject, merged with what the others said: its access ends, comes back, or stays.
   Result<void> source_says(port::GrantRow said);
-  /// Whom SCIM push said again to be active, while a source showed that their access had ended. The push tells
-  /// nothing new; that source is to be read again for them (R5).
-  [[nodiscard]] const std::optional<ResourceId>& doubted() const noexcept { return doubted_; }
+  /// Whom SCIM push and a source say different things of, and neither is to be believed without another look: the
+  /// push told nothing new, or it came while the list was being read that does not have them. That source is to be
+  /// read again for them (R5); its next list is like this one, and would say nothing.
+  [[nodiscard]] const std::vector<ResourceId>& doubted() const noexcept { return doubted_; }
   /// The IdP ended the sessions of a subject, whose access stays: they are revoked in the app, too.
   Result<void> revoke_sessions(ResourceId subject, WallTime evidence_at);
   /// Why nothing that was inferred of the subject counts now (R16): its source fails. Nothing: it counts.
@@ -231,7 +232,7 @@ class Decision {
   std::optional<std::vector<ResourceId>> entitling_;
   std::optional<std::map<ResourceId, const policy::RoleRule*>> role_groups_;
   std::map<ResourceId, std::vector<port::GrantRow>> said_;  ///< where it was read
-  std::optional<ResourceId> doubted_;
+  std::vector<ResourceId> doubted_;
   std::vector<ResourceId> role_jobs_;          ///< whose role this transaction has worked out anew
   const Effect* effect_ = nullptr;             ///< that is being worked out
   std::optional<port::ResourceRow> group_;     ///< as the effect leaves it

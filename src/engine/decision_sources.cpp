@@ -63,7 +63,10 @@ Result<void> Decision::source_says(port::GrantRow said) {
       const bool later = std::any_of(changes.begin(), changes.end(), [&](const port::ChangeRow& c) {
         return (c.kind == idp::ChangeKind::created || c.kind == idp::ChangeKind::reactivated) && c.at > said.begun;
       });
-      if (later) return {};
+      if (later) {
+        doubted_.push_back(s.id);
+        return {};
+      }
       if (changes.size() < limit || changes.back().at <= said.begun) break;
     }
   }

@@ -367,7 +367,7 @@ struct Applying {
   bool background = false;
   bool touched = false;
   std::string held;  ///< why the guard refused; empty: it did not
-  std::optional<ResourceId> doubted;
+  std::vector<ResourceId> doubted;
 };
 
 void apply_effect(const std::shared_ptr<Engine::Impl>& self, const std::shared_ptr<Applying>& state) {
@@ -425,8 +425,7 @@ void apply_effect(const std::shared_ptr<Engine::Impl>& self, const std::shared_p
         if (!result) return state->done(result.error());
         if (!result->activity_seqs.empty()) self->notify(scope);
         if (state->wakes || state->background) self->poke(scope);
-        if (state->doubted)
-          self->polls->reread(scope, {std::nullopt, {}, state->doubted}, [](const Result<std::size_t>&) {});
+        if (!state->doubted.empty() && self->on_hint) self->on_hint(scope, state->doubted);
         Applied applied;
         if (!result->resource_versions.empty()) applied.version = result->resource_versions.front();
         applied.version_lost = state->touched && applied.version == 0;

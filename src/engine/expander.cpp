@@ -322,6 +322,7 @@ void Expander::carry_out(const std::shared_ptr<Piece>& piece) {
           return self->finished(false);
         }
         self->host_.expander_committed(self->scope_);
+        if (!piece->doubted.empty()) self->host_.expander_doubted(self->scope_, std::exchange(piece->doubted, {}));
         if (piece->over) {
           self->steps_.reset();
           self->steps_of_ = {};

@@ -27,6 +27,8 @@ class ExpanderHost {
   virtual Context expander_context(const port::Scope& scope) = 0;
   /// Jobs may have been made.
   virtual void expander_committed(const port::Scope& scope) = 0;
+  /// See `Decision::doubted`.
+  virtual void expander_doubted(const port::Scope& scope, const std::vector<ResourceId>& subjects) = 0;
 };
 
 struct ExpanderPorts {
@@ -103,6 +105,7 @@ struct Expander::Piece {
   bool over = false;
   std::string cursor;  ///< with the verdict
   std::uint64_t done = 0;
+  std::vector<ResourceId> doubted{};  ///< see `Decision::doubted`
   void take_verdict();
   [[nodiscard]] static std::string verdict_of(const Judged& left);
   [[nodiscard]] std::string verdict_after(const Decision& decision) const;

@@ -85,6 +85,7 @@ Result<port::Transaction> Expander::decide_source(port::Reader& reader, Piece& p
   piece.cursor = piece.verdict_after(decision) + std::to_string(index);
   piece.done = index;
   piece.over = !source || index >= piece.row.total;
+  piece.doubted = decision.doubted();
   auto& txn = decision.transaction();
   if (piece.over) {
     txn.ops.emplace_back(port::op::RemoveWork{scope_, piece.row.id});

@@ -476,3 +476,33 @@ TEST_CASE("who is not listed any more is asked for alone, and a list that left s
   CHECK(w.disables() == 2);
   CHECK(w.row().failing_since.micros == 0);
 }
+
+TEST_CASE("who came back by SCIM push while a list was read, and is ended in it, is asked for alone",
+          "[engine][polls][R5][R16]") {
+  for (const bool there : {false, true}) {
+    INFO("there: " << there);
+    Polled w(12);
+    w.run(10s);
+    auto& d = w.directory;
+    bool once = false;
+    d.fault = [&](const std::string& target, std::size_t) -> std::optional<port::HttpResult> {
+      if (target.find("startIndex=6") == std::string::npos || std::exchange(once, true)) return std::nullopt;
+      return Directory::answer(429, "{}", {{"Retry-After", "60"}});
+    };
+    bool ended = false;
+    w.engine->sources().poll(w.owner, w.c->row.scope.integration, w.source, {},
+                             [&](const Result<json::object>& r) { ended = r.has_value(); });
+    w.run(10s);
+    REQUIRE(once);
+    REQUIRE(w.set_active(w.c, w.users[11], false));
+    REQUIRE(w.set_active(w.c, w.users[11], true));
+    d.users[11].active = false;
+    w.run(70s);
+    REQUIRE(ended);
+    d.users[11].active = there;  // whoever asks for them alone sees it
+    w.run(30min);
+    // Later lists are like the one that was begun before the push, and would say nothing.
+    CHECK(w.app_active(11) == there);
+    CHECK(w.subject(w.c, w.users[11]).access == there);
+  }
+}
