@@ -375,6 +375,40 @@ TEST_CASE("a failure at any commit of a list loses no change and makes none twic
   CHECK(failed > 2);
 }
 
+TEST_CASE("a list that was being handed in when the engine died counts for nothing, and is begun anew",
+          "[engine][R6]") {
+  Listed w(8, {{"whole", true}});
+  REQUIRE(w.sync(w.csv()));
+  const auto text = w.csv({1});
+  // It would be a whole list without the last two lines, by what its config says.
+  const auto cut = text.rfind('\n', text.rfind('\n', text.size() - 2) - 1) + 1;
+  const auto list = w.wait<WorkId>([&](auto done) {
+    w.engine->sources().begin(w.owner, w.c->row.scope.integration, w.source, {}, std::move(done));
+  });
+  REQUIRE(list);
+  REQUIRE(w.wait<std::uint64_t>(
+      [&](auto done) { w.engine->sources().feed(w.owner, *list, 0, text.substr(0, cut), std::move(done)); }));
+  w.crash();
+  w.boot();
+  w.run(1h);
+  CHECK(w.disables() == 0);
+  CHECK(w.row().failing_since.micros == 0);
+  CHECK(w.row().users == 8);
+  // It is known no more: neither its rest nor its end is taken.
+  CHECK(w.wait<std::uint64_t>(
+             [&](auto done) { w.engine->sources().feed(w.owner, *list, cut, text.substr(cut), std::move(done)); })
+            .error()
+            .code() == Errc::not_found);
+  CHECK(w.wait<json::object>(
+             [&](auto done) { w.engine->sources().end(w.owner, *list, std::nullopt, std::move(done)); })
+            .error()
+            .code() == Errc::not_found);
+  REQUIRE(w.sync(text));
+  w.run(1h);
+  CHECK(w.disables() == 1);
+  CHECK_FALSE(w.app_active(1));
+}
+
 TEST_CASE("what is told of a list that is not UTF-8 is", "[engine][R20]") {
   Listed w(2);
   REQUIRE_FALSE(w.sync("id,active\next-u1,gek\xFCndigt\n"));
