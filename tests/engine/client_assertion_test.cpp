@@ -226,7 +226,6 @@ TEST_CASE("Okta knows a client by the id of its key, and gives the scopes that r
 TEST_CASE("what is wrong with a client's key is named when the source is added", "[engine][polls]") {
   const SetSigner rsa(Kind::rsa2048), other(Kind::rsa2048), small(Kind::rsa1024), ec(Kind::p256);
   const auto certificate = rsa.certificate(until_2100);
-  FakeGraph graph;
   Tenant t(rsa, by_certificate(rsa, certificate), {{"alg", "PS256"}});
   const auto add = [&](const char* kind, json::object auth) {
     auth["type"] = "client_credentials";
