@@ -122,6 +122,8 @@ void play_one(const Options& o, std::uint64_t seed, Sum& sum) {
     sum.counts.subjects += out.counts.subjects;
     sum.counts.records += out.counts.records;
     sum.counts.roles += out.counts.roles;
+    sum.counts.polls += out.counts.polls;
+    sum.counts.spoiled += out.counts.spoiled;
     sum.conflicts += out.conflicts;
     sum.refused += out.refused;
   }
@@ -186,6 +188,8 @@ int main(int argc, char** argv) {
                                   {"subjects_checked", sum.counts.subjects},
                                   {"records_verified", sum.counts.records},
                                   {"roles_checked", sum.counts.roles},
+                                  {"polls", sum.counts.polls},
+                                  {"polls_spoiled", sum.counts.spoiled},
                                   {"conflicts", sum.conflicts},
                                   {"refused_by_the_guard", sum.refused},
                                   {"failures", sum.failures}};

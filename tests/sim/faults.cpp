@@ -6,7 +6,7 @@ namespace deprov::test::sim {
 namespace {
 constexpr ConnectorFault no_c = ConnectorFault::none;
 constexpr StoreFault no_s = StoreFault::none;
-constexpr std::array<Fault, 24> faults{{
+constexpr std::array<Fault, 26> faults{{
     {"no_grants_fence", "commits do not compare what was read of a subject", StoreFault::no_grants_fence},
     {"no_intent_fence", "a step is sent for an intent that is not the newest", StoreFault::no_intent_fence},
     {"no_hold_fence", "a step is sent although a hold has opened", StoreFault::no_hold_fence},
@@ -33,6 +33,11 @@ constexpr std::array<Fault, 24> faults{{
     {"no_entitling", "groups entitle nobody", no_s, no_c, PolicyFault::no_entitling},
     {"other_ranks", "the lowest role wins", no_s, no_c, PolicyFault::other_ranks},
     {"fast_clock", "the engine's calendar runs too fast", no_s, no_c, PolicyFault::none, true},
+    {"cut_off_and_denied",
+     "a directory's lists are cut off, and whoever is missing is denied when asked for alone", no_s, no_c,
+     PolicyFault::none, false, ApiFault::cut_off_and_denied},
+    {"stands_still", "a directory shows for ever what it showed first", no_s, no_c, PolicyFault::none, false,
+     ApiFault::stands_still},
 }};
 }  // namespace
 

@@ -4,6 +4,7 @@
 #include <span>
 #include <string_view>
 #include "sim/app.hpp"
+#include "sim/directory.hpp"
 #include "sim/disk.hpp"
 
 namespace deprov::test::sim {
@@ -26,6 +27,7 @@ struct Fault {
   ConnectorFault connector = ConnectorFault::none;
   PolicyFault policy = PolicyFault::none;
   bool fast_clock = false;  ///< the engine's wall clock runs at four times the speed
+  ApiFault api = ApiFault::none;
 };
 
 [[nodiscard]] std::span<const Fault> planted_faults() noexcept;

@@ -86,7 +86,10 @@ void Oracle::before(const port::Transaction& txn, port::Reader& reader) {
 void Oracle::look() {
   if (violation_) return;
   world_.disk->read([&](port::Reader& reader) {
-    for (std::size_t i = 0; i < world_.apps.size(); ++i) check_access(i, reader, false, false);
+    for (std::size_t i = 0; i < world_.apps.size(); ++i) {
+      note_presence(i);
+      check_access(i, reader, false, false);
+    }
   });
 }
 
@@ -95,6 +98,7 @@ void Oracle::at_rest() {
   world_.disk->read([&](port::Reader& reader) {
     for (std::size_t i = 0; i < world_.apps.size(); ++i) {
       check_queues(i, reader);
+      check_source(i, reader);
       check_access(i, reader, true, false);
       check_roles(i, reader);
     }
@@ -107,6 +111,7 @@ void Oracle::at_the_end() {
     for (std::size_t i = 0; i < world_.apps.size(); ++i) {
       check_queues(i, reader);
       check_told(i, reader);
+      check_source(i, reader);
       check_access(i, reader, true, true);
       check_roles(i, reader);
       check_chain(world_.apps[i].scope, reader);

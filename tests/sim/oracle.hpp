@@ -17,6 +17,7 @@
 namespace deprov::test::sim {
 
 class World;
+struct Presence;
 
 struct Violation {
   std::string oracle;  ///< a short name: "R1", "sent", ...
@@ -52,7 +53,7 @@ class Oracle final : public AppWatch, public CommitWatch {
 
   /// For figures: how often what was looked at.
   struct Counts {
-    std::uint64_t commits = 0, sent = 0, effects = 0, subjects = 0, records = 0, roles = 0;
+    std::uint64_t commits = 0, sent = 0, effects = 0, subjects = 0, records = 0, roles = 0, polls = 0, spoiled = 0;
   };
   [[nodiscard]] const Counts& counts() const noexcept { return counts_; }
   /// One line about one record, for people.
@@ -72,8 +73,15 @@ class Oracle final : public AppWatch, public CommitWatch {
   void check_binding(const port::BindingRow& row, port::Reader& reader);
   void count_reservation(std::size_t app, const port::JobRow& job);
   // oracle_facts.cpp
-  /// R1, worked out anew from the facts alone.
-  bool has_access(std::size_t app, port::Reader& reader, ResourceId subject);
+  /// R1, worked out anew from the facts alone: what SCIM push said, and what is in the directory that is polled.
+  enum class Access : std::uint8_t { no, yes, unsure };
+  Access access(std::size_t app, port::Reader& reader, ResourceId subject);
+  /// By SCIM push alone.
+  bool pushed_access(std::size_t app, port::Reader& reader, ResourceId subject);
+  /// What is known of the subject in the directory; null: it is not polled, or the subject never was in it.
+  Presence* presence(std::size_t app, port::Reader& reader, ResourceId subject);
+  void note_presence(std::size_t app);
+  void check_source(std::size_t app, port::Reader& reader);
   bool pending(std::size_t app, port::Reader& reader);
   /// The place of the highest group with a role that the subject is in, however deeply; nothing: in none.
   std::optional<std::uint32_t> wanted_role(std::size_t app, port::Reader& reader, ResourceId subject);

@@ -87,11 +87,16 @@ void Oracle::check_sent(std::size_t app, const port::Transaction& txn, const por
   if (plan.observe) suspect("R22", operation + " is sent in observe mode");
   const bool by_hand = job->cause == idp::Cause::manual;
   const bool open_ends = pending(app, reader);
-  if (job->kind == JobKind::remove_access && !by_hand && !open_ends && has_access(app, reader, job->subject))
-    suspect("R5", operation + " is sent, and the subject has access");
+  if (job->kind == JobKind::remove_access && !by_hand && !open_ends && pushed_access(app, reader, job->subject)) {
+    const auto* there = presence(app, reader, job->subject);
+    if (!world_.apps[app].directory)
+      suspect("R5", operation + " is sent, and the subject has access");
+    else if (there == nullptr || !there->ever_out)
+      suspect("R6", operation + " is sent, and the subject was in the directory all the time");
+  }
   const auto settling = reader.due(scope, job->subject, "settle");  // until then the net effect is open (R14)
   if (job->kind == JobKind::restore_access && !open_ends && !(settling && *settling) &&
-      !has_access(app, reader, job->subject))
+      !pushed_access(app, reader, job->subject))
     suspect("R5", operation + " is sent, and the subject has no access");
   if (job->kind == JobKind::remove_access) {
     const auto resource = reader.resource(scope, job->subject);
@@ -189,7 +194,14 @@ void Oracle::after(const port::Transaction& txn, port::Reader& reader) {
     if (app && job != nullptr && record->event == "removal.verified") check_verified(*app, *job, reader);
   }
   for (const auto& op : txn.ops) {
-    if (const auto* put = std::get_if<port::op::PutSubject>(&op)) {
+    if (const auto* change = std::get_if<port::op::AppendChange>(&op)) {
+      const auto app = app_of(change->row.scope);
+      const auto resource = app && !change->row.subject.is_nil()
+                                ? reader.resource(change->row.scope, change->row.subject)
+                                : Result<std::optional<port::ResourceRow>>(std::nullopt);
+      if (app && change->row.source == "scim" && resource && *resource)
+        world_.pushed(world_.apps[*app], change->row.kind, (*resource)->external_id);
+    } else if (const auto* put = std::get_if<port::op::PutSubject>(&op)) {
       const auto app = app_of(put->row.scope);
       if (!app) continue;
       subjects_.insert({*app, put->row.id});

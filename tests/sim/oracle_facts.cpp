@@ -34,7 +34,7 @@ bool tells(JobState s, bool for_good) {
 
 }  // namespace
 
-bool Oracle::has_access(std::size_t app, port::Reader& reader, ResourceId subject) {
+bool Oracle::pushed_access(std::size_t app, port::Reader& reader, ResourceId subject) {
   const auto& scope = world_.apps[app].scope;
   const auto row = reader.resource(scope, subject);
   if (!row || !*row || (*row)->deleted || !(*row)->active) return false;
@@ -57,6 +57,49 @@ bool Oracle::has_access(std::size_t app, port::Reader& reader, ResourceId subjec
     }
   }
   return false;
+}
+
+Presence* Oracle::presence(std::size_t app, port::Reader& reader, ResourceId subject) {
+  auto& state = world_.apps[app];
+  if (!state.directory) return nullptr;
+  const auto row = reader.resource(state.scope, subject);
+  if (!row || !*row) return nullptr;
+  const auto it = state.presence.find((*row)->external_id);
+  return it == state.presence.end() ? nullptr : &it->second;
+}
+
+Oracle::Access Oracle::access(std::size_t app, port::Reader& reader, ResourceId subject) {
+  if (!pushed_access(app, reader, subject)) return Access::no;
+  const auto* there = presence(app, reader, subject);
+  if (there == nullptr || there->in) return Access::yes;
+  return there->listed ? Access::no : Access::unsure;
+}
+
+/// Who has been in the directory for so long without any trouble is in its lists, and whatever they once said of
+/// them was taken back.
+void Oracle::note_presence(std::size_t app) {
+  constexpr Duration surely = std::chrono::minutes(45);
+  const auto now = world_.clock.mono();
+  for (auto& [id, there] : world_.apps[app].presence) {
+    if (!there.in || now - std::max(there.since, world_.troubled_until) < surely) continue;
+    there.listed = true;
+    there.ever_out = false;
+  }
+}
+
+// R16: when nothing is wrong any more, the source is read, and does not fail.
+void Oracle::check_source(std::size_t app, port::Reader& reader) {
+  const auto& state = world_.apps[app];
+  if (violation_ || !state.directory || pending(app, reader)) return;
+  const bool anybody =
+      std::any_of(state.presence.begin(), state.presence.end(), [](const auto& p) { return p.second.in; });
+  const auto row = reader.source(state.scope, state.source);
+  if (!anybody || !row || !*row || !(*row)->work.is_nil()) return;
+  if ((*row)->failing_since.micros != 0)
+    return violated("R16", "the source of app " + std::to_string(app) + " still fails: " + (*row)->failure);
+  if (world_.clock.wall() - (*row)->succeeded > std::chrono::minutes(15))
+    violated("R16", "the source of app " + std::to_string(app) + " was last read at " +
+                        to_rfc3339((*row)->succeeded) + " and is due at " + to_rfc3339((*row)->due));
 }
 
 std::optional<std::uint32_t> Oracle::wanted_role(std::size_t app, port::Reader& reader, ResourceId subject) {
@@ -104,7 +147,7 @@ void Oracle::check_roles(std::size_t app, port::Reader& reader) {
     if (of != app || state.unbound.contains(id) || state.offboarded.contains(id)) continue;
     const auto subject = reader.subject(state.scope, id);
     const auto binding = reader.binding(state.scope, id);
-    if (!subject || !*subject || !binding || !*binding || !has_access(app, reader, id)) continue;
+    if (!subject || !*subject || !binding || !*binding || access(app, reader, id) != Access::yes) continue;
     const auto* account = account_of(app, reader, id);
     if (account == nullptr || account->gone || (*binding)->last_set == port::AccountState::removed) continue;
     if (!excuse(app, reader, **subject).empty()) continue;
@@ -189,7 +232,12 @@ void Oracle::check_access(std::size_t app, port::Reader& reader, bool at_once, b
     std::optional<port::JobRow> job;
     if (!subject.job.is_nil())
       if (auto found = reader.job(state.scope, subject.job); found && *found) job = std::move(**found);
-    if (has_access(app, reader, id)) {
+    const auto has = access(app, reader, id);
+    if (has == Access::unsure) {
+      without_since_.erase(id);
+      continue;
+    }
+    if (has == Access::yes) {
       without_since_.erase(id);
       ever_with_access_[app].insert(id);
       if (!at_once || account == nullptr || account->gone || account->active || busy) continue;
@@ -212,7 +260,8 @@ void Oracle::check_access(std::size_t app, port::Reader& reader, bool at_once, b
     if (account->flipped == By::hand) continue;  // for a reconciliation to find
     if (!excuse(app, reader, subject).empty()) continue;
     if (job && job->kind == port::JobKind::remove_access && tells(job->state, for_good)) continue;
-    const auto limit = patience + std::chrono::milliseconds(state.plan.settle_ms);
+    const auto limit = patience + std::chrono::milliseconds(state.plan.settle_ms) +
+                       (state.directory ? Duration(std::chrono::minutes(45)) : Duration{0});
     if (!at_once && now - std::max(since, world_.troubled_until) < limit) continue;
     violated("R1", name(app, id) + " has no access, account " + account->shown.id +
                        " is active, and nothing says why" +
@@ -241,7 +290,7 @@ void Oracle::reconciled(std::size_t app, WorkId run) {
         continue;
       }
       const auto who = (*binding)->subject;
-      if (has_access(app, reader, who)) continue;
+      if (access(app, reader, who) != Access::no) continue;
       const auto subject = reader.subject(state.scope, who);
       if (!subject || !*subject || !excuse(app, reader, **subject).empty()) continue;
       const auto job = reader.job(state.scope, (*subject)->job);

@@ -11,13 +11,13 @@ namespace deprov::test::sim {
 namespace {
 
 constexpr std::array<std::string_view, kind_count> names{
-    "join",         "leave",      "come_back", "erase",      "rehire",      "rename",      "enter",
-    "quit",         "quit_all",   "move",      "group_make", "group_erase", "group_empty", "group_replace",
-    "group_rename", "group_nest", "feed",      "echo",       "stale",       "race",        "outage",
-    "weather",      "sunshine",   "by_hand",   "app_login",  "disk",        "crash",       "crash_at_sent",
-    "crash_at_app", "clock",      "allow",     "allow_one",  "reject",      "approve",     "pause",
-    "stop",         "stop_all",   "retry",     "cancel",     "attest",      "offboard",    "rebind",
-    "reconcile"};
+    "join",         "leave",      "come_back",     "erase",        "rehire",      "rename",      "enter",
+    "quit",         "quit_all",   "move",          "group_make",   "group_erase", "group_empty", "group_replace",
+    "group_rename", "group_nest", "feed",          "echo",         "stale",       "race",        "outage",
+    "weather",      "sunshine",   "by_hand",       "app_login",    "drop",        "fetch",       "fog",
+    "disk",         "crash",      "crash_at_sent", "crash_at_app", "clock",       "allow",       "allow_one",
+    "reject",       "approve",    "pause",         "stop",         "stop_all",    "retry",       "cancel",
+    "attest",       "offboard",   "rebind",        "poll",         "reconcile"};
 
 struct Weight {
   Kind kind;
@@ -34,7 +34,8 @@ constexpr std::array<Weight, kind_count> weights{{
     {Kind::crash_at_app, 25}, {Kind::clock, 10},         {Kind::allow, 30},        {Kind::allow_one, 15},
     {Kind::reject, 15},       {Kind::approve, 20},       {Kind::pause, 12},        {Kind::stop, 15},
     {Kind::stop_all, 8},      {Kind::retry, 20},         {Kind::cancel, 8},        {Kind::attest, 6},
-    {Kind::offboard, 10},     {Kind::rebind, 8},         {Kind::reconcile, 10},
+    {Kind::offboard, 10},     {Kind::rebind, 8},         {Kind::drop, 0},          {Kind::fetch, 0},
+    {Kind::fog, 0},           {Kind::poll, 0},           {Kind::reconcile, 10},
 }};
 
 json::array groups_named(std::uint32_t n) {
@@ -142,6 +143,26 @@ void write_conflicts(Script& s, std::int64_t last) {
   }
 }
 
+/// Some IdPs are polled besides: people leave the directory and no push says so, and its answers are bad.
+void write_polls(Script& s, std::int64_t last) {
+  Rng r(s.seed, 4);
+  for (std::uint32_t i = 0; i < s.apps.size(); ++i) {
+    auto& plan = s.apps[i];
+    if (!r.permille(200)) continue;
+    plan.polled = r.permille(500) ? r.between(1, 2) : plan.idp == "okta" ? 3 : 4;
+    const auto span = static_cast<std::uint32_t>(last / 1000) + 3600;
+    for (auto n = r.between(3, 9); n > 0; --n) {
+      constexpr std::array<Kind, 10> kinds{Kind::drop, Kind::drop, Kind::drop, Kind::fetch, Kind::fetch,
+                                           Kind::fog,  Kind::fog,  Kind::fog,  Kind::fog,   Kind::poll};
+      const auto kind = kinds.at(r.below(kinds.size()));
+      const auto a = kind == Kind::fog ? r.between(60, 1800) : r.below(600);
+      s.events.push_back({std::int64_t{r.below(span)} * 1000, kind, i, a, r.below(100)});
+    }
+  }
+  std::stable_sort(s.events.begin(), s.events.end(),
+                   [](const Event& x, const Event& y) { return x.at_ms < y.at_ms; });
+}
+
 }  // namespace
 
 std::string_view to_string(Kind k) noexcept { return names[static_cast<std::size_t>(k)]; }
@@ -194,6 +215,7 @@ Script write_script(std::uint64_t seed) {
     s.events.push_back(e);
   }
   if (s.engines > 1) write_conflicts(s, at);
+  write_polls(s, at);
   return s;
 }
 

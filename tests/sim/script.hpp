@@ -40,6 +40,10 @@ enum class Kind : std::uint8_t {
   sunshine,   ///< the app behaves again
   by_hand,    ///< somebody in the app flips the state of account a
   app_login,  ///< somebody in the app changes the login of account a
+  // the directory that is polled
+  drop,   ///< user a leaves it, and no push says so; b says in which way
+  fetch,  ///< user a is in it again
+  fog,    ///< for a seconds, b says how bad its answers are
   // the store
   disk,  ///< for a seconds, commits are refused or their answer is lost, as b says
   // engines
@@ -60,6 +64,7 @@ enum class Kind : std::uint8_t {
   attest,     ///< the newest job of user a
   offboard,   ///< user a by hand
   rebind,     ///< user a is unbound and looked up again
+  poll,       ///< the directory is read now; b odd: everybody
   reconcile,  ///< b odd: queueing
 };
 inline constexpr std::size_t kind_count = static_cast<std::size_t>(Kind::reconcile) + 1;
@@ -104,6 +109,8 @@ struct AppPlan {
   std::uint32_t strangers = 0;  ///< accounts of nobody
   std::uint32_t missing = 0;    ///< permille of users without an account
   std::uint32_t doubles = 0;    ///< permille of users with two
+  /// The IdP is polled, too: by index, by cursor, Okta's API, Graph's; 0: it only pushes.
+  std::uint32_t polled = 0;
 };
 
 struct Script {

@@ -1,5 +1,6 @@
 #include "sim/sim.hpp"
 #include <algorithm>
+#include <array>
 #include <boost/json/serialize.hpp>
 #include <numeric>
 #include <utility>
@@ -14,6 +15,11 @@ Outcome play(const Script& script, const Fault* fault, const std::function<void(
   Outcome out;
   out.violation = world.oracle->violation();
   out.counts = world.oracle->counts();
+  for (const auto& app : world.apps) {
+    if (!app.directory) continue;
+    out.counts.polls += app.directory->asked;
+    out.counts.spoiled += app.directory->spoiled;
+  }
   out.steps = world.steps;
   out.conflicts = world.disk->conflicts;
   out.refused = world.disk->refused;
@@ -73,11 +79,13 @@ std::string report(const Script& script, const std::vector<std::size_t>& needed,
   out += std::to_string(script.engines) + " engine(s), pieces of " + std::to_string(script.piece) + ", up to " +
          std::to_string(script.inline_members) + " members at once, lane of " +
          std::to_string(script.lane_window) + '\n';
+  constexpr std::array<const char*, 5> polled{"", ", polled by index", ", polled by cursor", ", Okta polled",
+                                              ", Graph polled"};
   for (std::size_t i = 0; i < script.apps.size(); ++i) {
     const auto& a = script.apps[i];
     out += "app " + std::to_string(i) + ": " + a.idp + ", " + std::to_string(a.users) + " users, " +
            std::to_string(a.groups) + " groups" + (a.readable ? "" : ", not readable") +
-           (a.asynchronous ? ", asynchronous" : "") +
+           (a.asynchronous ? ", asynchronous" : "") + polled.at(a.polled) +
            (a.lag_ms != 0 ? ", lags " + std::to_string(a.lag_ms) + " ms" : std::string{}) + ", policy " +
            json::serialize(a.policy) + '\n';
   }

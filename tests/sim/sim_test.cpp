@@ -36,7 +36,8 @@ TEST_CASE("a seed is the same world every time", "[sim]") {
   }
 }
 
-TEST_CASE("whatever happens, the oracles find nothing", "[sim][R1][R3][R4][R5][R7][R9][R12][R18][R19][R20]") {
+TEST_CASE("whatever happens, the oracles find nothing",
+          "[sim][R1][R3][R4][R5][R6][R7][R9][R12][R16][R18][R19][R20]") {
   std::atomic<std::uint64_t> next{1};
   std::mutex mutex;
   std::vector<std::string> found;
@@ -54,6 +55,8 @@ TEST_CASE("whatever happens, the oracles find nothing", "[sim][R1][R3][R4][R5][R
       sum.effects += out.counts.effects;
       sum.records += out.counts.records;
       sum.roles += out.counts.roles;
+      sum.polls += out.counts.polls;
+      sum.spoiled += out.counts.spoiled;
       conflicts += out.conflicts;
       refused += out.refused;
     }
@@ -67,6 +70,9 @@ TEST_CASE("whatever happens, the oracles find nothing", "[sim][R1][R3][R4][R5][R
   CHECK(sum.sent >= sum.effects);
   CHECK(sum.records > 10 * seeds);
   CHECK(sum.roles > seeds / 10);
+  // That directories were polled, and answered what they should not.
+  CHECK(sum.polls > 10 * seeds);
+  CHECK(sum.spoiled > seeds);
   // That decisions met: two groups left at once, callers at the guard's limit, engines on one store.
   CHECK(conflicts > seeds / 4);
   CHECK(refused > seeds / 10);

@@ -1,6 +1,7 @@
 #include "sim/world.hpp"
 #include <algorithm>
 #include <boost/json/serialize.hpp>
+#include <deprov/engine/sources.hpp>
 #include <stdexcept>
 #include <utility>
 #include "sim/oracle.hpp"
@@ -36,7 +37,8 @@ json::object policy_of(const AppPlan& plan, const Fault* fault) {
 
 }  // namespace
 
-World::World(const Script& s, const Fault* fault) : script(s), fault_(fault), rng_(s.seed, 2) {
+World::World(const Script& s, const Fault* fault)
+    : script(s), fault_(fault), rng_(s.seed, 2), directory_rng_(s.seed, 5) {
   engine_clock_ = std::make_unique<EngineClock>(clock);
   engine_clock_->fast = fault != nullptr && fault->fast_clock;
   executor_ = std::make_unique<runtime::VirtualExecutor>(clock);
@@ -49,6 +51,12 @@ World::World(const Script& s, const Fault* fault) : script(s), fault_(fault), rn
     app.app = std::make_shared<SimApp>(i, app.plan, AppWorld{*executor_, clock, *oracle}, s.seed);
     if (fault != nullptr) app.app->fault = fault->connector;
     app.idp = std::make_unique<Idp>(app.plan, *this);
+    if (app.plan.polled != 0) {
+      const auto wrong = fault != nullptr ? fault->api : ApiFault::none;
+      const auto api = wrong == ApiFault::cut_off_and_denied ? Directory::Api::scim_index
+                                                             : static_cast<Directory::Api>(app.plan.polled - 1);
+      app.directory = std::make_unique<Directory>(api, i, clock, s.seed);
+    }
     apps.push_back(std::move(app));
   }
   nodes_.resize(s.engines);
@@ -66,6 +74,11 @@ void World::boot(Node& node) {
   node.executor = std::make_unique<runtime::VirtualExecutor>(clock);
   node.calls = std::make_shared<SimApp::Calls>();
   node.store = disk->open(*node.executor, clock);
+  node.http = std::make_unique<DirectoryHttp>(*executor_, clock, [this](const std::string& url) -> Directory* {
+    for (auto& app : apps)
+      if (app.directory && app.directory->serves(url)) return app.directory.get();
+    return nullptr;
+  });
   node.random =
       std::make_unique<runtime::SeededRandom>(script.seed * 1000 + node.index * 100 + node.boots++ % 100);
   engine::Options options;
@@ -77,8 +90,8 @@ void World::boot(Node& node) {
   options.inline_members = script.inline_members;
   options.piece = script.piece;
   options.lane_window = script.lane_window;
-  auto made = engine::Engine::create({*node.executor, *engine_clock_, *node.random, *node.store, http_, *crypto},
-                                     std::move(options));
+  auto made = engine::Engine::create(
+      {*node.executor, *engine_clock_, *node.random, *node.store, *node.http, *crypto}, std::move(options));
   if (!made) throw std::runtime_error(made.error().message());
   node.engine = std::move(*made);
   node.scim = std::make_unique<service::ScimService>(*node.engine);
@@ -107,6 +120,7 @@ void World::take_down(Node& node) {
   if (node.calls) node.calls->waiting.clear();
   node.scim.reset();
   node.engine.reset();
+  node.http.reset();
   node.executor.reset();
   node.calls.reset();
   node.store.reset();
@@ -305,7 +319,62 @@ void World::set_up() {
     }
   }
   run_for(std::chrono::minutes(3));
+  for (auto& app : apps)
+    if (app.directory) add_source(app);
   disk->read([&](port::Reader& reader) { oracle->give_roles(reader); });
+}
+
+// The first list changes nothing; what comes later is compared with it.
+void World::add_source(App& app) {
+  engine::AddSource what{"directory", app.directory->kind(), app.directory->config()};
+  const auto added = wait<port::SourceRow>([&](engine::Engine& e, auto done) {
+    e.sources().add(by_, app.scope.integration, std::move(what), std::move(done));
+  });
+  if (!added || !*added)
+    throw std::runtime_error("no source: " + (added ? added->error().message() : std::string("no answer")));
+  app.source = (*added)->id;
+  for (int i = 0; i < 60; ++i) {
+    run_for(std::chrono::seconds(5));
+    bool listed = false;
+    disk->read([&](port::Reader& reader) {
+      const auto row = reader.source(app.scope, app.source);
+      listed = row && *row && (*row)->generation != 0;
+    });
+    if (!listed) continue;
+    for (auto& [id, presence] : app.presence) presence.listed = presence.in;
+    if (fault_ != nullptr) app.directory->fault = fault_->api;
+    return;
+  }
+  // Where nobody is in it, there is no list to be read: an empty one is none.
+}
+
+void World::enter(App& app, const std::string& external_id) {
+  app.directory->enter(external_id);
+  auto& presence = app.presence[external_id];
+  if (!presence.in) presence.since = clock.mono();
+  presence.in = true;
+}
+
+void World::leave(App& app, const std::string& external_id, std::uint32_t how) {
+  auto& presence = app.presence[external_id];
+  if (!presence.in) return;
+  app.directory->leave(external_id, how);
+  presence.in = false;
+  presence.ever_out = true;
+  presence.since = clock.mono();
+}
+
+void World::pushed(App& app, idp::ChangeKind kind, const std::string& external_id) {
+  if (!app.directory || external_id.empty()) return;
+  switch (kind) {
+    case idp::ChangeKind::created:
+    case idp::ChangeKind::reactivated: return enter(app, external_id);
+    case idp::ChangeKind::deactivated:
+    case idp::ChangeKind::deleted:
+      if (directory_rng_.permille(700)) leave(app, external_id, directory_rng_.below(12));
+      return;
+    default: return;
+  }
 }
 
 void World::run() {

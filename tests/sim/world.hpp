@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 #include "sim/app.hpp"
+#include "sim/directory.hpp"
 #include "sim/disk.hpp"
 #include "sim/faults.hpp"
 #include "sim/idp.hpp"
@@ -39,14 +40,13 @@ class EngineClock final : public port::Clock {
   MonoTime start_;
 };
 
-/// The apps of the simulator are not reached by HTTP.
-class NoHttp final : public port::HttpTransport {
- public:
-  port::HttpCallId send(port::HttpRequest, port::UniqueFunction<void(port::HttpResult)> done) override {
-    done({});
-    return 0;
-  }
-  void cancel(port::HttpCallId) override {}
+/// What the world knows of one identity in a directory that is polled.
+struct Presence {
+  bool in = false;
+  /// Surely in a list that deprov took; who never was in a list is not gone from it.
+  bool listed = false;
+  bool ever_out = false;  ///< since it was surely known as there
+  MonoTime since;         ///< when `in` last changed
 };
 
 class World final : public Wire {
@@ -67,6 +67,9 @@ class World final : public Wire {
     port::Scope scope;
     std::shared_ptr<SimApp> app;
     std::unique_ptr<Idp> idp;
+    std::unique_ptr<Directory> directory;      ///< null: it is not polled
+    std::map<std::string, Presence> presence;  ///< by externalId
+    SourceId source;
     bool stopped = false;             ///< the kill switch, or a pause, was answered and not taken back
     std::set<ResourceId> unbound;     ///< by an operator
     std::set<ResourceId> offboarded;  ///< by an operator
@@ -92,6 +95,10 @@ class World final : public Wire {
   [[nodiscard]] bool several() const noexcept { return nodes_.size() > 1; }
   /// An oracle found something: the run ends.
   void stop_running() { over_ = true; }
+  /// SCIM push showed that somebody came or left: most directories show the same.
+  void pushed(App& app, idp::ChangeKind kind, const std::string& external_id);
+  void enter(App& app, const std::string& external_id);
+  void leave(App& app, const std::string& external_id, std::uint32_t how);
   void sent_is_durable();
   void change_arrived();
 
@@ -106,6 +113,7 @@ class World final : public Wire {
     std::unique_ptr<runtime::VirtualExecutor> executor;
     std::shared_ptr<SimApp::Calls> calls;
     std::unique_ptr<port::Store> store;
+    std::unique_ptr<DirectoryHttp> http;
     std::unique_ptr<runtime::SeededRandom> random;
     std::unique_ptr<engine::Engine> engine;
     std::unique_ptr<service::ScimService> scim;
@@ -117,6 +125,7 @@ class World final : public Wire {
     std::map<std::uint64_t, std::function<void(std::optional<service::Response>)>> asked;
   };
   void set_up();
+  void add_source(App& app);
   void boot(Node& node);
   void boot_later(std::size_t index, Duration wait);
   void crash(Node& node);
@@ -145,9 +154,9 @@ class World final : public Wire {
 
   const Fault* fault_;
   Rng rng_;
+  Rng directory_rng_;
   std::unique_ptr<EngineClock> engine_clock_;
   std::unique_ptr<runtime::VirtualExecutor> executor_;
-  NoHttp http_;
   std::vector<Node> nodes_;
   engine::Principal by_;
   std::uint64_t asked_ = 0;

@@ -1,5 +1,6 @@
 // What happens in a world: to its apps, its store, its engines, and what operators do.
 #include <algorithm>
+#include <deprov/engine/sources.hpp>
 #include <iterator>
 #include <string_view>
 #include <utility>
@@ -64,6 +65,20 @@ void World::happen(const Event& e) {
       it->second.shown.user_name = "changed-" + std::to_string(e.b) + "-" + it->second.shown.user_name;
       return;
     }
+    case Kind::drop:
+    case Kind::fetch: {
+      if (!app.directory) return;
+      const auto u = e.a % static_cast<std::uint32_t>(app.idp->users().size());
+      const auto& user = app.idp->users()[u];
+      if (user.id.empty()) return;
+      const auto external = "ext-" + std::to_string(u) + "-" + std::to_string(user.incarnation);
+      return e.kind == Kind::fetch ? enter(app, external) : leave(app, external, e.b);
+    }
+    case Kind::fog:
+      if (!app.directory) return;
+      app.directory->fog(e.b + 1);
+      trouble(seconds(e.a) + std::chrono::minutes(50));
+      return later(seconds(e.a), [this, i = app.app->index()] { apps[i].directory->fog(0); });
     case Kind::disk:
       disk->trouble = disk_trouble(e.b);
       disk_was_troubled = true;
@@ -160,6 +175,10 @@ void World::operate(const Event& e, App& app) {
       if (subject.is_nil()) return;
       app.unbound.insert(subject);
       return engine->bind(by_, id, subject, {}, [](const Result<void>&) {});
+    case Kind::poll:
+      if (app.source.is_nil()) return;
+      return engine->sources().poll(by_, id, app.source, {.complete = e.b % 2 == 1},
+                                    [](const Result<json::object>&) {});
     case Kind::reconcile:
       return engine->reconcile(
           by_, id, e.b % 2 == 1, [](const Result<WorkId>&) {}, [](const Result<json::object>&) {});
@@ -232,7 +251,10 @@ void World::resume_all(int tries) {
 void World::end_of_troubles() {
   calm = true;
   disk->trouble = {};
-  for (auto& app : apps) app.app->heal();
+  for (auto& app : apps) {
+    app.app->heal();
+    if (app.directory) app.directory->fog(0);
+  }
   for (auto& node : nodes_) {
     node.dies_after.reset();
     node.dies_at_sent = node.dies_at_app = false;
