@@ -2,21 +2,36 @@ package deprov
 
 import (
 	"encoding/json"
-	"os"
 	"runtime"
-	"strconv"
+	"syscall"
 	"testing"
 	"time"
 )
 
-// report says requests a second, and what part that is of the yardstick, which bench.sh has just measured in C++.
-func report(b *testing.B, began time.Time, yardstick string) {
-	b.StopTimer()
-	perSecond := float64(b.N) / time.Since(began).Seconds()
-	b.ReportMetric(perSecond, "requests/s")
-	if native, err := strconv.ParseFloat(os.Getenv(yardstick), 64); err == nil && native > 0 {
-		b.ReportMetric(perSecond/native, "of_C++")
+// watch measures requests a second, and what one of them costs the processor; bench/bindings.py compares that with C++.
+type watch struct {
+	began time.Time
+	used  time.Duration
+}
+
+func used() time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return 0
 	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+func begin(b *testing.B) watch {
+	b.ReportAllocs()
+	b.ResetTimer()
+	return watch{time.Now(), used()}
+}
+
+func (w watch) report(b *testing.B) {
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/time.Since(w.began).Seconds(), "requests/s")
+	b.ReportMetric(float64(used()-w.used)/1e3/float64(b.N), "cpu-us/request")
 }
 
 // oneUser is a world with the user that bench/capi_bench.cpp has, and the request that reads it.
@@ -37,24 +52,20 @@ func oneUser(b *testing.B) (*world, *Request) {
 // One after the other.
 func BenchmarkGetOne(b *testing.B) {
 	w, request := oneUser(b)
-	b.ReportAllocs()
-	b.ResetTimer()
-	began := time.Now()
+	measured := begin(b)
 	for i := 0; i < b.N; i++ {
 		if got, err := w.engine.Do(w.ctx, request); err != nil || got.Status != 200 {
 			b.Fatal(err)
 		}
 	}
-	report(b, began, "DEPROV_BENCH_NATIVE_ONE")
+	measured.report(b)
 }
 
 // 64 goroutines at once.
 func BenchmarkGetMany(b *testing.B) {
 	w, request := oneUser(b)
 	b.SetParallelism((64 + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0))
-	b.ReportAllocs()
-	b.ResetTimer()
-	began := time.Now()
+	measured := begin(b)
 	b.RunParallel(func(p *testing.PB) {
 		for p.Next() {
 			if got, err := w.engine.Do(w.ctx, request); err != nil || got.Status != 200 {
@@ -63,5 +74,5 @@ func BenchmarkGetMany(b *testing.B) {
 			}
 		}
 	})
-	report(b, began, "DEPROV_BENCH_NATIVE_MANY")
+	measured.report(b)
 }
