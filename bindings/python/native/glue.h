@@ -1,31 +1,41 @@
 /* One crossing from Python for what the C interface says in several calls: this is the hot path. */
 
-/* `head` is method, target, peer, workspace, subject, then name and value of each header, each with a zero behind
-   it. `wait`: the answer goes to `response`; otherwise the request is begun, with `user` and `token`. */
-static deprov_status deprovpy_request(deprov_engine* engine, int32_t wait, uint64_t user, int32_t as,
-                                      const char* head, size_t head_len, size_t header_count, const char* body,
-                                      size_t body_len, uint64_t* token, deprov_response** response,
-                                      deprov_error** error);
-/* What ended, with what is wanted of every answer. */
+/* As deprov_engine_call(). `head` is method, target, peer, workspace, subject, then name and value of each header,
+   each with a zero behind it. */
+static deprov_status deprovpy_call(deprov_engine* engine, int32_t as, const char* head, size_t head_len,
+                                   size_t header_count, const char* body, size_t body_len,
+                                   deprov_response** response, deprov_error** error);
+/* What ended. Of a whole answer everything lies in the text of the room, from `at` on: name and value of each
+   header, each with a zero behind it, `head` bytes of that, then the body, `whole` bytes of both; then `response`
+   is NULL, and `http` is not 0. What has no room there, and bodies that come in pieces, are in `response`. */
 typedef struct {
   uint64_t user;
   int32_t kind;
   int32_t status;
   int32_t http;
   int32_t streaming;
+  size_t at;
+  size_t head;
+  size_t whole;
   deprov_response* response;
-  deprov_str body;
 } deprovpy_event;
 
-/* As deprov_engine_next(), at most 64. Without an error where the time ran out. */
-static deprov_status deprovpy_next(deprov_engine* engine, deprovpy_event* events, int64_t timeout_ms,
-                                   size_t* taken, deprov_error** error);
-/* Begins a request and takes what ended, which is its answer most of the time. Where `token` is not 0, it was
- * begun. */
+/* Where the library puts what ended. Where `token` is not 0, a request was begun. */
+typedef struct {
+  char* text;
+  size_t text_size;
+  uint64_t token;
+  deprov_error* error;
+  size_t taken;
+  deprovpy_event events[64];
+} deprovpy_room;
+
+/* As deprov_engine_next(). Without an error where the time ran out. */
+static deprov_status deprovpy_next(deprov_engine* engine, deprovpy_room* room, int64_t timeout_ms);
+/* Begins a request and takes what ended, which is its answer most of the time. */
 static deprov_status deprovpy_ask(deprov_engine* engine, uint64_t user, int32_t as, const char* head,
                                   size_t head_len, size_t header_count, const char* body, size_t body_len,
-                                  uint64_t* token, deprovpy_event* events, int64_t timeout_ms, size_t* taken,
-                                  deprov_error** error);
+                                  int64_t timeout_ms, deprovpy_room* room);
 /* As deprov_list_send() of DEPROV_LIST_ADD. `text` is id, external id, user name and e-mail of each user, each
    with a zero behind it. */
 static deprov_status deprovpy_list_add(deprov_list* list, uint64_t user, const char* text, size_t text_len,
@@ -42,28 +52,25 @@ static deprov_status deprovpy_refuse(deprov_error** error, deprov_status status,
   return status;
 }
 
-static deprov_status deprovpy_request(deprov_engine* engine, int32_t wait, uint64_t user, int32_t as,
-                                      const char* head, size_t head_len, size_t header_count, const char* body,
-                                      size_t body_len, uint64_t* token, deprov_response** response,
-                                      deprov_error** error) {
-  enum { most = 256 };
-  enum { fixed = 5 };
-  deprov_str parts[fixed];
-  deprov_header headers[most];
-  deprov_request request;
+enum { deprovpy_fixed = 5, deprovpy_most_headers = 256 };
+
+/* Points at the texts in `head`. */
+static deprov_status deprovpy_fill(deprov_request* request, deprov_header* headers, int32_t as, const char* head,
+                                   size_t head_len, size_t header_count, const char* body, size_t body_len,
+                                   deprov_error** error) {
+  deprov_str parts[deprovpy_fixed];
   const char* at = head;
   const char* const end = head + head_len;
-  const size_t count = fixed + 2 * header_count;
+  const size_t count = deprovpy_fixed + 2 * header_count;
   size_t i;
-  if (response != NULL) *response = NULL;
-  if (error != NULL) *error = NULL;
-  if (header_count > most)
+  *error = NULL;
+  if (header_count > deprovpy_most_headers)
     return deprovpy_refuse(error, DEPROV_ERR_LIMIT_EXCEEDED, "more than 256 headers", "request.headers");
   for (i = 0; i < count; ++i) {
     const char* const zero = at < end ? memchr(at, 0, (size_t)(end - at)) : NULL;
-    deprov_str* const part = i < fixed              ? &parts[i]
-                             : (i - fixed) % 2 == 0 ? &headers[(i - fixed) / 2].name
-                                                    : &headers[(i - fixed) / 2].value;
+    deprov_str* const part = i < deprovpy_fixed              ? &parts[i]
+                             : (i - deprovpy_fixed) % 2 == 0 ? &headers[(i - deprovpy_fixed) / 2].name
+                                                             : &headers[(i - deprovpy_fixed) / 2].value;
     if (zero == NULL) break;
     part->ptr = at;
     part->len = (size_t)(zero - at);
@@ -71,53 +78,110 @@ static deprov_status deprovpy_request(deprov_engine* engine, int32_t wait, uint6
   }
   if (i != count || at != end)
     return deprovpy_refuse(error, DEPROV_ERR_INVALID_ARGUMENT, "a zero byte in a text", "request.headers");
-  memset(&request, 0, sizeof request);
-  request.struct_size = sizeof request;
-  request.as = as;
-  request.method = parts[0];
-  request.target = parts[1];
-  request.peer = parts[2];
-  request.workspace = parts[3];
-  request.subject = parts[4];
-  request.headers = headers;
-  request.header_count = header_count;
-  request.body.ptr = body;
-  request.body.len = body_len;
-  if (wait != 0) return deprov_engine_call(engine, &request, response, error);
-  return deprov_engine_send(engine, &request, (void*)(uintptr_t)user, token, error);
+  memset(request, 0, sizeof *request);
+  request->struct_size = sizeof *request;
+  request->as = as;
+  request->method = parts[0];
+  request->target = parts[1];
+  request->peer = parts[2];
+  request->workspace = parts[3];
+  request->subject = parts[4];
+  request->headers = headers;
+  request->header_count = header_count;
+  request->body.ptr = body;
+  request->body.len = body_len;
+  return DEPROV_OK;
 }
 
-static deprov_status deprovpy_next(deprov_engine* engine, deprovpy_event* events, int64_t timeout_ms,
-                                   size_t* taken, deprov_error** error) {
-  deprov_event list[64];
+static deprov_status deprovpy_call(deprov_engine* engine, int32_t as, const char* head, size_t head_len,
+                                   size_t header_count, const char* body, size_t body_len,
+                                   deprov_response** response, deprov_error** error) {
+  deprov_header headers[deprovpy_most_headers];
+  deprov_request request;
+  const deprov_status status =
+      deprovpy_fill(&request, headers, as, head, head_len, header_count, body, body_len, error);
+  *response = NULL;
+  return status == DEPROV_OK ? deprov_engine_call(engine, &request, response, error) : status;
+}
+
+/* Copies a text with a zero behind it; NULL where there is no room, or a zero in it. */
+static char* deprovpy_put(char* to, const char* end, deprov_str text) {
+  if ((size_t)(end - to) <= text.len) return NULL;
+  if (text.len != 0) {
+    if (memchr(text.ptr, 0, text.len) != NULL) return NULL;
+    memcpy(to, text.ptr, text.len);
+  }
+  to[text.len] = 0;
+  return to + text.len + 1;
+}
+
+/* Puts a whole answer into the text of the room, behind `used`; how much is used then. */
+static size_t deprovpy_pack(deprovpy_room* room, size_t used, deprovpy_event* event) {
+  const deprov_response* const response = event->response;
+  const deprov_str body = deprov_response_get_body(response);
+  const size_t count = deprov_response_get_header_count(response);
+  char* const begin = room->text + used;
+  const char* const end = room->text + room->text_size;
+  char* to = begin;
   size_t i;
-  const deprov_status status = deprov_engine_next(engine, list, 64, timeout_ms, taken, error);
+  for (i = 0; i < count && to != NULL; ++i) {
+    const deprov_header header = deprov_response_get_header(response, i);
+    to = deprovpy_put(to, end, header.name);
+    if (to != NULL) to = deprovpy_put(to, end, header.value);
+  }
+  if (to == NULL || (size_t)(end - to) < body.len) return used;
+  if (body.len != 0) memcpy(to, body.ptr, body.len);
+  event->at = used;
+  event->head = (size_t)(to - begin);
+  event->whole = event->head + body.len;
+  deprov_response_free(event->response);
+  event->response = NULL;
+  return used + event->whole;
+}
+
+static void deprovpy_take(deprovpy_room* room, const deprov_event* list) {
+  size_t used = 0;
+  size_t i;
+  for (i = 0; i < room->taken; ++i) {
+    deprovpy_event* const event = &room->events[i];
+    memset(event, 0, sizeof *event);
+    event->user = (uint64_t)(uintptr_t)list[i].user;
+    event->kind = list[i].kind;
+    event->status = list[i].status;
+    event->response = list[i].response;
+    if (event->response == NULL) continue;
+    event->http = deprov_response_get_status(event->response);
+    event->streaming = deprov_response_is_streaming(event->response);
+    if (event->streaming == 0 && room->text_size != 0) used = deprovpy_pack(room, used, event);
+  }
+}
+
+static deprov_status deprovpy_next(deprov_engine* engine, deprovpy_room* room, int64_t timeout_ms) {
+  deprov_event list[64];
+  const deprov_status status = deprov_engine_next(engine, list, 64, timeout_ms, &room->taken, &room->error);
   if (status == DEPROV_ERR_TIMEOUT) {
-    deprov_error_free(*error);
-    *error = NULL;
+    deprov_error_free(room->error);
+    room->error = NULL;
   }
-  for (i = 0; i < *taken; ++i) {
-    events[i].user = (uint64_t)(uintptr_t)list[i].user;
-    events[i].kind = list[i].kind;
-    events[i].status = list[i].status;
-    events[i].http = deprov_response_get_status(list[i].response);
-    events[i].streaming = list[i].response == NULL ? 0 : deprov_response_is_streaming(list[i].response);
-    events[i].response = list[i].response;
-    events[i].body = deprov_response_get_body(list[i].response);
-  }
+  deprovpy_take(room, list);
   return status;
 }
 
 static deprov_status deprovpy_ask(deprov_engine* engine, uint64_t user, int32_t as, const char* head,
                                   size_t head_len, size_t header_count, const char* body, size_t body_len,
-                                  uint64_t* token, deprovpy_event* events, int64_t timeout_ms, size_t* taken,
-                                  deprov_error** error) {
+                                  int64_t timeout_ms, deprovpy_room* room) {
+  deprov_event list[64];
+  deprov_header headers[deprovpy_most_headers];
+  deprov_request request;
   deprov_status status;
-  *token = 0;
-  *taken = 0;
-  status = deprovpy_request(engine, 0, user, as, head, head_len, header_count, body, body_len, token, NULL, error);
+  room->token = 0;
+  room->taken = 0;
+  status = deprovpy_fill(&request, headers, as, head, head_len, header_count, body, body_len, &room->error);
   if (status != DEPROV_OK) return status;
-  return deprovpy_next(engine, events, timeout_ms, taken, error);
+  status = deprov_engine_ask(engine, &request, (void*)(uintptr_t)user, &room->token, list, 64, timeout_ms,
+                             &room->taken, &room->error);
+  deprovpy_take(room, list);
+  return status;
 }
 
 static deprov_status deprovpy_list_add(deprov_list* list, uint64_t user, const char* text, size_t text_len,

@@ -26,6 +26,70 @@ def test_requests_are_awaited(either):
     assert either.scim("GET", "/Users").json()["totalResults"] == 3  # and without a loop again
 
 
+def test_answers_that_are_there_at_once_leave_others_their_turn(world):
+    async def main():
+        turns, over = 0, False
+
+        async def somebody_else():
+            nonlocal turns
+            while not over:
+                turns += 1
+                await asyncio.sleep(0)
+
+        other = asyncio.create_task(somebody_else())
+        async with world.engine.aio() as a:
+            for _ in range(200):
+                assert (await a.scim(world.wiki, "GET", "/Users/nobody")).status == 404
+            over = True
+            await other
+            assert turns >= 50
+            # What is there is let go of where nobody wants it any more, and the next ones are answered.
+            for _ in range(10):
+                asking = asyncio.create_task(a.scim(world.wiki, "GET", "/Users/nobody"))
+                await asyncio.sleep(0)
+                asking.cancel()
+                await asyncio.gather(asking, return_exceptions=True)
+            assert not world.engine._hub.waiting()
+            assert (await a.scim(world.wiki, "GET", "/Users")).status == 200
+
+    asyncio.run(main())
+
+
+def test_a_whole_answer_is_told_in_one_piece_and_has_no_pieces(either):
+    async def main():
+        async with either.engine.aio() as a:
+            answer = await a.scim(either.wiki, "GET", "/Users")
+            assert [p async for p in answer] == [answer.body]
+            assert answer.header("content-type").startswith("application/scim+json")
+            with pytest.raises(deprov.InvalidError, match="pieces"):
+                await answer.read_async()
+            answer.close()
+            assert answer.json()["totalResults"] == 0 and answer.headers
+
+    asyncio.run(main())
+    here = either.scim("GET", "/Users")
+    with pytest.raises(deprov.InvalidError, match="pieces"):
+        here.read()
+    assert list(here) == [here.body]
+
+
+def test_answers_that_do_not_fit_beside_the_others(world):
+    """Longer ones, and many at once, are copied when they are looked at."""
+    for i in range(150):
+        world.add_user(f"user{i:03}")
+
+    async def main():
+        async with world.engine.aio() as a:
+            one, two = await asyncio.gather(a.scim(world.wiki, "GET", "/Users?count=150"),
+                                            a.scim(world.wiki, "GET", "/Users?count=149"))
+            assert len(one.body) > 40_000
+            assert [len(r.json()["Resources"]) for r in (one, two)] == [150, 149]
+            assert one.headers and two.header("Content-Type") == one.header("Content-Type")
+
+    asyncio.run(main())
+    assert len(world.scim("GET", "/Users?count=150").json()["Resources"]) == 150
+
+
 def test_a_host_driven_engine_is_pumped_by_the_loop(apps):
     made = deprov.connector("ours")(everybody(apps))
     world = make_world("ours", connectors=[made], host_driven=True)

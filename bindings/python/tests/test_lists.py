@@ -45,16 +45,16 @@ def test_who_is_missing_from_the_next_list_loses_access(company):
     with company.begin() as people:
         people.add(company.people())
         assert people.count == len(NAMES)
-        assert people.end(len(NAMES))["first"]
+        assert people.end(len(NAMES)).first
     with company.begin(dry_run=True) as people:
         people.add(company.people(NAMES[:-1]))
-        assert people.end(len(NAMES) - 1)["ends"] == 1
+        assert people.end(len(NAMES) - 1).ends == 1
     with company.begin() as people:
         people.add(company.people(NAMES[:2]))
         people.add(company.people(NAMES[2:-1]))
         report = people.end(len(NAMES) - 1)
-    assert report["ends"] == 1
-    assert report["differences"][0]["user_name"] == "fay"
+    assert report.ends == 1
+    assert report.differences[0].user_name == "fay"
     assert company.world.wait_for("removal.requested")["detail"]["cause"] == "unassigned"
 
 
@@ -89,7 +89,7 @@ def test_more_users_than_go_in_at_once(company):
     with company.begin(dry_run=True) as people:
         people.add(deprov.SourceUser(str(i)) for i in range(many))
         assert people.count == many
-        assert people.end(many)["listed"] == many
+        assert people.end(many).listed == many
 
 
 def test_what_makes_no_sense_is_refused(company):

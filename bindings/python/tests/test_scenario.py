@@ -109,7 +109,7 @@ class Player:
                 assert e.name == step.get("refused"), (step["name"], e)
                 return
         assert "refused" not in step, (step["name"], report)
-        assert {name: report[name] for name in step["report"]} == step["report"], (step["name"], report)
+        assert {name: getattr(report, name) for name in step["report"]} == step["report"], (step["name"], report)
 
     def check_evidence(self):
         export = self.engine.call("GET", f"/api/v1/evidence?integration={self.wiki.id}", by=self.by).body

@@ -194,4 +194,4 @@ def test_wsgi_is_kept_to_the_letter(world):
 def test_an_application_without_endpoints_is_none(world):
     for kind in (deprov.wsgi.Application, deprov.asgi.Application):
         with pytest.raises(ValueError, match="at least one"):
-            kind(world.engine, scim=False, admin=False)
+            kind(world.engine, scim=False, admin=False, events=False)

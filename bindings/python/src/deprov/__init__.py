@@ -14,23 +14,27 @@ from ._native import ffi as _ffi, lib as _lib
 from ._options import Plugins, WorkerLimits
 from .connector import (LATER, Account, Call, Effect, Failed, Operation, Outcome, Reply, ThrottleScope, connector,
                         operation)
-from .engine import CallLeft, Caller, CloseReport, Engine, Integration, Rows, Workspace
+from .engine import Engine
 from .errors import (BusyError, CancelledError, ClosedError, ConflictError, Error, ForbiddenError, ForkedError,
                      HeldError, InternalError, InvalidError, LimitExceededError, NotFoundError,
                      PreconditionFailedError, StoreError, StoreLockedError, TimeoutError, UnauthorizedError,
                      UniquenessError, UnsupportedError, WrongThreadError, text as _text)
 from .evidence import Problem, Verdict, verify_evidence
 from .lists import SourceList, SourceUser
+from .records import Caller, CallLeft, CloseReport, Integration, Workspace
 from .response import Response
+from .rows import Rows
+from .sources import ListDifference, ListReport, Polling, Quota, Source, Sources, UnlinkedSubject
 
 __all__ = [
     "Account", "BusyError", "Call", "CallLeft", "Caller", "CancelledError", "CloseReport", "ClosedError",
     "ConflictError", "Effect", "Engine", "Error", "Failed", "ForbiddenError", "ForkedError", "HeldError",
-    "Integration", "InternalError", "InvalidError", "LATER", "LimitExceededError", "NotFoundError", "Operation",
-    "Outcome", "Plugins", "PreconditionFailedError", "Problem", "Reply", "Response", "Rows", "SourceList",
-    "SourceUser", "StoreError", "StoreLockedError", "ThrottleScope", "TimeoutError", "UnauthorizedError",
-    "UniquenessError", "UnsupportedError", "Verdict", "WorkerLimits", "Workspace", "WrongThreadError", "build_info",
-    "connector", "has_feature", "operation", "verify_evidence",
+    "Integration", "InternalError", "InvalidError", "LATER", "LimitExceededError", "ListDifference", "ListReport",
+    "NotFoundError", "Operation", "Outcome", "Plugins", "Polling", "PreconditionFailedError", "Problem", "Quota",
+    "Reply", "Response", "Rows", "Source", "SourceList", "SourceUser", "Sources", "StoreError", "StoreLockedError",
+    "ThrottleScope", "TimeoutError", "UnauthorizedError", "UniquenessError", "UnlinkedSubject", "UnsupportedError",
+    "Verdict", "WorkerLimits", "Workspace", "WrongThreadError", "build_info", "connector", "has_feature", "operation",
+    "verify_evidence",
 ]
 
 __version__: str = _text(_lib.deprov_build_get_version())

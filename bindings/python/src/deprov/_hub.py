@@ -5,27 +5,28 @@ from __future__ import annotations
 
 import itertools
 import threading
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Protocol, Tuple
 
 from . import _process, errors
 from ._native import ffi, lib
 
 # How long a thread is in the library without looking for signals.
 SLICE_MS = 100
-_BATCH = 64
 
-_EVENTS = ffi.typeof("deprovpy_event[]")
-_SIZE = ffi.typeof("size_t *")
-_ERROR = ffi.typeof("deprov_error **")
-_TOKEN = ffi.typeof("uint64_t *")
+# Of answers that are taken whole, many at once.
+TEXT = 64 * 1024
+
+_ROOM = ffi.typeof("deprovpy_room *")
+_CHARS = ffi.typeof("char[]")
 _TIMEOUT = int(lib.DEPROV_ERR_TIMEOUT)
-_NULL = ffi.NULL
 _free = lib.deprov_response_free
-_buffer = ffi.buffer
+_ask = lib.deprovpy_ask
+_next = lib.deprovpy_next
 
 
-# A response, its HTTP status, whether its body comes in pieces, and the body where it does not and is known.
-Answer = Tuple[Any, int, int, Optional[bytes]]
+# A response, its HTTP status, whether its body comes in pieces; or, instead of the response, its headers (name and value,
+# each with a zero behind it) and its body as they lay in memory, and how long those headers are.
+Answer = Tuple[Any, int, int, Optional[bytes], int]
 Taken = Callable[[int, Optional[Answer]], None]
 
 
@@ -56,16 +57,34 @@ class Waiter:
             self._event.wait(seconds)
 
 
+class Numbered(Protocol):
+    """Whoever is told the library's number of a request, which cancels it."""
+
+    token: int
+
+
 class Room:
-    """Where the library puts what ended."""
+    """Where the library puts what ended; with `text`, whole answers are taken out of its memory at once."""
 
-    __slots__ = ("error", "events", "taken", "token")
+    __slots__ = ("c", "events", "text", "_keep")
 
-    def __init__(self) -> None:
-        self.events = ffi.new(_EVENTS, _BATCH)
-        self.taken = ffi.new(_SIZE)
-        self.token = ffi.new(_TOKEN)
-        self.error = ffi.new(_ERROR)
+    def __init__(self, text: int = 0) -> None:
+        self.c = ffi.new(_ROOM)
+        self.events = self.c.events
+        self._keep = ffi.new(_CHARS, text)
+        self.c.text = self._keep
+        self.c.text_size = text
+        self.text = ffi.buffer(self._keep)
+
+    def answer(self, event: Any) -> Optional[Answer]:
+        http = event.http
+        if http == 0:
+            return None
+        response = event.response
+        if response:
+            return ffi.gc(response, _free), http, event.streaming, None, 0
+        at = event.at
+        return None, http, 0, self.text[at:at + event.whole], event.head
 
 
 class Hub:
@@ -75,7 +94,7 @@ class Hub:
         self._waiting: Dict[int, Taken] = {}
         self._leading = threading.Lock()
         self._leader = 0
-        self._room = Room()  # the leader's
+        self._room = Room(TEXT)  # the leader's
         self.loops = 0  # event loops that look by themselves
 
     def expect(self, taken: Taken) -> int:
@@ -90,41 +109,37 @@ class Hub:
     def ask(self, user: int, packed: Tuple[Any, ...], waiter: Waiter) -> None:
         """Begins a request, and is the one that looks, where nobody else is."""
         here = threading.get_ident()
-        lead = self.loops == 0 and self._leader != here and self._leading.acquire(blocking=False)
-        room = self._room if lead else Room()
-        try:
-            if lead:
+        if self.loops == 0 and self._leader != here and self._leading.acquire(blocking=False):
+            try:
                 self._leader = here
-            status = lib.deprovpy_ask(self._engine, user, *packed, room.token, room.events, SLICE_MS if lead else 0,
-                                      room.taken, room.error)
-            waiter.token = room.token[0]
-            self.hand_out(room, status)
-        finally:
-            if lead:
+                self.begin(user, packed, waiter, self._room, SLICE_MS)
+            finally:
                 self._leader = 0
                 self._leading.release()
+        else:
+            self.begin(user, packed, waiter, Room(), 0)
 
-    def take(self, timeout_ms: int) -> int:
+    def begin(self, user: int, packed: Tuple[Any, ...], waiter: Numbered, room: Room, timeout_ms: int) -> None:
+        """Begins a request, and hands out what has ended within that time."""
+        status = _ask(self._engine, user, *packed, timeout_ms, room.c)
+        waiter.token = room.c.token
+        self.hand_out(room, status)
+
+    def take(self, timeout_ms: int, room: Optional[Room] = None) -> int:
         """Hands out what ended; how much that was. Raises ClosedError when all is over."""
-        room = Room()
-        return self.hand_out(room, lib.deprovpy_next(self._engine, room.events, timeout_ms, room.taken, room.error))
+        room = room or Room()
+        return self.hand_out(room, _next(self._engine, room.c, timeout_ms))
 
     def hand_out(self, room: Room, status: int) -> int:
-        count = int(room.taken[0])
+        count: int = room.c.taken
         if status != 0:
             if status != _TIMEOUT:
-                errors.check(status, room.error)
+                errors.raise_for(status, room.c.error)
             _process.raise_interrupt()
-        events = room.events
         waiting = self._waiting
         for i in range(count):
-            event = events[i]
-            response = event.response
-            answer: Optional[Answer] = None
-            if response:
-                streaming = event.streaming
-                whole = None if streaming else bytes(_buffer(event.body.ptr, event.body.len))
-                answer = (ffi.gc(response, _free), event.http, streaming, whole)
+            event = room.events[i]
+            answer = room.answer(event)
             handler = waiting.pop(event.user, None)
             # Kinds of events that are not known are nobody's.
             if handler is not None:
@@ -146,7 +161,7 @@ class Hub:
             elif self._leading.acquire(blocking=False):
                 self._leader = here
                 try:
-                    self.take(SLICE_MS)
+                    self.take(SLICE_MS, self._room)
                 finally:
                     self._leader = 0
                     self._leading.release()

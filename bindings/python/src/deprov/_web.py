@@ -15,16 +15,18 @@ _SAFE = "/:@!$&'()*+,;=-._~"
 class Paths:
     """Which endpoints are mounted. What is not is 404, without asking the engine."""
 
-    def __init__(self, scim: bool, admin: bool, operations: bool) -> None:
+    def __init__(self, scim: bool, admin: bool, events: bool, operations: bool) -> None:
         parts = []
         if scim:
             parts.append(r"/scim/.*")
         if admin:
             parts.append(r"/api/v1(?:[/?].*)?")
+        if events:
+            parts.append(r"/events/.*")
         if operations:
             parts.append(r"/(?:healthz|readyz|metrics)")
         if not parts:
-            raise ValueError("mount at least one of scim, admin and operations")
+            raise ValueError("mount at least one of scim, admin, events and operations")
         self._pattern = re.compile("|".join(parts), re.DOTALL)
 
     def have(self, path: str) -> bool:

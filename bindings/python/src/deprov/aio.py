@@ -16,11 +16,14 @@ import threading
 from typing import TYPE_CHECKING, Any, AsyncIterator, Dict, Iterable, Optional, Tuple
 
 from . import errors
-from ._hub import Answer, Taken, empty_error
+from ._hub import TEXT, Answer, Hub, Room, empty_error
 from ._native import ffi, lib
-from .engine import Body, Caller, Engine, Headers, Integration, Rows, _admin, _answered, _Use
+from .engine import Body, Engine, Headers, _admin, _answered
 from .lists import Begin, ListHandle, SourceUser, batches, beginning
+from .records import Caller, Integration
 from .response import Response
+from .rows import Rows, Use
+from .sources import AsyncSources, ListReport, report_of
 
 if TYPE_CHECKING:
     import datetime
@@ -30,29 +33,44 @@ _NULL = ffi.NULL
 _TIMEOUT = int(lib.DEPROV_ERR_TIMEOUT)
 _END = int(lib.DEPROV_END)
 _PUMP_BUDGET = 0.005
+# So many requests that are answered at once come one after the other, before the loop has its turn.
+_AT_ONCE = 4
+
+
+#: What became of a request.
+_Ended = Tuple[int, Optional[Answer]]
 
 
 class _Awaited:
     """Somebody in the loop who waits. Called by the loop itself, or by a thread that was faster."""
 
-    __slots__ = ("aio", "loop", "future")
+    __slots__ = ("aio", "loop", "future", "ended", "token")
 
-    def __init__(self, aio: "AsyncEngine", loop: asyncio.AbstractEventLoop,
-                 future: "asyncio.Future[Tuple[int, Optional[Answer]]]") -> None:
+    def __init__(self, aio: "AsyncEngine", loop: asyncio.AbstractEventLoop) -> None:
         self.aio = aio
         self.loop = loop
-        self.future = future
+        self.future: "Optional[asyncio.Future[_Ended]]" = None
+        self.ended: Optional[_Ended] = None
+        self.token = 0
 
     def __call__(self, status: int, answer: Optional[Answer]) -> None:
         if threading.get_ident() == self.aio._ident:
-            if not self.future.done():
-                self.future.set_result((status, answer))
+            self.settle(status, answer)
         elif not self.loop.is_closed():
             self.loop.call_soon_threadsafe(self.settle, status, answer)
 
     def settle(self, status: int, answer: Optional[Answer]) -> None:
-        if not self.future.done():
+        if self.future is None:
+            self.ended = status, answer
+        elif not self.future.done():
             self.future.set_result((status, answer))
+
+    def wait(self) -> "asyncio.Future[_Ended]":
+        """By the loop, which alone settles it; once."""
+        self.future = self.loop.create_future()
+        if self.ended is not None:
+            self.future.set_result(self.ended)
+        return self.future
 
 
 class AsyncEngine:
@@ -65,9 +83,9 @@ class AsyncEngine:
         self._ident = 0
         self._events = -1
         self._pump = -1
-        self._use: Optional[_Use] = None
-        self._token = ffi.new("uint64_t *")
-        self._error = ffi.new("deprov_error **")
+        self._use: Optional[Use] = None
+        self._room = Room(TEXT)
+        self._at_once = 0
 
     async def __aenter__(self) -> "AsyncEngine":
         if self._loop is not None:
@@ -132,7 +150,7 @@ class AsyncEngine:
 
     def _on_events(self) -> None:
         try:
-            self.engine._hub.take(0)  # if there is more, the descriptor says so again
+            self.engine._hub.take(0, self._room)  # if there is more, the descriptor says so again
         except errors.ClosedError:
             self._leave()  # the engine was closed under the loop
 
@@ -152,40 +170,55 @@ class AsyncEngine:
 
     # ---- waiting
 
-    def _future(self) -> Tuple["asyncio.Future[Tuple[int, Optional[Answer]]]", Taken]:
+    def _awaited(self) -> _Awaited:
         loop = self._loop
         if loop is None:
             raise errors.make(int(lib.DEPROV_ERR_CLOSED), detail="the asynchronous context is not open",
                               where="engine", advice="use `async with engine.aio() as a`")
         if loop is not asyncio.get_running_loop():
             raise RuntimeError("this AsyncEngine belongs to another event loop")
-        future: "asyncio.Future[Tuple[int, Optional[Answer]]]" = loop.create_future()
-        return future, _Awaited(self, loop, future)
+        return _Awaited(self, loop)
+
+    async def _end(self, awaited: _Awaited, user: int) -> _Ended:
+        """What became of a request that was begun. A task that is cancelled lets go of it."""
+        if self._pump >= 0:
+            self._on_pump()
+        try:
+            if awaited.ended is None:
+                return await awaited.wait()
+            # It was there at once. Others have their turn all the same.
+            self._at_once += 1
+            if self._at_once >= _AT_ONCE:
+                self._at_once = 0
+                await asyncio.sleep(0)
+            return awaited.ended
+        except asyncio.CancelledError:
+            self.engine._hub.forget(user)
+            try:
+                with Use(self.engine) as handle:
+                    lib.deprov_engine_cancel(handle, awaited.token, _NULL)
+            except errors.ClosedError:
+                pass
+            raise
 
     async def call(self, method: str, target: str, headers: Headers = (), body: Body = None, *, peer: str = "",
                    by: Optional[Caller] = None, subject: str = "") -> "AsyncResponse":
         """As :meth:`Engine.call`. A task that is cancelled lets go of the request; what was asked for may happen all
         the same."""
         packed = Engine._pack(method, target, headers, body, peer, by, subject)
-        future, taken = self._future()
+        awaited = self._awaited()
         engine = self.engine
+        hub = engine._hub
+        user = hub.expect(awaited)
         engine._enter()
         try:
-            user, token = engine._begin(engine._handle, packed, taken, self._token, self._error)
+            hub.begin(user, packed, awaited, self._room, 0)
+        except BaseException:
+            hub.forget(user)
+            raise
         finally:
             engine._exit()
-        if self._pump >= 0:
-            self._on_pump()
-        try:
-            status, answer = await future
-        except asyncio.CancelledError:
-            self.engine._hub.forget(user)
-            try:
-                with _Use(self.engine) as handle:
-                    lib.deprov_engine_cancel(handle, token, _NULL)
-            except errors.ClosedError:
-                pass
-            raise
+        status, answer = await self._end(awaited, user)
         if answer is None:
             raise empty_error(status)
         return AsyncResponse(answer, self)
@@ -207,26 +240,20 @@ class AsyncEngine:
     async def rows(self, rows: Rows) -> AsyncIterator[Dict[str, Any]]:
         """The records of an iterator of the engine, such as ``engine.jobs(by)``, without blocking the loop."""
         while True:
-            future, taken = self._future()
-            with _Use(self.engine) as handle:
-                user, token = rows._want(taken)
-            if token == 0:
-                future.cancel()
-            else:
-                if self._pump >= 0:
-                    self._on_pump()
-                try:
-                    await future
-                except asyncio.CancelledError:
-                    self.engine._hub.forget(user)
-                    lib.deprov_engine_cancel(handle, token, _NULL)
-                    raise
-            with _Use(self.engine):
+            awaited = self._awaited()
+            with Use(self.engine):
+                user, awaited.token = rows._want(awaited)
+            if awaited.token != 0:
+                await self._end(awaited, user)
+            with Use(self.engine):
                 record = rows._read()
             if record is None:
                 return
             yield record
 
+    def sources(self, by: Caller, integration: str) -> AsyncSources:
+        """As :meth:`Engine.sources`."""
+        return AsyncSources(self, by, integration)
 
     async def begin_list(self, by: Caller, integration: str, source: str, *, dry_run: bool = False,
                          differences: int = 1000, begun: Optional["datetime.datetime"] = None) -> "AsyncSourceList":
@@ -235,27 +262,16 @@ class AsyncEngine:
         return AsyncSourceList(self, ListHandle(self.engine, by, made["list"]))
 
     async def _ask(self, begin: Begin) -> Any:
-        future, taken = self._future()
-        user = self.engine._hub.expect(taken)
+        awaited = self._awaited()
+        hub = self.engine._hub
+        user = hub.expect(awaited)
         try:
-            with _Use(self.engine):
-                token = begin(user)
+            with Use(self.engine):
+                awaited.token = begin(user)
         except BaseException:
-            self.engine._hub.forget(user)
-            future.cancel()
+            hub.forget(user)
             raise
-        if self._pump >= 0:
-            self._on_pump()
-        try:
-            status, answer = await future
-        except asyncio.CancelledError:
-            self.engine._hub.forget(user)
-            try:
-                with _Use(self.engine) as handle:
-                    lib.deprov_engine_cancel(handle, token, _NULL)
-            except errors.ClosedError:
-                pass
-            raise
+        status, answer = await self._end(awaited, user)
         if answer is None:
             raise empty_error(status)
         return _answered(Response(answer))
@@ -287,28 +303,36 @@ class AsyncSourceList:
         for batch in batches(users):
             await self._aio._ask(self._handle.add(batch))
 
-    async def end(self, count: Optional[int] = None) -> Dict[str, Any]:
-        report: Dict[str, Any] = await self._aio._ask(self._handle.end(count))
-        return report
+    async def end(self, count: Optional[int] = None) -> ListReport:
+        return report_of(await self._aio._ask(self._handle.end(count)))
 
     async def give_up(self, failure: str = "") -> None:
         await self._aio._ask(self._handle.give_up(failure))
 
 
+class _Wanted:
+    """A piece that was asked for. Nobody waits for it any more when this goes."""
+
+    __slots__ = ("hub", "user", "future")
+
+    def __init__(self, hub: Hub, user: int, future: "asyncio.Future[_Ended]") -> None:
+        self.hub = hub
+        self.user = user
+        self.future = future
+
+    def __del__(self) -> None:
+        self.hub.forget(self.user)
+
+
 class AsyncResponse(Response):
     """As :class:`Response`; a body that comes in pieces is iterated over with ``async for``."""
 
-    __slots__ = ("_aio", "_user", "_wanted")
+    __slots__ = ("_aio", "_wanted")
 
     def __init__(self, answer: Answer, aio: AsyncEngine) -> None:
         super().__init__(answer)
         self._aio = aio
-        self._user = 0
-        self._wanted: "Optional[asyncio.Future[Tuple[int, Optional[Answer]]]]" = None
-
-    def __del__(self) -> None:
-        if getattr(self, "_user", 0) != 0:
-            self._aio.engine._hub.forget(self._user)
+        self._wanted: Optional[_Wanted] = None
 
     async def read_async(self) -> Optional[bytes]:
         """The next piece of a body that comes in pieces; None at its end. None is lost where the task is cancelled."""
@@ -326,27 +350,24 @@ class AsyncResponse(Response):
                 errors.raise_for(status, error[0])
             lib.deprov_error_free(error[0])
             if self._wanted is None:
-                self._want()
-            assert self._wanted is not None
-            status, _ = await asyncio.shield(self._wanted)
-            self._wanted, self._user = None, 0
+                self._wanted = self._want()
+            status, _ = await asyncio.shield(self._wanted.future)
+            self._wanted = None
             if status != 0:
                 raise empty_error(status)
 
-    def _want(self) -> None:
-        future, taken = self._aio._future()
+    def _want(self) -> "_Wanted":
+        awaited = self._aio._awaited()
         hub = self._aio.engine._hub
         error = ffi.new("deprov_error **")
-        user = hub.expect(taken)
+        wanted = _Wanted(hub, hub.expect(awaited), awaited.wait())
         with self._turn:
-            status = lib.deprov_response_want(self._open(), ffi.cast("void *", user), error)
+            status = lib.deprov_response_want(self._open(), ffi.cast("void *", wanted.user), error)
         if status != 0:
-            hub.forget(user)
-            future.cancel()
             errors.raise_for(status, error[0])
-        self._wanted, self._user = future, user
         if self._aio._pump >= 0:
             self._aio._on_pump()
+        return wanted
 
     async def _pieces(self) -> AsyncIterator[bytes]:
         if not self.streaming:

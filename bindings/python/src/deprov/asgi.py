@@ -20,14 +20,15 @@ class Application:
     """`engine` behind the paths that the IdPs were given. Where it is mounted below a prefix, set each integration's
     setting `base_url` accordingly, since `location` names it.
 
-    ``scim``, ``admin``, ``operations`` (/healthz, /readyz, /metrics): which endpoints there are; each asks for its
-    own token. ``max_body``: bytes of a request; more is answered 413. The engine stays the caller's to close. A
+    ``scim``, ``admin``, ``events`` (/events/{source}, where an IdP pushes security events or calls a source),
+    ``operations`` (/healthz, /readyz, /metrics): which endpoints there are; the first two ask for their own tokens, and
+    events are signed. ``max_body``: bytes of a request; more is answered 413. The engine stays the caller's to close. A
     host-driven engine is pumped by the event loop of the first request."""
 
-    def __init__(self, engine: Engine, *, scim: bool = True, admin: bool = True, operations: bool = False,
-                 max_body: int = DEFAULT_MAX_BODY) -> None:
+    def __init__(self, engine: Engine, *, scim: bool = True, admin: bool = True, events: bool = True,
+                 operations: bool = False, max_body: int = DEFAULT_MAX_BODY) -> None:
         self._engine = engine
-        self._paths = Paths(scim, admin, operations)
+        self._paths = Paths(scim, admin, events, operations)
         self._max_body = max_body
         self._aio: Dict[int, Tuple[asyncio.AbstractEventLoop, AsyncEngine]] = {}
 

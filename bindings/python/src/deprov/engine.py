@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import collections.abc
-import dataclasses
 import json
 import logging
 import os
 import threading
 import warnings
 import weakref
-from typing import (TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple,
-                    Union)
+from typing import TYPE_CHECKING, Any, Callable, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from . import _process, errors
-from ._hub import SLICE_MS, Hub, Taken, Waiter, empty_error
+from ._hub import SLICE_MS, Hub, Waiter, empty_error
 from ._native import ffi, lib
 from ._options import LogCallback, Plugins, open_engine
+from .records import Caller, CallLeft, CloseReport, Integration, Workspace
 from .response import Response
+from .rows import Rows, Use
 
 if TYPE_CHECKING:
     import datetime
@@ -25,72 +25,18 @@ if TYPE_CHECKING:
 
     from .aio import AsyncEngine
     from .lists import SourceList
+    from .sources import Sources
 
 Headers = Union[Mapping[str, str], Iterable[Tuple[str, str]]]
 Body = Union[bytes, bytearray, memoryview, str, Mapping[str, Any], Sequence[Any], None]
 
-_END = int(lib.DEPROV_END)
 _TIMEOUT = int(lib.DEPROV_ERR_TIMEOUT)
 _NULL = ffi.NULL
-_TOKEN = ffi.typeof("uint64_t *")
 _ERROR = ffi.typeof("deprov_error **")
 _RESPONSE = ffi.typeof("deprov_response **")
 _AS_TOKEN = int(lib.DEPROV_AS_TOKEN)
 _AS_LOCAL = int(lib.DEPROV_AS_LOCAL)
 _main_ident = _process.main_ident
-
-
-@dataclasses.dataclass(frozen=True)
-class Caller:
-    """Who manages: the local administrator of a workspace, or the principal whose token this is. Neither: the local
-    administrator without a workspace, which is enough to make one."""
-
-    workspace: str = ""
-    token: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class Workspace:
-    """One customer. ``owner_token`` is shown this once."""
-
-    id: str
-    name: str
-    owner_token: str = dataclasses.field(repr=False)
-
-    @property
-    def local(self) -> Caller:
-        """Its local administrator."""
-        return Caller(workspace=self.id)
-
-
-@dataclasses.dataclass(frozen=True)
-class Integration:
-    """One app with its IdP. ``scim_token`` is shown this once."""
-
-    id: str
-    name: str
-    scim_base_path: str
-    scim_token: str = dataclasses.field(repr=False)
-
-
-@dataclasses.dataclass(frozen=True)
-class CallLeft:
-    """A call to a connector that had not ended."""
-
-    connector: str
-    operation: str
-    account: str
-
-
-@dataclasses.dataclass(frozen=True)
-class CloseReport:
-    """What had not ended when the engine was closed; false where everything had."""
-
-    requests: Tuple[int, ...] = ()
-    calls: Tuple[CallLeft, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.requests or self.calls)
 
 
 def _pack_body(body: Body) -> bytes:
@@ -103,89 +49,6 @@ def _pack_body(body: Body) -> bytes:
     if isinstance(body, (bytearray, memoryview)):
         return bytes(body)
     return json.dumps(body, separators=(",", ":")).encode()
-
-
-class Rows(Iterator[Dict[str, Any]]):
-    """Records, one after the other; threads take turns. At the end the iteration stops; of activity and notifications
-    more may come, and a new ``for`` over the same rows goes on with it."""
-
-    def __init__(self, handle: Any, engine: "Engine") -> None:
-        self._handle = handle
-        self._engine = engine
-        self._row = ffi.new("deprov_str *")
-        self._error = ffi.new(_ERROR)
-        self._turn = threading.Lock()  # the library has one thread at a time for rows
-
-    def __iter__(self) -> "Rows":
-        return self
-
-    def __next__(self) -> Dict[str, Any]:
-        with _Use(self._engine):
-            if threading.get_ident() == _main_ident:
-                self._hear_signals()
-            record = self._read()
-        if record is None:
-            raise StopIteration
-        return record
-
-    def _read(self) -> Optional[Dict[str, Any]]:
-        with self._turn:
-            status = lib.deprov_rows_next(self._handle, self._row, self._error)
-            if status == _END:
-                lib.deprov_error_free(self._error[0])
-                return None
-            errors.check(status, self._error)
-            row = errors.bytes_of(self._row[0])
-        record: Dict[str, Any] = json.loads(row)
-        return record
-
-    def _want(self, taken: Taken) -> Tuple[int, int]:
-        """The numbers that name the wish, for the hub and for the library; both 0 where a row can be read now."""
-        hub = self._engine._hub
-        user = hub.expect(taken)
-        token = ffi.new(_TOKEN)
-        error = ffi.new(_ERROR)
-        with self._turn:
-            status = lib.deprov_rows_want(self._handle, ffi.cast("void *", user), token, error)
-        if status == 0 and token[0] != 0:
-            return user, int(token[0])
-        hub.forget(user)
-        errors.check(status, error)
-        return 0, 0
-
-    def _hear_signals(self) -> None:
-        waiter = Waiter()
-        user, token = self._want(waiter)
-        if token == 0:
-            return
-        try:
-            self._engine._hub.wait(waiter)
-        except BaseException:
-            self._engine._hub.forget(user)
-            lib.deprov_engine_cancel(self._engine._handle, token, _NULL)
-            raise
-
-    @property
-    def restart(self) -> str:
-        """Where these rows are: what `restart` takes, in this process or in another, today or later."""
-        with self._turn:
-            return errors.text(lib.deprov_rows_get_restart(self._handle))
-
-
-class _Use:
-    """Somebody is inside of the library with this engine."""
-
-    __slots__ = ("_engine",)
-
-    def __init__(self, engine: "Engine") -> None:
-        self._engine = engine
-
-    def __enter__(self) -> Any:
-        self._engine._enter()
-        return self._engine._handle
-
-    def __exit__(self, *_: object) -> None:
-        self._engine._exit()
 
 
 class Engine:
@@ -304,8 +167,8 @@ class Engine:
         if _process._interrupted:
             _process.raise_interrupt()
 
-    def _use(self) -> _Use:
-        return _Use(self)
+    def _use(self) -> Use:
+        return Use(self)
 
     # ---- requests
 
@@ -319,12 +182,12 @@ class Engine:
             return self._call_hearing_signals(packed)
         response = ffi.new(_RESPONSE)
         error = ffi.new(_ERROR)
-        with _Use(self) as handle:
-            status = lib.deprovpy_request(handle, 1, 0, *packed, _NULL, response, error)
+        with Use(self) as handle:
+            status = lib.deprovpy_call(handle, *packed, response, error)
         if status != 0:
             errors.raise_for(status, error[0])
         found = ffi.gc(response[0], lib.deprov_response_free)
-        return Response((found, lib.deprov_response_get_status(found), lib.deprov_response_is_streaming(found), None))
+        return Response((found, lib.deprov_response_get_status(found), lib.deprov_response_is_streaming(found), None, 0))
 
     @staticmethod
     def _pack(method: str, target: str, headers: Headers, body: Body, peer: str,
@@ -364,15 +227,6 @@ class Engine:
         if waiter.answer is None:
             raise empty_error(waiter.status)
         return Response(waiter.answer)
-
-    def _begin(self, handle: Any, packed: Tuple[Any, ...], taken: Taken, token: Any, error: Any) -> Tuple[int, int]:
-        """`token` and `error` are where the library answers: of one thread."""
-        user = self._hub.expect(taken)
-        status = lib.deprovpy_request(handle, 0, user, *packed, token, _NULL, error)
-        if status != 0:
-            self._hub.forget(user)
-            errors.raise_for(status, error[0])
-        return user, int(token[0])
 
     def scim(self, integration: Integration, method: str, path: str, body: Body = None) -> Response:
         """A SCIM request with the integration's own token, such as `"GET", "/Users?count=1"`."""
@@ -419,6 +273,11 @@ class Engine:
         """What there is to tell people, of one integration or (none) of the workspace itself, the oldest first. Whoever
         keeps :attr:`Rows.restart` behind what was dealt with, and gives it the next time, misses nothing."""
         return self._rows(lib.DEPROV_ROWS_NOTIFICATIONS, by, integration, restart, "", page)
+
+    def sources(self, by: Caller, integration: str) -> "Sources":
+        """The sources of an integration besides SCIM push."""
+        from .sources import Sources
+        return Sources(self, by, integration)
 
     def begin_list(self, by: Caller, integration: str, source: str, *, dry_run: bool = False,
                    differences: int = 1000, begun: Optional["datetime.datetime"] = None) -> "SourceList":

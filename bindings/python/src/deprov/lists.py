@@ -2,10 +2,11 @@
 
 ::
 
-    source = engine.admin(by, "POST", f"/integrations/{wiki.id}/sources", {"name": "hr", "kind": "rows"})
-    with engine.begin_list(by, wiki.id, source["id"]) as people:
-        people.add(deprov.SourceUser(id=p.okta_id, user_name=p.mail) for p in hr.people())
-        report = people.end(count=hr.count())
+    sources = engine.sources(by, wiki.id)
+    hr = sources.add("hr", "rows")
+    with sources.begin_list(hr.id) as people:
+        people.add(deprov.SourceUser(id=p.okta_id, user_name=p.mail) for p in staff)
+        report = people.end(count=len(staff))
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List,
 from . import errors
 from ._hub import Waiter, empty_error
 from ._native import ffi, lib
-from .engine import Caller, Engine, _answered, _Use
+from .engine import Engine, _answered
+from .records import Caller
 from .response import Response
+from .rows import Use
+from .sources import ListReport, report_of
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -84,7 +88,7 @@ class ListHandle:
             place.len = len(value)
         made = ffi.new("deprov_list **")
         error = ffi.new("deprov_error **")
-        with _Use(engine) as handle:
+        with Use(engine) as handle:
             errors.check(lib.deprov_list_open(handle, caller, named[0], made, error), error)
         self.handle = ffi.gc(made[0], lib.deprov_list_free)
 
@@ -168,11 +172,10 @@ class SourceList:
         for batch in batches(users):
             self._ask(self._handle.add(batch))
 
-    def end(self, count: Optional[int] = None) -> Dict[str, Any]:
+    def end(self, count: Optional[int] = None) -> ListReport:
         """It is over. `count`: how many users there should be, where the source counts them; it has to, unless its
         config says ``whole``. The report: what differs, and what follows. Raises why the list is not complete."""
-        report: Dict[str, Any] = self._ask(self._handle.end(count))
-        return report
+        return report_of(self._ask(self._handle.end(count)))
 
     def give_up(self, failure: str = "") -> None:
         """It will not come to its end. Where it could not be read, `failure` says why: that is a failure of the source."""
@@ -184,7 +187,7 @@ class SourceList:
         hub = engine._hub
         user = hub.expect(waiter)
         token = 0
-        with _Use(engine) as handle:
+        with Use(engine) as handle:
             try:
                 token = begin(user)
                 hub.wait(waiter)

@@ -12,21 +12,24 @@ from ._native import ffi, lib
 
 _END = int(lib.DEPROV_END)
 _TIMEOUT = int(lib.DEPROV_ERR_TIMEOUT)
+_NO_TURN = threading.RLock()
 
 
 class Response:
     """What was answered. A refusal is an answer, too: see ``status``. Threads take turns at it."""
 
-    __slots__ = ("_handle", "_body", "_headers", "_turn", "_closed", "status", "streaming")
+    __slots__ = ("_handle", "_whole", "_head", "_body", "_headers", "_turn", "_closed", "status", "streaming")
 
     def __init__(self, answer: Answer) -> None:
         self._handle: Any
-        self._body: Optional[bytes]
-        self._handle, self.status, streaming, self._body = answer
+        self._whole: Optional[bytes]
+        self._handle, self.status, streaming, self._whole, self._head = answer
         #: Whether the body comes in pieces of unknown number: iterate over the response.
         self.streaming = streaming != 0
+        self._body: Optional[bytes] = None
         self._headers: Optional[List[Tuple[str, str]]] = None
-        self._turn = threading.RLock()  # the library has one thread at a time for a response
+        # The library has one thread at a time for a response. What was taken out of it needs none.
+        self._turn = threading.RLock() if self._whole is None else _NO_TURN
         self._closed = False
 
     def __repr__(self) -> str:
@@ -39,6 +42,9 @@ class Response:
     @property
     def headers(self) -> List[Tuple[str, str]]:
         with self._turn:
+            if self._headers is None and self._whole is not None:
+                texts = self._whole[:self._head].decode("utf-8", "replace").split("\0")
+                self._headers = list(zip(texts[:-1:2], texts[1::2]))
             if self._headers is None:
                 handle = self._handle
                 found = (lib.deprov_response_get_header(handle, i)
@@ -54,7 +60,9 @@ class Response:
     def body(self) -> bytes:
         """The whole body. One that comes in pieces is waited for and put together, and kept."""
         if self._body is None:
-            if self.streaming:
+            if self._whole is not None:
+                self._body = self._whole[self._head:]
+            elif self.streaming:
                 self._body = b"".join(self)
             else:
                 with self._turn:
@@ -105,6 +113,9 @@ class Response:
         if self._closed:
             raise errors.make(int(lib.DEPROV_ERR_CLOSED), detail="the response is closed", where="response")
         _process.check_fork()
+        if self._handle is None:
+            raise errors.make(int(lib.DEPROV_ERR_INVALID_ARGUMENT), detail="the body does not come in pieces",
+                              where="response", advice="use Response.body")
         return self._handle
 
     def close(self) -> None:
