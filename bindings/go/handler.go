@@ -16,6 +16,7 @@ const (
 	SCIMEndpoints       Endpoints = 1 << iota // /scim/v2/{integration}/…, for IdPs, by the integration's token
 	AdminEndpoints                            // /api/v1/…, for people and programs, by the token of a principal
 	OperationsEndpoints                       // /healthz, /readyz, /metrics
+	EventEndpoints                            // /events/{source}, where an IdP pushes signed security events or calls a source
 )
 
 // Handler is an http.Handler for an engine's endpoints. Bodies that come in pieces are passed on as they come; the
@@ -39,6 +40,9 @@ func (e *Engine) SCIMHandler() *Handler { return &Handler{Engine: e, Endpoints: 
 // AdminHandler serves the admin API alone.
 func (e *Engine) AdminHandler() *Handler { return &Handler{Engine: e, Endpoints: AdminEndpoints} }
 
+// EventHandler serves those of security events alone.
+func (e *Engine) EventHandler() *Handler { return &Handler{Engine: e, Endpoints: EventEndpoints} }
+
 const usualMaxBody = 16 << 20
 
 func endpointOf(path string) Endpoints {
@@ -47,6 +51,8 @@ func endpointOf(path string) Endpoints {
 		return SCIMEndpoints
 	case strings.HasPrefix(path, "/api/"):
 		return AdminEndpoints
+	case strings.HasPrefix(path, "/events/"):
+		return EventEndpoints
 	default:
 		return OperationsEndpoints
 	}

@@ -14,63 +14,6 @@ import (
 	"unsafe"
 )
 
-// Source is where changes come from besides SCIM push.
-type Source struct {
-	ID           string          `json:"id"`
-	Name         string          `json:"name"`
-	Kind         string          `json:"kind"` // rows: users are handed in, by BeginList; file: bytes; and what deprov reads itself
-	Config       json.RawMessage `json:"config"`
-	Created      time.Time       `json:"created"`
-	Health       string          `json:"health"` // never_read, ok, failing
-	Users        int64           `json:"users"`  // in its last complete list
-	ListBegun    time.Time       `json:"list_begun"`
-	CarryingOut  string          `json:"carrying_out"` // the work that carries out what that list changes
-	Attempted    time.Time       `json:"attempted"`
-	Succeeded    time.Time       `json:"succeeded"`
-	FailingSince time.Time       `json:"failing_since"`
-	Failure      string          `json:"failure"`
-	Failures     int             `json:"failures"`
-}
-
-// AddSource says what a source is to be.
-type AddSource struct {
-	Name   string `json:"name"`
-	Kind   string `json:"kind,omitempty"`   // rows, or file (default)
-	Config any    `json:"config,omitempty"` // by the schema SourceConfig of the OpenAPI document
-}
-
-func sourcesPath(integration string) string { return "/integrations/" + integration + "/sources" }
-
-// AddSource makes a source; its first list changes nothing.
-func (e *Engine) AddSource(ctx context.Context, by Caller, integration string, source AddSource) (*Source, error) {
-	made := new(Source)
-	if err := e.Admin(ctx, by, http.MethodPost, sourcesPath(integration), source, made); err != nil {
-		return nil, err
-	}
-	return made, nil
-}
-
-// Sources of an integration, with their health.
-func (e *Engine) Sources(ctx context.Context, by Caller, integration string) ([]Source, error) {
-	var found struct{ Items []Source }
-	err := e.Admin(ctx, by, http.MethodGet, sourcesPath(integration), nil, &found)
-	return found.Items, err
-}
-
-// Source is one of them.
-func (e *Engine) Source(ctx context.Context, by Caller, integration, source string) (*Source, error) {
-	found := new(Source)
-	if err := e.Admin(ctx, by, http.MethodGet, sourcesPath(integration)+"/"+source, nil, found); err != nil {
-		return nil, err
-	}
-	return found, nil
-}
-
-// RemoveSource forgets a source; that ends nobody's access and restores nobody's.
-func (e *Engine) RemoveSource(ctx context.Context, by Caller, integration, source string) error {
-	return e.Admin(ctx, by, http.MethodDelete, sourcesPath(integration)+"/"+source, nil, nil)
-}
-
 // SourceUser is one user of a list.
 type SourceUser struct {
 	// ID is the source's immutable id, never empty: the externalId of a subject, unless the source's config says `link` or
@@ -109,6 +52,8 @@ type ListReport struct {
 	Work         string           `json:"work"` // what carries it out; empty: nothing has to be
 	Differences  []ListDifference `json:"differences"`
 	More         bool             `json:"more"`
+	Round        string           `json:"round"` // of a polled source: complete, changes or subjects
+	Quota        *SourceQuota     `json:"quota"` // of a polled source
 }
 
 // ListDifference is one subject that is not as the list has it.
