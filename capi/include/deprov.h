@@ -437,7 +437,7 @@ typedef struct deprov_request {
   size_t struct_size; /**< sizeof */
   int32_t as;         /**< `DEPROV_AS_*` */
   int32_t reserved;   /**< 0 */
-  deprov_str method;  /**< upper case */
+  deprov_str method;  /**< upper case; a token of at most 64 bytes (RFC 9110 section 9.1) */
   deprov_str target;  /**< path and query: `/scim/v2/{integration}/...`, `/api/v1/...`, `/healthz`, `/metrics` */
   const deprov_header* headers; /**< may be NULL where there are none */
   size_t header_count;          /**< of `headers` */

@@ -34,7 +34,7 @@ Result<void> Core::is_open() const {
   return {};
 }
 
-void Core::start(service::Request request, std::optional<Caller> local, service::Responder respond) {
+void Core::start(service::Request&& request, std::optional<Caller>&& local, service::Responder respond) {
   if (!local) return instance_->handler().handle(std::move(request), std::move(respond));
   engine::Principal by;
   by.workspace = local->workspace;
@@ -58,7 +58,7 @@ void Core::start(service::Request request, std::optional<Caller> local, service:
       });
 }
 
-Result<service::Response> Core::call(service::Request request, std::optional<Caller> local) {
+Result<service::Response> Core::call(service::Request&& request, std::optional<Caller>&& local) {
   DEPROV_CHECK(is_open());
   may_wait();
   return instance_->wait<service::Response>(

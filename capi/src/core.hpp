@@ -32,6 +32,7 @@ class Core : public std::enable_shared_from_this<Core> {
 
   [[nodiscard]] Instance& instance() noexcept { return *instance_; }
   [[nodiscard]] const std::shared_ptr<Events>& events() const noexcept { return events_; }
+  [[nodiscard]] const std::shared_ptr<Blocks>& blocks() const noexcept { return blocks_; }
 
   /// Throws WrongThread where the caller is a callback of this engine.
   void may_wait() const;
@@ -39,9 +40,9 @@ class Core : public std::enable_shared_from_this<Core> {
   Result<void> is_open() const;
 
   /// `respond` gets the answer once, from any thread.
-  void start(service::Request request, std::optional<Caller> local, service::Responder respond);
+  void start(service::Request&& request, std::optional<Caller>&& local, service::Responder respond);
   /// Waits. Errors: `closed`.
-  Result<service::Response> call(service::Request request, std::optional<Caller> local);
+  Result<service::Response> call(service::Request&& request, std::optional<Caller>&& local);
 
   /// The engine ends a body that is still read when it is closed.
   void add_body(const std::shared_ptr<Body>& body);
@@ -61,6 +62,7 @@ class Core : public std::enable_shared_from_this<Core> {
 
   std::shared_ptr<const Log> log_;
   std::shared_ptr<Events> events_ = std::make_shared<Events>();
+  std::shared_ptr<Blocks> blocks_ = std::make_shared<Blocks>();
   std::shared_ptr<Calls> calls_;
   std::unique_ptr<Instance> instance_;
 
@@ -72,7 +74,8 @@ class Core : public std::enable_shared_from_this<Core> {
 };
 
 /// What a request or an admin call says, checked and copied. Errors: `invalid_argument`, `limit_exceeded`.
-[[nodiscard]] Result<service::Request> take_request(const deprov_request& in, std::optional<Caller>& local);
+[[nodiscard]] Result<void> take_request(const deprov_request& in, service::Request& out,
+                                        std::optional<Caller>& local);
 [[nodiscard]] Result<Caller> take_caller(const deprov_caller* by);
 
 /// A call of the admin API as a request; `local` gets whoever asks without a token.

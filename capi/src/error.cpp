@@ -80,10 +80,12 @@ deprov_error* make_error(deprov_status status, const Error& error) noexcept {
   }
 }
 
+Error no_text(deprov_str s, std::string_view name) {
+  return {Errc::invalid_argument, "a text of " + std::to_string(s.len) + " bytes at NULL", std::string(name)};
+}
+
 Result<std::string> text(deprov_str s, std::string_view name) {
-  if (s.ptr == nullptr && s.len != 0)
-    return Error(Errc::invalid_argument, "a text of " + std::to_string(s.len) + " bytes at NULL",
-                 std::string(name));
+  if (!is_text(s)) return no_text(s, name);
   return std::string(view(s));
 }
 

@@ -116,8 +116,9 @@ bool Events::over() const {
 }
 
 void Events::push_locked(const deprov_event& event) {
+  const bool first = queue_.empty();
   queue_.push_back(event);
-  ready_.set();
+  if (first) ready_.set();  // it stays up until the last one is taken
 }
 
 }  // namespace deprov::capi

@@ -41,6 +41,9 @@ class WrongThread final : public std::exception {};
   return s.ptr == nullptr ? std::string_view{} : std::string_view(s.ptr, s.len);
 }
 
+/// Whether that is a text at all; where not, why.
+[[nodiscard]] constexpr bool is_text(deprov_str s) noexcept { return s.ptr != nullptr || s.len == 0; }
+[[nodiscard]] Error no_text(deprov_str s, std::string_view name);
 /// What came in as text. Errors: `invalid_argument`.
 [[nodiscard]] Result<std::string> text(deprov_str s, std::string_view name);
 [[nodiscard]] Error null_argument(std::string_view name);

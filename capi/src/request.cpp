@@ -1,4 +1,5 @@
 // Requests: waiting for the answer, or taking it from the queue.
+#include <algorithm>
 #include <deprov/runtime/clock.hpp>
 #include <utility>
 #include "core.hpp"
@@ -9,21 +10,39 @@ namespace deprov::capi {
 namespace {
 // Bounds of what a client may make the host hand over; SCIM and the admin API have tighter ones of their own.
 constexpr std::size_t max_target = 64U << 10U;
+constexpr std::size_t max_method = 64;
 constexpr std::size_t max_headers = 256;
 constexpr std::size_t max_header_bytes = 256U << 10U;
 constexpr std::size_t max_subject = 256;
 constexpr std::size_t max_body = 64U << 20U;
+
+/// RFC 9110 section 5.6.2.
+bool is_token(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    return letter || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  });
+}
 
 Error too_large(std::string_view what, std::size_t most) {
   return {Errc::limit_exceeded, "more than " + std::to_string(most), "request." + std::string(what)};
 }
 }  // namespace
 
-Result<service::Request> take_request(const deprov_request& in, std::optional<Caller>& local) {
-  service::Request out;
-  DEPROV_TRY(method, text(in.method, "request.method"));
-  DEPROV_TRY(target, text(in.target, "request.target"));
-  if (method.empty()) return Error(Errc::invalid_argument, "names no method", "request.method");
+// This is on the way of every request: what is taken goes to its place at once.
+Result<void> take_request(const deprov_request& in, service::Request& out, std::optional<Caller>& local) {
+  const std::pair<deprov_str, const char*> texts[] = {{in.method, "request.method"},
+                                                      {in.target, "request.target"},
+                                                      {in.body, "request.body"},
+                                                      {in.peer, "request.peer"},
+                                                      {in.subject, "request.subject"}};
+  for (const auto& [s, name] : texts)
+    if (!is_text(s)) return no_text(s, name);
+  const auto target = view(in.target);
+  if (in.method.len == 0) return Error(Errc::invalid_argument, "names no method", "request.method");
+  // Answers quote it.
+  if (in.method.len > max_method || !is_token(view(in.method)))
+    return Error(Errc::invalid_argument, "is no method of HTTP (RFC 9110 section 9.1)", "request.method");
   if (target.empty() || target.front() != '/')
     return Error(Errc::invalid_argument, "does not begin with a slash", "request.target");
   if (target.size() > max_target) return too_large("target bytes", max_target);
@@ -31,24 +50,18 @@ Result<service::Request> take_request(const deprov_request& in, std::optional<Ca
   if (in.header_count > max_headers) return too_large("header_count", max_headers);
   if (in.header_count != 0 && in.headers == nullptr) return null_argument("request.headers");
   std::size_t bytes = 0;
-  out.headers.reserve(in.header_count);
   for (std::size_t i = 0; i < in.header_count; ++i) {
-    DEPROV_TRY(name, text(in.headers[i].name, "request.headers"));
-    DEPROV_TRY(value, text(in.headers[i].value, "request.headers"));
-    bytes += name.size() + value.size();
+    for (const auto& s : {in.headers[i].name, in.headers[i].value})
+      if (!is_text(s)) return no_text(s, "request.headers");
+    bytes += in.headers[i].name.len + in.headers[i].value.len;
     if (bytes > max_header_bytes) return too_large("headers bytes", max_header_bytes);
-    out.headers.push_back({std::move(name), std::move(value)});
   }
   if (in.body.len > max_body) return too_large("body bytes", max_body);
-  DEPROV_TRY(body, text(in.body, "request.body"));
-  DEPROV_TRY(peer, text(in.peer, "request.peer"));
-  DEPROV_TRY(subject, text(in.subject, "request.subject"));
-  if (subject.size() > max_subject) return too_large("subject bytes", max_subject);
+  if (in.subject.len > max_subject) return too_large("subject bytes", max_subject);
   switch (in.as) {
     case DEPROV_AS_TOKEN: break;
     case DEPROV_AS_LOCAL: {
-      const std::string_view path = target;
-      if (path.rfind("/api/v1/", 0) != 0) {
+      if (target.rfind("/api/v1/", 0) != 0) {
         return Error(Errc::invalid_argument, "the local administrator has no access below this path",
                      "request.target", "use /api/v1/, or a token");
       }
@@ -59,12 +72,17 @@ Result<service::Request> take_request(const deprov_request& in, std::optional<Ca
     }
     default: return Error(Errc::invalid_argument, std::to_string(in.as) + " is nobody", "request.as");
   }
-  out.method = std::move(method);
-  out.target = std::move(target);
-  out.body = std::move(body);
-  out.peer = std::move(peer);
-  out.subject = std::move(subject);
-  return out;
+  out.method = view(in.method);
+  out.target = target;
+  out.headers.resize(in.header_count);
+  for (std::size_t i = 0; i < in.header_count; ++i) {
+    out.headers[i].name = view(in.headers[i].name);
+    out.headers[i].value = view(in.headers[i].value);
+  }
+  out.body = view(in.body);
+  out.peer = view(in.peer);
+  out.subject = view(in.subject);
+  return {};
 }
 
 }  // namespace deprov::capi
@@ -72,12 +90,12 @@ Result<service::Request> take_request(const deprov_request& in, std::optional<Ca
 using namespace deprov;
 
 namespace {
-Result<service::Request> taken(deprov_engine* engine, const deprov_request* request,
-                               std::optional<capi::Caller>& local) {
+Result<void> take(deprov_engine* engine, const deprov_request* request, service::Request& out,
+                  std::optional<capi::Caller>& local) {
   if (engine == nullptr) return capi::null_argument("engine");
   deprov_request in{};
   DEPROV_CHECK(capi::take_struct(request, "request", in));
-  return capi::take_request(in, local);
+  return capi::take_request(in, out, local);
 }
 }  // namespace
 
@@ -86,8 +104,9 @@ deprov_status deprov_engine_call(deprov_engine* engine, const deprov_request* re
   if (response != nullptr) *response = nullptr;
   return capi::guard(error, [&]() -> Result<void> {
     if (response == nullptr) return capi::null_argument("response");
+    service::Request in;
     std::optional<capi::Caller> local;
-    DEPROV_TRY(in, taken(engine, request, local));
+    DEPROV_CHECK(take(engine, request, in, local));
     DEPROV_TRY(answer, engine->core->call(std::move(in), std::move(local)));
     *response = capi::make_response(std::move(answer), engine->core).release();
     return {};
@@ -97,15 +116,16 @@ deprov_status deprov_engine_call(deprov_engine* engine, const deprov_request* re
 namespace {
 
 Result<std::uint64_t> begin(deprov_engine* engine, const deprov_request* request, void* user) {
+  service::Request in;
   std::optional<capi::Caller> local;
-  DEPROV_TRY(in, taken(engine, request, local));
+  DEPROV_CHECK(take(engine, request, in, local));
   const auto& core = engine->core;
   DEPROV_TRY(begun, core->events()->begin(DEPROV_EVENT_RESPONSE, user));
   core->start(std::move(in), std::move(local),
-              [events = core->events(), weak = std::weak_ptr(core), id = begun](service::Response answer) {
+              [weak = std::weak_ptr(core), id = begun](service::Response&& answer) {
                 // An answer that comes when the engine is gone is nobody's.
                 if (const auto alive = weak.lock())
-                  events->finish(id, capi::make_response(std::move(answer), alive));
+                  alive->events()->finish(id, capi::make_response(std::move(answer), alive));
               });
   return begun;
 }

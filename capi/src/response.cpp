@@ -1,4 +1,9 @@
 #include "response.hpp"
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <string_view>
 #include <utility>
 #include "core.hpp"
 #include "events.hpp"
@@ -7,8 +12,56 @@
 namespace deprov::capi {
 
 namespace {
+constexpr std::size_t short_body = 16U << 10U;  // more is not copied
+
+/// Copies texts to where there is room for them.
+class Texts {
+ public:
+  explicit Texts(char* at) noexcept : at_(at) {}
+  deprov_str add(std::string_view text) noexcept {
+    if (!text.empty()) std::memcpy(at_, text.data(), text.size());
+    const deprov_str out{at_, text.size()};
+    at_ += text.size();
+    return out;
+  }
+
+ private:
+  char* at_;
+};
+
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool keep_blocks = false;  // so that what is used after it was freed is found
+#elif defined(__has_feature)
+constexpr bool keep_blocks = !__has_feature(address_sanitizer);
+#else
+constexpr bool keep_blocks = true;
+#endif
+
 Error body_closed() { return {Errc::closed, "the engine was closed before the body ended", "response"}; }
 }  // namespace
+
+Blocks::~Blocks() {
+  for (std::size_t i = 0; i < count_; ++i) ::operator delete(free_[i]);
+}
+
+void* Blocks::get() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (count_ != 0) return free_[--count_];
+  }
+  return ::operator new(bytes);
+}
+
+void Blocks::put(void* block) noexcept {
+  if (keep_blocks) {
+    const std::lock_guard lock(mutex_);
+    if (count_ < free_.size()) {
+      free_[count_++] = block;
+      return;
+    }
+  }
+  ::operator delete(block);
+}
 
 Body::Body(std::shared_ptr<service::BodyStream> stream, std::weak_ptr<Core> core, std::weak_ptr<Events> events)
     : core_(std::move(core)), events_(std::move(events)), stream_(std::move(stream)) {}
@@ -81,11 +134,29 @@ void Body::close() {
   ready_.set();
 }
 
-std::unique_ptr<deprov_response> make_response(service::Response response, const std::shared_ptr<Core>& core) {
-  auto out = std::make_unique<deprov_response>();
+std::unique_ptr<deprov_response> make_response(service::Response&& response, const std::shared_ptr<Core>& core) {
+  const auto headers = response.headers.size() * sizeof(deprov_header);
+  const bool is_short = response.body.size() <= short_body;
+  auto texts = is_short ? response.body.size() : 0;
+  for (const auto& h : response.headers) texts += h.name.size() + h.value.size();
+  const auto bytes = sizeof(deprov_response) + headers + texts;
+  const bool pooled = bytes <= Blocks::bytes;
+  std::unique_ptr<deprov_response> out(new (pooled ? core->blocks()->get() : ::operator new(bytes))
+                                           deprov_response);
+  if (pooled) out->blocks = core->blocks();
   out->status = response.status;
-  out->headers = std::move(response.headers);
-  out->body = std::move(response.body);
+  static_assert(sizeof(deprov_response) % alignof(deprov_header) == 0);
+  auto* const table = reinterpret_cast<deprov_header*>(out.get() + 1);
+  Texts copy(reinterpret_cast<char*>(out.get() + 1) + headers);
+  for (const auto& h : response.headers)
+    new (table + out->header_count++) deprov_header{copy.add(h.name), copy.add(h.value)};
+  out->headers = table;
+  if (is_short) {
+    out->body = copy.add(response.body);
+  } else {
+    out->long_body = std::move(response.body);
+    out->body = str(out->long_body);
+  }
   if (response.stream) {
     out->pieces = std::make_shared<Body>(std::move(response.stream), core, core->events());
     core->add_body(out->pieces);
@@ -95,6 +166,21 @@ std::unique_ptr<deprov_response> make_response(service::Response response, const
 
 }  // namespace deprov::capi
 
+void deprov_response::operator delete(deprov_response* response, std::destroying_delete_t) noexcept {
+  if (response->state != State::alive) {
+    static_cast<void>(std::fputs("deprov: a response was freed twice\n", stderr));
+    std::abort();
+  }
+  const auto blocks = std::move(response->blocks);
+  response->~deprov_response();
+  new (static_cast<void*>(response)) State(State::freed);
+  if (blocks) {
+    blocks->put(response);
+  } else {
+    ::operator delete(static_cast<void*>(response));
+  }
+}
+
 using deprov::capi::guard;
 using deprov::capi::str;
 
@@ -103,17 +189,16 @@ int32_t deprov_response_get_status(const deprov_response* response) {
 }
 
 size_t deprov_response_get_header_count(const deprov_response* response) {
-  return response == nullptr ? 0 : response->headers.size();
+  return response == nullptr ? 0 : response->header_count;
 }
 
 deprov_header deprov_response_get_header(const deprov_response* response, size_t index) {
-  if (response == nullptr || index >= response->headers.size()) return {{nullptr, 0}, {nullptr, 0}};
-  const auto& h = response->headers[index];
-  return {str(h.name), str(h.value)};
+  if (response == nullptr || index >= response->header_count) return {{nullptr, 0}, {nullptr, 0}};
+  return response->headers[index];
 }
 
 deprov_str deprov_response_get_body(const deprov_response* response) {
-  return response == nullptr ? deprov_str{nullptr, 0} : str(response->body);
+  return response == nullptr ? deprov_str{nullptr, 0} : response->body;
 }
 
 int32_t deprov_response_is_streaming(const deprov_response* response) {
@@ -153,6 +238,7 @@ deprov_status deprov_response_want(deprov_response* response, void* user, deprov
 }
 
 void deprov_response_free(deprov_response* response) {
-  if (response != nullptr && response->pieces) response->pieces->close();
+  if (response == nullptr) return;
+  if (response->state == deprov_response::State::alive && response->pieces) response->pieces->close();
   delete response;
 }

@@ -2,14 +2,17 @@
 #pragma once
 
 #include <deprov.h>
+#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <deprov/error.hpp>
 #include <deprov/runtime/notice.hpp>
 #include <deprov/service/http.hpp>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <string>
-#include <vector>
 
 namespace deprov::capi {
 
@@ -47,15 +50,51 @@ class Body : public std::enable_shared_from_this<Body> {
 
 }  // namespace deprov::capi
 
+namespace deprov::capi {
+
+/// Memory of answers that were let go of, for the next ones of the engine: many wait at once to be taken, and
+/// whoever takes them frees them elsewhere than where they were made, which allocators are slow at. *Thread
+/// safety*: any thread.
+class Blocks {
+ public:
+  static constexpr std::size_t bytes = 2048;  ///< of each
+  Blocks() = default;
+  ~Blocks();
+  Blocks(const Blocks&) = delete;
+  Blocks& operator=(const Blocks&) = delete;
+  [[nodiscard]] void* get();
+  void put(void* block) noexcept;
+
+ private:
+  std::mutex mutex_;
+  std::size_t count_ = 0;
+  std::array<void*, 128> free_{};
+};
+
+}  // namespace deprov::capi
+
+/// One piece of memory: behind it lie its headers, their texts and a body that is short.
 struct deprov_response {
+  enum class State : std::uint32_t { alive = 0x616c6976, freed = 0x66726565 };
+  State state = State::alive;
   int status = 0;
-  std::vector<deprov::service::Header> headers;
-  std::string body;
+  size_t header_count = 0;
+  const deprov_header* headers = nullptr;
+  deprov_str body{};
+  std::string long_body;
   std::shared_ptr<deprov::capi::Body> pieces;
   std::string piece;
+  std::shared_ptr<deprov::capi::Blocks> blocks;  ///< where its memory goes back to
+
+  deprov_response() = default;
+  ~deprov_response() = default;
+  deprov_response(const deprov_response&) = delete;
+  deprov_response& operator=(const deprov_response&) = delete;
+  /// Ends the program where it was freed before, which would give one memory to two answers.
+  static void operator delete(deprov_response* response, std::destroying_delete_t) noexcept;
 };
 
 namespace deprov::capi {
-[[nodiscard]] std::unique_ptr<deprov_response> make_response(service::Response response,
+[[nodiscard]] std::unique_ptr<deprov_response> make_response(service::Response&& response,
                                                              const std::shared_ptr<Core>& core);
 }
