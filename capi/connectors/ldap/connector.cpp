@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include "common/threads.hpp"
+#include "common/threaded_connector.hpp"
 #include "ldap/accounts.hpp"
 #include "ldap/config.hpp"
 
@@ -58,34 +58,29 @@ class Listings {
   std::map<std::string, Listing> all_;
 };
 
-class Ldap : public Connector {
+Reply next_page(const Config& config, const Connection& connection, Listings& listings, const Call& call,
+                const Patience& patience) {
+  const std::string cursor(call.cursor());
+  auto listing = cursor.empty() ? Listing{std::make_unique<Accounts>(config, connection), {}, {}}
+                                : listings.take(cursor).value_or(Listing{});
+  if (!listing.accounts)
+    throw Failure(DEPROV_OUTCOME_INVALID_REQUEST, "this listing is not under way any more; begin it anew");
+  const auto size = static_cast<int>(std::clamp<std::uint32_t>(call.page_size(), 1, 1000));
+  auto reply = found(listing.accounts->list(size, listing.cookie, patience));
+  if (!listing.cookie.empty()) reply.next_cursor = listings.put(std::move(listing));
+  return reply;
+}
+
+class Ldap final : public deprov_connectors::ThreadedConnector<Ldap, Accounts, Config> {
  public:
   explicit Ldap(Connection connection)
-      : connection_(connection),
-        config_(parse_config(connection)),
-        listings_(connection),
-        threads_(config_.connections, [this] { return std::make_unique<Accounts>(config_, connection_); }) {}
+      : ThreadedConnector(connection, parse_config(connection)),
+        listings_(std::make_shared<Listings>(connection)) {}
 
-  void check(Call call) override {
-    run(call, [](Accounts& a, const Call&, const Patience& p) { return a.check(p); });
-  }
-  void find(Call call) override {
-    run(call, [](Accounts& a, const Call& c, const Patience& p) { return a.find(c, p); });
-  }
-  void read(Call call) override {
-    run(call, [](Accounts& a, const Call& c, const Patience& p) { return a.read(c, p); });
-  }
   void list(Call call) override {
-    run(call, [this](Accounts&, const Call& c, const Patience& p) { return next_page(c, p); });
-  }
-  void disable(Call call) override {
-    run(call, [](Accounts& a, const Call& c, const Patience& p) { return a.set_active(c, false, p); });
-  }
-  void enable(Call call) override {
-    run(call, [](Accounts& a, const Call& c, const Patience& p) { return a.set_active(c, true, p); });
-  }
-  void remove(Call call) override {
-    run(call, [](Accounts& a, const Call& c, const Patience& p) { return a.remove(c, p); });
+    run(call,
+        [config = &config(), from = connection(), listings = listings_](
+            Accounts&, const Call& c, const Patience& p) { return next_page(*config, from, *listings, c, p); });
   }
   void list_entitlements(Call call) override {
     run(call, [](Accounts& a, const Call& c, const Patience& p) { return a.list_entitlements(c, p); });
@@ -97,38 +92,20 @@ class Ldap : public Connector {
     run(call, [](Accounts& a, const Call& c, const Patience& p) { return a.set_member(c, true, p); });
   }
 
+  static Reply carry_out(Accounts& a, const Call& c, const Patience& p, const Step& step) {
+    a.forget_sent();
+    try {
+      return step(a, c, p);
+    } catch (const Failure& e) {
+      // A change begins with a look at the account. What fails there has changed nothing.
+      const bool vague = e.outcome() == DEPROV_OUTCOME_DEADLINE || e.outcome() == DEPROV_OUTCOME_PROTOCOL;
+      if (c.is_change() && vague && !a.has_sent()) throw Failure(DEPROV_OUTCOME_NOT_SENT, e.what());
+      throw;
+    }
+  }
+
  private:
-  template <class F>
-  void run(const Call& call, F f) {
-    threads_.run(call, [f](Accounts& a, const Call& c, const Patience& p) {
-      a.forget_sent();
-      try {
-        c.complete(f(a, c, p));
-      } catch (const Failure& e) {
-        // A change begins with a look at the account. What fails there has changed nothing.
-        const bool vague = e.outcome() == DEPROV_OUTCOME_DEADLINE || e.outcome() == DEPROV_OUTCOME_PROTOCOL;
-        if (c.is_change() && vague && !a.has_sent()) throw Failure(DEPROV_OUTCOME_NOT_SENT, e.what());
-        throw;
-      }
-    });
-  }
-
-  Reply next_page(const Call& call, const Patience& patience) {
-    const std::string cursor(call.cursor());
-    auto listing = cursor.empty() ? Listing{std::make_unique<Accounts>(config_, connection_), {}, {}}
-                                  : listings_.take(cursor).value_or(Listing{});
-    if (!listing.accounts)
-      throw Failure(DEPROV_OUTCOME_INVALID_REQUEST, "this listing is not under way any more; begin it anew");
-    const auto size = static_cast<int>(std::clamp<std::uint32_t>(call.page_size(), 1, 1000));
-    auto reply = found(listing.accounts->list(size, listing.cookie, patience));
-    if (!listing.cookie.empty()) reply.next_cursor = listings_.put(std::move(listing));
-    return reply;
-  }
-
-  const Connection connection_;
-  const Config config_;
-  Listings listings_;
-  deprov_connectors::Threads<Accounts> threads_;  ///< the last: it ends first
+  const std::shared_ptr<Listings> listings_;  ///< steps that still run when the rest ends have it, too
 };
 
 }  // namespace
