@@ -198,10 +198,10 @@ TEST_CASE("absent values are created from their path where the dialect asks for 
 
 TEST_CASE("paths that lead nowhere are found before there is anything to apply them to") {
   const auto check = [](std::string_view path, const PatchOptions& options = {}) {
-    auto request = parse_patch(
-        json::object{{"schemas", json::array{json::value(patch_op_urn)}},
-                     {"Operations", json::array{json::object{{"op", "add"}, {"path", "title"}, {"value", "x"}},
-                                                json::object{{"op", "add"}, {"path", json::value(path)}, {"value", "x"}}}}});
+    auto request = parse_patch(json::object{
+        {"schemas", json::array{json::value(patch_op_urn)}},
+        {"Operations", json::array{json::object{{"op", "add"}, {"path", "title"}, {"value", "x"}},
+                                   json::object{{"op", "add"}, {"path", json::value(path)}, {"value", "x"}}}}});
     REQUIRE(request);
     return check_paths(*request, user(), options);
   };

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <deprov/scim/impl/patch_compare.ipp>
 #include <deprov/scim/impl/patch_members.ipp>
+#include <deprov/scim/impl/patch_schemas.ipp>
 #include <deprov/scim/impl/patch_touched.ipp>
 #include <deprov/scim/impl/values.ipp>
 #include <deprov/scim/match.hpp>
@@ -13,10 +14,6 @@ namespace deprov::scim {
 
 namespace detail {
 
-inline bool is_schemas(const Path& path) {
-  return path.attr.schema.empty() && path.attr.sub.empty() && !path.value_filter &&
-         iequals(path.attr.attribute, "schemas");
-}
 inline Error unknown_path(const Path& path, const TypeDef& type) {
   return unknown_attribute(Errc::invalid_path, to_string(path.attr), type.name()).within("path");
 }
@@ -126,34 +123,10 @@ class Patcher {
     return {};
   }
 
-  /// `schemas` follows the extensions with values; naming a known one is nothing to do.
   Result<void> schemas(Op op, const json::value* value) {
-    if (op == Op::remove && value == nullptr) return Error(Errc::mutability, "it cannot be removed", "schemas");
-    if (op == Op::remove) return {};
-    DEPROV_CHECK(check_schemas_known(*value));
-    if (op == Op::add || names_core(*value)) return {};
-    return Error(Errc::invalid_value, "it always names " + type_.core().id, "schemas",
-                 "leave it out; it follows the extensions that have values");
-  }
-  bool names_core(const json::value& value) const {
-    const auto one = [&](const json::value& v) {
-      return v.is_string() && iequals(v.get_string(), type_.core().id);
-    };
-    const auto* a = value.if_array();
-    return a != nullptr ? std::any_of(a->begin(), a->end(), one) : one(value);
-  }
-  Result<void> check_schemas_known(const json::value& value) {
-    const auto one = [&](const json::value& v) -> Result<void> {
-      if (!v.is_string()) return Error(Errc::invalid_value, "expected URNs", "schemas");
-      const std::string_view urn = v.get_string();
-      if (iequals(urn, type_.core().id) || type_.extension(urn) != nullptr) return {};
+    return patch_schemas(op, value, type_, [this](std::string_view urn, const json::value& v) {
       return unknown_member(urn, v, type_.name());
-    };
-    if (const auto* a = value.if_array()) {
-      for (const auto& e : *a) DEPROV_CHECK(one(e));
-      return {};
-    }
-    return one(value);
+    });
   }
 
   Result<void> whole_schema(Op op, const Resolved& r, json::value* value) {
