@@ -94,6 +94,7 @@ void ScimCore::send(const FlightPtr& f, Ask ask, Then then, bool again) {
                 again](TokenAnswer answer) mutable {
     if (answer.refusal) {
       Got got;
+      got.no_token = true;
       got.reply = std::move(*answer.refusal);
       return then(std::move(got));
     }

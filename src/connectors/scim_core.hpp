@@ -50,6 +50,7 @@ class ScimCore : public std::enable_shared_from_this<ScimCore> {
     std::optional<port::HttpResponse> response;  ///< of any status
     connector::Reply reply;                      ///< meaningful unless `ok`
     bool ok = false;
+    bool no_token = false;  ///< nothing was sent: there was no token to send it with
     [[nodiscard]] int status() const { return response ? response->status : 0; }
   };
   using Then = port::UniqueFunction<void(Got)>;

@@ -39,6 +39,7 @@ std::string id_in(std::string_view location) {
 void ScimCore::spare_own(const FlightPtr& f, port::UniqueFunction<void()> change) {
   if (!config_.ask_me || own_) return change_unless_own(f, std::move(change));
   send(f, {"GET", "/Me", {}, {}}, [self = shared_from_this(), f, change = std::move(change)](Got me) mutable {
+    if (me.no_token) return self->finish(f, std::move(me.reply));  // the change would have none either
     self->learn_own(me);
     self->change_unless_own(f, std::move(change));
   });

@@ -98,6 +98,7 @@ TEST_CASE("scim: a proxy is used with its own credential, which no detail shows"
   });
   json::object config{{"base_url", "http://app.invalid/scim"},
                       {"allow_http", true},
+                      {"me", false},
                       {"proxy", {{"url", proxy.url()}, {"user", "u"}, {"password", "hunter2"}}}};
   check_outcome(Bench::call(*open(b, config), make_call(Operation::disable, "1")), Outcome::ok);
   CHECK(proxy.requests().at(0).target == "http://app.invalid/scim/Users/1");

@@ -10,6 +10,7 @@ json::object oauth_config(const TestServer& s) {
   return {{"base_url", s.url()},
           {"allow_http", true},
           {"timeout_s", 5},
+          {"me", false},
           {"auth",
            {{"type", "oauth2_client_credentials"},
             {"token_url", s.url() + "/token"},
@@ -148,7 +149,9 @@ TEST_CASE("oauth: what goes wrong at the token endpoint was never sent to the ap
   for (std::size_t i = 0; i < cases.size(); ++i) {
     INFO("case " << i);
     const TestServer s([&](const ServerRequest&) { return cases[i].answer; });
-    const auto r = Bench::call(*open(b, oauth_config(s)), make_call(Operation::disable, "x"));
+    auto config = oauth_config(s);
+    config["me"] = true;  // nor is it asked for twice
+    const auto r = Bench::call(*open(b, config), make_call(Operation::disable, "x"));
     check_outcome(r, cases[i].outcome);
     CHECK(r.detail.find("token endpoint") == 0);
     CHECK(r.detail.find("top secret") == std::string::npos);

@@ -70,8 +70,8 @@ class Provoked {
   explicit Provoked(Case c) : case_(std::move(c)), app_(10, "okta", {{"failures", json::parse(case_.failures)}}) {
     app_.serve();
     auto policy = impatient_policy();
-    for (const auto& member : json::parse(case_.policy).as_object())
-      policy.as_object()[member.key()] = member.value();
+    const auto more = json::parse(case_.policy);
+    for (const auto& member : more.as_object()) policy.as_object()[member.key()] = member.value();
     const auto set = app_.api("PATCH", "/integrations/" + app_.integration().id,
                               json::serialize(json::object{{"policy", policy}, {"check", false}}));
     INFO(set.body);

@@ -72,7 +72,10 @@ Oracle::Access Oracle::access(std::size_t app, port::Reader& reader, ResourceId 
   if (!pushed_access(app, reader, subject)) return Access::no;
   const auto* there = presence(app, reader, subject);
   if (there == nullptr || there->in) return Access::yes;
-  return there->listed ? Access::no : Access::unsure;
+  const auto& all = world_.apps[app].presence;
+  // A list of nobody is taken for broken (R6), so that whoever was the last to leave is not seen to.
+  const bool anybody = std::any_of(all.begin(), all.end(), [](const auto& p) { return p.second.in; });
+  return there->listed && anybody ? Access::no : Access::unsure;
 }
 
 /// Who has been in the directory for so long without any trouble is in its lists, and whatever they once said of
