@@ -97,7 +97,7 @@ class Provoked {
 
 }  // namespace
 
-TEST_CASE("each kind of notification reaches a receiver, signed and timed", "[e2e][notify][webhook]") {
+TEST_CASE("each kind of notification reaches a receiver, signed and timed", "[.][e2e][notify][webhook]") {
   // Objectives are looked at a minute after a start: meanwhile the others.
   const std::string never = R"({"disable":{"UNAVAILABLE":1}})";
   const Provoked half({{"objective.half_gone"}, never, R"({"objective_ms":100000})"});
@@ -108,7 +108,7 @@ TEST_CASE("each kind of notification reaches a receiver, signed and timed", "[e2
 }
 
 TEST_CASE("a person who stops and resumes is told of, and so is a source that fails and recovers",
-          "[e2e][notify][webhook][R16]") {
+          "[.][e2e][notify][webhook][R16]") {
   Inbox inbox;
   Running app(2);
   app.serve();
