@@ -11,4 +11,4 @@ jobs=$(build_jobs)
 cmake --preset dev >/dev/null
 cmake --build --preset dev -j "$jobs"
 say "tests"
-ctest --test-dir build/dev --output-on-failure --no-tests=error -j "$jobs" "$@"
+ctest --test-dir build/dev --output-on-failure --no-tests=error -j $((jobs + 1)) "$@" # some of them mostly wait

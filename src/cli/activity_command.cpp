@@ -9,7 +9,7 @@ namespace deprov::cli {
 
 namespace {
 
-constexpr Duration poll_interval = std::chrono::milliseconds(300);
+constexpr Duration activity_poll = std::chrono::milliseconds(300);
 
 struct ActivityOptions {
   std::optional<std::uint64_t> after;
@@ -50,7 +50,7 @@ Result<void> add_new_chains(Api& api, const Session& session, std::vector<Chain>
   return {};
 }
 
-Result<int> show(const Session& session, const ActivityOptions& o) {
+Result<int> show_activity(const Session& session, const ActivityOptions& o) {
   DEPROV_TRY(api, session.open());
   if (o.follow && !api->remote()) {
     return Error(Errc::invalid_argument, "nothing can happen in a data directory that no server uses", "--follow",
@@ -74,7 +74,7 @@ Result<int> show(const Session& session, const ActivityOptions& o) {
     std::cout.flush();
     // A reader that went away ends it.
     if (!o.follow || !std::cout) return exit_ok;
-    (void)runtime::Event().wait_for(poll_interval);
+    (void)runtime::Event().wait_for(activity_poll);
     DEPROV_CHECK(add_new_chains(*api, session, chains));
   }
 }
@@ -111,7 +111,7 @@ void add_activity_command(CLI::App& program, Session& session) {
   const auto options = std::make_shared<ActivityOptions>();
   auto* command = add_command(program, session, "activity",
                               "What happened: in one integration, or in all of them and the workspace",
-                              [&session, options] { return show(session, *options); });
+                              [&session, options] { return show_activity(session, *options); });
   command->add_option("--integration", session.integration, "Only this one, by id or name");
   command->add_flag("--follow", options->follow, "Go on as things happen");
   command->add_option("--after", options->after, "Only records with a higher seq; left out: the newest");

@@ -36,7 +36,7 @@ struct Judged {
   Duration took{0};
 };
 
-Error system_error(const std::string& what) {
+Error check_error(const std::string& what) {
   return {Errc::io, what + ": " + std::strerror(errno), "connector check", "try again"};
 }
 
@@ -51,7 +51,7 @@ class PrivateCopy {
     if (from.extension() != ".so")
       return Error(Errc::invalid_argument, "is not named *.so", library, "name the library, not its manifest");
     auto name = (std::filesystem::temp_directory_path() / "deprov-check-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) return system_error("a temporary directory cannot be made");
+    if (::mkdtemp(name.data()) == nullptr) return check_error("a temporary directory cannot be made");
     std::unique_ptr<PrivateCopy> copy(new PrivateCopy(name, name + "/" + from.filename().string()));
     auto manifest = from;
     manifest.replace_extension(".json");
@@ -167,7 +167,7 @@ Verdict verdict_of(const Ended& ended, int seconds) {
 
 Result<Verdict> judge(const CheckOptions& o, const PrivateCopy& copy, std::string_view name, bool in_worker) {
   int ends[2] = {-1, -1};
-  if (::pipe2(ends, O_CLOEXEC) != 0) return system_error("a pipe cannot be made");
+  if (::pipe2(ends, O_CLOEXEC) != 0) return check_error("a pipe cannot be made");
   constexpr int verdict_fd = 3;
   std::vector<std::string> words{"deprov", "connector",       "check",        copy.library(),
                                  "--only", std::string(name), "--verdict-to", std::to_string(verdict_fd)};
@@ -195,7 +195,7 @@ Result<Verdict> judge(const CheckOptions& o, const PrivateCopy& copy, std::strin
   if (failed != 0) {
     ::close(ends[0]);
     errno = failed;
-    return system_error("a process cannot be started");
+    return check_error("a process cannot be started");
   }
   const auto ended = wait_for_end(pid, ends[0], std::chrono::seconds(o.time_limit));
   ::close(ends[0]);

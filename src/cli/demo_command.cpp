@@ -16,7 +16,7 @@ namespace {
 
 constexpr auto start_timeout = std::chrono::seconds(10);
 constexpr Duration work_timeout = std::chrono::seconds(30);
-constexpr Duration poll_interval = std::chrono::milliseconds(50);
+constexpr Duration look_again = std::chrono::milliseconds(50);
 
 /// A `deprov serve` of our own with its data directory.
 struct Node {
@@ -180,7 +180,7 @@ Result<void> Demo::settle(const std::vector<Expected>& expected) {
       done = job.has_value();
     }
     if (done) return show_activity();
-    (void)runtime::Event().wait_for(poll_interval);
+    (void)runtime::Event().wait_for(look_again);
   }
   return Error(Errc::timeout, "the jobs were not finished in time", "demo");
 }

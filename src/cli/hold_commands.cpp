@@ -11,7 +11,7 @@ struct HoldOptions {
   std::string hold, listing, subject, reason, until, since;
 };
 
-Result<int> list(const Session& session) {
+Result<int> list_holds(const Session& session) {
   DEPROV_TRY(api, session.open());
   DEPROV_TRY(id, find_integration(*api, session.integration));
   DEPROV_TRY(found, api->call("GET", "/integrations/" + id + "/holds"));
@@ -26,7 +26,7 @@ Result<int> list(const Session& session) {
   return exit_ok;
 }
 
-Result<int> show(const Session& session, const HoldOptions& o) {
+Result<int> show_hold(const Session& session, const HoldOptions& o) {
   DEPROV_TRY(api, session.open());
   DEPROV_TRY(id, find_integration(*api, session.integration));
   const auto path = "/integrations/" + id + "/holds/" + url_encoded(o.hold);
@@ -96,7 +96,8 @@ void add_hold_commands(CLI::App& program, Session& session) {
   group->require_subcommand(1);
   const auto options = std::make_shared<HoldOptions>();
   add_integration_option(
-      *add_command(*group, session, "list", "The newest first", [&session] { return list(session); }), session);
+      *add_command(*group, session, "list", "The newest first", [&session] { return list_holds(session); }),
+      session);
   const auto add = [&](const std::string& name, const std::string& text, std::function<Result<int>()> action) {
     auto* command = add_command(*group, session, name, text, std::move(action));
     add_integration_option(*command, session);
@@ -104,7 +105,7 @@ void add_hold_commands(CLI::App& program, Session& session) {
     return command;
   };
   auto* showing = add("show", "Who waits, who was sent already, and the hash of this listing",
-                      [&session, options] { return show(session, *options); });
+                      [&session, options] { return show_hold(session, *options); });
   showing->add_option("--since", options->since, "Only who arrived after this listing that you saw");
   const auto add_what = [&](CLI::App* command) {
     auto* listing = command->add_option("--listing", options->listing, "The hash of the listing that you saw");

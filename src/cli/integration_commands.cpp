@@ -121,7 +121,7 @@ Result<int> update(const Session& session, const IntegrationOptions& o) {
   return exit_ok;
 }
 
-Result<int> list(const Session& session, const IntegrationOptions& o) {
+Result<int> list_integrations(const Session& session, const IntegrationOptions& o) {
   DEPROV_TRY(api, session.open());
   DEPROV_TRY(found, api->call("GET", o.deleted ? "/integrations?deleted=true" : "/integrations"));
   if (session.as_json) {
@@ -174,7 +174,7 @@ void print_figures(const json::value& f) {
 }
 
 /// One integration with its figures.
-Result<int> show(const Session& session, const IntegrationOptions& o) {
+Result<int> show_integration(const Session& session, const IntegrationOptions& o) {
   DEPROV_TRY(api, session.open());
   DEPROV_TRY(id, find_integration(*api, session.integration));
   DEPROV_TRY(row, api->call("GET", "/integrations/" + id));
@@ -264,10 +264,10 @@ void add_integration_commands(CLI::App& program, Session& session) {
   make->add_option("--connector", options->connector, "Kind of connector: scim, sandbox")->required();
   files(make);
   auto* listing = add_command(*group, session, "list", "All of them with their status",
-                              [&session, options] { return list(session, *options); });
+                              [&session, options] { return list_integrations(session, *options); });
   listing->add_flag("--deleted", options->deleted, "With those that were deleted, whose jobs and evidence stay");
   auto* one = add("show", "One with its status and its time to deprovision",
-                  [&session, options] { return show(session, *options); });
+                  [&session, options] { return show_integration(session, *options); });
   one->add_option("--from", options->from, "Figures from removals of this time or later (default: 30 days ago)");
   one->add_option("--to", options->to, "And before this one");
   auto* change = add("update", "Change name, config, policy, settings, schemas or resource types",

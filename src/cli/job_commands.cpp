@@ -11,7 +11,7 @@ struct JobOptions {
   bool unfinished = false;
 };
 
-Result<int> list(const Session& session, const JobOptions& o) {
+Result<int> list_jobs(const Session& session, const JobOptions& o) {
   DEPROV_TRY(api, session.open());
   std::string query = "?limit=" + std::to_string(o.limit);
   if (!session.integration.empty()) {
@@ -37,7 +37,7 @@ Result<int> list(const Session& session, const JobOptions& o) {
   return exit_ok;
 }
 
-Result<int> show(const Session& session, const JobOptions& o) {
+Result<int> show_job(const Session& session, const JobOptions& o) {
   DEPROV_TRY(api, session.open());
   DEPROV_TRY(found, api->call("GET", "/jobs/" + url_encoded(o.job)));
   if (session.as_json) {
@@ -92,14 +92,14 @@ void add_job_commands(CLI::App& program, Session& session) {
     return command;
   };
   auto* listing = add_command(*group, session, "list", "The newest first",
-                              [&session, options] { return list(session, *options); });
+                              [&session, options] { return list_jobs(session, *options); });
   listing->add_option("--integration", session.integration, "Only those of this one, by id or name");
   listing->add_option("--state", options->state, "Only those in this state");
   listing->add_option("--subject", options->subject, "Only those of this subject, by id");
   listing->add_flag("--unfinished", options->unfinished, "Only those that are not over");
   listing->add_option("--before", options->before, "Where the page before ended");
   listing->add_option("--limit", options->limit, "1 to 1000")->check(CLI::Range(1, 1000))->capture_default_str();
-  add("show", "One with its steps and attempts", [&session, options] { return show(session, *options); });
+  add("show", "One with its steps and attempts", [&session, options] { return show_job(session, *options); });
   add("retry", "A new job for what failed, died, is held or was only observed",
       [&session, options] { return act(session, *options, "retry", {}); });
   auto* approve = add("approve", "Let the step be taken that a job waits with", [&session, options] {

@@ -16,7 +16,7 @@ struct PolicyOptions {
   std::string file, hash, policy, state, out, before, after;
 };
 
-Result<int> show(const Session& session) {
+Result<int> show_policy(const Session& session) {
   DEPROV_TRY(api, session.open());
   DEPROV_TRY(id, find_integration(*api, session.integration));
   DEPROV_TRY(row, api->call("GET", "/integrations/" + id));
@@ -186,7 +186,7 @@ void add_policy_commands(CLI::App& program, Session& session) {
     return command;
   };
   which(add_command(*group, session, "show", "The present one, with every default",
-                    [&session] { return show(session); }));
+                    [&session] { return show_policy(session); }));
   auto* setting = which(add_command(*group, session, "set", "Replace it; the activity has before and after",
                                     [&session, options] { return set(session, *options); }));
   setting->add_option("--file,file", options->file, "JSON file with the policy; - for stdin")->required();

@@ -17,8 +17,8 @@ Result<int> create_workspace(const Session& session, const PrincipalOptions& o) 
   return exit_ok;
 }
 
-Result<int> list(const Session& session, const std::string& path, bool any_workspace,
-                 const std::vector<std::string>& members) {
+Result<int> list_principals(const Session& session, const std::string& path, bool any_workspace,
+                            const std::vector<std::string>& members) {
   DEPROV_TRY(api, session.open(any_workspace));
   DEPROV_TRY(found, api->call("GET", path));
   if (session.as_json) {
@@ -51,14 +51,14 @@ Result<int> workspace_act(const Session& session, std::string_view method, const
   return exit_ok;
 }
 
-Result<int> add(const Session& session, const PrincipalOptions& o) {
+Result<int> add_principal(const Session& session, const PrincipalOptions& o) {
   DEPROV_TRY(api, session.open());
   DEPROV_TRY(made, api->call("POST", "/principals", json::object{{"name", o.name}, {"role", o.role}}));
   print_json(made);
   return exit_ok;
 }
 
-Result<int> remove(const Session& session, const PrincipalOptions& o) {
+Result<int> remove_principal(const Session& session, const PrincipalOptions& o) {
   DEPROV_TRY(api, session.open());
   DEPROV_CHECK(api->call("DELETE", "/principals/" + url_encoded(o.id)));
   if (session.as_json) {
@@ -81,7 +81,7 @@ void add_principal_commands(CLI::App& program, Session& session) {
   make->add_option("--name,name", options->name, "Name of the workspace")->required();
   make->add_option("--owner", options->owner, "Name of its first owner")->capture_default_str();
   add_command(*workspaces, session, "list", "The workspaces that you see", [&session] {
-    return list(session, "/workspaces", true, {"id", "name", "created"});
+    return list_principals(session, "/workspaces", true, {"id", "name", "created"});
   });
 
   add_command(*workspaces, session, "show", "Yours, and whether it is stopped",
@@ -99,16 +99,16 @@ void add_principal_commands(CLI::App& program, Session& session) {
   auto* principals = program.add_subcommand("principal", "Principals: who may manage this workspace");
   principals->require_subcommand(1);
   auto* adding = add_command(*principals, session, "add", "Add one; its token is shown this once",
-                             [&session, options] { return add(session, *options); });
+                             [&session, options] { return add_principal(session, *options); });
   adding->add_option("--name,name", options->name, "Name for people")->required();
   adding->add_option("--role", options->role, "owner, super_admin, admin or member")
       ->required()
       ->check(CLI::IsMember({"owner", "super_admin", "admin", "member"}));
   add_command(*principals, session, "list", "Who may act", [&session] {
-    return list(session, "/principals", false, {"id", "name", "role", "created"});
+    return list_principals(session, "/principals", false, {"id", "name", "role", "created"});
   });
   auto* removing = add_command(*principals, session, "remove", "Take one away; the last owner stays",
-                               [&session, options] { return remove(session, *options); });
+                               [&session, options] { return remove_principal(session, *options); });
   removing->add_option("--id,id", options->id, "Id of the principal")->required();
 }
 

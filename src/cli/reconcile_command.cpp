@@ -9,7 +9,7 @@ namespace deprov::cli {
 
 namespace {
 
-constexpr Duration poll_interval = std::chrono::milliseconds(200);
+constexpr Duration progress_poll = std::chrono::milliseconds(200);
 
 struct ReconcileOptions {
   bool propose = false;
@@ -39,7 +39,7 @@ Result<json::value> run(Api& api, const std::string& base, bool queue) {
       return std::move(report);
     }
     if (terminal) show_progress(report);
-    (void)runtime::Event().wait_for(poll_interval);
+    (void)runtime::Event().wait_for(progress_poll);
   }
 }
 

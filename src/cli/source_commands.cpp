@@ -109,7 +109,7 @@ Result<json::value> hand_in(Api& api, std::istream& in, const std::string& file,
   return report;
 }
 
-int show(const Session& session, json::value found, std::size_t limit) {
+int show_differences(const Session& session, json::value found, std::size_t limit) {
   auto& report = found.as_object();
   if (session.as_json) {
     print_json(report);
@@ -150,7 +150,7 @@ Result<int> poll(const Session& session, const SourceOptions& o, bool dry_run) {
                                json::object{{"dry_run", dry_run},
                                             {"complete", o.complete},
                                             {"differences", std::min<std::size_t>(o.limit, 10'000)}}));
-  return show(session, std::move(report), o.limit);
+  return show_differences(session, std::move(report), o.limit);
 }
 
 Result<int> check(const Session& session, const SourceOptions& o) {
@@ -167,7 +167,7 @@ Result<int> check(const Session& session, const SourceOptions& o) {
              api->call("POST", "/integrations/" + id + "/lists",
                        json::object{{"config", config}, {"differences", std::min<std::size_t>(o.limit, 10'000)}}));
   DEPROV_TRY(report, hand_in(*api, *in, o.file, cell(begun, "list"), o.count));
-  return show(session, std::move(report), o.limit);
+  return show_differences(session, std::move(report), o.limit);
 }
 
 Result<int> sync(const Session& session, const SourceOptions& o) {
@@ -181,7 +181,7 @@ Result<int> sync(const Session& session, const SourceOptions& o) {
   if (!o.begun.empty()) how["begun"] = o.begun;
   DEPROV_TRY(begun, api->call("POST", "/integrations/" + id + "/sources/" + cell(source, "id") + "/lists", how));
   DEPROV_TRY(report, hand_in(*api, *in, o.file, cell(begun, "list"), o.count));
-  return show(session, std::move(report), o.limit);
+  return show_differences(session, std::move(report), o.limit);
 }
 
 /// Of a polled source: what the file says, and nothing of how lists are written.
@@ -200,7 +200,7 @@ Result<json::object> polled_config(const SourceOptions& o) {
   return std::move(object);
 }
 
-Result<int> add(const Session& session, const SourceOptions& o) {
+Result<int> add_source(const Session& session, const SourceOptions& o) {
   const bool events = o.kind == "events";
   const bool polled = !events && o.kind != "file" && o.kind != "rows";
   if (polled && o.config_file.empty())
@@ -230,7 +230,7 @@ Result<int> add(const Session& session, const SourceOptions& o) {
   return exit_ok;
 }
 
-Result<int> list(const Session& session) {
+Result<int> list_sources(const Session& session) {
   DEPROV_TRY(api, session.open());
   DEPROV_TRY(id, find_integration(*api, session.integration));
   DEPROV_TRY(all, api->call("GET", "/integrations/" + id + "/sources"));
@@ -258,7 +258,7 @@ Result<int> show_one(const Session& session, const SourceOptions& o) {
   return exit_ok;
 }
 
-Result<int> remove(const Session& session, const SourceOptions& o) {
+Result<int> remove_source(const Session& session, const SourceOptions& o) {
   DEPROV_TRY(api, session.open());
   DEPROV_TRY(id, find_integration(*api, session.integration));
   DEPROV_TRY(source, find_source(*api, id, o.source));
@@ -357,7 +357,7 @@ void add_source_commands(CLI::App& program, Session& session) {
       "somebody twice is refused: nobody is absent from it. Exit codes: 0 the list was whole, whatever differs.");
   command = named(
       "add", "A source whose full lists are followed (the first one changes nothing), or that sends events",
-      [&session, o] { return add(session, *o); }, false);
+      [&session, o] { return add_source(session, *o); }, false);
   command->add_option("--name", o->name, "For people; unique within the integration")->required();
   command
       ->add_option("--kind", o->kind,
@@ -389,7 +389,8 @@ void add_source_commands(CLI::App& program, Session& session) {
       "whole.\n"
       "Many who leave at once wait for a person: deprov holds list.");
   named(
-      "list", "The sources of an integration, with their health", [&session] { return list(session); }, false);
+      "list", "The sources of an integration, with their health", [&session] { return list_sources(session); },
+      false);
   named(
       "show", "One source", [&session, o] { return show_one(session, *o); }, true);
   named(
@@ -405,7 +406,7 @@ void add_source_commands(CLI::App& program, Session& session) {
       [&session, o] { return verify(session, *o); }, true);
   named(
       "remove", "Forget a source; that ends nobody's access and restores nobody's",
-      [&session, o] { return remove(session, *o); }, true);
+      [&session, o] { return remove_source(session, *o); }, true);
 }
 
 }  // namespace deprov::cli

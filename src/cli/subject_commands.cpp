@@ -14,7 +14,7 @@ std::string yes_no(const json::value& object, const char* name) {
   return object.at(name).as_bool() ? "yes" : "no";
 }
 
-Result<int> list(const Session& session, const SubjectOptions& o) {
+Result<int> list_subjects(const Session& session, const SubjectOptions& o) {
   DEPROV_TRY(api, session.open());
   DEPROV_TRY(id, find_integration(*api, session.integration));
   std::string query = "?limit=" + std::to_string(o.limit);
@@ -54,7 +54,7 @@ Result<std::string> path_of(Api& api, const Session& session, const std::string&
   return base + "/" + cell(found.at("items").at(0), "id");
 }
 
-Result<int> show(const Session& session, const SubjectOptions& o) {
+Result<int> show_subject(const Session& session, const SubjectOptions& o) {
   DEPROV_TRY(api, session.open());
   DEPROV_TRY(path, path_of(*api, session, o.subject));
   DEPROV_TRY(found, api->call("GET", path));
@@ -112,13 +112,13 @@ void add_subject_commands(CLI::App& program, Session& session) {
     command->add_option("--subject,subject", options->subject, "Id or userName")->required();
     return command;
   };
-  auto* listing = add("list", "Who there is", [&session, options] { return list(session, *options); });
+  auto* listing = add("list", "Who there is", [&session, options] { return list_subjects(session, *options); });
   listing->add_option("--user-name", options->user_name, "Only who has this userName");
   listing->add_option("--external-id", options->external_id, "Only who has this externalId");
   listing->add_option("--after", options->after, "Where the page before ended");
   listing->add_option("--limit", options->limit, "1 to 1000")->check(CLI::Range(1, 1000))->capture_default_str();
   add_one("show", "Access, intent, binding, groups and jobs of one person",
-          [&session, options] { return show(session, *options); });
+          [&session, options] { return show_subject(session, *options); });
   auto* bind = add_one("bind", "Bind to an account of the app, or look it up anew", [&session, options] {
     return act(session, *options, "bind", json::object{{"account", options->account}});
   });

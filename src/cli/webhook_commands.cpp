@@ -35,7 +35,7 @@ std::string joined(const json::value& names) {
   return out.empty() ? "all" : out;
 }
 
-Result<int> list(const Session& session) {
+Result<int> list_webhooks(const Session& session) {
   DEPROV_TRY(api, session.open());
   DEPROV_TRY(found, api->call("GET", "/webhooks"));
   if (session.as_json) {
@@ -53,7 +53,7 @@ Result<int> list(const Session& session) {
   return exit_ok;
 }
 
-Result<int> show(const Session& session, const WebhookOptions& o) {
+Result<int> show_webhook(const Session& session, const WebhookOptions& o) {
   DEPROV_TRY(api, session.open());
   DEPROV_TRY(id, find_webhook(*api, o.webhook));
   DEPROV_TRY(found, api->call("GET", "/webhooks/" + id));
@@ -71,7 +71,7 @@ Result<int> show(const Session& session, const WebhookOptions& o) {
   return exit_ok;
 }
 
-Result<int> add(const Session& session, const WebhookOptions& o) {
+Result<int> add_webhook(const Session& session, const WebhookOptions& o) {
   DEPROV_TRY(api, session.open());
   json::object body{{"name", o.name}, {"url", o.url}};
   if (!o.events.empty()) body["events"] = json::array(o.events.begin(), o.events.end());
@@ -154,7 +154,7 @@ Result<int> resend(const Session& session, const WebhookOptions& o) {
   return exit_ok;
 }
 
-Result<int> remove(const Session& session, const WebhookOptions& o) {
+Result<int> remove_webhook(const Session& session, const WebhookOptions& o) {
   DEPROV_TRY(api, session.open());
   DEPROV_TRY(id, find_webhook(*api, o.webhook));
   DEPROV_CHECK(api->call("DELETE", "/webhooks/" + id));
@@ -174,7 +174,7 @@ void add_webhook_commands(CLI::App& program, Session& session) {
   const auto options = std::make_shared<WebhookOptions>();
   auto* adding =
       add_command(*group, session, "add", "Tell an address what happens from now on; its secret is shown once",
-                  [&session, options] { return add(session, *options); });
+                  [&session, options] { return add_webhook(session, *options); });
   adding->add_option("--name,name", options->name, "Name for people")->required();
   adding->add_option("--url", options->url, "Where to; https, or http on localhost")->required();
   adding->add_option("--event", options->events,
@@ -188,14 +188,14 @@ void add_webhook_commands(CLI::App& program, Session& session) {
         "system's");
   };
   trust(adding);
-  add_command(*group, session, "list", "All of the workspace", [&session] { return list(session); });
+  add_command(*group, session, "list", "All of the workspace", [&session] { return list_webhooks(session); });
   const auto one = [&](const std::string& name, const std::string& text, std::function<Result<int>()> action) {
     auto* command = add_command(*group, session, name, text, std::move(action));
     command->add_option("--webhook,webhook", options->webhook, "Its name or id")->required();
     return command;
   };
   one("show", "One of them with its messages, the newest first",
-      [&session, options] { return show(session, *options); });
+      [&session, options] { return show_webhook(session, *options); });
   one("test", "Send a test event now, once", [&session, options] { return test(session, *options); });
   auto* rotating =
       one("rotate-secret", "A new secret, shown once", [&session, options] { return rotate(session, *options); });
@@ -211,7 +211,7 @@ void add_webhook_commands(CLI::App& program, Session& session) {
                         [&session, options] { return resend(session, *options); });
   resending->add_option("--message", options->message, "This one, as `webhook show` names it");
   resending->add_option("--since", options->since, "All that were made then or later, such as 2026-11-24");
-  one("remove", "Tell it nothing any more", [&session, options] { return remove(session, *options); });
+  one("remove", "Tell it nothing any more", [&session, options] { return remove_webhook(session, *options); });
 }
 
 }  // namespace deprov::cli

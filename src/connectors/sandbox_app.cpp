@@ -109,7 +109,7 @@ Result<void> for_lines(int fd, const std::string& path, std::uint64_t& offset, b
   }
 }
 
-Reply reply_of(Outcome outcome, std::string detail = {}) {
+Reply sandbox_reply(Outcome outcome, std::string detail = {}) {
   Reply r;
   r.outcome = outcome;
   r.detail = std::move(detail);
@@ -314,9 +314,9 @@ Reply SandboxApp::find(const connector::Match& match, MonoTime now) const {
   if (found.empty()) collect(by_user_name_, lower(match.user_name), found);
   if (found.empty())
     for (const auto& e : match.emails) collect(by_email_, lower(e), found);
-  if (found.empty()) return reply_of(Outcome::not_found, "no account matches");
-  auto reply =
-      found.size() == 1 ? reply_of(Outcome::ok) : reply_of(Outcome::ambiguous, "more than one account matches");
+  if (found.empty()) return sandbox_reply(Outcome::not_found, "no account matches");
+  auto reply = found.size() == 1 ? sandbox_reply(Outcome::ok)
+                                 : sandbox_reply(Outcome::ambiguous, "more than one account matches");
   found.resize(std::min<std::size_t>(found.size(), 10));
   for (const auto i : found) reply.accounts.push_back(shown_account(entries_[i], now));
   return reply;
@@ -328,9 +328,9 @@ Reply SandboxApp::list(const Call& call, MonoTime now) const {
   if (!c.empty()) {
     const auto r = std::from_chars(c.data(), c.data() + c.size(), at);
     if (r.ec != std::errc() || r.ptr != c.data() + c.size() || at > entries_.size())
-      return reply_of(Outcome::invalid_request, "the cursor is none that this connector gave");
+      return sandbox_reply(Outcome::invalid_request, "the cursor is none that this connector gave");
   }
-  auto reply = reply_of(Outcome::ok);
+  auto reply = sandbox_reply(Outcome::ok);
   const auto size = std::clamp<std::size_t>(call.page_size, 1, 1000);
   for (; at < entries_.size() && reply.accounts.size() < size; ++at)
     if (shown(entries_[at], now).exists) reply.accounts.push_back(shown_account(entries_[at], now));
@@ -340,31 +340,32 @@ Reply SandboxApp::list(const Call& call, MonoTime now) const {
 
 Reply SandboxApp::change(const Call& call, WallTime wall, MonoTime now) {
   auto* const e = entry(call.account_id);
-  if (e == nullptr || !e->now.exists) return reply_of(Outcome::not_found, "there is no such account");
+  if (e == nullptr || !e->now.exists) return sandbox_reply(Outcome::not_found, "there is no such account");
   const bool about_group =
       call.operation == Operation::revoke_entitlement || call.operation == Operation::grant_entitlement;
-  if (about_group && call.entitlement.empty()) return reply_of(Outcome::invalid_request, "no group was named");
+  if (about_group && call.entitlement.empty())
+    return sandbox_reply(Outcome::invalid_request, "no group was named");
   auto after = *e;
   const bool changes = apply(after, call.operation, call.delete_account, call.entitlement);
   const auto effect = changes ? Effect::done : Effect::already;
   // The log comes first: an effect that is answered is always in it.
-  if (auto r = append(call, effect, wall); !r) return reply_of(Outcome::internal, r.error().message());
+  if (auto r = append(call, effect, wall); !r) return sandbox_reply(Outcome::internal, r.error().message());
   if (changes && lag_.count() > 0) {
     after.before = shown(*e, now);
     after.shown_from = now + lag_;
   }
   *e = std::move(after);
-  auto reply = reply_of(Outcome::ok);
+  auto reply = sandbox_reply(Outcome::ok);
   reply.effect = effect;
   if (e->now.exists) reply.accounts.push_back(shown_account(*e, now));
   return reply;
 }
 
 Reply SandboxApp::act(const Call& call, WallTime wall, MonoTime now) {
-  if (auto r = catch_up(); !r) return reply_of(Outcome::internal, r.error().message());
+  if (auto r = catch_up(); !r) return sandbox_reply(Outcome::internal, r.error().message());
   switch (call.operation) {
     case Operation::check: {
-      auto reply = reply_of(Outcome::ok, "the file has " + std::to_string(entries_.size()) + " accounts");
+      auto reply = sandbox_reply(Outcome::ok, "the file has " + std::to_string(entries_.size()) + " accounts");
       const auto first =
           std::find_if(entries_.begin(), entries_.end(), [](const Entry& e) { return e.now.exists; });
       if (first != entries_.end()) reply.accounts.push_back(shown_account(*first, now));
@@ -375,8 +376,9 @@ Reply SandboxApp::act(const Call& call, WallTime wall, MonoTime now) {
     case Operation::read:
     case Operation::list_entitlements: {
       const auto* e = entry(call.account_id);
-      if (e == nullptr || !shown(*e, now).exists) return reply_of(Outcome::not_found, "there is no such account");
-      auto reply = reply_of(Outcome::ok);
+      if (e == nullptr || !shown(*e, now).exists)
+        return sandbox_reply(Outcome::not_found, "there is no such account");
+      auto reply = sandbox_reply(Outcome::ok);
       reply.accounts.push_back(shown_account(*e, now));
       return reply;
     }
@@ -386,7 +388,7 @@ Reply SandboxApp::act(const Call& call, WallTime wall, MonoTime now) {
     case Operation::revoke_sessions:
     case Operation::revoke_entitlement:
     case Operation::grant_entitlement: return change(call, wall, now);
-    default: return reply_of(Outcome::unsupported, "the sandbox has no such operation");
+    default: return sandbox_reply(Outcome::unsupported, "the sandbox has no such operation");
   }
 }
 

@@ -29,7 +29,7 @@ using connector::Outcome;
 using connector::Reply;
 using connector::Verification;
 
-constexpr std::string_view schema_text = R"json({
+constexpr std::string_view sandbox_schema_text = R"json({
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "An app in a JSON-lines file",
   "type": "object",
@@ -83,7 +83,7 @@ struct SandboxConfig {
 };
 
 const json::value& sandbox_schema() {
-  static const json::value schema = json::parse({schema_text.data(), schema_text.size()});
+  static const json::value schema = json::parse({sandbox_schema_text.data(), sandbox_schema_text.size()});
   return schema;
 }
 

@@ -14,7 +14,7 @@ namespace deprov::connectors {
 
 namespace {
 
-constexpr std::string_view schema_text = R"json({
+constexpr std::string_view scim_schema_text = R"json({
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "Connection to an app by SCIM 2.0",
   "type": "object",
@@ -210,7 +210,7 @@ void parse_numbers(const json::object& config, ScimConfig& out) {
 }  // namespace
 
 const json::value& scim_config_schema() {
-  static const json::value schema = json::parse({schema_text.data(), schema_text.size()});
+  static const json::value schema = json::parse({scim_schema_text.data(), scim_schema_text.size()});
   return schema;
 }
 

@@ -13,7 +13,6 @@ constexpr std::size_t pending_a_page = 10;
 constexpr std::size_t most_detail = 2048;
 /// How far a place in a chain may lie behind what was looked at and told nothing.
 constexpr std::uint64_t most_unwritten = 5000;
-constexpr Duration store_again_after = std::chrono::seconds(5);
 
 }  // namespace
 

@@ -24,6 +24,7 @@ class Courier : public std::enable_shared_from_this<Courier> {
   static constexpr std::size_t most_events = 100;                    ///< in one message
   static constexpr Duration most_age = std::chrono::hours(72);       ///< of an event, and of a message
   static constexpr Duration most_age_again = std::chrono::hours(1);  ///< of one that is sent again, since then
+  static constexpr Duration store_again_after = std::chrono::seconds(5);
   static constexpr Duration answer_time = std::chrono::seconds(15);
   static constexpr std::size_t most_answer = std::size_t{64} * 1024;
   static constexpr std::size_t delivered_kept = 20;

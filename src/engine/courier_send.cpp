@@ -15,7 +15,6 @@ namespace deprov::engine {
 
 namespace {
 
-constexpr Duration store_again_after = std::chrono::seconds(5);
 constexpr Duration longest_wait = std::chrono::hours(6);
 
 const policy::Retry retry{std::chrono::seconds(5), longest_wait};

@@ -55,11 +55,6 @@ constexpr std::array<std::string_view, 5> link_names = {"nothing", "external_id"
 constexpr std::int64_t default_interval = 60;
 constexpr std::size_t default_events = 100;
 
-std::string text_of(const json::object& o, std::string_view name) {
-  const auto* v = o.if_contains(name);
-  return v != nullptr && v->is_string() ? std::string(v->get_string()) : std::string{};
-}
-
 const json::object* member(const json::object& o, std::string_view name) {
   const auto* v = o.if_contains(name);
   return v != nullptr ? v->if_object() : nullptr;
@@ -151,6 +146,11 @@ std::string secret_of(const json::object& config, const json::object& secrets, c
 }
 
 }  // namespace
+
+std::string text_of(const json::object& o, std::string_view name) {
+  const auto* v = o.if_contains(name);
+  return v != nullptr && v->is_string() ? std::string(v->get_string()) : std::string{};
+}
 
 Result<EventConfig> parse_event_config(const json::object& config, const json::object& secrets) {
   if (auto ok = validate_json(event_config_schema(), config); !ok)

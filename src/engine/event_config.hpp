@@ -33,6 +33,9 @@ struct EventConfig {
   std::string push_authorization, poll_authorization, verification_authorization;
 };
 
+/// The text of a member; empty where there is none.
+[[nodiscard]] std::string text_of(const json::object& o, std::string_view name);
+
 /// `config` with or without its secrets; those that it lacks are looked for in `secrets`.
 /// Errors: `invalid_argument`.
 [[nodiscard]] Result<EventConfig> parse_event_config(const json::object& config, const json::object& secrets);

@@ -3,6 +3,7 @@
 #include <deprov/engine/notification.hpp>
 #include <deprov/scim/fold.hpp>
 #include <utility>
+#include "engine/event_config.hpp"
 #include "engine/event_stream.hpp"
 
 namespace deprov::engine {
@@ -11,11 +12,6 @@ namespace {
 
 constexpr std::size_t looked_up = 6;  // of one identifier: one more than are shown
 constexpr std::string_view stands_still = "the transmitter ";
-
-std::string text_of(const json::object& o, std::string_view name) {
-  const auto* v = o.if_contains(name);
-  return v != nullptr && v->is_string() ? std::string(v->get_string()) : std::string{};
-}
 
 std::string shown_name(const idp::SecurityEvent& event) {
   return event.type != nullptr ? std::string(event.type->name) : idp::shortened(event.uri, 200);

@@ -8,8 +8,8 @@
 namespace deprov::engine {
 
 namespace {
-constexpr Duration answer_time = std::chrono::seconds(10);
-constexpr std::size_t most_answer = std::size_t{16} << 10U;
+constexpr Duration keys_answer_time = std::chrono::seconds(10);
+constexpr std::size_t most_keys_answer = std::size_t{16} << 10U;
 }  // namespace
 
 void EventReceivers::read_keys(const ReceiverPtr& r) {
@@ -18,7 +18,7 @@ void EventReceivers::read_keys(const ReceiverPtr& r) {
   request.headers = {{"Accept", "application/jwk-set+json, application/json"},
                      {"User-Agent", std::string("deprov/") + DEPROV_VERSION}};
   request.peer.ca_pem = r->config->ca_pem;
-  request.timeout = answer_time;
+  request.timeout = keys_answer_time;
   request.max_response_bytes = idp::max_jwks_bytes;
   r->keys.asked = engine_.ports.clock.mono();
   r->keys.call = 0;
@@ -100,8 +100,8 @@ void EventReceivers::ask_for_verification(const ReceiverPtr& r, const std::strin
     request.headers.push_back({"Authorization", r->config->verification_authorization});
   request.body = json::serialize(json::object{{"stream_id", r->config->stream_id}, {"state", state}});
   request.peer.ca_pem = r->config->ca_pem;
-  request.timeout = answer_time;
-  request.max_response_bytes = most_answer;
+  request.timeout = keys_answer_time;
+  request.max_response_bytes = most_keys_answer;
   (void)engine_.ports.http.send(std::move(request), [name = r->row.name, &executor = engine_.ports.executor,
                                                      done = std::move(done)](port::HttpResult result) mutable {
     executor.post([name, result = std::move(result), done = std::move(done)]() mutable {

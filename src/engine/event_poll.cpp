@@ -15,10 +15,10 @@
 namespace deprov::engine {
 
 namespace {
-constexpr Duration answer_time = std::chrono::seconds(30);
+constexpr Duration poll_answer_time = std::chrono::seconds(30);
 constexpr Duration longest_wait = std::chrono::hours(1);
 constexpr Duration stored_again_after = std::chrono::seconds(60);
-constexpr std::size_t most_answer = std::size_t{16} << 20U;
+constexpr std::size_t most_poll_answer = std::size_t{16} << 20U;
 const policy::Retry retry{std::chrono::seconds(5), longest_wait};
 
 /// Of each tenth of a second one in five earlier or later, so that not all ask at once.
@@ -68,8 +68,8 @@ void EventReceivers::poll(const ReceiverPtr& r) {
     request.headers.push_back({"Authorization", r->config->poll_authorization});
   request.body = json::serialize(body);
   request.peer.ca_pem = r->config->ca_pem;
-  request.timeout = answer_time;
-  request.max_response_bytes = most_answer;
+  request.timeout = poll_answer_time;
+  request.max_response_bytes = most_poll_answer;
   const auto call = engine_.ports.http.send(
       std::move(request),
       [weak = weak_from_this(), r, &executor = engine_.ports.executor](port::HttpResult result) {
@@ -86,7 +86,7 @@ void EventReceivers::claim_poll(const ReceiverPtr& r) {
   auto impl = engine_.shared_from_this();
   const auto now = engine_.now();
   // For longer than a poll takes, and than it is until the next one.
-  const auto until = now + std::max(engine_.options.lane_lease, answer_time + r->config->poll->interval) * 2;
+  const auto until = now + std::max(engine_.options.lane_lease, poll_answer_time + r->config->poll->interval) * 2;
   auto others = std::make_shared<WallTime>();
   impl->decide(
       [impl, scope = r->row.scope, id = r->row.id, now, until,
@@ -137,7 +137,7 @@ void EventReceivers::poll_answered(const ReceiverPtr& r, const port::HttpResult&
     return poll_failed(r, exchange_failure(result));
   }
   scim::Limits limits;
-  limits.max_body_bytes = most_answer;
+  limits.max_body_bytes = most_poll_answer;
   const auto answer = scim::parse_json(result.response->body, limits);
   const auto* o = answer ? answer->if_object() : nullptr;
   const auto* sets = o != nullptr ? o->if_contains("sets") : nullptr;

@@ -15,7 +15,7 @@ namespace deprov::engine {
 namespace {
 
 constexpr std::string_view gateway_prefix = "dpg_";
-constexpr Duration longest_overlap = std::chrono::hours(24 * 30);
+constexpr Duration longest_token_overlap = std::chrono::hours(24 * 30);
 constexpr Duration check_timeout = std::chrono::seconds(30);
 constexpr std::size_t max_settings_bytes = std::size_t{512} * 1024;
 
@@ -484,7 +484,7 @@ void Engine::update_integration(Principal by, IntegrationId id, json::object cha
 void Engine::rotate_token(Principal by, IntegrationId id, Duration overlap, Done<std::string> done) {
   const auto impl = impl_;
   if (auto ok = require_integrations(by); !ok) return finish<std::string>(impl, std::move(done), ok.error());
-  if (overlap < Duration(0) || overlap > longest_overlap) {
+  if (overlap < Duration(0) || overlap > longest_token_overlap) {
     return finish<std::string>(impl, std::move(done),
                                Error(Errc::invalid_argument, "the overlap has to be between 0 and 30 days",
                                      "overlap", "give fewer seconds"));

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t max_webhooks = 50;  // of a workspace
 constexpr std::size_t max_url = 2048;
-constexpr Duration longest_overlap = std::chrono::hours(24 * 30);
+constexpr Duration longest_secret_overlap = std::chrono::hours(24 * 30);
 
 Result<void> check_url(const std::string& url) {
   const auto bad = [](std::string why, std::string advice = {}) {
@@ -144,7 +144,7 @@ void Engine::create_webhook(Principal by, CreateWebhook what, Done<CreatedWebhoo
 void Engine::rotate_webhook_secret(Principal by, WebhookId id, Duration overlap, Done<std::string> done) {
   const auto impl = impl_;
   if (auto ok = require_integrations(by); !ok) return finish<std::string>(impl, std::move(done), ok.error());
-  if (overlap < Duration(0) || overlap > longest_overlap) {
+  if (overlap < Duration(0) || overlap > longest_secret_overlap) {
     return finish<std::string>(impl, std::move(done),
                                Error(Errc::invalid_argument, "the overlap has to be between 0 and 30 days",
                                      "overlap", "give fewer seconds"));

@@ -7,7 +7,6 @@
 namespace deprov::engine {
 
 namespace {
-constexpr std::size_t subjects_a_view = 500;
 constexpr std::size_t most_touched = 100'000;  // beyond that all subjects are looked at
 constexpr std::size_t most_confirmed = 100;    // of those who are not listed any more
 constexpr std::size_t same_link = 10;          // subjects that one id may link to; two are ambiguous

@@ -7,7 +7,6 @@ namespace deprov::engine {
 
 namespace {
 constexpr std::size_t pieces_a_view = 32;
-constexpr std::size_t subjects_a_view = 500;
 constexpr std::size_t most_differences = 10'000;
 constexpr std::array<std::string_view, 6> kind_names = {"same",           "not_listed", "listed_inactive",
                                                         "no_access_here", "no_link",    "ambiguous"};

@@ -27,6 +27,8 @@ struct RoundEnd {
   bool asked_for = false;  ///< by a person: on the activity, whatever it showed
 };
 
+inline constexpr std::size_t subjects_a_view = 500;
+
 /// Memory: 24 bytes for each user of the list and of the one before, 28 for each subject. The new list is written
 /// beside the old one in pieces; one transaction then makes it the last one, together with the work that carries
 /// its changes out. Each transaction on the way raises the version of the source's row, so that of two lists of

@@ -37,7 +37,7 @@ void erase_member(json::object& config, std::string_view path) {
   }
 }
 
-std::string text_of(const json::value& v) {
+std::string secret_text(const json::value& v) {
   return v.is_string() ? std::string(v.get_string()) : json::serialize(v);
 }
 
@@ -106,7 +106,7 @@ deprov_connector_connection::deprov_connector_connection(std::shared_ptr<const P
   for (const auto& path : plugin_->manifest.description.secret_paths) {
     const auto* v = find_member(config, path);
     if (v == nullptr) continue;
-    secrets_.emplace(path, text_of(*v));
+    secrets_.emplace(path, secret_text(*v));
     collect(*v, hidden_);
     erase_member(config_, path);
   }

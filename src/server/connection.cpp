@@ -18,8 +18,6 @@ constexpr std::size_t one_tls_record = 16U << 10U;
 constexpr Millis linger_when_stopping{200};
 constexpr int steps_in_a_row = 64;  // then other connections have their turn
 
-constexpr auto relaxed = std::memory_order_relaxed;
-
 /// A process that is started meanwhile would otherwise hold the connection open.
 bool keep_from_children(int descriptor) { return ::fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0; }
 

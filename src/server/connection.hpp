@@ -25,6 +25,8 @@ namespace asio = boost::asio;
 using Clock = std::chrono::steady_clock;
 using TimePoint = Clock::time_point;
 using NetError = boost::system::error_code;
+/// For counters, which order nothing else.
+inline constexpr auto relaxed = std::memory_order_relaxed;
 
 /// What all threads of a server share.
 struct Shared {

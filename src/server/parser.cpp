@@ -4,6 +4,7 @@
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
 #include <optional>
+#include "server/wire.hpp"
 
 namespace deprov::server {
 
@@ -13,11 +14,6 @@ using boost::beast::error_code;
 using boost::beast::string_view;
 
 std::string_view std_view(string_view s) { return {s.data(), s.size()}; }
-
-bool same(std::string_view a, std::string_view lower) {
-  return std::equal(a.begin(), a.end(), lower.begin(), lower.end(),
-                    [](char x, char y) { return (x >= 'A' && x <= 'Z' ? static_cast<char>(x + 32) : x) == y; });
-}
 
 class Parser final : public http::basic_parser<true> {
  public:
@@ -48,7 +44,7 @@ class Parser final : public http::basic_parser<true> {
     // RFC 9112 section 3.2.2: a server accepts the absolute form.
     std::string_view t = std_view(target);
     for (const std::string_view scheme : {"http://", "https://"}) {
-      if (t.size() < scheme.size() || !same(t.substr(0, scheme.size()), scheme)) continue;
+      if (t.size() < scheme.size() || !is_named(t.substr(0, scheme.size()), scheme)) continue;
       t.remove_prefix(scheme.size());
       const auto path = t.find_first_of("/?");
       t = path == std::string_view::npos ? std::string_view{} : t.substr(path);
@@ -69,12 +65,12 @@ class Parser final : public http::basic_parser<true> {
       return refuse(431, "more than " + std::to_string(limits_.header_fields) + " header fields", ec);
     if (field == http::field::host && ++hosts_ > 1) return refuse(400, "more than one Host field", ec);
     if (field == http::field::transfer_encoding) {
-      if (!same(std_view(value), "chunked"))
+      if (!is_named(std_view(value), "chunked"))
         return refuse(501, "only the transfer encoding chunked is understood", ec);
       if (version_ < 11) return refuse(400, "Transfer-Encoding in an HTTP/1.0 request", ec);
     }
     if (field == http::field::expect) {
-      if (!same(std_view(value), "100-continue"))
+      if (!is_named(std_view(value), "100-continue"))
         return refuse(417, "only the expectation 100-continue is understood", ec);
       expect_continue_ = version_ >= 11;
     }

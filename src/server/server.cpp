@@ -13,7 +13,6 @@ namespace deprov::server {
 using asio::ip::tcp;
 
 namespace {
-constexpr auto relaxed = std::memory_order_relaxed;
 constexpr std::uint64_t max_rejecting = 64;  // connections that are told of being too many; others are only closed
 constexpr Millis accept_pause{50};           // after an accept failed, mostly for want of descriptors
 

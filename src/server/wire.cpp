@@ -8,18 +8,13 @@ namespace deprov::server {
 
 namespace {
 
-bool same(std::string_view a, std::string_view lower) {
-  return std::equal(a.begin(), a.end(), lower.begin(), lower.end(),
-                    [](char x, char y) { return (x >= 'A' && x <= 'Z' ? static_cast<char>(x + 32) : x) == y; });
-}
-
 bool is_the_servers(std::string_view name) {
   switch (name.size()) {
-    case 4: return same(name, "date");
-    case 6: return same(name, "server");
-    case 10: return same(name, "connection") || same(name, "keep-alive");
-    case 14: return same(name, "content-length");
-    case 17: return same(name, "transfer-encoding");
+    case 4: return is_named(name, "date");
+    case 6: return is_named(name, "server");
+    case 10: return is_named(name, "connection") || is_named(name, "keep-alive");
+    case 14: return is_named(name, "content-length");
+    case 17: return is_named(name, "transfer-encoding");
     default: return false;
   }
 }
@@ -71,6 +66,11 @@ Errc code_of(int status) {
 }
 
 }  // namespace
+
+bool is_named(std::string_view a, std::string_view lower) {
+  return std::equal(a.begin(), a.end(), lower.begin(), lower.end(),
+                    [](char x, char y) { return (x >= 'A' && x <= 'Z' ? static_cast<char>(x + 32) : x) == y; });
+}
 
 std::string_view reason_phrase(int status) noexcept {
   switch (status) {

@@ -36,6 +36,9 @@ void append_head(std::string& out, const service::Response& response, const Head
 /// the admin API's elsewhere.
 [[nodiscard]] service::Response refusal_response(int status, std::string_view detail, std::string_view target);
 
+/// Whether `a` is `lower` in letters of any case.
+[[nodiscard]] bool is_named(std::string_view a, std::string_view lower);
+
 /// `Tue, 24 Nov 2026 00:19:41 GMT`
 [[nodiscard]] std::string http_date(std::time_t t);
 

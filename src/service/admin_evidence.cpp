@@ -158,8 +158,6 @@ void collect(const CallPtr& call, Collector::Done done) {
   std::make_shared<Collector>(call->engine, call->by.workspace, *range, std::move(done))->start();
 }
 
-std::string hex(const port::Sha256& hash) { return evidence::to_hex({hash.data(), hash.size()}); }
-
 void list_chains(const CallPtr& call) {
   collect(call, [call](Result<std::vector<ChainRange>> chains) {
     if (!chains) return fail(call, chains.error());
@@ -169,7 +167,7 @@ void list_chains(const CallPtr& call) {
                                    {"integration", id_json(c.scope.integration)},
                                    {"name", c.name},
                                    {"anchor_seq", c.anchor.seq},
-                                   {"anchor_hash", hex(c.anchor.hash)},
+                                   {"anchor_hash", hash_text(c.anchor.hash)},
                                    {"last_seq", c.last},
                                    {"head_seq", c.head}});
     }

@@ -20,7 +20,7 @@ json::object hold_json(const port::HoldRow& row) {
           {"listing", hash_text(row.listing)}};
 }
 
-void list(const CallPtr& call) {
+void list_holds(const CallPtr& call) {
   read(call, [call](port::Reader& reader) -> Result<json::value> {
     DEPROV_TRY(integration, integration_of(reader, *call));
     DEPROV_TRY(limit, limit_of(*call, 100, 1000));
@@ -49,7 +49,7 @@ Result<json::object> item_json(port::Reader& reader, const port::HoldItemRow& ro
                       {"listing", hash_text(row.listing)}};
 }
 
-void show(const CallPtr& call) {
+void show_hold(const CallPtr& call) {
   read(call, [call](port::Reader& reader) -> Result<json::value> {
     DEPROV_TRY(integration, integration_of(reader, *call));
     const auto id = call->id<HoldId>(1);
@@ -111,7 +111,7 @@ void add_hold_routes(std::vector<AdminRoute>& routes) {
        "",
        200,
        "HoldList",
-       list});
+       list_holds});
   add({"GET",
        "/integrations/{integration}/holds/{hold}",
        "getHold",
@@ -122,7 +122,7 @@ void add_hold_routes(std::vector<AdminRoute>& routes) {
        "",
        200,
        "HoldDetail",
-       show});
+       show_hold});
   add({"POST",
        "/integrations/{integration}/holds/{hold}/allow",
        "allowHold",

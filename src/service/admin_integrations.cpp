@@ -22,7 +22,7 @@ void show_row(const CallPtr& call) {
   });
 }
 
-void list(const CallPtr& call) {
+void list_integrations(const CallPtr& call) {
   read(call, [call](port::Reader& reader) -> Result<json::value> {
     const auto it = call->query.find("deleted");
     const bool deleted = it != call->query.end() && it->second == "true";
@@ -88,7 +88,7 @@ void resume(const CallPtr& call) {
                                      then_show(call), call->text("reason"));
 }
 
-void remove(const CallPtr& call) {
+void remove_integration(const CallPtr& call) {
   const auto it = call->query.find("abandon");
   const bool abandon = it != call->query.end() && it->second == "true";
   call->engine.delete_integration(call->by, call->id<IntegrationId>(0), abandon, [call](Result<void> done) {
@@ -135,7 +135,7 @@ void add_integration_routes(std::vector<AdminRoute>& routes) {
        "",
        200,
        "IntegrationList",
-       list});
+       list_integrations});
   add({"POST",
        "/integrations",
        "createIntegration",
@@ -179,7 +179,7 @@ void add_integration_routes(std::vector<AdminRoute>& routes) {
        "",
        204,
        "",
-       remove});
+       remove_integration});
   add({"POST",
        "/integrations/{integration}/check",
        "checkIntegration",

@@ -32,7 +32,7 @@ Result<port::JobRow> job_of(port::Reader& reader, const AdminCall& call) {
   return Error(Errc::not_found, "there is no such job", "job " + id.str(), "list them with GET /api/v1/jobs");
 }
 
-void list(const CallPtr& call) {
+void list_jobs(const CallPtr& call) {
   read(call, [call](port::Reader& reader) -> Result<json::value> {
     DEPROV_TRY(limit, limit_of(*call, 100, 1000));
     DEPROV_TRY(before, id_of<JobId>(*call, "before"));
@@ -74,7 +74,7 @@ void list(const CallPtr& call) {
   });
 }
 
-void show(const CallPtr& call) {
+void show_job(const CallPtr& call) {
   read(call, [call](port::Reader& reader) -> Result<json::value> {
     DEPROV_TRY(row, job_of(reader, *call));
     DEPROV_TRY(job, job_json(reader, row, true));
@@ -166,7 +166,7 @@ void add_job_routes(std::vector<AdminRoute>& routes) {
        "",
        200,
        "JobList",
-       list});
+       list_jobs});
   add({"GET",
        "/jobs/{job}",
        "getJob",
@@ -177,7 +177,7 @@ void add_job_routes(std::vector<AdminRoute>& routes) {
        "",
        200,
        "JobDetail",
-       show});
+       show_job});
   add({"POST",
        "/jobs/{job}/retry",
        "retryJob",

@@ -148,14 +148,12 @@ json::value parsed(const std::optional<std::string>& text) {
   return ec ? json::value(nullptr) : v;
 }
 
-std::string hex(const port::Sha256& hash) { return evidence::to_hex({hash.data(), hash.size()}); }
-
 json::object proof_json(const port::ActivityRow& row) {
   return {{"seq", row.seq},
           {"at", time_json(row.at)},
           {"event", row.event},
           {"actor", row.actor},
-          {"hash", hex(row.hash)},
+          {"hash", hash_text(row.hash)},
           {"detail", parsed(row.detail)},
           {"detail_deleted", !row.detail.has_value()}};
 }
@@ -234,7 +232,7 @@ Result<json::object> app_json(port::Reader& reader, const Match& m) {
   return o;
 }
 
-void report(const CallPtr& call) {
+void person_report(const CallPtr& call) {
   const auto it = call->query.find("key");
   if (it == call->query.end() || it->second.empty() || it->second.size() > 1024) {
     return fail(call, Error(Errc::invalid_argument, "a key of 1 to 1024 bytes is needed", "query parameter key",
@@ -280,7 +278,7 @@ void add_person_routes(std::vector<AdminRoute>& routes) {
                     "",
                     200,
                     "PersonReport",
-                    report});
+                    person_report});
 }
 
 }  // namespace deprov::service

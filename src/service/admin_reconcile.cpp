@@ -54,7 +54,7 @@ void run_to_the_end(const CallPtr& call) {
       [end](const Result<json::object>& report) { end->answer_with(report); });
 }
 
-void show(const CallPtr& call) {
+void show_reconciliation(const CallPtr& call) {
   call->engine.reconciliation(call->by, call->id<IntegrationId>(0), [call](Result<json::object> report) {
     if (!report) return fail(call, report.error());
     answer(call, 200, std::move(*report));
@@ -142,7 +142,7 @@ void add_reconcile_routes(std::vector<AdminRoute>& routes) {
                     "",
                     200,
                     "Reconciliation",
-                    show});
+                    show_reconciliation});
   routes.push_back({"GET",
                     "/integrations/{integration}/findings",
                     "listFindings",

@@ -196,7 +196,7 @@ class Figures : public std::enable_shared_from_this<Figures> {
                 no_account_ = 0, attested_ = 0, cancelled_ = 0, superseded_ = 0, other_ = 0;
 };
 
-void report(const CallPtr& call) {
+void integration_report(const CallPtr& call) {
   const auto now = call->engine.ports().clock.wall();
   const auto time = [&](std::string_view name, WallTime otherwise) -> Result<WallTime> {
     const auto it = call->query.find(name);
@@ -229,7 +229,7 @@ void add_report_routes(std::vector<AdminRoute>& routes) {
        "",
        200,
        "IntegrationReport",
-       report});
+       integration_report});
   add_person_routes(routes);
 }
 

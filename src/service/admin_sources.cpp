@@ -11,7 +11,7 @@ namespace deprov::service {
 
 namespace {
 
-constexpr std::string_view text = R"json({
+constexpr std::string_view source_schema_text = R"json({
 "AddSource": {
   "type": "object", "additionalProperties": false, "required": ["name"],
   "properties": {"name": {"type": "string", "minLength": 1, "maxLength": 256},
@@ -144,7 +144,7 @@ json::value poll_json(const port::SourceRow& r, WallTime now) {
                       {"reader", or_null(h->reader)}};
 }
 
-json::object to_json(const port::SourceRow& r, WallTime now) {
+json::object source_json(const port::SourceRow& r, WallTime now) {
   const bool fails = r.failing_since.micros != 0;
   return {{"id", r.id.str()},
           {"name", r.name},
@@ -176,7 +176,7 @@ json::object config_of(const CallPtr& call) {
   return config != nullptr ? config->as_object() : json::object{};
 }
 
-void add(const CallPtr& call) {
+void add_source(const CallPtr& call) {
   engine::AddSource what;
   what.name = call->text("name");
   if (call->body.contains("kind")) what.kind = call->text("kind");
@@ -184,33 +184,33 @@ void add(const CallPtr& call) {
   call->engine.sources().add(call->by, call->id<IntegrationId>(0), std::move(what),
                              [call](Result<port::SourceRow> row) {
                                if (!row) return fail(call, row.error());
-                               answer(call, 201, to_json(*row, call->engine.ports().clock.wall()));
+                               answer(call, 201, source_json(*row, call->engine.ports().clock.wall()));
                              });
 }
 
-void list(const CallPtr& call) {
+void list_sources(const CallPtr& call) {
   call->engine.sources().list(call->by, call->id<IntegrationId>(0),
                               [call](Result<std::vector<port::SourceRow>> rows) {
                                 if (!rows) return fail(call, rows.error());
                                 json::array items;
                                 for (const auto& row : *rows)
-                                  items.push_back(to_json(row, call->engine.ports().clock.wall()));
+                                  items.push_back(source_json(row, call->engine.ports().clock.wall()));
                                 answer(call, 200, json::object{{"items", std::move(items)}});
                               });
 }
 
-void show(const CallPtr& call) {
+void show_source(const CallPtr& call) {
   call->engine.sources().list(
       call->by, call->id<IntegrationId>(0), [call](Result<std::vector<port::SourceRow>> rows) {
         if (!rows) return fail(call, rows.error());
         const auto id = call->id<SourceId>(1);
         for (const auto& row : *rows)
-          if (row.id == id) return answer(call, 200, to_json(row, call->engine.ports().clock.wall()));
+          if (row.id == id) return answer(call, 200, source_json(row, call->engine.ports().clock.wall()));
         fail(call, Error(Errc::not_found, "the integration has no such source", "source " + id.str()));
       });
 }
 
-void remove(const CallPtr& call) {
+void remove_source(const CallPtr& call) {
   call->engine.sources().remove(call->by, call->id<IntegrationId>(0), call->id<SourceId>(1),
                                 [call](Result<void> done) {
                                   if (!done) return fail(call, done.error());
@@ -256,9 +256,9 @@ void verify(const CallPtr& call) {
                                });
 }
 
-void begun(const CallPtr& call, Result<WorkId> list) {
-  if (!list) return fail(call, list.error());
-  answer(call, 201, json::object{{"list", list->str()}});
+void begun(const CallPtr& call, Result<WorkId> work) {
+  if (!work) return fail(call, work.error());
+  answer(call, 201, json::object{{"list", work->str()}});
 }
 
 void begin(const CallPtr& call) {
@@ -270,13 +270,13 @@ void begin(const CallPtr& call) {
   }
   call->engine.sources().begin(call->by, call->id<IntegrationId>(0), call->id<SourceId>(1),
                                {call->flag("dry_run", false), differences_of(call), std::nullopt, at},
-                               [call](Result<WorkId> list) { begun(call, std::move(list)); });
+                               [call](Result<WorkId> work) { begun(call, std::move(work)); });
 }
 
 void check(const CallPtr& call) {
   call->engine.sources().begin(call->by, call->id<IntegrationId>(0), {},
                                {true, differences_of(call), config_of(call), std::nullopt},
-                               [call](Result<WorkId> list) { begun(call, std::move(list)); });
+                               [call](Result<WorkId> work) { begun(call, std::move(work)); });
 }
 
 void poll(const CallPtr& call) {
@@ -365,7 +365,7 @@ void give_up(const CallPtr& call) {
 }  // namespace
 
 json::object source_schemas() {
-  auto schemas = json::parse(text).get_object();
+  auto schemas = json::parse(source_schema_text).get_object();
   schemas["ListConfig"] = engine::source_config_schema();
   schemas["EventConfig"] = engine::event_config_schema();
   schemas["SourceConfig"] =
@@ -388,12 +388,12 @@ void add_source_routes(std::vector<AdminRoute>& routes) {
   const std::string_view all = "/integrations/{integration}/sources";
   const std::string_view one = "/integrations/{integration}/sources/{source}";
   add_route("POST", all, "addSource", "A source besides SCIM push; its first list changes nothing", "AddSource",
-            201, "Source", add);
+            201, "Source", add_source);
   add_route("GET", all, "listSources", "The sources of an integration, with their health", "", 200, "SourceList",
-            list);
-  add_route("GET", one, "getSource", "One source", "", 200, "Source", show);
+            list_sources);
+  add_route("GET", one, "getSource", "One source", "", 200, "Source", show_source);
   add_route("DELETE", one, "removeSource", "Forgets a source; that ends nobody's access and restores nobody's", "",
-            204, "", remove);
+            204, "", remove_source);
   add_route("GET", "/integrations/{integration}/sources/{source}/unlinked", "listUnlinkedSubjects",
             "Whom the events of a source named that nobody here could be linked to, the newest first, at most 100",
             "", 200, "UnlinkedSubjects", unlinked);

@@ -34,7 +34,7 @@ Result<port::Page<port::ResourceRow>> page_of(port::Reader& reader, const AdminC
   return port::Page<port::ResourceRow>{std::move(rows), false};
 }
 
-void list(const CallPtr& call) {
+void list_subjects(const CallPtr& call) {
   read(call, [call](port::Reader& reader) -> Result<json::value> {
     DEPROV_TRY(integration, integration_of(reader, *call));
     DEPROV_TRY(page, page_of(reader, *call));
@@ -50,7 +50,7 @@ void list(const CallPtr& call) {
   });
 }
 
-void show(const CallPtr& call) {
+void show_subject(const CallPtr& call) {
   read(call, [call](port::Reader& reader) -> Result<json::value> {
     DEPROV_TRY(integration, integration_of(reader, *call));
     DEPROV_TRY(row, subject_of(reader, *call));
@@ -136,7 +136,7 @@ void add_subject_routes(std::vector<AdminRoute>& routes) {
        "",
        200,
        "SubjectList",
-       list});
+       list_subjects});
   add({"GET",
        "/integrations/{integration}/subjects/{subject}",
        "getSubject",
@@ -147,7 +147,7 @@ void add_subject_routes(std::vector<AdminRoute>& routes) {
        "",
        200,
        "SubjectDetail",
-       show});
+       show_subject});
   add({"POST",
        "/integrations/{integration}/subjects/{subject}/bind",
        "bindSubject",

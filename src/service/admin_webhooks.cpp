@@ -50,7 +50,7 @@ Result<port::WebhookRow> webhook_of(port::Reader& reader, const AdminCall& call)
                "list them with `deprov webhook list`");
 }
 
-void list(const CallPtr& call) {
+void list_webhooks(const CallPtr& call) {
   read(call, [call](port::Reader& reader) -> Result<json::value> {
     DEPROV_TRY(rows, reader.webhooks(call->by.workspace));
     json::array items;
@@ -64,7 +64,7 @@ void list(const CallPtr& call) {
   });
 }
 
-void show(const CallPtr& call) {
+void show_webhook(const CallPtr& call) {
   read(call, [call](port::Reader& reader) -> Result<json::value> {
     DEPROV_TRY(row, webhook_of(reader, *call));
     DEPROV_TRY(page, reader.deliveries(row.workspace, row.id, std::nullopt, std::nullopt, deliveries_shown));
@@ -74,7 +74,7 @@ void show(const CallPtr& call) {
   });
 }
 
-void add(const CallPtr& call) {
+void add_webhook(const CallPtr& call) {
   engine::CreateWebhook what;
   what.name = call->text("name");
   what.url = call->text("url");
@@ -155,7 +155,7 @@ void resend(const CallPtr& call) {
   });
 }
 
-void remove(const CallPtr& call) {
+void remove_webhook(const CallPtr& call) {
   call->engine.remove_webhook(call->by, call->id<WebhookId>(0), [call](const Result<void>& gone) {
     if (!gone) return fail(call, gone.error());
     answer_nothing(call);
@@ -177,7 +177,7 @@ void notifications(const CallPtr& call, IntegrationId id) {
 void of_integration(const CallPtr& call) { notifications(call, call->id<IntegrationId>(0)); }
 void of_workspace(const CallPtr& call) { notifications(call, {}); }
 
-constexpr std::string_view text = R"json({
+constexpr std::string_view webhook_schema_text = R"json({
 "NotificationType": {"enum": []},
 "Notification": {
   "type": "object", "additionalProperties": false,
@@ -278,7 +278,7 @@ constexpr std::string_view text = R"json({
 }  // namespace
 
 json::object webhook_schemas() {
-  auto schemas = json::parse(text).get_object();
+  auto schemas = json::parse(webhook_schema_text).get_object();
   json::array names;
   for (const auto type : engine::notification_types()) names.emplace_back(engine::to_string(type));
   schemas["WebhookEvent"] = json::object{{"enum", names}};
@@ -301,7 +301,7 @@ void add_webhook_routes(std::vector<AdminRoute>& routes) {
              "",
              200,
              "WebhookList",
-             list});
+             list_webhooks});
   add_route({"POST",
              "/webhooks",
              "createWebhook",
@@ -312,7 +312,7 @@ void add_webhook_routes(std::vector<AdminRoute>& routes) {
              "WebhookCreate",
              201,
              "WebhookCreated",
-             add});
+             add_webhook});
   add_route({"GET",
              "/webhooks/{webhook}",
              "getWebhook",
@@ -323,7 +323,7 @@ void add_webhook_routes(std::vector<AdminRoute>& routes) {
              "",
              200,
              "WebhookDetail",
-             show});
+             show_webhook});
   add_route({"DELETE",
              "/webhooks/{webhook}",
              "deleteWebhook",
@@ -334,7 +334,7 @@ void add_webhook_routes(std::vector<AdminRoute>& routes) {
              "",
              204,
              "",
-             remove});
+             remove_webhook});
   add_route({"PATCH",
              "/webhooks/{webhook}",
              "changeWebhook",

@@ -6,7 +6,7 @@ namespace deprov::service {
 
 namespace {
 
-constexpr std::size_t page_members = 2000;
+constexpr std::size_t members_a_piece = 2000;
 
 using Done = port::UniqueFunction<void(std::optional<std::string>)>;
 
@@ -61,7 +61,7 @@ class MemberStream final : public BodyStream {
     // An empty piece would be a wasted round, and all members of a page can be gone.
     for (bool more = true; more && p.page.empty();) {
       DEPROV_TRY(rest, append_members(p.page, reader, *p.context, p.base, piece.shape, piece.group, piece.after,
-                                      piece.first, page_members, written));
+                                      piece.first, members_a_piece, written));
       more = rest;
       if (!more) {
         p.in_members = false;

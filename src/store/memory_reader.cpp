@@ -8,12 +8,6 @@ namespace {
 
 using namespace port;
 
-constexpr Uuid last_uuid() noexcept {
-  Uuid u;
-  for (auto& b : u.bytes) b = 0xFF;
-  return u;
-}
-
 template <class Map, class K>
 auto copy_of(const Map& map, const K& key) {
   const auto it = map.find(key);

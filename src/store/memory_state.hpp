@@ -138,6 +138,13 @@ class Undo {
   std::vector<port::Task> steps_;
 };
 
+/// Where a list that runs backwards begins.
+constexpr Uuid last_uuid() noexcept {
+  Uuid u;
+  for (auto& b : u.bytes) b = 0xFF;
+  return u;
+}
+
 /// Calls `f(key, value)` from `start` on, in order, until it answers false.
 template <class Map, class F>
 void each_from(const Map& map, const typename Map::key_type& start, F&& f) {

@@ -13,12 +13,6 @@ const auto* find(const Map& map, const K& key) {
   const auto it = map.find(key);
   return it == map.end() ? nullptr : &it->second;
 }
-
-constexpr Uuid last_uuid() noexcept {
-  Uuid u;
-  for (auto& b : u.bytes) b = 0xFF;
-  return u;
-}
 }  // namespace
 
 Result<void> apply_to(MemoryState& s, Undo& undo, const op::PutWebhook& o) {

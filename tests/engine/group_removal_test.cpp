@@ -12,14 +12,14 @@ using port::JobKind;
 using port::JobState;
 
 namespace {
-const char* const entitled_policy =
+const char* const settling_policy =
     R"({"entitling_groups":[{"display_name":"App Users"}],"settle_ms":60000,"retry":{"base_ms":1000,"ceiling_ms":8000}})";
 }
 
 TEST_CASE("a lost entitling group ends access when the settle window is over", "[engine][R1][R14]") {
   test::World w;
   w.app->add("a1", "ext-ann", "ann");
-  const auto c = w.integrate("entra", entitled_policy);
+  const auto c = w.integrate("entra", settling_policy);
   const auto ann = w.add_user(c, "ann");
   CHECK_FALSE(w.subject(c, ann).access);
   const auto group = w.add_group(c, "App Users", {ann});
@@ -38,7 +38,7 @@ TEST_CASE("a lost entitling group ends access when the settle window is over", "
 TEST_CASE("a move between groups within the window removes nobody", "[engine][R14]") {
   test::World w;
   w.app->add("a1", "ext-ann", "ann");
-  const auto c = w.integrate("entra", entitled_policy);
+  const auto c = w.integrate("entra", settling_policy);
   const auto ann = w.add_user(c, "ann");
   const auto group = w.add_group(c, "App Users", {ann});
   REQUIRE(w.members(c, group, MemberStep::Kind::remove, {ann}));
@@ -66,7 +66,7 @@ TEST_CASE("leaving one of two groups removes nobody where none is entitling", "[
 TEST_CASE("nested groups count", "[engine][R1]") {
   test::World w;
   w.app->add("a1", "ext-ann", "ann");
-  const auto c = w.integrate("entra", entitled_policy);
+  const auto c = w.integrate("entra", settling_policy);
   const auto ann = w.add_user(c, "ann");
   const auto team = w.add_group(c, "Team", {ann});
   const auto outer = w.add_group(c, "App Users");
@@ -127,7 +127,7 @@ TEST_CASE("loss of a group and deactivation that meet are one removal through th
 TEST_CASE("memberships outlive a deactivation and count again", "[engine][R1]") {
   test::World w;
   w.app->add("a1", "ext-ann", "ann");
-  const auto c = w.integrate("entra", entitled_policy);
+  const auto c = w.integrate("entra", settling_policy);
   const auto ann = w.add_user(c, "ann");
   w.add_group(c, "App Users", {ann});
   REQUIRE(w.set_active(c, ann, false));

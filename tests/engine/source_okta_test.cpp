@@ -12,11 +12,11 @@ using deprov::test::FeedWorld;
 
 namespace {
 
-const std::vector<std::string> people = {"ann", "ben", "cid", "dan", "eve", "fay", "gus", "hal"};
+const std::vector<std::string> okta_people = {"ann", "ben", "cid", "dan", "eve", "fay", "gus", "hal"};
 
-FakeOkta populated() {
+FakeOkta populated_okta() {
   FakeOkta okta;
-  for (const auto& name : people) okta.users["ext-" + name] = {};
+  for (const auto& name : okta_people) okta.users["ext-" + name] = {};
   return okta;
 }
 
@@ -24,11 +24,12 @@ struct Org {
   FakeOkta okta;
   FeedWorld world;
   explicit Org(boost::json::object more = {})
-      : okta(populated()),
-        world([this](const test::ApiRequest& r) { return okta(r); }, people, "okta", config(std::move(more))) {
+      : okta(populated_okta()),
+        world([this](const test::ApiRequest& r) { return okta(r); }, okta_people, "okta",
+              config(std::move(more))) {
     okta.now = [this] { return world.clock.wall(); };
     world.run(1min);
-    REQUIRE(world.row().users == people.size());
+    REQUIRE(world.row().users == okta_people.size());
   }
   static boost::json::object config(boost::json::object more) {
     more["okta"] = {{"url", "https://example.okta.com"}, {"app", "0oa1"}, {"page_size", 3}};
@@ -110,7 +111,7 @@ TEST_CASE("nobody loses access by an answer of Okta's that is not whole", "[engi
     const auto polled = o.world.poll({.complete = true});
     CHECK_FALSE(polled);
     CHECK(o.world.disables() == 0);
-    CHECK(o.world.row().users == people.size());
+    CHECK(o.world.row().users == okta_people.size());
     CHECK(o.world.row().failing_since.micros != 0);
     for (const auto& url : o.world.idp.log) CHECK(url.find("evil") == std::string::npos);
     o.okta.fault = {};

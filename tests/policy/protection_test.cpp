@@ -8,7 +8,7 @@ namespace json = boost::json;
 using policy::Retention;
 
 namespace {
-policy::Policy parsed(const char* text) {
+policy::Policy protecting(const char* text) {
   auto p = policy::parse_policy(json::parse(text));
   if (!p) FAIL(p.error().message() << " at " << p.error().where());
   return std::move(*p);
@@ -24,8 +24,8 @@ std::optional<Retention> ask(const policy::Policy& p, const char* document, std:
 
 TEST_CASE("subjects are protected by id, external id, role and filter", "[policy][R9]") {
   const char* user = R"({"userName":"ann","title":"CEO","roles":[{"value":"Break-Glass"}]})";
-  CHECK_FALSE(ask(parsed("{}"), user));
-  const auto by_id = parsed(
+  CHECK_FALSE(ask(protecting("{}"), user));
+  const auto by_id = protecting(
       R"({"protection":{"subjects":[{"id":"01900000-0000-7000-8000-000000000001","reason":"board","review":"2027-01-01T00:00:00Z"}]}})");
   const auto r = ask(by_id, user);
   REQUIRE(r);
@@ -34,31 +34,32 @@ TEST_CASE("subjects are protected by id, external id, role and filter", "[policy
   CHECK(r->rule == "/protection/subjects/0");
   REQUIRE(r->until);
   CHECK(to_rfc3339(*r->until) == "2027-01-01T00:00:00.000Z");
-  CHECK(ask(parsed(R"({"protection":{"subjects":[{"external_id":"e1","reason":"x"}]}})"), user));
-  CHECK_FALSE(ask(parsed(R"({"protection":{"subjects":[{"external_id":"E1","reason":"x"}]}})"), user));
-  CHECK(ask(parsed(R"({"protection":{"subjects":[{"role":"break-glass","reason":"x"}]}})"), user));
-  CHECK_FALSE(ask(parsed(R"({"protection":{"subjects":[{"role":"glass","reason":"x"}]}})"), user));
-  const auto by_filter = parsed(R"({"protection":{"subjects":[{"filter":"title eq \"ceo\"","reason":"x"}]}})");
+  CHECK(ask(protecting(R"({"protection":{"subjects":[{"external_id":"e1","reason":"x"}]}})"), user));
+  CHECK_FALSE(ask(protecting(R"({"protection":{"subjects":[{"external_id":"E1","reason":"x"}]}})"), user));
+  CHECK(ask(protecting(R"({"protection":{"subjects":[{"role":"break-glass","reason":"x"}]}})"), user));
+  CHECK_FALSE(ask(protecting(R"({"protection":{"subjects":[{"role":"glass","reason":"x"}]}})"), user));
+  const auto by_filter = protecting(R"({"protection":{"subjects":[{"filter":"title eq \"ceo\"","reason":"x"}]}})");
   CHECK(ask(by_filter, user));
   CHECK_FALSE(ask(by_filter, R"({"userName":"ann"})"));
   // A review date is a reminder: the protection goes on.
   CHECK(ask(
-      parsed(
+      protecting(
           R"({"protection":{"subjects":[{"role":"break-glass","reason":"x","review":"2020-01-01T00:00:00Z"}]}})"),
       user));
 }
 
 TEST_CASE("an exemption ends by its date", "[policy][R9]") {
   const char* user = R"({"userName":"ann"})";
-  const auto open = ask(
-      parsed(R"({"exemptions":[{"external_id":"e1","reason":"handover","until":"2026-11-24T12:00:00.001Z"}]})"),
-      user);
+  const auto open =
+      ask(protecting(
+              R"({"exemptions":[{"external_id":"e1","reason":"handover","until":"2026-11-24T12:00:00.001Z"}]})"),
+          user);
   REQUIRE(open);
   CHECK(open->kind == Retention::Kind::exempt);
   CHECK(open->rule == "/exemptions/0");
-  CHECK_FALSE(
-      ask(parsed(R"({"exemptions":[{"external_id":"e1","reason":"handover","until":"2026-11-24T12:00:00Z"}]})"),
-          user));
+  CHECK_FALSE(ask(
+      protecting(R"({"exemptions":[{"external_id":"e1","reason":"handover","until":"2026-11-24T12:00:00Z"}]})"),
+      user));
 }
 
 TEST_CASE("protection and exemptions say where they are wrong", "[policy][R9]") {
@@ -85,7 +86,8 @@ TEST_CASE("protection and exemptions say where they are wrong", "[policy][R9]") 
 }
 
 TEST_CASE("a protection comes back as it was, and so does what it retained", "[policy][R9]") {
-  const auto p = parsed(R"({"protection":{"subjects":[{"role":"a","reason":"x","review":"2027-01-01T00:00:00Z"},
+  const auto p =
+      protecting(R"({"protection":{"subjects":[{"role":"a","reason":"x","review":"2027-01-01T00:00:00Z"},
       {"filter":"title pr","reason":"y"}],"accounts":[{"id":"svc","reason":"ours"}],"owner_group":"owners"},
       "exemptions":[{"external_id":"e","reason":"z","until":"2027-02-01T00:00:00Z"}]})");
   const auto document = policy::to_json(p);

@@ -11,7 +11,7 @@ using runtime::HostExecutor;
 using runtime::Notice;
 
 namespace {
-bool readable(int fd) {
+bool is_up(int fd) {
   pollfd p{fd, POLLIN, 0};
   return ::poll(&p, 1, 0) == 1;
 }
@@ -19,15 +19,15 @@ bool readable(int fd) {
 
 TEST_CASE("a notice is readable while it is up") {
   Notice notice;
-  CHECK_FALSE(readable(notice.descriptor()));
+  CHECK_FALSE(is_up(notice.descriptor()));
   notice.set();
   notice.set();
   CHECK(notice.is_set());
-  CHECK(readable(notice.descriptor()));
+  CHECK(is_up(notice.descriptor()));
   notice.clear();
   notice.clear();
   CHECK_FALSE(notice.is_set());
-  CHECK_FALSE(readable(notice.descriptor()));
+  CHECK_FALSE(is_up(notice.descriptor()));
 }
 
 TEST_CASE("a notice wakes whoever waits, and a wait without one ends") {
@@ -46,28 +46,28 @@ TEST_CASE("a descriptor is left alone while somebody looks anyhow, and says afte
     const Notice::Quiet quiet(notice);
     std::thread([notice]() mutable { notice.set(); }).join();
     CHECK(notice.wait_for(std::chrono::hours(1)));
-    CHECK_FALSE(readable(fd));
+    CHECK_FALSE(is_up(fd));
     { const Notice::Quiet also(notice); }
-    CHECK_FALSE(readable(fd));
+    CHECK_FALSE(is_up(fd));
   }
-  CHECK(readable(fd));
+  CHECK(is_up(fd));
   {
     const Notice::Quiet quiet(notice);
     notice.clear();
-    CHECK_FALSE(readable(fd));
+    CHECK_FALSE(is_up(fd));
     notice.set();
     notice.clear();
   }
-  CHECK_FALSE(readable(fd));
+  CHECK_FALSE(is_up(fd));
   // Nobody looks: the descriptor says so at once.
   notice.set();
-  CHECK(readable(fd));
+  CHECK(is_up(fd));
 }
 
 TEST_CASE("a descriptor that is asked for late shows that the notice is up") {
   Notice notice;
   notice.set();
-  CHECK(readable(notice.descriptor()));
+  CHECK(is_up(notice.descriptor()));
 }
 
 TEST_CASE("durations without bound do not overflow") {

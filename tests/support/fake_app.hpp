@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 #include <vector>
+#include "support/no_http.hpp"
 
 namespace deprov::test {
 
@@ -49,16 +50,6 @@ class FakeKind final : public port::ConnectorKind {
 
  private:
   std::shared_ptr<FakeApp> app_;
-};
-
-/// HTTP is not used by the fake app.
-class NoHttp final : public port::HttpTransport {
- public:
-  port::HttpCallId send(port::HttpRequest, port::UniqueFunction<void(port::HttpResult)> done) override {
-    done({});
-    return 0;
-  }
-  void cancel(port::HttpCallId) override {}
 };
 
 struct World {

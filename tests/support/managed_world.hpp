@@ -16,7 +16,7 @@
 
 namespace deprov::test::managed {
 
-class NoHttp final : public port::HttpTransport {
+class AnsweringHttp final : public port::HttpTransport {
  public:
   std::function<port::HttpResult(const port::HttpRequest&)> answer;  ///< where a test gives one
   int status = 0;                                                    ///< else of every answer; 0: there is none
@@ -37,7 +37,7 @@ struct EngineWorld {
   runtime::SeededRandom random{7};
   std::unique_ptr<port::Crypto> crypto = crypto::make_crypto();
   std::unique_ptr<port::Store> store = store::make_memory_store(*crypto);
-  NoHttp http;
+  AnsweringHttp http;
   std::shared_ptr<FakeApp> app = std::make_shared<FakeApp>();
   std::unique_ptr<engine::Engine> engine;
   engine::Principal local;  ///< of the workspace `home`

@@ -6,18 +6,11 @@
 #include <filesystem>
 #include <utility>
 #include "catch.hpp"
+#include "support/no_http.hpp"
 
 namespace deprov::test {
 
 namespace {
-
-struct NoHttp final : port::HttpTransport {
-  port::HttpCallId send(port::HttpRequest, port::UniqueFunction<void(port::HttpResult)> done) override {
-    done({});
-    return 0;
-  }
-  void cancel(port::HttpCallId) override {}
-};
 
 /// An app of which only the name is needed: nothing is done to accounts here.
 struct NoApp final : port::ConnectorKind {

@@ -13,9 +13,9 @@ bool is_name(char c) { return is_name_start(c) || (c >= '0' && c <= '9'); }
 bool is_high(char c) { return static_cast<unsigned char>(c) >= 0x80; }
 
 /// What would begin or end a transaction, or leave the protocol of one statement and its rows.
-constexpr std::array<std::string_view, 14> refused{"begin",  "start",     "commit",  "rollback", "end",
-                                                   "abort",  "savepoint", "release", "prepare",  "copy",
-                                                   "listen", "notify",    "declare", "close"};
+constexpr std::array<std::string_view, 14> refused_words{"begin",  "start",     "commit",  "rollback", "end",
+                                                         "abort",  "savepoint", "release", "prepare",  "copy",
+                                                         "listen", "notify",    "declare", "close"};
 
 /// Reads SQL as PostgreSQL's lexer does, as far as it matters where parameters are.
 class Reader {
@@ -143,7 +143,7 @@ Statement::Statement(const std::string& where, std::string_view sql, Rows rows) 
   }
   end_text();
   if (first.empty()) throw std::invalid_argument(where + ": is no statement");
-  if (std::find(refused.begin(), refused.end(), first) != refused.end()) {
+  if (std::find(refused_words.begin(), refused_words.end(), first) != refused_words.end()) {
     throw std::invalid_argument(where + ": begins with " + first +
                                 "; the transaction is the connector's, and a statement has rows or none");
   }
