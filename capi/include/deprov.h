@@ -10,7 +10,8 @@
  * the handle it was asked of, and is good until that handle is freed, unless the function says otherwise.
  *
  * **Text** goes in as ::deprov_str, bytes with a length, UTF-8, and is copied. Text that comes out is borrowed, or
- * a ::deprov_buffer that the caller frees. None of it is promised to end with a zero byte.
+ * a ::deprov_buffer that the caller frees. A zero byte that is not counted follows the texts of errors, responses
+ * and buffers, so that they may be printed; of other text it is not promised.
  *
  * **Results.** A function that can fail answers a ::deprov_status, ::DEPROV_OK being success. The last parameter
  * takes a ::deprov_error with the reason, or NULL if that is not wanted; it is set to NULL on success. Where a
@@ -122,7 +123,8 @@ DEPROV_API deprov_error* deprov_error_new(deprov_status status, deprov_str detai
                                           deprov_str advice);
 /** ::DEPROV_OK for NULL. */
 DEPROV_API deprov_status deprov_error_get_status(const deprov_error* error);
-/** Everything in one line: `where: detail; advice`. Empty for NULL, like the next three. */
+/** Everything in one line: `where: detail; advice`. Empty for NULL, like the next three. A zero byte follows each.
+ */
 DEPROV_API deprov_str deprov_error_get_message(const deprov_error* error);
 /** What is wrong, as one sentence without a full stop. */
 DEPROV_API deprov_str deprov_error_get_detail(const deprov_error* error);
@@ -458,7 +460,7 @@ DEPROV_API int32_t deprov_response_get_status(const deprov_response* response);
 DEPROV_API size_t deprov_response_get_header_count(const deprov_response* response);
 /** Empty texts beyond the last one. */
 DEPROV_API deprov_header deprov_response_get_header(const deprov_response* response, size_t index);
-/** The whole body, or empty where it comes in pieces. */
+/** The whole body, or empty where it comes in pieces. A zero byte that is not counted follows. */
 DEPROV_API deprov_str deprov_response_get_body(const deprov_response* response);
 /** 1 where the body comes in pieces of unknown number: large lists, exports, and activity that is followed. */
 DEPROV_API int32_t deprov_response_is_streaming(const deprov_response* response);

@@ -14,7 +14,7 @@ namespace deprov::capi {
 namespace {
 constexpr std::size_t short_body = 16U << 10U;  // more is not copied
 
-/// Copies texts to where there is room for them.
+/// Copies texts to where there is room for them, and for a zero byte after each.
 class Texts {
  public:
   explicit Texts(char* at) noexcept : at_(at) {}
@@ -22,6 +22,7 @@ class Texts {
     if (!text.empty()) std::memcpy(at_, text.data(), text.size());
     const deprov_str out{at_, text.size()};
     at_ += text.size();
+    *at_++ = '\0';
     return out;
   }
 
@@ -137,8 +138,8 @@ void Body::close() {
 std::unique_ptr<deprov_response> make_response(service::Response&& response, const std::shared_ptr<Core>& core) {
   const auto headers = response.headers.size() * sizeof(deprov_header);
   const bool is_short = response.body.size() <= short_body;
-  auto texts = is_short ? response.body.size() : 0;
-  for (const auto& h : response.headers) texts += h.name.size() + h.value.size();
+  auto texts = is_short ? response.body.size() + 1 : 0;
+  for (const auto& h : response.headers) texts += h.name.size() + h.value.size() + 2;
   const auto bytes = sizeof(deprov_response) + headers + texts;
   const bool pooled = bytes <= Blocks::bytes;
   std::unique_ptr<deprov_response> out(new (pooled ? core->blocks()->get() : ::operator new(bytes))

@@ -56,6 +56,36 @@ TEST_CASE("SCIM requests are answered as over HTTP") {
   deprov_response_free(response);
 }
 
+TEST_CASE("a zero byte follows the texts of responses and errors") {
+  const World world;
+  // Of every length that is kept in one block or in two, so that in none of them the byte is what a neighbour
+  // left.
+  for (const std::size_t length :
+       {1U, 7U, 300U, 301U, 302U, 303U, 304U, 305U, 306U, 307U, 1500U, 3000U, 20'000U}) {
+    const auto got =
+        world.scim("POST", "/Users",
+                   R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"u)" +
+                       std::to_string(length) + R"(","displayName":")" + std::string(length, 'x') + "\"}");
+    REQUIRE(deprov_response_get_status(got.get()) == 201);
+    const auto body = deprov_response_get_body(got.get());
+    REQUIRE(body.len > length);
+    CHECK(body.ptr[body.len] == '\0');
+    for (size_t i = 0; i < deprov_response_get_header_count(got.get()); ++i) {
+      const auto header = deprov_response_get_header(got.get(), i);
+      CHECK(header.name.ptr[header.name.len] == '\0');
+      CHECK(header.value.ptr[header.value.len] == '\0');
+    }
+  }
+  deprov_error* error = nullptr;
+  REQUIRE(deprov_engine_call(world.engine.get(), nullptr, nullptr, &error) == DEPROV_ERR_INVALID_ARGUMENT);
+  for (const auto text_of :
+       {deprov_error_get_message, deprov_error_get_detail, deprov_error_get_where, deprov_error_get_advice}) {
+    const auto text = text_of(error);
+    CHECK(text.ptr[text.len] == '\0');
+  }
+  deprov_error_free(error);
+}
+
 TEST_CASE("/Me is the User whom the host names") {
   const World world;
   const auto ann = world.add_user("ann");
