@@ -42,6 +42,8 @@ std::optional<std::string> from_base64url(std::string_view text) {
     bits -= 8;
     out.push_back(static_cast<char>((buffer >> bits) & 0xFFU));
   }
+  // A cursor has one form: nothing behind its last byte.
+  if (bits >= 6 || (buffer & ((1U << bits) - 1U)) != 0) return std::nullopt;
   return out;
 }
 

@@ -141,6 +141,24 @@ TEST_CASE("a cursor is of one query, one integration and one time") {
   CHECK(w.problem("/Users?count=2&cursor=" + cursor) == "expiredCursor");
 }
 
+TEST_CASE("a cursor has one form") {
+  Directory w;
+  const auto& scope = w.client.context->row.scope;
+  for (std::size_t length = 0; length < 3; ++length) {
+    service::Cursor cursor;
+    cursor.query = std::string(length, 'q');
+    const WallTime now = w.clock.wall();
+    const auto sealed = service::seal_cursor(*w.engine, scope, cursor, now + std::chrono::seconds(9)).value();
+    REQUIRE(service::open_cursor(*w.engine, scope, sealed, now).has_value());
+    for (const char c : std::string_view("AB_")) {
+      CHECK_FALSE(service::open_cursor(*w.engine, scope, sealed + c, now).has_value());
+      auto other = sealed;
+      other.back() = c;
+      if (other != sealed) CHECK_FALSE(service::open_cursor(*w.engine, scope, other, now).has_value());
+    }
+  }
+}
+
 TEST_CASE("a cursor survives a restart, and no change of the key") {
   Directory w;
   const auto cursor = w.get("/Users?count=2&cursor").str("/nextCursor");
