@@ -82,7 +82,8 @@ Result<void> ScimCall::check_preconditions(scim::Version version) const {
     return Error(Errc::precondition_failed, "the resource has the version " + scim::format_etag(version),
                  std::string(header), "read it again and repeat the change on what it is now");
   };
-  if (if_match && !if_match->allows(version)) return failed("If-Match");
+  // An operation of a Bulk request has no headers.
+  if (if_match && !if_match->allows(version)) return failed(brief ? "version" : "If-Match");
   if (if_none_match && if_none_match->matches(version)) return failed("If-None-Match");
   return {};
 }

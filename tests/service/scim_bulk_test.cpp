@@ -101,6 +101,7 @@ TEST_CASE("one failure is the failure of one operation") {
   CHECK(r.at("/Operations/0/location").is_null());  // a POST that failed has none
   CHECK(r.str("/Operations/1/response/detail").find("Operations[1].method") != std::string::npos);
   CHECK(r.str("/Operations/5/location").find(ann) != std::string::npos);
+  CHECK(r.str("/Operations/5/response/detail").starts_with("Operations[5].version: "));
   CHECK(r.at("/Operations/10/response").is_null());
   // failOnErrors: what comes after is neither done nor answered.
   const auto stopped =
