@@ -264,6 +264,15 @@ struct Action {
   void (*run)(const Call&);
 };
 
+/// The RFC's name for a discovery endpoint that an IdP knows by another. What the integration has stands first.
+void discovery_line(ScimCall& call, std::vector<std::string>& segments) {
+  if (segments.size() != 1 || call.context->registry->endpoint(segments[0]) != nullptr) return;
+  const auto meant = idp::discovery_endpoint(segments[0]);
+  if (!meant) return;
+  segments[0] = *meant;
+  call.line_rules.add(idp::RuleId::discovery_names);
+}
+
 /// Of what changes nothing, and so writes nothing by itself.
 void note_rules(const ScimCall& call) {
   if (!call.normal.fired.empty()) call.engine.note_read(call.context, call.evidence());
@@ -330,6 +339,8 @@ void dispatch(const Call& call, const Route& r) {
     case Route::Kind::discovery:
       if (call->request.method != "GET") return call->answer(not_allowed(call->request.method, "GET, HEAD"));
       if (auto ready = parse_preconditions(*call); !ready) return call->fail(ready.error());
+      call->normal.fired = call->line_rules;
+      note_rules(*call);
       return handle_discovery(call, r.discovery, r.name);
   }
 }
@@ -373,7 +384,7 @@ void ScimService::handle(Request request, Responder respond) {
 
   if (auto line = request_line(*call); !line) return call->fail(line.error());
   if (call->request.method == "HEAD") call->request.method = "GET";
-  const auto target = parse_scim_target(call->request.path(), options.prefix);
+  auto target = parse_scim_target(call->request.path(), options.prefix);
   if (!target) return call->fail(no_endpoint(call->request.path()));
   const auto query = call->request.query();
   if (query.size() > options.limits.max_query_bytes)
@@ -401,6 +412,7 @@ void ScimService::handle(Request request, Responder respond) {
     return call->answer(unauthorized(true));
   call->context = std::move(*context);
   call->base = base_url(*call);
+  discovery_line(*call, target->segments);
   if (auto known = check_line_rules(*call); !known) return call->fail(known.error());
   if (call->request.body.size() > options.limits.max_body_bytes)
     return call->fail(Error(Errc::limit_exceeded,

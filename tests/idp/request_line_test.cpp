@@ -65,3 +65,11 @@ TEST_CASE("method-override: a POST that stands for another method [R11]") {
   CHECK_FALSE(overridden_method("POST", two));
   CHECK(overridden_method("POST", {}).value() == std::nullopt);
 }
+
+TEST_CASE("discovery-names: endpoints of discovery by other names [R11]") {
+  CHECK(discovery_endpoint("ServiceProviderConfigs") == "ServiceProviderConfig");
+  CHECK(discovery_endpoint("serviceconfiguration") == "ServiceProviderConfig");
+  CHECK_FALSE(discovery_endpoint("ServiceProviderConfig"));
+  CHECK_FALSE(discovery_endpoint("Users"));
+  for (const auto& d : dialects()) CHECK(d.rules.has(RuleId::discovery_names));
+}

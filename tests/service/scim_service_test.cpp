@@ -369,6 +369,11 @@ TEST_CASE("discovery") {
   CHECK(w.get("/Schemas?startIndex=3&count=1&sortBy=id").str("/itemsPerPage") == "6");
   check_error(w.get("/Schemas?filter=id%20eq%20%22x%22"), 403);
   check_error(w.get("/ResourceTypes?filter=name%20eq%20%22User%22"), 403);
+  for (const auto* other : {"/ServiceProviderConfigs", "/serviceConfiguration"}) {
+    CHECK(w.get(other).text == config.text);
+    CHECK(w.send("POST", other, "{}").status == 405);
+  }
+  CHECK(w.get("/serviceConfiguration/x").status == 404);
   CHECK(w.get("/ServiceProviderConfig?filter=invalid&sortBy=id&startIndex=999").text == config.text);
 }
 

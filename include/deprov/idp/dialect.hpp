@@ -40,6 +40,7 @@ enum class RuleId : std::uint8_t {
   value_list,
   null_members,
   operation_name,
+  discovery_names,
 };
 
 /// One tolerance. Its name is stable: it stands on the activity and in `deprov dialects`.

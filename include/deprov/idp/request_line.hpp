@@ -20,6 +20,9 @@ namespace deprov::idp {
 [[nodiscard]] Result<std::optional<std::string>> overridden_method(std::string_view method,
                                                                    std::span<const Header> headers);
 
+/// The RFC's name of the discovery endpoint that is meant by another, in any case; nothing for all else.
+[[nodiscard]] std::optional<std::string_view> discovery_endpoint(std::string_view name) noexcept;
+
 }  // namespace deprov::idp
 
 #if defined(DEPROV_HEADER_ONLY)

@@ -7,7 +7,7 @@ namespace deprov::idp {
 
 DEPROV_INLINE std::span<const Rule> rules() noexcept {
   using enum RuleId;
-  static constexpr std::array<Rule, 21> all = {{
+  static constexpr std::array<Rule, 22> all = {{
       {op_case, "op-case", "PATCH operations in capital letters, such as \"Replace\""},
       {empty_path, "empty-path", "a PATCH path of \"\" counts as none"},
       {missing_schemas, "missing-schemas", "a body without schemas has those of its endpoint"},
@@ -45,6 +45,9 @@ DEPROV_INLINE std::span<const Rule> rules() noexcept {
       {value_list, "value-list", "a list of objects as the value of a PATCH without path: one after the other"},
       {null_members, "null-members", "null for the members in a PATCH value without path says nothing about them"},
       {operation_name, "operation-name", "a \"name\" beside op, path and value of a PATCH, such as \"addMember\""},
+      {discovery_names, "discovery-names",
+       "/ServiceProviderConfigs (SCIM 1.1) and /serviceConfiguration (Microsoft's samples) for "
+       "/ServiceProviderConfig"},
   }};
   return all;
 }
@@ -80,7 +83,8 @@ inline RuleSet every_rule() {
 inline RuleSet common_rules() {
   using enum RuleId;
   return rule_set({op_case, empty_path, missing_schemas, schema_urns, unknown_schemas, unknown_attributes,
-                   read_only_echo, flat_keys, string_booleans, create_absent_values, value_list, null_members});
+                   read_only_echo, flat_keys, string_booleans, create_absent_values, value_list, null_members,
+                   discovery_names});
 }
 
 }  // namespace detail

@@ -94,4 +94,10 @@ DEPROV_INLINE Result<std::optional<std::string>> overridden_method(std::string_v
   return out;
 }
 
+DEPROV_INLINE std::optional<std::string_view> discovery_endpoint(std::string_view name) noexcept {
+  for (const std::string_view other : {"ServiceProviderConfigs", "serviceConfiguration"})
+    if (scim::iequals(name, other)) return "ServiceProviderConfig";
+  return std::nullopt;
+}
+
 }  // namespace deprov::idp
