@@ -150,7 +150,10 @@ ScimRenderer::View ScimRenderer::make_view(const scim::TypeDef& type) const {
   bool rows_only = q.attributes.empty();  // nothing but rows is excluded: the document stays whole
   for (const auto& name : q.excluded_attributes) {
     const auto r = type.resolve(name);
-    if (!r) continue;
+    if (!r) {
+      if (name.find('[') != std::string::npos) rows_only = false;  // some values of an attribute
+      continue;
+    }
     const bool by_rows = r->attribute != nullptr && (r->attribute == groups || r->attribute == rows);
     if (r->sub != nullptr || !by_rows) rows_only = false;
   }

@@ -70,6 +70,31 @@ TEST_CASE("excludedAttributes take away, but never what is always returned") {
         R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"id":"1"})");
 }
 
+TEST_CASE("of the values of an attribute those that a filter in its path names") {
+  const std::string always = R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"id":"1")";
+  const auto is = [&](std::vector<std::string> attributes, std::vector<std::string> excluded, const char* rest) {
+    shows(std::move(attributes), std::move(excluded), (always + rest + "}").c_str());
+  };
+  is({R"(emails[type eq "WORK"])"}, {}, R"(,"emails":[{"value":"a","type":"work"}])");
+  is({R"(emails[type eq "work"].value)"}, {}, R"(,"emails":[{"value":"a"}])");
+  is({R"(emails[not (type pr)])", R"(emails[value eq "a"].type)"}, {},
+     R"(,"emails":[{"type":"work"},{"value":"c"}])");
+  is({R"(emails[type eq "work"])", "emails.value"}, {},
+     R"(,"emails":[{"value":"a","type":"work"},{"value":"c"}])");
+  is({R"(urn:ietf:params:scim:schemas:core:2.0:User:emails[value eq "c"])"}, {}, R"(,"emails":[{"value":"c"}])");
+  is({R"(emails[type eq "home"])"}, {}, "");
+  is({R"(emails[nothing eq "a"])"}, {}, "");
+  is({R"(emails[type eq )"}, {}, "");
+  is({R"(nothing[type eq "a"])"}, {}, "");
+  is({R"(name[givenName eq "G"])"}, {}, R"(,"name":{"givenName":"G","familyName":"F"})");
+  is({R"(name[givenName eq "H"])"}, {}, "");
+  is({R"(schemas[value eq "none"])", "emails"}, {}, R"(,"emails":[{"value":"a","type":"work"},{"value":"c"}])");
+  is({"emails"}, {R"(emails[type eq "work"])"}, R"(,"emails":[{"value":"c"}])");
+  is({"emails"}, {R"(emails[type eq "work"].value)"}, R"(,"emails":[{"type":"work"},{"value":"c"}])");
+  is({"emails"}, {R"(emails[value pr])"}, "");
+  is({"emails"}, {R"(emails[nothing pr])"}, R"(,"emails":[{"value":"a","type":"work"},{"value":"c"}])");
+}
+
 TEST_CASE("whether members are needed is known before they are read") {
   const auto& group = *SchemaRegistry::builtin().type("Group");
   const std::vector<std::string> none;
@@ -78,6 +103,9 @@ TEST_CASE("whether members are needed is known before they are read") {
   const std::vector<std::string> value{"members.value"};
   CHECK(Projection(group).includes("members"));
   CHECK_FALSE(Projection(group, none, members).includes("members"));
+  const std::vector<std::string> one{R"(members[value eq "a"])"};
+  CHECK(Projection(group, one, none).includes("members"));
+  CHECK(Projection(group, none, one).includes("members"));
   CHECK_FALSE(Projection(group, name, none).includes("members"));
   CHECK(Projection(group, value, none).includes("members"));
   CHECK(Projection(group, none, value).includes("members"));

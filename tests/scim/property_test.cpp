@@ -402,7 +402,8 @@ TEST_CASE("no projection shows what is never returned, and each shows what alway
       "id", "schemas", "meta", "nothing", "urn:example:Thing", "urn:example:Extension", "a b", ""};
   for (const auto* name : {"open", "secret", "asked", "always", "one", "many", "secretMany", "SECRET"})
     for (const auto* prefix : {"", "urn:example:Thing:", "urn:example:Extension:", "URN:EXAMPLE:extension:"})
-      for (const auto* sub : {"", ".value", ".secretPart", ".SecretPart", ".asked"})
+      for (const auto* sub : {"", ".value", ".secretPart", ".SecretPart", ".asked", "[value pr]",
+                              R"([value eq "v"].secretPart)", R"([value eq "w"].value)", "[not (asked pr)]"})
         names.push_back(std::string(prefix) + name + sub);
 
   Chance c(99);
@@ -423,4 +424,18 @@ TEST_CASE("no projection shows what is never returned, and each shows what alway
     }
   }
   CHECK(json::serialize(Projection(type).apply(thing)).find("HIDDEN") == std::string::npos);
+}
+
+TEST_CASE("which values are shown tells nothing of what is never returned") {
+  const auto type = hiding();
+  const json::object thing{{"id", "1"},
+                           {"many", json::array{json::object{{"value", "v"}, {"secretPart", "HIDDEN"}}}}};
+  for (const auto* path : {R"(many[secretPart eq "HIDDEN"])", R"(many[value pr and SECRETPART sw "H"].value)",
+                           "many[not (secretPart pr)]", R"(many[value eq "v" or secretPart eq "x"])"}) {
+    INFO(path);
+    const std::vector<std::string> list{path};
+    const std::vector<std::string> many{"many"};
+    CHECK_FALSE(Projection(type, list, {}).apply(thing).contains("many"));
+    CHECK(Projection(type, many, list).apply(thing).contains("many"));
+  }
 }

@@ -17,6 +17,11 @@ TEST_CASE("query strings as IdPs write them") {
   CHECK(q.excluded_attributes == std::vector<std::string>{"members", "name.givenName"});
   CHECK(q.attributes == std::vector<std::string>{"a", "b"});
   CHECK_FALSE(q.filter);
+  q = parse_query(R"(attributes=emails[value%20eq%20"a,]\"b"%20or%20type%20eq%20"x,y"].type,userName)").value();
+  CHECK(q.attributes ==
+        std::vector<std::string>{R"(emails[value eq "a,]\"b" or type eq "x,y"].type)", "userName"});
+  q = parse_query(R"(attributes=emails[type%20eq%20"x,userName,id)").value();
+  CHECK(q.attributes == std::vector<std::string>{R"(emails[type eq "x)", "userName", "id"});
   q = parse_query("sortBy=name.familyName&sortOrder=DESCENDING&startIndex=0&count=-5&filter=").value();
   CHECK(q.sort_by == "name.familyName");
   CHECK(q.descending);

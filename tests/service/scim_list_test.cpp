@@ -195,6 +195,8 @@ TEST_CASE("what is shown of a resource is chosen by every form of path") {
   CHECK(keys("attributes=name.familyName", "/name") == "familyName");
   CHECK(keys("attributes=urn:ietf:params:scim:schemas:core:2.0:User:name.familyName", "/name") == "familyName");
   CHECK(keys("attributes=emails.value", "/emails/0") == "value");
+  CHECK(keys("attributes=emails%5Btype%20eq%20%22work%22%5D", "/emails/0") == "value type");
+  CHECK(keys("attributes=emails%5Btype%20eq%20%22work%22%5D.value", "/emails/0") == "value");
   CHECK(keys("attributes=" + urn) == "schemas " + urn + " id");
   CHECK(keys("attributes=" + urn + ":department", "/" + urn) == "department");
   CHECK(keys("attributes=" + urn + ":manager.value,department", "/" + urn) == "department manager");

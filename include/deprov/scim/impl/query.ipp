@@ -47,9 +47,31 @@ inline std::string_view trimmed(std::string_view s) noexcept {
   return s;
 }
 
+/// The comma that ends a name. Those between the brackets of a value filter end none; brackets that are never
+/// closed are no value filter's.
+inline std::size_t end_of_name(std::string_view list) noexcept {
+  bool brackets = false;
+  bool text = false;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const char c = list[i];
+    if (text) {
+      if (c == '\\') ++i;
+      if (c == '"') text = false;
+    } else if (brackets) {
+      if (c == '"') text = true;
+      if (c == ']') brackets = false;
+    } else if (c == ',') {
+      return i;
+    } else if (c == '[') {
+      brackets = true;
+    }
+  }
+  return brackets ? list.find(',') : std::string_view::npos;
+}
+
 inline void append_names(std::string_view list, std::vector<std::string>& out) {
   while (!list.empty()) {
-    const auto comma = list.find(',');
+    const auto comma = end_of_name(list);
     const auto name = trimmed(list.substr(0, comma));
     if (!name.empty()) out.emplace_back(name);
     if (comma == std::string_view::npos) break;
