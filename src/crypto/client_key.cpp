@@ -1,48 +1,18 @@
 #include "crypto/client_key.hpp"
-#include <openssl/bio.h>
-#include <openssl/bn.h>
 #include <openssl/core_names.h>
-#include <openssl/ec.h>
-#include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
-#include <openssl/x509.h>
 #include <array>
 #include <ctime>
-#include <memory>
 #include <utility>
+#include "crypto/openssl_handles.hpp"
 
 namespace deprov::crypto {
 
 namespace {
 
-constexpr int least_rsa_bits = 2048;
-constexpr int most_rsa_bits = 8192;
-
-struct Free {
-  void operator()(BIO* p) const noexcept { BIO_free(p); }
-  void operator()(EVP_PKEY* p) const noexcept { EVP_PKEY_free(p); }
-  void operator()(EVP_MD_CTX* p) const noexcept { EVP_MD_CTX_free(p); }
-  void operator()(X509* p) const noexcept { X509_free(p); }
-  void operator()(ECDSA_SIG* p) const noexcept { ECDSA_SIG_free(p); }
-};
-using Bio = std::unique_ptr<BIO, Free>;
-using Key = std::unique_ptr<EVP_PKEY, Free>;
-using DigestContext = std::unique_ptr<EVP_MD_CTX, Free>;
-using Certificate = std::unique_ptr<X509, Free>;
-using EcSignature = std::unique_ptr<ECDSA_SIG, Free>;
-
-/// What a failed call left for the thread must not be taken for the next one's.
-struct ForgetErrors {
-  ForgetErrors() = default;
-  ForgetErrors(const ForgetErrors&) = delete;
-  ForgetErrors& operator=(const ForgetErrors&) = delete;
-  ~ForgetErrors() { ERR_clear_error(); }
-};
-
 struct PrivateKey {
-  Key key;
+  AsymmetricKey key;
   idp::Jwk::Type type = idp::Jwk::Type::rsa;
 };
 
@@ -58,10 +28,8 @@ int no_passphrase(char*, int, int, void*) { return -1; }
 Result<idp::Jwk::Type> type_of(EVP_PKEY* key) {
   using Type = idp::Jwk::Type;
   if (EVP_PKEY_is_a(key, "RSA") == 1) {
-    const auto bits = EVP_PKEY_get_bits(key);
-    if (bits < least_rsa_bits || bits > most_rsa_bits)
-      return bad_key("an RSA key has 2048 to 8192 bits here, and this one has " + std::to_string(bits),
-                     "make another key, and tell the IdP of it");
+    if (auto why = why_not_rsa_bits(EVP_PKEY_get_bits(key)))
+      return bad_key(std::move(*why), "make another key, and tell the IdP of it");
     return Type::rsa;
   }
   if (EVP_PKEY_is_a(key, "ED25519") == 1) return Type::ed25519;
@@ -93,22 +61,12 @@ Result<PrivateKey> read_key(std::string_view pem) {
   return read;
 }
 
-const char* digest_of(idp::JwsAlgorithm algorithm) {
-  switch (algorithm) {
-    case idp::JwsAlgorithm::rs384:
-    case idp::JwsAlgorithm::es384: return "SHA384";
-    case idp::JwsAlgorithm::rs512: return "SHA512";
-    case idp::JwsAlgorithm::ed25519: return nullptr;
-    default: return "SHA256";
-  }
-}
-
 /// R and S one behind the other (RFC 7518 section 3.4).
 Result<std::string> joined(std::string_view der, int size) {
-  const auto* bytes = reinterpret_cast<const unsigned char*>(der.data());
+  const auto* bytes = raw(der);
   const EcSignature both(d2i_ECDSA_SIG(nullptr, &bytes, static_cast<long>(der.size())));
   std::string out(static_cast<std::size_t>(size) * 2, '\0');
-  auto* at = reinterpret_cast<unsigned char*>(out.data());
+  auto* at = raw(out.data());
   if (!both || BN_bn2binpad(ECDSA_SIG_get0_r(both.get()), at, size) != size ||
       BN_bn2binpad(ECDSA_SIG_get0_s(both.get()), at + size, size) != size)
     return Error(Errc::internal, "OpenSSL made a signature of another length than its curve");
@@ -138,7 +96,7 @@ Result<std::string> sign_with(idp::JwsAlgorithm algorithm, std::string_view key_
     return bad_key("it is no key for " + std::string(idp::to_string(algorithm)), "leave the algorithm out");
   const DigestContext context(EVP_MD_CTX_new());
   EVP_PKEY_CTX* options = nullptr;
-  const auto* text = reinterpret_cast<const unsigned char*>(input.data());
+  const auto* text = raw(input);
   std::size_t size = 0;
   if (!context ||
       EVP_DigestSignInit_ex(context.get(), &options, digest_of(algorithm), nullptr, nullptr, read.key.get(),
@@ -149,12 +107,11 @@ Result<std::string> sign_with(idp::JwsAlgorithm algorithm, std::string_view key_
       EVP_DigestSign(context.get(), nullptr, &size, text, input.size()) != 1)
     return Error(Errc::internal, "OpenSSL could not begin to sign");
   std::string signature(size, '\0');
-  if (EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()), &size, text,
-                     input.size()) != 1)
+  if (EVP_DigestSign(context.get(), raw(signature.data()), &size, text, input.size()) != 1)
     return Error(Errc::internal, "OpenSSL could not sign");
   signature.resize(size);
-  if (read.type == idp::Jwk::Type::p256) return joined(signature, 32);
-  if (read.type == idp::Jwk::Type::p384) return joined(signature, 48);
+  const int half = half_size(read.type);
+  if (half != 0) return joined(signature, half);
   return signature;
 }
 

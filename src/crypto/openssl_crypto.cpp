@@ -1,12 +1,11 @@
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <deprov/crypto/crypto.hpp>
 #include <limits>
-#include <memory>
 #include <stdexcept>
 #include <utility>
 #include "crypto/client_key.hpp"
+#include "crypto/openssl_handles.hpp"
 #include "crypto/signature.hpp"
 
 namespace deprov::crypto {
@@ -17,20 +16,6 @@ constexpr std::size_t key_size = 32;
 constexpr std::size_t nonce_size = 12;
 constexpr std::size_t tag_size = 16;
 constexpr std::size_t longest = 1U << 30U;  // GCM and int both bear it
-
-struct Free {
-  void operator()(EVP_MD* p) const noexcept { EVP_MD_free(p); }
-  void operator()(EVP_CIPHER* p) const noexcept { EVP_CIPHER_free(p); }
-  void operator()(EVP_MD_CTX* p) const noexcept { EVP_MD_CTX_free(p); }
-  void operator()(EVP_CIPHER_CTX* p) const noexcept { EVP_CIPHER_CTX_free(p); }
-};
-using Digest = std::unique_ptr<EVP_MD, Free>;
-using Cipher = std::unique_ptr<EVP_CIPHER, Free>;
-using DigestContext = std::unique_ptr<EVP_MD_CTX, Free>;
-using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, Free>;
-
-unsigned char* raw(char* p) { return reinterpret_cast<unsigned char*>(p); }
-const unsigned char* raw(const char* p) { return reinterpret_cast<const unsigned char*>(p); }
 
 class OpenSslCrypto final : public port::Crypto {
  public:

@@ -1,48 +1,15 @@
 #include "crypto/signature.hpp"
-#include <openssl/bn.h>
 #include <openssl/core_names.h>
-#include <openssl/ec.h>
-#include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/param_build.h>
 #include <openssl/rsa.h>
-#include <memory>
 #include <string>
+#include <utility>
+#include "crypto/openssl_handles.hpp"
 
 namespace deprov::crypto {
 
 namespace {
 
-constexpr int least_rsa_bits = 2048;
-constexpr int most_rsa_bits = 8192;  // what is larger costs whoever checks it
 constexpr int most_exponent_bits = 64;
-
-struct Free {
-  void operator()(BIGNUM* p) const noexcept { BN_free(p); }
-  void operator()(EVP_PKEY* p) const noexcept { EVP_PKEY_free(p); }
-  void operator()(EVP_PKEY_CTX* p) const noexcept { EVP_PKEY_CTX_free(p); }
-  void operator()(EVP_MD_CTX* p) const noexcept { EVP_MD_CTX_free(p); }
-  void operator()(OSSL_PARAM_BLD* p) const noexcept { OSSL_PARAM_BLD_free(p); }
-  void operator()(OSSL_PARAM* p) const noexcept { OSSL_PARAM_free(p); }
-  void operator()(ECDSA_SIG* p) const noexcept { ECDSA_SIG_free(p); }
-};
-using Number = std::unique_ptr<BIGNUM, Free>;
-using Key = std::unique_ptr<EVP_PKEY, Free>;
-using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Free>;
-using DigestContext = std::unique_ptr<EVP_MD_CTX, Free>;
-using ParamBuild = std::unique_ptr<OSSL_PARAM_BLD, Free>;
-using Params = std::unique_ptr<OSSL_PARAM, Free>;
-using EcSignature = std::unique_ptr<ECDSA_SIG, Free>;
-
-const unsigned char* raw(std::string_view s) { return reinterpret_cast<const unsigned char*>(s.data()); }
-
-/// What a failed call left for the thread must not be taken for the next one's.
-struct ForgetErrors {
-  ForgetErrors() = default;
-  ForgetErrors(const ForgetErrors&) = delete;
-  ForgetErrors& operator=(const ForgetErrors&) = delete;
-  ~ForgetErrors() { ERR_clear_error(); }
-};
 
 Error unusable(std::string why) { return {Errc::invalid_argument, std::move(why), "key"}; }
 
@@ -50,26 +17,24 @@ Number number(std::string_view bytes) {
   return Number(BN_bin2bn(raw(bytes), static_cast<int>(bytes.size()), nullptr));
 }
 
-Key key_of(const char* type, OSSL_PARAM_BLD* build) {
+AsymmetricKey key_of(const char* type, OSSL_PARAM_BLD* build) {
   const Params params(OSSL_PARAM_BLD_to_param(build));
   const KeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, type, nullptr));
   EVP_PKEY* key = nullptr;
   if (!params || !context || EVP_PKEY_fromdata_init(context.get()) != 1 ||
       EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, params.get()) != 1)
     return nullptr;
-  return Key(key);
+  return AsymmetricKey(key);
 }
 
-Result<Key> rsa_key(const idp::Jwk& jwk) {
+Result<AsymmetricKey> rsa_key(const idp::Jwk& jwk) {
   if (jwk.n.size() > most_rsa_bits / 8 + 1 || jwk.e.size() > most_exponent_bits / 8 + 1)
     return unusable("the RSA key is larger than 8192 bits, or its exponent than 64");
   const auto n = number(jwk.n);
   const auto e = number(jwk.e);
   const ParamBuild build(OSSL_PARAM_BLD_new());
   if (!n || !e || !build) return Error(Errc::internal, "OpenSSL could not make a number");
-  const auto bits = BN_num_bits(n.get());
-  if (bits < least_rsa_bits || bits > most_rsa_bits)
-    return unusable("an RSA key has 2048 to 8192 bits here, and this one has " + std::to_string(bits));
+  if (auto why = why_not_rsa_bits(BN_num_bits(n.get()))) return unusable(std::move(*why));
   if (BN_is_odd(e.get()) != 1 || BN_is_one(e.get()) == 1 || BN_num_bits(e.get()) > most_exponent_bits)
     return unusable("the exponent of the RSA key is not one that there is");
   if (OSSL_PARAM_BLD_push_BN(build.get(), OSSL_PKEY_PARAM_RSA_N, n.get()) != 1 ||
@@ -80,9 +45,9 @@ Result<Key> rsa_key(const idp::Jwk& jwk) {
   return key;
 }
 
-Result<Key> ec_key(const idp::Jwk& jwk) {
+Result<AsymmetricKey> ec_key(const idp::Jwk& jwk) {
   const bool small = jwk.type == idp::Jwk::Type::p256;
-  const std::size_t size = small ? 32 : 48;
+  const auto size = static_cast<std::size_t>(half_size(jwk.type));
   if (jwk.x.size() != size || jwk.y.size() != size) return unusable("the point has another length than its curve");
   const std::string point = "\x04" + jwk.x + jwk.y;
   const ParamBuild build(OSSL_PARAM_BLD_new());
@@ -99,22 +64,12 @@ Result<Key> ec_key(const idp::Jwk& jwk) {
   return unusable("the point is not on its curve");
 }
 
-Result<Key> key_of(const idp::Jwk& jwk) {
+Result<AsymmetricKey> key_of(const idp::Jwk& jwk) {
   if (jwk.type == idp::Jwk::Type::rsa) return rsa_key(jwk);
   if (jwk.type != idp::Jwk::Type::ed25519) return ec_key(jwk);
-  Key key(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, raw(jwk.x), jwk.x.size()));
+  AsymmetricKey key(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, raw(jwk.x), jwk.x.size()));
   if (!key) return unusable("the Ed25519 key is not well formed");
   return key;
-}
-
-const char* digest_of(idp::JwsAlgorithm algorithm) {
-  switch (algorithm) {
-    case idp::JwsAlgorithm::rs384:
-    case idp::JwsAlgorithm::es384: return "SHA384";
-    case idp::JwsAlgorithm::rs512: return "SHA512";
-    case idp::JwsAlgorithm::ed25519: return nullptr;
-    default: return "SHA256";
-  }
 }
 
 /// R and S one behind the other (RFC 7518 section 3.4) as OpenSSL wants them; empty: they are of another length.
@@ -142,8 +97,8 @@ Result<void> verify_signature(idp::JwsAlgorithm algorithm, const idp::Jwk& jwk, 
   if (!idp::fits(algorithm, jwk)) return unusable("the key is not one for the algorithm");
   DEPROV_TRY(key, key_of(jwk));
   std::string der;
-  if (jwk.type == idp::Jwk::Type::p256 || jwk.type == idp::Jwk::Type::p384) {
-    der = der_of(signature, jwk.type == idp::Jwk::Type::p256 ? 32 : 48);
+  if (const int half = half_size(jwk.type); half != 0) {
+    der = der_of(signature, static_cast<std::size_t>(half));
     signature = der;
   }
   const Error wrong(Errc::unauthorized, "the signature is not that of the key");
