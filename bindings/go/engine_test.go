@@ -19,7 +19,7 @@ func TestOptionsThatSayNothingSensibleAreRefusedByName(t *testing.T) {
 		options Options
 		where   string
 	}{
-		{Options{}, "options.directory"},
+		{Options{}, "Options.Directory"},
 		{Options{InMemory: true, Key: []byte("short")}, "options.key_bytes"},
 		{Options{InMemory: true, Key: []byte{}, KeyFile: "x"}, "Options.Key"},
 		{Options{InMemory: true, StoreReaders: -1}, "Options.StoreReaders"},

@@ -98,6 +98,10 @@ func (o *Options) check() error {
 		return &Error{Status: ErrInvalidArgument, Detail: "more than one master key is given", Where: "Options.Key",
 			Advice: "give one of KeyFile, Key and KeyFunc"}
 	}
+	if o.Directory == "" && !o.InMemory {
+		return &Error{Status: ErrInvalidArgument, Detail: "is not given", Where: "Options.Directory",
+			Advice: "name one, or set InMemory"}
+	}
 	if o.StoreReaders < 0 {
 		return &Error{Status: ErrInvalidArgument, Detail: "is negative", Where: "Options.StoreReaders"}
 	}

@@ -43,9 +43,9 @@ func TestErrorsAreFoundByStatusAndByTheirParts(t *testing.T) {
 }
 
 func TestErrorsOfTheLibraryCarryWhatItSays(t *testing.T) {
-	_, err := Open(context.Background(), Options{})
+	_, err := Open(context.Background(), Options{InMemory: true, Key: []byte("short")})
 	var why *Error
-	if !errors.As(err, &why) || why.Status != ErrInvalidArgument || why.Where != "options.directory" {
+	if !errors.As(err, &why) || why.Status != ErrInvalidArgument || why.Where != "options.key_bytes" {
 		t.Errorf("%#v", err)
 	}
 }

@@ -57,8 +57,8 @@ def test_what_the_admin_api_refuses_is_raised(world):
 def test_options_that_cannot_be_are_refused():
     with pytest.raises(deprov.InvalidError) as caught:
         deprov.Engine()
-    assert caught.value.where == "options.directory"
-    assert caught.value.advice
+    assert caught.value.where == "directory"
+    assert "memory=True" in caught.value.advice
     with pytest.raises(deprov.InvalidError, match="32 random bytes"):
         deprov.Engine(memory=True, key=b"short")
     with pytest.raises(deprov.LimitExceededError):
@@ -81,6 +81,11 @@ def test_requests_that_make_no_sense_are_refused(world):
     assert caught.value.where == "request.target"
     with pytest.raises(deprov.InvalidError, match="zero byte"):
         world.engine.call("GET", "/healthz", {"X": "a\0b"})
+    for arguments, wrong in ((("GET", None), "target has to be str, and is NoneType"),
+                             (("GET", "/healthz", {"X": 1}), "header 'X' has to be str, and is int"),
+                             (("GET", "/healthz", [(b"X", "y")]), "the name of a header has to be str, and is bytes")):
+        with pytest.raises(TypeError, match=wrong):
+            world.engine.call(*arguments)
     with pytest.raises(deprov.LimitExceededError):
         world.engine.call("GET", "/healthz", [("X", "y")] * 300)
     with pytest.raises(deprov.LimitExceededError):

@@ -60,6 +60,9 @@ def open_engine(directory: Optional[Path], *, memory: bool, must_exist: bool, lo
                 clock: Optional[Callable[[], float]], log: Union[LogCallback, logging.Logger, None],
                 connectors: Iterable[Any], plugins: Optional[Plugins]) -> Any:
     """Answers the library's handle. Raises what the library refuses, or what `key` raised."""
+    if directory is None and not memory:
+        raise errors.InvalidError("directory: is not given; name one, or say memory=True", where="directory",
+                                  detail="is not given", advice="name one, or say memory=True")
     kinds = [kind_of(c) for c in connectors]
     options = ffi.new("deprov_engine_options *")
     options.struct_size = ffi.sizeof("deprov_engine_options")

@@ -39,6 +39,16 @@ _AS_LOCAL = int(lib.DEPROV_AS_LOCAL)
 _main_ident = _process.main_ident
 
 
+def _no_text(parts: List[Any]) -> str:
+    """Which part of a request is no text, as `_pack` has them."""
+    for i, part in enumerate(parts):
+        if not isinstance(part, str):
+            names = ("method", "target", "peer", "workspace", "subject")
+            place = names[i] if i < 5 else "the name of a header" if i % 2 else f"header {parts[i - 1]!r}"
+            return f"{place} has to be str, and is {type(part).__name__}"
+    return "a part of the request is no str"
+
+
 def _pack_body(body: Body) -> bytes:
     if isinstance(body, bytes):
         return body
@@ -204,7 +214,10 @@ class Engine:
                 as_ = _AS_LOCAL
                 parts[3] = by.workspace
         parts.append("")
-        head = "\0".join(parts).encode()
+        try:
+            head = "\0".join(parts).encode()
+        except TypeError:
+            raise TypeError(_no_text(parts)) from None
         content = _pack_body(body)
         return as_, head, len(head), (len(parts) - 6) // 2, content, len(content)
 

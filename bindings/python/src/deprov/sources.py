@@ -3,7 +3,7 @@
 ::
 
     sources = engine.sources(by, wiki.id)
-    okta = sources.add("okta", "okta", {"okta": {"domain": "https://acme.okta.com"}, "auth": {…}})
+    okta = sources.add("okta", "okta", {"okta": {"url": "https://acme.okta.com", "app": "0oa…"}, "auth": {…}})
     report = sources.poll(okta.id, dry_run=True)
     print(report.ends, [d.user_name for d in report.differences])
 """
