@@ -375,6 +375,13 @@ RoundEnd PollRound::round_end(const FeedOutcome& outcome) const {
   }
   const auto present = state.interval.count() == 0 ? feed_->ceiling : state.interval;
   const auto spared = now + wait_for_quota(outcome.quota, feed_->quota_reserve_percent, now);
+  if (!complete && state.wants_complete) {
+    // Something changed, and only reading everybody shows of whom: it does not wait for another poll.
+    state.interval = std::clamp(present / 2, feed_->floor, feed_->ceiling);
+    end.poll = end.quiet_poll = to_text(state);
+    end.due = end.quiet_due = std::max({now, state.complete_at + feed_->floor, spared});
+    return end;
+  }
   state.interval = std::clamp(present / 2, feed_->floor, feed_->ceiling);
   end.poll = to_text(state);
   end.due = std::max(now + jittered(state.interval), spared);

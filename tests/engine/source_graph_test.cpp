@@ -1,4 +1,5 @@
 // Microsoft Graph as a source of an engine.
+#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include "catch.hpp"
@@ -204,4 +205,48 @@ TEST_CASE("a notification of Graph's is a hint: the delta is read at once, and s
   t.world.run(1min);
   CHECK_FALSE(t.world.active("ben"));
   CHECK(t.world.events(t.world.c, "source.subscription") == 2);
+}
+
+TEST_CASE("what a delta of Graph's shows of nobody in particular is looked for among everybody, and at once",
+          "[engine][polls][graph][R5]") {
+  const std::string state = "client-state-of-the-subscription";
+  Tenant t({{"hook", {{"secrets", boost::json::array{state}}}}});
+  const auto notify = [&] {
+    const boost::json::object notice{
+        {"changeType", "updated"}, {"resource", "Users/ext-dan"}, {"clientState", state}};
+    REQUIRE(t.call("", {{"value", boost::json::array{notice}}})->status == 202);
+  };
+  const auto lists_read = [&] {
+    return std::count_if(t.world.idp.log.begin(), t.world.idp.log.end(),
+                         [](const auto& url) { return url.find("getByIds") != std::string::npos; });
+  };
+  t.world.run(2h);  // polls are rare by now
+  // Of an assignment there is no delta.
+  t.graph.assigned.erase("ext-dan");
+  notify();
+  t.world.run(10s);
+  CHECK_FALSE(t.world.active("dan"));
+  CHECK(t.world.cause("dan") == idp::Cause::unassigned);
+  // Whoever left as well is known by the delta, for the cause that it names.
+  t.world.run(2h);
+  t.graph.assigned.erase("ext-cid");
+  t.graph.set("ext-ben", State::soft_deleted);
+  notify();
+  t.world.run(10s);
+  CHECK_FALSE(t.world.active("ben"));
+  t.world.run(40s);  // once that is carried out
+  CHECK_FALSE(t.world.active("cid"));
+  CHECK(t.world.cause("ben") == idp::Cause::soft_deleted);
+  // Not with each call, however many there are.
+  t.world.run(2h);
+  const auto before = lists_read();
+  for (int i = 0; i < 60; ++i) {
+    const auto someone = "ext-new" + std::to_string(i);
+    t.graph.set(someone, State::enabled);
+    t.graph.assigned.insert(someone);
+    notify();
+    t.world.run(5s);
+  }
+  CHECK(lists_read() - before <= 20);
+  CHECK(t.world.disables() == 3);
 }
