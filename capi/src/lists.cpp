@@ -2,6 +2,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <deprov/engine/sources.hpp>
+#include <deprov/utf8.hpp>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -9,7 +10,6 @@
 #include <vector>
 #include "core.hpp"
 #include "guard.hpp"
-#include "plugin/utf8.hpp"
 #include "service/admin_call.hpp"
 
 namespace json = boost::json;
@@ -133,7 +133,7 @@ namespace {
 Result<std::string> user_text(deprov_str s, std::size_t index, const char* member) {
   const auto where = [&] { return "users[" + std::to_string(index) + "]." + member; };
   DEPROV_TRY(out, capi::text(s, where()));
-  if (!plugin::is_utf8(out)) return Error(Errc::invalid_argument, "not UTF-8", where());
+  if (!is_utf8(out)) return Error(Errc::invalid_argument, "not UTF-8", where());
   return std::move(out);
 }
 

@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <deprov/connector/json.hpp>
+#include <deprov/utf8.hpp>
 #include <type_traits>
 #include <utility>
-#include "plugin/utf8.hpp"
 
 namespace deprov::plugin::wire {
 

@@ -5,9 +5,9 @@
 #include <boost/json/serialize.hpp>
 #include <cstring>
 #include <deprov/connector/json.hpp>
+#include <deprov/utf8.hpp>
 #include <new>
 #include <optional>
-#include "plugin/utf8.hpp"
 
 struct deprov_connector_text {
   std::string value;

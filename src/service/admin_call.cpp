@@ -1,6 +1,7 @@
 #include "service/admin_call.hpp"
 #include <boost/json/serialize.hpp>
 #include <charconv>
+#include <deprov/utf8.hpp>
 
 namespace deprov::service {
 
@@ -62,9 +63,9 @@ Response error_response(const Error& error) {
   if (r.status == 503) r.headers.push_back({"Retry-After", "1"});
   r.body = json::serialize(json::object{{"error",
                                          {{"code", to_string(error.code())},
-                                          {"message", error.detail()},
-                                          {"where", error.where()},
-                                          {"advice", error.advice()}}}});
+                                          {"message", to_utf8(error.detail())},
+                                          {"where", to_utf8(error.where())},
+                                          {"advice", to_utf8(error.advice())}}}});
   return r;
 }
 

@@ -1,6 +1,7 @@
 #include "service/scim_http.hpp"
 #include <algorithm>
 #include <deprov/scim/json.hpp>
+#include <deprov/utf8.hpp>
 
 namespace deprov::service {
 
@@ -15,27 +16,6 @@ int hex(char c) noexcept {
   return -1;
 }
 
-bool is_utf8(std::string_view s) noexcept {
-  for (std::size_t i = 0; i < s.size();) {
-    const auto c = static_cast<unsigned char>(s[i]);
-    const std::size_t n = c < 0x80                ? 1
-                          : c >= 0xC2 && c < 0xE0 ? 2
-                          : (c & 0xF0U) == 0xE0   ? 3
-                          : c >= 0xF0 && c < 0xF5 ? 4
-                                                  : 0;
-    if (n == 0 || i + n > s.size()) return false;
-    for (std::size_t k = 1; k < n; ++k)
-      if ((static_cast<unsigned char>(s[i + k]) & 0xC0U) != 0x80) return false;
-    if (n > 2) {
-      const auto d = static_cast<unsigned char>(s[i + 1]);
-      if ((c == 0xE0 && d < 0xA0) || (c == 0xED && d > 0x9F) || (c == 0xF0 && d < 0x90) || (c == 0xF4 && d > 0x8F))
-        return false;
-    }
-    i += n;
-  }
-  return true;
-}
-
 std::string_view trim(std::string_view s) noexcept {
   while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
   while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) s.remove_suffix(1);
@@ -45,8 +25,10 @@ std::string_view trim(std::string_view s) noexcept {
 }  // namespace
 
 std::optional<std::string> percent_decode(std::string_view text) {
-  if (text.find('%') == std::string_view::npos)
-    return text.find('\0') == std::string_view::npos ? std::optional<std::string>(text) : std::nullopt;
+  if (text.find('%') == std::string_view::npos) {
+    if (text.find('\0') != std::string_view::npos || !is_utf8(text)) return std::nullopt;
+    return std::string(text);
+  }
   std::string out;
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {

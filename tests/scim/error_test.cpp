@@ -50,3 +50,10 @@ TEST_CASE("faults of ours do not tell what is inside") {
   CHECK(body.find("secret") == std::string::npos);
   CHECK(body.find("\"500\"") != std::string::npos);
 }
+
+TEST_CASE("a body that quotes what was no UTF-8 is UTF-8") {
+  CHECK(error_body(404, {}, "no User with the id \"\xE4nn\"").at("detail") ==
+        "no User with the id \"\xEF\xBF\xBDnn\"");
+  CHECK(error_body(Error(Errc::invalid_value, "is \xFF", "a\xC3")).at("detail") ==
+        "a\xEF\xBF\xBD: is \xEF\xBF\xBD");
+}

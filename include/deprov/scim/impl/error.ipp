@@ -1,5 +1,6 @@
 #pragma once
 #include <deprov/scim/error.hpp>
+#include <deprov/utf8.hpp>
 #include <string>
 
 namespace deprov::scim {
@@ -57,7 +58,7 @@ DEPROV_INLINE json::object error_body(unsigned status, std::string_view scim_typ
   body.emplace("schemas", json::array{json::value(error_urn)});
   body.emplace("status", std::to_string(status));
   if (!scim_type.empty()) body.emplace("scimType", scim_type);
-  if (!detail.empty()) body.emplace("detail", detail);
+  if (!detail.empty()) body.emplace("detail", to_utf8(detail));
   return body;
 }
 
