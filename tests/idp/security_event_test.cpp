@@ -88,6 +88,8 @@ TEST_CASE("a header that is not that of a signed event token is refused", "[idp]
     CHECK(refused({{"typ", "secevent+jwt"}, {"alg", other}}) == SetError::invalid_key);
   CHECK(refused({{"typ", "secevent+jwt"}, {"alg", "ES256"}, {"crit", json::array{"b64"}}, {"b64", false}}) ==
         SetError::invalid_request);
+  for (const json::value& kid : {json::value(7), json::value(nullptr), json::value(json::array{"k"})})
+    CHECK(refused({{"typ", "secevent+jwt"}, {"alg", "ES256"}, {"kid", kid}}) == SetError::invalid_request);
   for (const char* issuer :
        {"https://idp.example.com", "https://IDP.example.com/", "https://evil.example.com/", ""})
     CHECK(refused({{"typ", "secevent+jwt"}, {"alg", "ES256"}}, with(claims(), "iss", issuer)) ==

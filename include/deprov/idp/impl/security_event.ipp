@@ -317,6 +317,9 @@ DEPROV_INLINE SetResult<SetSignature> check_set_header(const CompactJws& jws, co
   if (!scim::iequals(type, "secevent+jwt")) return detail::refuse("the header's \"typ\" has to be secevent+jwt");
   if (jws.header.contains("crit"))
     return detail::refuse("the header has critical parameters, and none is understood here");
+  // As if it was not there, any key of the issuer would do.
+  if (const auto* kid = jws.header.if_contains("kid"); kid != nullptr && !kid->is_string())
+    return detail::refuse("the header's \"kid\" has to be a string");
   const auto algorithm = detail::jose_text(jws.header, "alg");
   if (algorithm.empty() || scim::iequals(algorithm, "none"))
     return SetRefusal{SetError::authentication_failed, "the token is not signed"};
