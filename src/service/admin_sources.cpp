@@ -16,7 +16,10 @@ constexpr std::string_view source_schema_text = R"json({
   "type": "object", "additionalProperties": false, "required": ["name"],
   "properties": {"name": {"type": "string", "minLength": 1, "maxLength": 256},
     "kind": {"enum": ["file", "rows", "events"], "description": "Whether the bytes of a list are handed in, or users, or security events come (default: file); or what is polled: then the config has a member of that name, and auth."},
-    "config": {"$ref": "#/components/schemas/SourceConfig"}}},
+    "config": {"type": "object", "description": "By the kind: EventConfig, or ListConfig."}},
+  "anyOf": [
+    {"properties": {"kind": {"enum": ["file", "rows"]}, "config": {"$ref": "#/components/schemas/ListConfig"}}},
+    {"properties": {"kind": {"const": "events"}, "config": {"$ref": "#/components/schemas/EventConfig"}}}]},
 "Source": {
   "type": "object", "additionalProperties": false,
   "required": ["id", "name", "kind", "config", "created", "health", "users", "list_begun", "carrying_out", "attempted",
@@ -371,8 +374,12 @@ json::object source_schemas() {
   schemas["SourceConfig"] =
       json::object{{"anyOf", json::array{json::object{{"$ref", "#/components/schemas/ListConfig"}},
                                          json::object{{"$ref", "#/components/schemas/EventConfig"}}}}};
-  auto& kinds = schemas.at("AddSource").at("properties").at("kind").at("enum").as_array();
-  for (const auto& kind : idp::feed_kinds()) kinds.emplace_back(kind.name);
+  // What is wrong with a config is said of the one that the kind wants.
+  auto& add = schemas.at("AddSource");
+  for (const auto& kind : idp::feed_kinds()) {
+    add.at("properties").at("kind").at("enum").as_array().emplace_back(kind.name);
+    add.at("anyOf").at(0).at("properties").at("kind").at("enum").as_array().emplace_back(kind.name);
+  }
   return schemas;
 }
 

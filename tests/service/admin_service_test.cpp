@@ -106,6 +106,21 @@ void walk_events(Api& w) {
     "stream_id":"f67e","verification":{"url":"https://idp.example.com/verify","authorization":"Bearer s3cret"}}})");
   CHECK(json::serialize(added).find("s3cret") == std::string::npos);
   w.call(400, "POST", all, at, R"({"name":"x","kind":"events","config":{"id":"id"}})");
+  // What is wrong is said by what the kind wants.
+  const auto refused = [&](const std::string& kind, const std::string& config) {
+    const auto answer =
+        w.call(400, "POST", all, at, R"({"name":"x","kind":")" + kind + R"(","config":)" + config + "}");
+    return json::serialize(answer);
+  };
+  const std::string keys = R"("jwks_uri":"https://idp.example.com/jwks")";
+  CHECK(refused("events", R"({"issuer":"https://idp.example.com/",)" + keys + "}").find("audience") !=
+        std::string::npos);
+  CHECK(refused("events",
+                R"({"issuer":"https://idp.example.com/","audience":["a"],"algorithms":["HS256"],)" + keys + "}")
+            .find("RS256") != std::string::npos);
+  CHECK(refused("graph", R"({"graph":{"tenant":"t"},"auth":{"typ":"none"}})").find("typ") != std::string::npos);
+  CHECK(refused("okta", R"({"issuer":"https://idp.example.com/"})").find("issuer") != std::string::npos);
+  CHECK(refused("entra", "{}").find("keycloak") != std::string::npos);
   const auto source = at + "/" + text(added, "id");
   CHECK(w.call(200, "GET", one + "/unlinked", source + "/unlinked").at("items").as_array().empty());
   const auto link = R"({"subject":")" + ann + R"(","identifier":"00u1"})";
