@@ -48,6 +48,15 @@ Result<void> check_reason(std::string_view reason) {
   return {};
 }
 
+Result<void> require_workspace(port::Reader& reader, const Principal& by) {
+  if (by.workspace.is_nil())
+    return Error(Errc::invalid_argument, "it is not said in which one", "workspace",
+                 "call as the local administrator of a workspace, or by a token");
+  DEPROV_TRY(row, reader.workspace(by.workspace));
+  if (!row) return Error(Errc::not_found, "there is no such workspace", "workspace " + by.workspace.str());
+  return {};
+}
+
 Result<port::IntegrationRow> load_integration(port::Reader& reader, const Principal& by, IntegrationId id) {
   DEPROV_TRY(row, reader.integration({by.workspace, id}));
   if (!row || row->state == port::IntegrationState::deleted) {

@@ -22,6 +22,8 @@ namespace deprov::engine {
 /// After the commit of an act on one integration: followers are told, and lanes look for what there is to do.
 void announce(const std::shared_ptr<Engine::Impl>& impl, const port::Scope& scope);
 
+/// Whether the workspace that something is made in is there. Errors: `not_found`, `invalid_argument`.
+[[nodiscard]] Result<void> require_workspace(port::Reader& reader, const Principal& by);
 /// The row of a live integration in the principal's workspace. Errors: `not_found` (R21: also where it is
 /// another workspace's).
 [[nodiscard]] Result<port::IntegrationRow> load_integration(port::Reader& reader, const Principal& by,

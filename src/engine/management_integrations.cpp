@@ -232,9 +232,7 @@ void commit_created(const std::shared_ptr<Engine::Impl>& impl, const Principal& 
   token_row.created = row.created;
   impl->decide(
       [impl, by, row, token_row, checked](port::Reader& reader) -> Result<port::Transaction> {
-        DEPROV_TRY(workspace, reader.workspace(by.workspace));
-        if (!workspace)
-          return Error(Errc::not_found, "there is no such workspace", "workspace " + by.workspace.str());
+        DEPROV_CHECK(require_workspace(reader, by));
         DEPROV_TRY(others, reader.integrations(by.workspace));
         for (const auto& other : others) {
           if (other.name == row.name) {

@@ -130,9 +130,7 @@ void Engine::add_principal(Principal by, std::string name, port::Role role, Done
   const port::Scope chain{by.workspace, {}};
   impl->decide(
       [impl, by, row, chain](port::Reader& reader) -> Result<port::Transaction> {
-        DEPROV_TRY(workspace, reader.workspace(by.workspace));
-        if (!workspace)
-          return Error(Errc::not_found, "there is no such workspace", "workspace " + by.workspace.str());
+        DEPROV_CHECK(require_workspace(reader, by));
         port::Transaction txn;
         txn.id = impl->new_id<TxnId>();
         txn.ops.emplace_back(port::op::PutPrincipal{row});

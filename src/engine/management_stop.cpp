@@ -13,9 +13,7 @@ void put_stop(const std::shared_ptr<Engine::Impl>& impl, const Principal& by, co
   impl->decide(
       [impl, by, event, reason, paused](port::Reader& reader) -> Result<port::Transaction> {
         const port::Scope scope{by.workspace, {}};
-        DEPROV_TRY(workspace, reader.workspace(by.workspace));
-        if (!workspace)
-          return Error(Errc::not_found, "there is no such workspace", "workspace " + by.workspace.str());
+        DEPROV_CHECK(require_workspace(reader, by));
         DEPROV_TRY(lane, reader.lane(scope));
         auto row = lane.value_or(port::LaneRow{});
         if (row.paused.empty() == paused.empty()) return port::Transaction{};

@@ -101,9 +101,7 @@ void Engine::create_webhook(Principal by, CreateWebhook what, Done<CreatedWebhoo
   // In the writer: it hears of what comes after this transaction, and of nothing before.
   impl->ports.store.transact(
       [impl, by, row](port::Reader& reader) -> Result<port::Transaction> {
-        DEPROV_TRY(workspace, reader.workspace(by.workspace));
-        if (!workspace)
-          return Error(Errc::not_found, "there is no such workspace", "workspace " + by.workspace.str());
+        DEPROV_CHECK(require_workspace(reader, by));
         if (!row.integration.is_nil()) DEPROV_CHECK(load_integration(reader, by, row.integration));
         DEPROV_TRY(present, reader.webhooks(by.workspace));
         if (present.size() >= max_webhooks) {

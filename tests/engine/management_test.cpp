@@ -49,6 +49,18 @@ TEST_CASE("members manage nothing, admins integrations, super admins principals 
   CHECK(w.has_event({w.home, {}}, "principal.added", super.actor()));
 }
 
+TEST_CASE("what is made in no workspace is refused in these words", "[R21]") {
+  EngineWorld w;
+  auto nowhere = w.local;
+  nowhere.workspace = {};
+  const auto made = w.integrate(nowhere);
+  REQUIRE_FALSE(made);
+  CHECK(made.error().code() == Errc::invalid_argument);
+  CHECK(made.error().where() == "workspace");
+  nowhere.workspace = WorkspaceId::parse("01a2286f-16c8-712e-8014-c9cad7d72728").value();
+  CHECK(w.integrate(nowhere).error().code() == Errc::not_found);
+}
+
 TEST_CASE("the last owner stays, and only owners take an owner away", "[R21]") {
   EngineWorld w;
   const auto super = w.principal(Role::super_admin);
