@@ -201,6 +201,13 @@ Result<std::string> read_text_file(const std::string& path, std::string_view opt
   return text;
 }
 
+Result<std::string> read_secret_file(const std::string& path, std::string_view option) {
+  DEPROV_TRY(text, read_text_file(path, option));
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  if (text.empty()) return Error(Errc::invalid_argument, "the file is empty", std::string(option) + " " + path);
+  return std::move(text);
+}
+
 Result<json::value> read_json_file(const std::string& path, std::string_view option, bool list) {
   const auto where = std::string(option) + " " + path;
   DEPROV_TRY(text, read_text_file(path, option));

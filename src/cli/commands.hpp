@@ -51,6 +51,9 @@ void add_integration_option(CLI::App& command, Session& session);
 [[nodiscard]] Result<std::string> find_integration(Api& api, const std::string& name_or_id);
 /// Reads a file, or standard input for "-". Errors: `not_found`, `limit_exceeded`.
 [[nodiscard]] Result<std::string> read_text_file(const std::string& path, std::string_view option);
+/// The same without the line breaks at its end: a secret is in a file, so that it is in no list of processes and
+/// in no history of a shell. Errors: those, and `invalid_argument` for an empty one.
+[[nodiscard]] Result<std::string> read_secret_file(const std::string& path, std::string_view option);
 /// Reads a JSON object from a file, or from standard input for "-". Errors: `invalid_syntax`, `not_found`,
 /// `limit_exceeded`.
 [[nodiscard]] Result<json::value> read_json_file(const std::string& path, std::string_view option,

@@ -7,14 +7,6 @@ namespace deprov::cli {
 
 namespace {
 
-/// A secret is in a file, so that it is in no list of processes and in no history of a shell.
-Result<std::string> secret_of(const std::string& file, std::string_view option) {
-  DEPROV_TRY(text, read_text_file(file, option));
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-  if (text.empty()) return Error(Errc::invalid_argument, "the file is empty", std::string(option) + " " + file);
-  return std::move(text);
-}
-
 void put_all(json::object& config, const char* name, const std::vector<std::string>& values) {
   if (!values.empty()) config[name] = json::array(values.begin(), values.end());
 }
@@ -44,7 +36,7 @@ Result<json::object> event_config_of(const EventSourceOptions& o, const std::str
     config["ca_pem"] = pem;
   }
   if (!o.authorization_file.empty()) {
-    DEPROV_TRY(secret, secret_of(o.authorization_file, "--authorization-file"));
+    DEPROV_TRY(secret, read_secret_file(o.authorization_file, "--authorization-file"));
     config["authorization"] = secret;
   }
   if (!o.link.empty()) {
@@ -66,7 +58,7 @@ Result<json::object> event_config_of(const EventSourceOptions& o, const std::str
     json::object poll{{"url", o.poll_url}};
     if (o.poll_interval) poll["interval_s"] = *o.poll_interval;
     if (!o.poll_authorization_file.empty()) {
-      DEPROV_TRY(secret, secret_of(o.poll_authorization_file, "--poll-authorization-file"));
+      DEPROV_TRY(secret, read_secret_file(o.poll_authorization_file, "--poll-authorization-file"));
       poll["authorization"] = secret;
     }
     config["poll"] = std::move(poll);
@@ -74,7 +66,7 @@ Result<json::object> event_config_of(const EventSourceOptions& o, const std::str
   if (!o.verification_url.empty()) {
     json::object verification{{"url", o.verification_url}};
     if (!o.verification_authorization_file.empty()) {
-      DEPROV_TRY(secret, secret_of(o.verification_authorization_file, "--verification-authorization-file"));
+      DEPROV_TRY(secret, read_secret_file(o.verification_authorization_file, "--verification-authorization-file"));
       verification["authorization"] = secret;
     }
     config["verification"] = std::move(verification);

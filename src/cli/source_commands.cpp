@@ -184,12 +184,38 @@ Result<int> sync(const Session& session, const SourceOptions& o) {
   return show_differences(session, std::move(report), o.limit);
 }
 
+/// `NAME_file` in place of `NAME`: what a file holds, such as a key, is read here, and need not be made a text of
+/// JSON.
+Result<void> read_named_files(json::object& config, const std::string& where) {
+  constexpr std::string_view ending = "_file";
+  std::vector<std::string> names;
+  for (const auto& [name, value] : config)
+    if (name.ends_with(ending) && value.is_string()) names.emplace_back(name);
+  for (const auto& name : names) {
+    const auto member = name.substr(0, name.size() - ending.size());
+    if (config.contains(member))
+      return Error(Errc::invalid_argument, "stands beside " + member, where + name, "give one of the two");
+    DEPROV_TRY(text, read_secret_file(std::string(config.at(name).get_string()), where + name));
+    config[member] = std::move(text);
+    config.erase(name);
+  }
+  return {};
+}
+
 /// Of a polled source: what the file says, and nothing of how lists are written.
 Result<json::object> polled_config(const SourceOptions& o) {
   DEPROV_TRY(config, read_json_file(o.config_file, "--config"));
   if (!config.is_object())
     return Error(Errc::invalid_argument, "it is not a JSON object", "--config " + o.config_file);
   auto& object = config.get_object();
+  if (const auto* ca = object.if_contains("ca_file");
+      ca != nullptr && ca->is_string() && !object.contains("ca_pem")) {
+    DEPROV_TRY(pem, read_text_file(std::string(ca->get_string()), "config/ca_file"));
+    object["ca_pem"] = std::move(pem);
+    object.erase("ca_file");
+  }
+  if (auto* auth = object.if_contains("auth"); auth != nullptr && auth->is_object())
+    DEPROV_CHECK(read_named_files(auth->get_object(), "config/auth/"));
   if (!o.links_file.empty()) {
     DEPROV_TRY(links, read_json_file(o.links_file, "--links"));
     object["links"] = std::move(links);
@@ -367,7 +393,7 @@ void add_source_commands(CLI::App& program, Session& session) {
       ->capture_default_str();
   command->add_option("--config", o->config_file,
                       "Polled: JSON file with a member of the kind's name, auth and poll; what is secret in it is "
-                      "sealed");
+                      "sealed, and may be in a file of its own, such as auth.private_key_file");
   add_event_options(*command, o->events);
   command->add_option("--inactive-cause", o->inactive_cause,
                       "What it means to be listed as not active: deactivated, suspended or soft_deleted");

@@ -2,6 +2,7 @@
 #include <boost/json/serialize.hpp>
 #include <deprov/instance/instance.hpp>
 #include "program.hpp"
+#include "support/set_signer.hpp"
 
 using deprov::is_beneath;
 using deprov::test::cli::run;
@@ -113,6 +114,74 @@ TEST_CASE("an admin of a server names the operator's directories alone, and kind
     CHECK(create("null", remote, "null", none).err.find("scim") != std::string::npos);
   }
   CHECK(run(home, "serve --data '" + data + "' --connectors scmi").code == 2);
+}
+
+TEST_CASE("what is secret of a polled source may be in files, which the program at hand reads", "[cli][R17]") {
+  const Scratch home;
+  const auto local = " --data '" + home.path + "/data'";
+  REQUIRE(run(home, "init --json" + local).code == 0);
+  const auto app = home.write("app.jsonl", R"({"id":"a1","userName":"ann@example.com"})");
+  REQUIRE(run(home, "integration create --name crm --idp entra --connector sandbox --config " +
+                        home.write("app.json", json::serialize(json::object{{"file", app}})) + local)
+              .code == 0);
+  const deprov::test::SetSigner signer(deprov::test::SetSigner::Kind::rsa2048);
+  const auto key = home.write("key.pem", signer.private_pem());
+  const auto add = [&](const std::string& name, json::object auth) {
+    auth["type"] = "client_credentials";
+    auth["client_id"] = "c";
+    const json::object graph{{"tenant", "t"},
+                             {"url", "http://127.0.0.1:1/v1.0"},
+                             {"login_url", "http://127.0.0.1:1"},
+                             {"allow_http", true}};
+    const auto config = home.write("source.json", json::serialize(json::object{{"graph", graph}, {"auth", auth}}));
+    return run(home, "source add crm --name " + name + " --kind graph --config " + config + local);
+  };
+  const auto certificate = home.write("cert.pem", signer.certificate(50'000).pem);
+  const auto added = add("entra", {{"private_key_file", key}, {"certificate_file", certificate}});
+  INFO(added.err);
+  CHECK(added.code == 0);
+  const auto shown = run(home, "source list crm --json" + local).out;
+  CHECK(shown.find("entra") != std::string::npos);
+  CHECK(shown.find("PRIVATE KEY") == std::string::npos);
+  CHECK(shown.find("_file") == std::string::npos);
+  CHECK(add("post", {{"client_secret_file", home.write("secret", "s3cret\n")}, {"client_auth", "post"}}).code ==
+        0);
+
+  const auto missing = add("none", {{"private_key_file", home.path + "/none.pem"}});
+  CHECK(missing.code == 3);
+  CHECK(missing.err.find("config/auth/private_key_file") != std::string::npos);
+  CHECK(missing.err.find("none.pem") != std::string::npos);
+  const auto both = add("both", {{"private_key_file", key}, {"private_key", signer.private_pem()}});
+  CHECK(both.code == 1);
+  CHECK(both.err.find("give one of the two") != std::string::npos);
+  CHECK(add("empty", {{"private_key_file", home.write("empty.pem", "\n")}}).err.find("is empty") !=
+        std::string::npos);
+  const auto locked = add("locked", {{"private_key_file", home.write("locked.pem", signer.private_pem("pw"))},
+                                     {"certificate_file", certificate}});
+  CHECK(locked.err.find("passphrase") != std::string::npos);
+}
+
+TEST_CASE("of a store and of a plugin it is said which of the two is not there", "[cli]") {
+  const Scratch home;
+  const auto data = home.path + "/data";
+  const auto list = [&](const std::string& more) {
+    return run(home, "integration list --data '" + data + "'" + more);
+  };
+  CHECK(list("").err.find("deprov init") != std::string::npos);
+  REQUIRE(run(home, "init --json --data '" + data + "'").code == 0);
+  fs::create_directories(home.path + "/plugins");
+  (void)home.write("plugins/lone.so", "not loaded for want of a manifest");
+  for (const auto& [more, missing] :
+       {std::pair{" --plugins '" + home.path + "/none'", home.path + "/none"},
+        std::pair{" --plugins '" + home.path + "/plugins'", home.path + "/plugins/lone.json"},
+        std::pair{" --plugin-sha256 '" + home.path + "/none.so=" + std::string(64, 'a') + "'",
+                  home.path + "/none.so"}}) {
+    const auto ran = list(more);
+    INFO(ran.err);
+    CHECK(ran.code != 0);
+    CHECK(ran.err.find(missing) != std::string::npos);
+    CHECK(ran.err.find("deprov init") == std::string::npos);
+  }
 }
 
 TEST_CASE("metrics are for the machine itself, for who shows a token, or on a listener of their own", "[cli]") {
