@@ -150,7 +150,8 @@ Result<std::unique_ptr<Instance>> open_instance(InstanceOptions options) {
     return Error(e.code(), e.detail(), data,
                  "talk to the server that uses it: --server URL --token TOKEN, or stop it");
   }
-  if (e.code() == Errc::not_found) {
+  // A plugin that is not there is another matter.
+  if (e.code() == Errc::not_found && e.where() == data) {
     return Error(e.code(), "there is no deprov store in this directory", data,
                  "make one with `deprov init --data " + data + "`");
   }
