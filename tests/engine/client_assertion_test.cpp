@@ -1,6 +1,7 @@
 // Clients that sign with their own key: what token endpoints of Entra ID and Okta get to see.
 #include "engine/client_assertion.hpp"
 #include <boost/json/parse.hpp>
+#include <boost/json/value_to.hpp>
 #include <deprov/crypto/crypto.hpp>
 #include <map>
 #include <set>
