@@ -308,6 +308,7 @@ Result<void> Decision::end_access(SubjectState& state, const End& end) {
     DEPROV_CHECK(supersede_lookup(s.id));
   }
   plan.secured = end.secured;
+  plan.uncounted = context_.policy.guard.enabled && end.cause != idp::Cause::manual && !standing.counts;
   auto job = new_job(s, port::JobKind::remove_access, policy::to_text(plan));
   s.job = job.id;
   if (wait) {

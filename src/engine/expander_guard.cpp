@@ -244,7 +244,7 @@ Result<void> Expander::join(port::Reader& reader, Decision& decision, const port
   if (!counted) return {};
   DEPROV_TRY(subject, reader.subject(scope_, job.subject));
   if (!subject || subject->generation != job.generation) return {};
-  bool counts = !lowers && subject->counted_at.micros != 0;
+  bool counts = !lowers && !plan.uncounted && subject->counted_at.micros != 0;
   if (counts) {  // for what was taken from it before it goes on counting
     DEPROV_TRY(before, jobs::let_pass_since(reader, scope_, job.subject, job.id, hold.window_from));
     counts = !before;

@@ -121,7 +121,10 @@ Result<policy::Plan> plan_again(const port::JobRow& job, const IntegrationContex
   }
   if (job.kind == port::JobKind::restore_access) return policy::plan_restore(*context.connector);
   auto plan = policy::plan_removal(context.policy, job.cause, *context.connector);
-  if (const auto before = policy::parse_plan(job.plan)) plan.secured = before->secured;
+  if (const auto before = policy::parse_plan(job.plan)) {
+    plan.secured = before->secured;
+    plan.uncounted = before->uncounted;
+  }
   return plan;
 }
 

@@ -153,6 +153,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
   void bind_found(const RunPtr& run, connector::Reply reply);
   Result<void> suspend(port::Reader& reader, port::Transaction& txn, ResourceId subject, ResourceId rival);
   void confirm_absence(const RunPtr& run);
+  void finish_absent(const RunPtr& run);
   void step_call(const RunPtr& run);
   void send(const RunPtr& run);
   // run_guard.cpp: what may keep a job from acting although the state asks for it
@@ -161,9 +162,9 @@ class Lane : public std::enable_shared_from_this<Lane> {
   /// Whether a hold is open that this job has to wait in; `released`: a person let it go.
   Result<bool> must_join(port::Reader& reader, const port::JobRow& job, GuardView& seen) const;
   void join_hold(const RunPtr& run, std::string why);
-  /// Once for each job that removes an account, or lowers a role.
+  /// Once for each job that removes an account, lowers a role, or found an account that was not known before.
   [[nodiscard]] port::op::Reserve reserve_removal(const Run& run) const;
-  [[nodiscard]] port::op::Reserve reserve_role(const Run& run) const;
+  [[nodiscard]] port::op::Reserve reserve_worsened(const Run& run) const;
   /// Who is counted and keeps access: what the guard measures by must not grow by them.
   [[nodiscard]] static port::op::Reserve count_role(const port::op::Reserve& reserved);
   /// The same for who lost access, counted for that, and has it again: the mark goes with the count.
@@ -292,7 +293,7 @@ struct Run {
   GuardView guard;                             ///< at the beginning of this pass
   std::optional<LaneHost::Standing> standing;  ///< the same, where other engines write to the store
   bool account_checked = false;                ///< in this pass
-  std::optional<port::SubjectRow> subject;     ///< where a role changes: as it was when this pass began
+  std::optional<port::SubjectRow> subject;     ///< where it counts with a step: as it was when this pass began
   std::string under_way;  ///< handle of an opposite request of an earlier job that the app still works on
   bool restored = false;  ///< by a newer job, already
   std::vector<std::string> roles_under_way;  ///< handles of what earlier jobs asked for, where a role changes

@@ -197,7 +197,7 @@ void Lane::begin(const RunPtr& run) {
           run->restored = seen->restored;
           run->roles_under_way = std::move(seen->roles_under_way);
           run->subject.reset();
-          if (run->row.kind == JobKind::change_role) run->subject = seen->subject;
+          if (run->row.kind == JobKind::change_role || run->plan.uncounted) run->subject = seen->subject;
           // Sessions that ended at the IdP end here, too, whatever became of access since.
           if (run->row.kind != JobKind::bind && run->row.kind != JobKind::revoke_sessions) {
             // R5: the state decides, not the job.
@@ -371,14 +371,7 @@ void Lane::step_find(const RunPtr& run) {
       if (reply.outcome == Outcome::ok && reply.accounts.empty()) reply.outcome = Outcome::not_found;
       switch (reply.outcome) {
         case Outcome::ok: return self->bind_found(run, std::move(reply));
-        case Outcome::not_found: {
-          step.state = StepState::done;
-          run->binding.state = port::BindingState::absent;
-          run->binding.checked_at = self->ports_.clock.wall();
-          run->binding_changed = true;
-          if (run->row.kind == JobKind::bind) return self->finish(run, JobState::succeeded_no_account, "");
-          return self->confirm_absence(run);
-        }
+        case Outcome::not_found: step.state = StepState::done; return self->confirm_absence(run);
         case Outcome::ambiguous:
           run->binding.state = port::BindingState::ambiguous;
           run->binding.checked_at = self->ports_.clock.wall();
@@ -479,14 +472,28 @@ Result<void> Lane::suspend(port::Reader& reader, port::Transaction& txn, Resourc
   return {};
 }
 
+void Lane::finish_absent(const RunPtr& run) {
+  run->binding.state = port::BindingState::absent;
+  run->binding.checked_at = ports_.clock.wall();
+  run->binding_changed = true;
+  finish(run, JobState::succeeded_no_account, "no account matches");
+}
+
 // R13: "no account" is recorded only when a control read showed that the credential sees accounts at all.
 void Lane::confirm_absence(const RunPtr& run) {
-  if (sees_accounts_until_ && ports_.clock.mono() < *sees_accounts_until_)
-    return finish(run, JobState::succeeded_no_account, "no account matches");
+  if (sees_accounts_until_ && ports_.clock.mono() < *sees_accounts_until_) return finish_absent(run);
   auto self = shared_from_this();
   when_admitted(run, [self, run](bool go) {
     if (!go) return self->no_slot(run);
     self->call({}, [self, run](connector::Reply reply) {
+      // A look-up has nothing to wait for: it stays unknown whether there is an account, and it counts (R7).
+      if (reply.outcome == Outcome::ok && reply.accounts.empty() && run->row.kind == JobKind::bind) {
+        run->binding.state = port::BindingState::unknown;
+        run->binding.checked_at = self->ports_.clock.wall();
+        run->binding_changed = true;
+        return self->finish(run, JobState::succeeded_no_account,
+                            "no account matches, and the credential sees no account at all");
+      }
       if (reply.outcome == Outcome::ok && reply.accounts.empty()) {
         run->plan.steps[run->at].state = StepState::pending;
         return self->retry_later(

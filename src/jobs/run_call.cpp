@@ -52,10 +52,12 @@ void Lane::send(const RunPtr& run) {
   // Nothing of a hold's window leaves once the hold has begun (R7).
   const bool fenced = guarded(run->row) && !run->guard.released && !run->plan.acted();
   const bool counts = guarded(run->row) && !run->guard.released && step.attempts == 0;
+  const bool found_late = guarded(run->row) && !run->guard.released && run->plan.uncounted;
   std::optional<port::op::Reserve> reserve;
   if (counts && step.operation == Operation::remove) reserve = reserve_removal(*run);
-  if (counts && step.operation == Operation::revoke_entitlement && !run->plan.acted())
-    reserve = reserve_role(*run);
+  if (found_late || (counts && step.operation == Operation::revoke_entitlement && !run->plan.acted()))
+    reserve = reserve_worsened(*run);
+  run->plan.uncounted = false;
   step.state = StepState::sent;
   ++step.attempts;
   run->row.state = JobState::running;
@@ -66,14 +68,16 @@ void Lane::send(const RunPtr& run) {
   const bool first = !run->started;
   run->started = true;
   commit(
-      [self, run, text, first, fenced, reserve] {
+      [self, run, text, first, fenced, found_late, reserve] {
         auto txn = self->transaction();
         self->only_as_it_stands(*run, txn);
         if (fenced) txn.reads.holds.push_back({self->scope_, run->guard.open});
         if (reserve) txn.ops.emplace_back(*reserve);
-        if (reserve && run->subject) {  // a role that is lowered
-          if (reserve->counted.micros == 0) txn.ops.emplace_back(count_role(*reserve));
-          for (auto& o : keep_back(*reserve, *run->subject)) txn.ops.push_back(std::move(o));
+        if (reserve && run->subject) {
+          if (!found_late) {  // a role that is lowered
+            if (reserve->counted.micros == 0) txn.ops.emplace_back(count_role(*reserve));
+            for (auto& o : keep_back(*reserve, *run->subject)) txn.ops.push_back(std::move(o));
+          }
           auto subject = *run->subject;
           subject.counted_at = reserve->now;
           txn.ops.emplace_back(port::op::PutSubject{std::move(subject)});
@@ -93,7 +97,7 @@ void Lane::send(const RunPtr& run) {
             *run, first ? std::string(event_prefix(run->row.kind)) + ".in_progress" : "step.sent", detail));
         return txn;
       },
-      [self, run, puts = reserve && run->subject](const Result<port::Committed>& done) {
+      [self, run, found_late, puts = reserve && run->subject](const Result<port::Committed>& done) {
         if (done && puts) ++run->subject->grants_version;
         if (!done) {
           self->limiter_.release();
@@ -101,6 +105,7 @@ void Lane::send(const RunPtr& run) {
             auto& refused = run->plan.steps[run->at];
             refused.state = StepState::pending;
             --refused.attempts;
+            run->plan.uncounted = found_late;
             self->join_hold(run, done.error().message());
           } else if (done.error().code() == Errc::stale_read || done.error().code() == Errc::conflict) {
             self->begin(run);

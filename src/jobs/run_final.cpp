@@ -158,6 +158,8 @@ void Lane::send_final(const RunPtr& run, const std::shared_ptr<connector::Accoun
   auto& step = run->plan.steps[run->at];
   // R3, R7: what removes accounts has a guard of its own; each counts once.
   const bool counts = guarded(run->row) && !run->guard.released && step.attempts == 0;
+  const bool found_late = guarded(run->row) && !run->guard.released && run->plan.uncounted;
+  run->plan.uncounted = false;
   step.state = StepState::sent;
   ++step.attempts;
   const auto row_before = run->row;
@@ -168,12 +170,21 @@ void Lane::send_final(const RunPtr& run, const std::shared_ptr<connector::Accoun
   run->started = true;
   ++outstanding_;
   ports_.store.transact(
-      [self, run, account, sending, counts](port::Reader& reader) -> Result<port::Transaction> {
+      [self, run, account, sending, counts, found_late](port::Reader& reader) -> Result<port::Transaction> {
         *sending = {};
         const auto& s = run->plan.steps[run->at];
         const auto& row = run->row;
         auto txn = self->transaction();
         if (counts && s.operation == Operation::remove) txn.ops.emplace_back(self->reserve_removal(*run));
+        if (found_late) {
+          auto worsened = self->reserve_worsened(*run);
+          DEPROV_TRY(subject, reader.subject(self->scope_, row.subject));
+          if (subject) {
+            subject->counted_at = worsened.now;
+            txn.ops.emplace_back(port::op::PutSubject{std::move(*subject)});
+          }
+          txn.ops.emplace_back(std::move(worsened));
+        }
         DEPROV_TRY(access, self->host_.has_access(reader, self->scope_, row.subject));
         if (access && row.cause != idp::Cause::manual) {
           sending->stale = true;
@@ -197,8 +208,8 @@ void Lane::send_final(const RunPtr& run, const std::shared_ptr<connector::Accoun
                                              {"login", account->user_name}}));
         return txn;
       },
-      [self, run, sending, row_before](Result<port::Committed> done) {
-        self->ports_.executor.post([self, run, sending, row_before, done = std::move(done)] {
+      [self, run, sending, row_before, found_late](Result<port::Committed> done) {
+        self->ports_.executor.post([self, run, sending, row_before, found_late, done = std::move(done)] {
           --self->outstanding_;
           const bool sent = done && sending->hold.empty() && !sending->stale;
           if (sent) {
@@ -211,6 +222,7 @@ void Lane::send_final(const RunPtr& run, const std::shared_ptr<connector::Accoun
           auto& s = run->plan.steps[run->at];
           s.state = StepState::pending;
           --s.attempts;
+          run->plan.uncounted = found_late;
           run->row = row_before;
           if (done && !sending->hold.empty()) {
             self->hold(run, sending->hold);

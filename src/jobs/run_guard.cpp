@@ -37,10 +37,10 @@ bool Lane::guarded(const port::JobRow& job) const {
 Result<bool> Lane::must_join(port::Reader& reader, const port::JobRow& job, GuardView& seen) const {
   if (!guarded(job)) return false;
   DEPROV_TRY(plan, policy::parse_plan(job.plan));
-  const bool removes =
-      lowers_role(job) || std::any_of(plan.steps.begin(), plan.steps.end(), [](const policy::Step& s) {
-        return s.operation == Operation::remove && s.state == policy::StepState::pending;
-      });
+  const bool removes = lowers_role(job) || plan.uncounted ||
+                       std::any_of(plan.steps.begin(), plan.steps.end(), [](const policy::Step& s) {
+                         return s.operation == Operation::remove && s.state == policy::StepState::pending;
+                       });
   if (removes && policy::needs_base(policy_.guard)) {
     DEPROV_TRY(rows, reader.population(scope_, ports_.clock.wall()));
     std::vector<policy::PopulationStep> steps;
@@ -65,7 +65,7 @@ Result<bool> Lane::must_join(port::Reader& reader, const port::JobRow& job, Guar
   return !(binding && !binding->was_bound && binding->state == port::BindingState::absent);
 }
 
-port::op::Reserve Lane::reserve_role(const Run& run) const {
+port::op::Reserve Lane::reserve_worsened(const Run& run) const {
   port::op::Reserve o;
   o.scope = scope_;
   o.counter = std::string(worsened_counter);
@@ -141,7 +141,8 @@ void Lane::join_hold(const RunPtr& run, std::string why) {
           work.created = now;
           txn.ops.emplace_back(port::op::PutWork{std::move(work)});
         }
-        bool counts = why.empty() && !lowers_role(run->row) && subject && subject->counted_at.micros != 0;
+        bool counts = why.empty() && !lowers_role(run->row) && !run->plan.uncounted && subject &&
+                      subject->counted_at.micros != 0;
         if (counts) {  // for what was taken from it before it goes on counting
           DEPROV_TRY(before, let_pass_since(reader, self->scope_, run->row.subject, run->row.id, now - a_day));
           counts = !before;

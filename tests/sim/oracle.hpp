@@ -121,6 +121,7 @@ class Oracle final : public AppWatch, public CommitWatch {
     ResourceId subject;
   };
   std::map<JobId, Reserved> reserved_;                   ///< jobs that the guard let pass
+  std::map<JobId, Reserved> without_account_;            ///< jobs of whom no account was known
   std::map<std::size_t, std::vector<Reserved>> let_go_;  ///< by app: of those, who was sent
   std::map<std::size_t, std::set<ResourceId>> ever_with_access_;
 };

@@ -214,10 +214,22 @@ void Oracle::after(const port::Transaction& txn, port::Reader& reader) {
       if (job.state == JobState::in_grace && in_grace_.emplace(job.id, world_.clock.mono()).second)
         jumped_then_[job.id] = world_.jumped;
       if (!app || job.kind != JobKind::remove_access || !world_.apps[*app].plan.guard) continue;
-      if (job.version == 0 && job.state == JobState::ready && !by_a_person && job.cause != idp::Cause::manual &&
-          !never_had_an_account(reader, job.scope, job.subject))
-        reserved_[job.id] = {job.created, job.subject};
-      if (job.state == JobState::held) reserved_.erase(job.id);
+      if (job.version == 0 && job.state == JobState::ready && !by_a_person && job.cause != idp::Cause::manual) {
+        auto& jobs = never_had_an_account(reader, job.scope, job.subject) ? without_account_ : reserved_;
+        jobs[job.id] = {job.created, job.subject};
+      }
+      if (job.state == JobState::held) {
+        reserved_.erase(job.id);
+        without_account_.erase(job.id);
+      }
+      if (const auto late = without_account_.find(job.id);
+          late != without_account_.end() && job.state == JobState::running) {
+        const auto plan = policy::parse_plan(job.plan);
+        if (plan && plan->acted()) {  // it has one after all, and counts from here on
+          reserved_[job.id] = {world_.clock.wall(), job.subject};
+          without_account_.erase(late);
+        }
+      }
       if (job.state == JobState::running && reserved_.contains(job.id)) count_reservation(*app, job);
     }
   }

@@ -57,6 +57,8 @@ struct Plan {
   /// When the end of access was seen in the app (or the app had said so, where it cannot be read), while steps
   /// that cannot be undone were still to come; 0: not yet, or there are none.
   WallTime secured;
+  /// The guard did not count the subject, since no account of it was known (R7, R13): it does where one is found.
+  bool uncounted = false;
   std::string role;  ///< change_role: the entitlement that remains; empty: none, or not looked at yet
   /// The first step that is neither done, already nor skipped, nor finally failed; nothing when all are over.
   [[nodiscard]] std::optional<std::size_t> next() const noexcept;

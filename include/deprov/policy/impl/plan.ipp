@@ -149,6 +149,7 @@ DEPROV_INLINE std::string to_text(const Plan& plan) {
   }
   json::object out{{"steps", std::move(steps)}};
   if (plan.secured.micros != 0) out["secured"] = to_rfc3339(plan.secured);
+  if (plan.uncounted) out["uncounted"] = true;
   if (!plan.role.empty()) out["role"] = plan.role;
   return json::serialize(out);
 }
@@ -171,6 +172,8 @@ DEPROV_INLINE Result<Plan> parse_plan(std::string_view text) {
   };
   Plan plan;
   plan.secured = time(value.get_object(), "secured");
+  if (const auto* uncounted = value.get_object().if_contains("uncounted"); uncounted != nullptr)
+    plan.uncounted = uncounted->is_bool() && uncounted->get_bool();
   if (const auto* role = value.get_object().if_contains("role"); role != nullptr && role->is_string())
     plan.role = std::string(role->get_string());
   plan.steps.reserve(steps->get_array().size());
