@@ -184,8 +184,14 @@ class Decision {
   void early_no_more(WallTime counted);
   Result<void> put_in_hold(const port::SubjectRow& subject, const port::JobRow& job);
   /// Puts what is shown of a retained subject, and when to look at it again.
-  json::object remember(ResourceId subject, const End& end, const policy::Retention& retention);
+  json::object remember(ResourceId subject, const End& end, const policy::Retention& retention,
+                        std::optional<std::uint32_t> rank = {});
   Result<void> retain(SubjectState& state, const End& end, const policy::Retention& retention);
+  /// R9: whether its role is not lowered, since the policy protects or exempts the subject, as it was before the
+  /// request. It keeps its access in any case.
+  Result<bool> retain_role(const SubjectState& state, ResourceId group, std::uint32_t rank);
+  /// Its groups give it a role of that rank (again): one that is not higher is retained no longer.
+  Result<void> role_given(ResourceId subject, std::uint32_t rank);
   /// Whether a person decided that its access is kept, until now.
   Result<bool> kept(const SubjectState& state);
   Result<void> leave_hold(const port::JobRow& job);

@@ -276,10 +276,12 @@ Result<void> Decision::retain(SubjectState& state, const End& end, const policy:
   return {};
 }
 
-json::object Decision::remember(ResourceId subject, const End& end, const policy::Retention& retention) {
+json::object Decision::remember(ResourceId subject, const End& end, const policy::Retention& retention,
+                                std::optional<std::uint32_t> rank) {
   auto payload = policy::to_json(retention);
   payload["cause"] = idp::to_string(end.cause);
   if (!end.via.is_nil()) payload["via"] = end.via.str();
+  if (rank) payload["rank"] = *rank;
   port::DueRow due;
   due.scope = scope();
   due.subject = subject;

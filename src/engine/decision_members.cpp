@@ -28,6 +28,7 @@ Result<void> Decision::member_changed(const port::MemberRow& member, bool added)
       DEPROV_TRY(before, wanted_role(member.member));
       DEPROV_TRY(after, wanted_role(member.member, overlay));
       if (!after || (before && before->rank >= after->rank)) return {};
+      DEPROV_CHECK(role_given(member.member, after->rank));
       return role_changed(state, member.group, false);
     }
     if (!entitling_matters) return {};
@@ -142,8 +143,10 @@ Result<void> Decision::lost_group(SubjectState& state, ResourceId group, idp::Ca
         return r ? static_cast<std::int64_t>(r->rank) : -1;
       };
       // What a group that is gone, or has another name by now, gave can no longer be told from what remains.
-      if (cause == idp::Cause::group_deleted || group_changed_ || rank(before) > rank(after))
-        DEPROV_CHECK(role_changed(state, group, true));
+      if (cause == idp::Cause::group_deleted || group_changed_ || rank(before) > rank(after)) {
+        DEPROV_TRY(retained, before ? retain_role(state, group, before->rank) : Result<bool>(false));
+        if (!retained) DEPROV_CHECK(role_changed(state, group, true));
+      }
     }
   } else if (s.desired == port::Desired::no_access && s.via_group.is_nil() && s.last_deactivated.micros != 0 &&
              evidence_.at - s.last_deactivated <= context_.policy.settle) {

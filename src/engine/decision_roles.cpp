@@ -1,5 +1,6 @@
 // Which role a subject has left when its groups change (R1: the highest remaining one wins).
 #include <algorithm>
+#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <deprov/policy/plan.hpp>
 #include <deprov/scim/fold.hpp>
@@ -120,6 +121,42 @@ Result<void> Decision::role_changed(const SubjectState& state, ResourceId group,
   detail["decided_at"] = to_rfc3339(job.due);
   record("role.settling", detail, s.id, job.id);
   txn_.ops.emplace_back(port::op::PutJob{std::move(job), std::nullopt});
+  return {};
+}
+
+namespace {
+/// The rank of the role that a retention is about; nothing where it is about access, or a person decided it.
+std::optional<std::uint32_t> retained_rank(const port::DueRow& due) {
+  boost::system::error_code ec;
+  const auto payload = json::parse(due.payload, ec);
+  const auto* o = ec ? nullptr : payload.if_object();
+  const auto* rank = o != nullptr ? o->if_contains("rank") : nullptr;
+  if (rank == nullptr || !rank->is_number()) return std::nullopt;
+  return rank->to_number<std::uint32_t>();
+}
+}  // namespace
+
+Result<bool> Decision::retain_role(const SubjectState& state, ResourceId group, std::uint32_t rank) {
+  DEPROV_TRY(retention, retention_of(state));
+  if (!retention) return false;
+  End end;
+  end.cause = idp::Cause::role_lowered;
+  end.via = group;
+  end.evidence_at = evidence_.at;
+  DEPROV_TRY(due, reader_.due(scope(), state.subject.id, retained_kind));
+  if (due) rank = std::max(rank, retained_rank(*due).value_or(0));
+  auto detail = evidence_json();
+  for (const auto& member : remember(state.subject.id, end, *retention, rank))
+    detail[member.key()] = member.value();
+  record("removal.retained", detail, state.subject.id);
+  return true;
+}
+
+Result<void> Decision::role_given(ResourceId subject, std::uint32_t rank) {
+  DEPROV_TRY(due, reader_.due(scope(), subject, retained_kind));
+  if (!due) return {};
+  const auto retained = retained_rank(*due);
+  if (retained && *retained <= rank) txn_.ops.emplace_back(port::op::RemoveDue{scope(), subject, due->kind});
   return {};
 }
 

@@ -68,6 +68,8 @@ class Figures : public std::enable_shared_from_this<Figures> {
     for (const auto& due : page.rows) {
       after_ = due.subject;
       if (due.since < from_ || due.since >= to_) continue;
+      DEPROV_TRY(subject, reader.subject(scope, due.subject));
+      if (subject && subject->access) continue;  // its role is kept, and nothing else is taken from it
       DEPROV_TRY(retention, policy::parse_retention(due.payload));
       switch (retention.kind) {
         case policy::Retention::Kind::protected_subject: ++protected_; break;

@@ -1,5 +1,6 @@
 // Groups that stand for roles: the highest that remains wins (R1).
 #include <algorithm>
+#include <boost/json/parse.hpp>
 #include "catch.hpp"
 #include "support/fake_app.hpp"
 #include "support/faulty_store.hpp"
@@ -379,4 +380,67 @@ TEST_CASE("a group that joins another one lowers nobody's role", "[engine][R1]")
   REQUIRE(t.w.members(t.c, t.editors, MemberStep::Kind::remove, {leads}, true));
   t.w.run(10min);
   CHECK(t.w.app->accounts["a2"].groups == Roles::Names{});
+}
+
+TEST_CASE("the role of who is protected is not lowered, as it was when the group was left", "[engine][R9][R14]") {
+  const auto protects = [](const char* reason) {
+    return R"({"guard":{"enabled":false},"protection":{"subjects":[{"filter":"userName eq \"ann\"","reason":")" +
+           std::string(reason) + "\"}]}," + ranked.substr(1);
+  };
+  Roles t(protects("break glass"));
+  const auto retained = [&] {
+    bool is = false;
+    t.w.read([&](port::Reader& r) { is = r.due(t.c->row.scope, t.ann, "retained").value().has_value(); });
+    return is;
+  };
+  t.leave(t.admins);
+  CHECK(t.w.events(t.c, "removal.retained") == 1);  // at once
+  SECTION("a rename within the settle window takes no protection away") {
+    REQUIRE(t.w.apply(t.c, [&](port::Reader& r, const engine::IntegrationContext& i) -> Result<engine::Effect> {
+      engine::Effect e;
+      e.before = r.resource(i.row.scope, t.ann).value();
+      e.after = e.before;
+      e.after->user_name_key = "other";
+      e.after->document = R"({"userName":"other"})";
+      e.renamed = true;
+      return e;
+    }));
+  }
+  SECTION("nor does leaving the next one lower it") { t.leave(t.editors); }
+  t.w.run(1h);
+  CHECK(t.has() == Roles::Names{"app-admin", "everybody"});
+  CHECK(retained());
+  CHECK(t.w.subject(t.c, t.ann).access);
+}
+
+TEST_CASE("a role that is retained is so until a group gives as much again, or the protection ends",
+          "[engine][R9]") {
+  const std::string rule = R"("protection":{"subjects":[{"external_id":"ext-ann","reason":"break glass"}]},)";
+  const std::string open = R"({"guard":{"enabled":false},)";
+  Roles t(open + rule + ranked.substr(1));
+  const auto retained = [&] {
+    bool is = false;
+    t.w.read([&](port::Reader& r) { is = r.due(t.c->row.scope, t.ann, "retained").value().has_value(); });
+    return is;
+  };
+  t.leave(t.admins);
+  t.leave(t.editors);
+  t.w.run(90s);
+  REQUIRE(retained());
+  t.join(t.editors);
+  t.w.run(90s);
+  CHECK(retained());  // what the app gives is more
+  const bool joins = GENERATE(true, false);
+  CAPTURE(joins);
+  if (joins) t.join(t.admins);
+  CHECK(retained() == !joins);
+  std::optional<Result<port::IntegrationRow>> out;
+  t.w.engine->update_integration({t.w.workspace, {}, "tester", port::Role::owner}, t.c->row.scope.integration,
+                                 {{"policy", boost::json::parse(open + ranked.substr(1))}, {"check", false}},
+                                 [&](Result<port::IntegrationRow> r) { out = std::move(r); });
+  t.w.run(5min);
+  REQUIRE(out);
+  REQUIRE(*out);
+  CHECK(t.has() == (joins ? Roles::Names{"app-admin", "everybody"} : Roles::Names{"app-editor", "everybody"}));
+  CHECK_FALSE(retained());
 }

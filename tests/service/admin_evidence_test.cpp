@@ -2,6 +2,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <deprov/evidence/verifier.hpp>
+#include <deprov/policy/protection.hpp>
 #include <deprov/service/admin_service.hpp>
 #include <set>
 #include "catch.hpp"
@@ -462,6 +463,23 @@ TEST_CASE("who keeps the account is shown apart from what is late", "[service][R
   CHECK(f.at("kept_by_decision") == 0);
   CHECK(f.at("overdue") == 0);
   CHECK(f.at("counted") == 0);
+  // Who keeps a role alone has access, and is none of them.
+  port::DueRow role;
+  role.scope = scope;
+  role.subject = w.user(crm, "cid", "3");
+  role.kind = "retained";
+  role.since = w.clock.wall();
+  role.at = role.since + 72h;
+  auto kept = policy::to_json(policy::Retention{
+      policy::Retention::Kind::protected_subject, "break-glass", "/protection/subjects/0", {}, {}});
+  kept["cause"] = "role_lowered";
+  role.payload = json::serialize(kept);
+  port::Transaction txn;
+  txn.id = w.random.id<TxnId>(w.clock.wall());
+  txn.ops.emplace_back(port::op::PutDue{std::move(role)});
+  w.store->commit(std::move(txn), [](const Result<port::Committed>& r) { REQUIRE(r.has_value()); });
+  w.executor.run_until_idle();
+  CHECK(figures().at("protected") == 1);
   const auto ann = w.call("GET", "/person-report?key=1").at("apps").at(0);
   CHECK(ann.at("subject").at("retained").at("why") == "protected");
   CHECK(ann.at("subject").at("retained").at("reason") == "break-glass");
