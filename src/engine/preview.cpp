@@ -40,6 +40,36 @@ Result<void> each_resource(port::Reader& reader, const port::Scope& scope, std::
   return {};
 }
 
+/// Whom the IdP deleted although something is still to come for them: a rule keeps the account, or what follows
+/// was only observed.
+template <class Take>
+Result<void> each_left_behind(port::Reader& reader, const port::Scope& scope, Take take) {
+  const auto deleted = [&](ResourceId id) -> Result<void> {
+    DEPROV_TRY(row, reader.resource(scope, id));
+    return row && row->deleted && row->type == "User" ? take(*row) : Result<void>();
+  };
+  std::optional<ResourceId> after;
+  for (bool more = true; more;) {
+    DEPROV_TRY(page, reader.dues_of_kind(scope, retained_kind, after, page_size));
+    for (const auto& due : page.rows) DEPROV_CHECK(deleted(due.subject));
+    if (!page.rows.empty()) after = page.rows.back().subject;
+    more = page.more && !page.rows.empty();
+  }
+  port::JobFilter observed;
+  observed.state = port::JobState::observed;
+  std::optional<JobId> before;
+  for (bool more = true; more;) {
+    DEPROV_TRY(page, reader.jobs(scope, observed, before, page_size));
+    for (const auto& job : page.rows) {
+      DEPROV_TRY(subject, reader.subject(scope, job.subject));
+      if (subject && subject->job == job.id) DEPROV_CHECK(deleted(job.subject));
+    }
+    if (!page.rows.empty()) before = page.rows.back().id;
+    more = page.more && !page.rows.empty();
+  }
+  return {};
+}
+
 Error too_many(std::size_t bound, std::string_view what) {
   return {Errc::limit_exceeded,
           "the integration has more than " + std::to_string(bound) + " " + std::string(what) +
@@ -59,7 +89,7 @@ Result<policy::RecordedState> read_state(port::Reader& reader, const port::Scope
     u.id = row.id.str();
     u.user_name = text_in(row, "userName");
     u.external_id = row.external_id;
-    u.active = row.active;
+    u.active = row.active && !row.deleted;
     if (attributes) {
       boost::system::error_code ec;
       auto document = json::parse(row.document.empty() ? "{}" : row.document, ec);
@@ -94,6 +124,7 @@ Result<policy::RecordedState> read_state(port::Reader& reader, const port::Scope
     return {};
   };
   DEPROV_CHECK(each_resource(reader, scope, "User", take_user));
+  DEPROV_CHECK(each_left_behind(reader, scope, take_user));
   std::size_t members = 0;
   const auto take_group = [&](const port::ResourceRow& row) -> Result<void> {
     policy::RecordedState::Group g{row.id.str(), row.external_id, text_in(row, "displayName"), {}};

@@ -355,6 +355,35 @@ TEST_CASE("a plan shows protected accounts and the connection's own as retained"
   }
 }
 
+TEST_CASE("a plan shows whom the IdP deleted where a rule keeps the account, or the removal was only observed",
+          "[engine][R9][R22]") {
+  const auto counted = [](const std::string& present, const char* planned) {
+    test::World w;
+    const auto c = w.integrate("okta", present);
+    for (const auto* name : {"ann", "bob"}) w.app->add(std::string("a-") + name, std::string("ext-") + name, name);
+    const auto ann = w.add_user(c, "ann");
+    w.add_user(c, "bob");
+    w.run(5s);
+    REQUIRE(w.remove_user(c, ann));
+    w.run(5s);
+    REQUIRE(active(w, "a-ann"));
+    std::optional<Result<json::object>> out;
+    w.engine->preview({w.workspace, {}, "tester", port::Role::owner}, c->row.scope.integration,
+                      json::parse(planned).as_object(), std::nullopt,
+                      [&](Result<json::object> r) { out = std::move(r); });
+    w.run();
+    REQUIRE(out);
+    REQUIRE(*out);
+    return (*out)->at("counts").as_object();
+  };
+  const std::string keeps = R"({"protection":{"subjects":[{"external_id":"ext-ann","reason":"break glass"}]}})";
+  CHECK(counted(keeps, keeps.c_str()).at("retained") == 1);
+  CHECK(counted(keeps, "{}").at("remove") == 1);  // as soon as that policy is in use
+  CHECK(counted(keeps, "{}").at("keep") == 1);
+  CHECK(counted(R"({"mode":"observe"})", "{}").at("remove") == 1);
+  CHECK(counted(R"({"mode":"observe"})", R"({"mode":"observe"})").at("remove") == 0);
+}
+
 TEST_CASE("the app's last active owner stays", "[engine][R9]") {
   test::World w;
   w.app->description.of(Operation::list).supported = true;
