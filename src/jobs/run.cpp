@@ -345,12 +345,14 @@ void Lane::advance(const RunPtr& run) {
   for (const auto& s : steps)
     if (s.state == StepState::failed) return finish(run, JobState::failed, s.detail);
   if (observed) return finish_observed(run);
-  bool read = false;
-  for (const auto& s : steps)
-    if (s.kind == StepKind::verify) read = s.state == StepState::done;
-  const bool looked_up = run->row.kind == JobKind::bind;
-  finish(run, read || looked_up ? JobState::succeeded_verified : JobState::succeeded_unverified,
-         read || looked_up ? "" : "the app cannot be read");
+  bool read = run->row.kind == JobKind::bind;
+  std::string why = "nothing of what was done can be read back";  // sessions alone, say
+  for (const auto& s : steps) {
+    if (s.kind != StepKind::verify) continue;
+    read = s.state == StepState::done;
+    why = s.detail.empty() ? "the app cannot be read" : s.detail;
+  }
+  finish(run, read ? JobState::succeeded_verified : JobState::succeeded_unverified, read ? "" : why);
 }
 
 // ---- find
@@ -502,7 +504,7 @@ void Lane::confirm_absence(const RunPtr& run) {
       }
       if (reply.outcome == Outcome::ok) {
         self->sees_accounts_until_ = self->ports_.clock.mono() + std::chrono::seconds(30);
-        return self->finish(run, JobState::succeeded_no_account, "no account matches");
+        return self->finish_absent(run);
       }
       run->plan.steps[run->at].state = StepState::pending;
       self->failed_exchange(run, reply);

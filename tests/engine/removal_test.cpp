@@ -275,6 +275,19 @@ TEST_CASE("an app that cannot be read leaves the removal unverified", "[engine][
   REQUIRE(w.set_active(c, ann, false));
   w.run(1s);
   CHECK(w.job(c, ann).state == JobState::succeeded_unverified);
+  CHECK(w.job(c, ann).reason == "the app cannot be read");
+}
+
+TEST_CASE("what leaves nothing to read back is not put down to the app", "[engine][R19]") {
+  test::World w;
+  w.app->add("a1", "ext-ann", "ann");
+  const auto c = w.integrate("okta", R"({"causes":{"deactivated":["revoke_sessions"]}})");
+  const auto ann = w.add_user(c, "ann");
+  w.run(1s);
+  REQUIRE(w.set_active(c, ann, false));
+  w.run(1s);
+  CHECK(w.job(c, ann).state == JobState::succeeded_unverified);
+  CHECK(w.job(c, ann).reason == "nothing of what was done can be read back");
 }
 
 TEST_CASE("the app's lag is waited for before reading back", "[engine][R19]") {

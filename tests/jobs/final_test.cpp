@@ -105,6 +105,7 @@ TEST_CASE("memberships that the app does not list are removed, and not called ve
   l.w.run(2h);
   CHECK(l.w.app->accounts["a1"].groups.empty());
   CHECK(l.job().state == JobState::succeeded_unverified);
+  CHECK(l.job().reason == "the app does not list memberships");
 }
 
 TEST_CASE("a SCIM DELETE disables, and takes the membership 30 days later", "[jobs][R2]") {
