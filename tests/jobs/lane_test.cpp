@@ -303,3 +303,19 @@ TEST_CASE("what a running job kept waiting begins when it is over, however full 
   for (const auto& u : users)
     for (const auto& j : w.jobs(c, u)) CHECK(port::is_finished(j.state));
 }
+
+TEST_CASE("without a word of the policy a removal is tried for 28 days, at least every six hours", "[jobs][R17]") {
+  test::World w;
+  w.app->add("a1", "ext-ann", "ann");
+  const auto c = w.integrate("okta", R"({"causes":{"deactivated":["disable"]}})");
+  const auto ann = w.add_user(c, "ann");
+  w.run(1min);
+  for (int i = 0; i < 1000; ++i) w.app->answer(connector::Operation::disable, connector::Outcome::unavailable);
+  REQUIRE(w.set_active(c, ann, false));
+  w.run(24h * 28 - 1h);
+  CHECK(w.job(c, ann).state == JobState::retrying);
+  CHECK(w.job(c, ann).attempts > 28 * 4);
+  w.run(8h);
+  CHECK(w.job(c, ann).state == JobState::dead);
+  CHECK(w.events(c, "removal.failed") == 1);
+}
