@@ -178,7 +178,7 @@ Result<evidence::Report> verify_csv(const std::string& path, evidence::Verifier&
   return verifier.finish();
 }
 
-Result<evidence::Manifest> read_manifest(const std::string& path, const port::Crypto& crypto) {
+Result<evidence::Manifest> read_manifest(const std::string& path, const port::Crypto& crypto, bool alone) {
   // Of a long export only the last line is wanted.
   std::ifstream in(path, std::ios::binary | std::ios::ate);
   if (!in) return unreadable(path);
@@ -194,6 +194,7 @@ Result<evidence::Manifest> read_manifest(const std::string& path, const port::Cr
     while (!tail.empty() && (tail.back() == '\n' || tail.back() == '\r')) tail.pop_back();
     const auto start = tail.rfind('\n');
     if (start != std::string::npos) {
+      if (alone) return Error(Errc::store_corrupt, "there is more in it than the manifest", path);
       tail.erase(0, start + 1);
       break;
     }

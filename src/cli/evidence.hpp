@@ -29,8 +29,10 @@ struct ExportSink {
 /// Verifies a file of JSON Lines, or of CSV where `manifest` says what it has to be. Memory: a few records.
 [[nodiscard]] Result<evidence::Report> verify_lines(const std::string& path, evidence::Verifier& verifier);
 [[nodiscard]] Result<evidence::Report> verify_csv(const std::string& path, evidence::Verifier& verifier);
-/// A file that holds a manifest: manifest.json, or an export, of which it is the last line.
-[[nodiscard]] Result<evidence::Manifest> read_manifest(const std::string& path, const port::Crypto& crypto);
+/// A file that holds a manifest: manifest.json, or an export, of which it is the last line. `alone`: and nothing
+/// else.
+[[nodiscard]] Result<evidence::Manifest> read_manifest(const std::string& path, const port::Crypto& crypto,
+                                                       bool alone = false);
 
 /// A moment as people write it: RFC 3339, or a date alone, which is its beginning in UTC. Errors:
 /// `invalid_argument`.

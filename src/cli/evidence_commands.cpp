@@ -178,7 +178,7 @@ Result<void> verify_path(const EvidenceOptions& o, const port::Crypto& crypto, R
     return {};
   }
   const auto manifest_path = o.path + "/" + manifest_file;
-  auto manifest = read_manifest(manifest_path, crypto);
+  auto manifest = read_manifest(manifest_path, crypto, true);
   if (!manifest) {
     if (manifest.error().code() != Errc::store_corrupt && manifest.error().code() != Errc::invalid_syntax)
       return manifest.error();
@@ -222,7 +222,10 @@ Result<void> verify_store(const Session& session, const EvidenceOptions& o, cons
   const auto progress = std::make_shared<ProgressLine>("verifying");
   sink.progress = [progress](std::uint64_t done, std::uint64_t total) { progress->at(done, total); };
   DEPROV_CHECK(export_evidence(*api, crypto, range, sink));
-  reports.emplace_back(session.data.empty() ? session.server : session.data, verifier.finish());
+  const auto where = !session.data.empty()     ? session.data
+                     : !session.server.empty() ? session.server
+                                               : std::string("the server's store");
+  reports.emplace_back(where, verifier.finish());
   return {};
 }
 

@@ -183,6 +183,13 @@ TEST_CASE("evidence is exported, verified without the store, and tampering is na
     home.replace_in(out + "/manifest.json", "\"name\":\"Wiki\"", "\"name\":\"Wikj\"");
     CHECK(run(home, "evidence verify '" + out + "'").code == 6);
   }
+  SECTION("lines beside the manifest") {
+    const auto whole = slurp(out + "/manifest.json");
+    for (const auto& text : {whole + whole, "nobody wrote this\n" + whole, "\n" + whole}) {
+      std::ofstream(out + "/manifest.json", std::ios::binary) << text;
+      CHECK(run(home, "evidence verify '" + out + "'").code == 6);
+    }
+  }
   SECTION("a file that ends early") {
     auto text = slurp(out + "/records.jsonl");
     text.resize(text.size() / 2);
