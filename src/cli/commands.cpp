@@ -10,6 +10,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string_view>
+#include <vector>
 
 namespace deprov::cli {
 
@@ -245,24 +246,39 @@ std::optional<Error> unknown_command(CLI::App& program, int argc, char** argv) {
   return std::nullopt;
 }
 
+/// How the command that was typed is called: what its help begins with.
+std::string usage_of(const CLI::App& program) {
+  const auto help = program.help();
+  const auto begin = help.find("Usage: ");
+  if (begin == std::string::npos) return "see --help";
+  return "usage: " + help.substr(begin + 7, help.find('\n', begin) - begin - 7) + "; see --help";
+}
+
 /// Says what the parser refused; help was asked for where it refused nothing. A program that asks for JSON gets
 /// it, though the parser may have stopped before it came to `--json`.
 int answer_parser(CLI::App& program, const CLI::ParseError& e, int argc, char** argv) {
-  if (e.get_exit_code() == 0) return program.exit(e);
-  const auto unknown =
-      dynamic_cast<const CLI::RequiredError*>(&e) != nullptr ? unknown_command(program, argc, argv) : std::nullopt;
+  const bool help = e.get_exit_code() == 0;
+  const auto unknown = help || dynamic_cast<const CLI::RequiredError*>(&e) != nullptr
+                           ? unknown_command(program, argc, argv)
+                           : std::nullopt;
+  if (help && !unknown) return program.exit(e);
   const bool as_json =
       std::any_of(argv + 1, argv + argc, [](const char* word) { return std::string_view(word) == "--json"; });
-  if (unknown || as_json) {
-    print_error(unknown.value_or(Error(Errc::invalid_argument, e.what(), "command line", "see --help")), as_json);
-  } else {
-    (void)program.exit(e);
-  }
+  print_error(unknown.value_or(Error(Errc::invalid_argument, e.what(), "command line", usage_of(program))),
+              as_json);
   return exit_usage;
 }
 }  // namespace
 
 int run(int argc, char** argv) {
+  // `deprov help holds allow` is `deprov holds allow --help`.
+  std::vector<char*> words(argv, argv + argc);
+  std::string help = "--help";
+  if (argc > 1 && std::string_view(argv[1]) == "help") {
+    words.erase(words.begin() + 1);
+    words.push_back(help.data());
+    argv = words.data();
+  }
   // A reader that goes away early and a file that may not grow show in a failed write, not in a signal.
   (void)std::signal(SIGPIPE, SIG_IGN);
   (void)std::signal(SIGXFSZ, SIG_IGN);

@@ -4,8 +4,10 @@
 #include <deprov/policy/preview.hpp>
 #include <deprov/runtime/clock.hpp>
 #include <deprov/time.hpp>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <utility>
 #include "cli/commands.hpp"
 
 namespace deprov::cli {
@@ -33,8 +35,18 @@ Result<int> show_policy(const Session& session) {
   return exit_ok;
 }
 
-Result<int> set(const Session& session, const PolicyOptions& o) {
+Result<int> set(Session& session, PolicyOptions o) {
   json::object body;
+  // One word alone may be the file: the integration may be left out where there is one.
+  std::error_code ec;
+  if (o.file.empty() && (session.integration == "-" || std::filesystem::is_regular_file(session.integration, ec)))
+    o.file = std::exchange(session.integration, {});
+  if (o.file.empty()) {
+    print_error({Errc::invalid_argument, "it is not said which file has the policy", "--file",
+                 "usage: deprov policy set [INTEGRATION] FILE; - for stdin"},
+                session.as_json);
+    return exit_usage;
+  }
   DEPROV_TRY(document, read_json_file(o.file, "--file"));
   body["policy"] = std::move(document);
   if (!o.hash.empty()) body["plan_hash"] = o.hash;
@@ -182,14 +194,15 @@ void add_policy_commands(CLI::App& program, Session& session) {
   auto* group = program.add_subcommand("policy", "Policies: what follows from which cause");
   group->require_subcommand(1);
   const auto which = [&](CLI::App* command) {
-    command->add_option("--integration,integration", session.integration, "Id or name");
+    command->add_option("--integration,integration", session.integration,
+                        "Id or name; may be left out where there is one alone");
     return command;
   };
   which(add_command(*group, session, "show", "The present one, with every default",
                     [&session] { return show_policy(session); }));
   auto* setting = which(add_command(*group, session, "set", "Replace it; the activity has before and after",
                                     [&session, options] { return set(session, *options); }));
-  setting->add_option("--file,file", options->file, "JSON file with the policy; - for stdin")->required();
+  setting->add_option("--file,file", options->file, "JSON file with the policy; - for stdin");
   setting->add_option("--plan-hash", options->hash, "Only where `deprov plan` still shows this hash");
   auto* check = add_plain_command(*group, session, "validate", "Look at a file, without a store",
                                   [&session, options] { return validate(session, *options); });

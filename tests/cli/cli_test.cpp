@@ -125,6 +125,10 @@ TEST_CASE("wrong usage is exit code 2, and help and version are 0") {
   // An id is not taken for a command where only an option is missing.
   CHECK(run(s, "jobs cancel 01a22943-627d-7215-b61c-dc2d0c19ac25").err.find("--reason is required") !=
         std::string::npos);
+  CHECK(run(s, "jobs cancel x").err.find("usage: deprov jobs cancel [OPTIONS]") != std::string::npos);
+  CHECK(run(s, "help").out == run(s, "--help").out);
+  CHECK(run(s, "help jobs cancel").out == run(s, "jobs cancel --help").out);
+  CHECK(run(s, "help frobnicate").code == 2);
   for (const std::string wrong : {"jobs cancel x", "frobnicate", "integration", "integration list --frobnicate",
                                   "principal add x --role emperor"}) {
     const auto ran = run(s, wrong + " --json");
@@ -264,6 +268,14 @@ TEST_CASE("policies are looked at without a store, set, shown, and planned befor
 
   REQUIRE(run(home, "integration create --name crm --idp okta --connector null" + home.local()).code == 0);
   CHECK(run(home, "policy show --json" + home.local()).json().at("policy").at("mode") == "enforce");
+  // One word is the file, where it is one; a name alone says nothing.
+  CHECK(run(home, "policy set " + home.write("one_word.json", "{}") + home.local()).code == 0);
+  for (const std::string wrong : {"policy set crm", "policy set", "policy set nowhere.json"}) {
+    const auto ran = run(home, wrong + home.local());
+    INFO(wrong << ran.err);
+    CHECK(ran.code == 2);
+    CHECK(ran.err.find("deprov policy set [INTEGRATION] FILE") != std::string::npos);
+  }
   const auto numbers = home.write("numbers.json", R"({"lane":{"per_second":20.0,"burst":12.5}})");
   REQUIRE(run(home, "policy set --integration crm " + numbers + home.local()).code == 0);
   for (const std::string how : {"policy show", "policy show --json"}) {
@@ -402,6 +414,7 @@ TEST_CASE("a running server: in use, remote commands, SCIM, roles, restart") {
     gateway = made.text("scim_token");
     const auto environment = "DEPROV_SERVER=" + server.url + " DEPROV_TOKEN=" + home.token;
     CHECK(run(home, "integration list --json", environment).json().at("items").as_array().size() == 1);
+    CHECK(run(home, "evidence verify", environment).out.rfind("the server's store: ", 0) == 0);
     CHECK(run(home, "integration list --server " + server.url + " --token wrong").code == 4);
     const auto elsewhere = " --server http://127.0.0.1:1 --token t";
     for (const std::string command : {"integration list", "subjects list", "jobs list", "activity",
