@@ -65,7 +65,7 @@ endif()
 # What one file names may be hidden in the next one, as long as it is not within one function.
 set(deprov_unity_options)
 if(DEPROV_UNITY AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  set(deprov_unity_options -Wno-shadow -Wshadow=local)
+  set(deprov_unity_options -Wno-shadow -Wshadow=local -Wno-subobject-linkage) # an included source is no header
 elseif(DEPROV_UNITY)
   set(deprov_unity_options -Wno-shadow)
 endif()
