@@ -104,7 +104,7 @@ struct Listed {
   }
 };
 
-std::string description(const json::value& connector) {
+std::string described(const json::value& connector) {
   return json::serialize(json::object{{"id", connector.at("id")}, {"operations", connector.at("operations")}});
 }
 
@@ -128,7 +128,7 @@ class InC final : public Port {
       deprov_call_free(call);
     };
     deprov_connector* made = nullptr;
-    REQUIRE(deprov_connector_new(str(description(connector)), &c, &made, nullptr) == DEPROV_OK);
+    REQUIRE(deprov_connector_new(str(described(connector)), &c, &made, nullptr) == DEPROV_OK);
     const ConnectorPtr owned(made);
     const deprov_connector* handle = made;
     auto o = in_memory();
@@ -243,7 +243,7 @@ class InC final : public Port {
 class InCxx final : public Port {
  public:
   InCxx(const json::value& connector, Roster& roster, const int64_t& now_ms)
-      : connector_(description(connector),
+      : connector_(described(connector),
                    [&roster](std::string_view) -> std::unique_ptr<deprov_c::App> {
                      return std::make_unique<App>(roster);
                    }),
