@@ -196,7 +196,7 @@ Result<void> read_named_files(json::object& config, const std::string& where) {
     if (config.contains(member))
       return Error(Errc::invalid_argument, "stands beside " + member, where + name, "give one of the two");
     DEPROV_TRY(text, read_secret_file(std::string(config.at(name).get_string()), where + name));
-    config[member] = std::move(text);
+    config[member] = text;
     config.erase(name);
   }
   return {};
@@ -211,7 +211,7 @@ Result<json::object> polled_config(const SourceOptions& o) {
   if (const auto* ca = object.if_contains("ca_file");
       ca != nullptr && ca->is_string() && !object.contains("ca_pem")) {
     DEPROV_TRY(pem, read_text_file(std::string(ca->get_string()), "config/ca_file"));
-    object["ca_pem"] = std::move(pem);
+    object["ca_pem"] = pem;
     object.erase("ca_file");
   }
   if (auto* auth = object.if_contains("auth"); auth != nullptr && auth->is_object())
