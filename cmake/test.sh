@@ -8,7 +8,8 @@ say "dependencies"
 bash cmake/deps.sh
 say "build"
 jobs=$(build_jobs)
-cmake --preset dev >/dev/null
-cmake --build --preset dev -j "$jobs"
+# What is tested is what quickstart.sh builds and what is shipped.
+cmake --preset release >/dev/null
+cmake --build --preset release -j "$jobs"
 say "tests"
-ctest --test-dir build/dev --output-on-failure --no-tests=error -j $((jobs + 1)) "$@" # some of them mostly wait
+ctest --test-dir build/release --output-on-failure --no-tests=error -j $((jobs + 1)) "$@" # some of them mostly wait

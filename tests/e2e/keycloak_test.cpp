@@ -17,7 +17,6 @@
 #include "support/program.hpp"
 #include "support/test_server.hpp"
 
-extern char** environ;
 
 using namespace deprov::test;
 namespace idp = deprov::idp;

@@ -1,7 +1,7 @@
 #include <deprov/port/activity_chain.hpp>
 #include "stores.hpp"
 
-namespace deprov::test {
+namespace deprov::test::activity_chain_test {
 namespace {
 
 const Scope here = scope(1, 1);
@@ -96,4 +96,4 @@ TEST_CASE("where texts end is part of the bytes", "[store][R20]") {
   CHECK(activity_bytes({}, a) != activity_bytes({}, b));
 }
 
-}  // namespace deprov::test
+}  // namespace deprov::test::activity_chain_test

@@ -4,7 +4,7 @@
 #include <string>
 #include "stores.hpp"
 
-namespace deprov::test {
+namespace deprov::test::counter_test {
 namespace {
 
 const Scope here = scope(1, 1);
@@ -67,4 +67,4 @@ TEST_CASE("what a window still sees is not swept away", "[store][R7]") {
   CHECK(commit(*store, {last}).error().code() == Errc::held_by_guard);
 }
 
-}  // namespace deprov::test
+}  // namespace deprov::test::counter_test

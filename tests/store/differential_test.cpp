@@ -4,7 +4,7 @@
 #include "random_world.hpp"
 #include "stores.hpp"
 
-namespace deprov::test {
+namespace deprov::test::differential_test {
 namespace {
 
 void require_same(Store& memory, Store& sqlite) {
@@ -101,4 +101,4 @@ TEST_CASE("both stores answer alike, in batches", "[store]") {
   for (const std::uint64_t seed : {11U, 12U}) compare(seed, 250, 7);
 }
 
-}  // namespace deprov::test
+}  // namespace deprov::test::differential_test

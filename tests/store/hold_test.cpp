@@ -5,7 +5,7 @@
 #include <thread>
 #include "stores.hpp"
 
-namespace deprov::test {
+namespace deprov::test::hold_test {
 namespace {
 
 const Scope here = scope(1, 1);
@@ -209,4 +209,4 @@ TEST_CASE("counters and population roll over days, and stay right after a restar
   }
 }
 
-}  // namespace deprov::test
+}  // namespace deprov::test::hold_test

@@ -11,7 +11,7 @@
 #include "store/sqlite_schema.hpp"
 #include "stores.hpp"
 
-namespace deprov::test {
+namespace deprov::test::sqlite_store_test {
 namespace {
 
 const Scope here = scope(1, 1);
@@ -466,4 +466,4 @@ TEST_CASE("a database that another program has locked answers busy", "[store][sq
   CHECK(commit(**opened, {put_user(1)}));
 }
 
-}  // namespace deprov::test
+}  // namespace deprov::test::sqlite_store_test

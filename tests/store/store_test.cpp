@@ -2,7 +2,7 @@
 #include <functional>
 #include "stores.hpp"
 
-namespace deprov::test {
+namespace deprov::test::store_test {
 namespace {
 
 struct Opened {
@@ -402,4 +402,4 @@ TEST_CASE("a key has one owner at a time") {
   CHECK_FALSE(owner(here, "other"));
 }
 
-}  // namespace deprov::test
+}  // namespace deprov::test::store_test
