@@ -117,12 +117,15 @@ void delta_applied(benchmark::State& state) {
     EngineWorld world(options);
     const engine::Principal by{world.scope.workspace, {}, "benchmark", port::Role::owner};
     const auto added = wait<port::SourceRow>("add", [&](auto done) {
-      world.engine->sources().add(
-          by, world.scope.integration,
-          {"list",
-           "file",
-           {{"format", "json"}, {"list", "Resources"}, {"id", "externalId"}, {"active", "active"}}},
-          std::move(done));
+      world.engine->sources().add(by, world.scope.integration,
+                                  {"list",
+                                   "file",
+                                   {{"format", "json"},
+                                    {"list", "Resources"},
+                                    {"id", "externalId"},
+                                    {"active", "active"},
+                                    {"max_users", options.users}}},
+                                  std::move(done));
     });
     const double parse = parse_seconds(options.users);
     const auto first = sync(world, by, added.id, 0);
