@@ -230,8 +230,8 @@ Result<void> Expander::join(port::Reader& reader, Decision& decision, const port
   item.at = ports_.clock.wall();
   DEPROV_TRY(newest, reader.hold_item_of(scope_, job.subject));
   if (plan.acted()) {
-    // Once, however often the hold is gone through.
-    if (newest && newest->hold == hold.id && newest->job == job.id) return {};
+    // Once, however often the hold is gone through; and what is decided about a newer one is not hidden by it.
+    if (newest && (newest->job > job.id || (newest->hold == hold.id && newest->job == job.id))) return {};
     item.state = port::HoldItemState::sent;
     txn.ops.emplace_back(port::op::PutHoldItem{std::move(item)});
     return {};

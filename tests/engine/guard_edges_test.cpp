@@ -233,6 +233,27 @@ TEST_CASE("removals and deletions have half of the guard's limits", "[engine][R7
   CHECK_FALSE(w.open_hold());
 }
 
+TEST_CASE("a removal that a person let go is not held again over what its subject lost before",
+          "[engine][R7][R3]") {
+  Edges w(20, R"({"guard":{},"causes":{"deactivated":["disable",{"step":"remove","after_ms":60000}]}})");
+  REQUIRE(w.set_active(w.c, w.users[5], false));  // comes back in the grace, and leaves again with others
+  w.run(10s);
+  REQUIRE(w.set_active(w.c, w.users[5], true));
+  w.run(2min);
+  for (std::size_t i = 0; i < 5; ++i) REQUIRE(w.set_active(w.c, w.users[i], false));
+  w.run(5min);
+  REQUIRE(w.with_role("app-admin") == 15);
+  REQUIRE(w.set_active(w.c, w.users[5], false));
+  w.run(5min);
+  REQUIRE(w.open_hold());
+  CHECK(w.open_hold()->held == 1);
+  REQUIRE(w.allow_all());
+  w.run(5min);
+  CHECK_FALSE(w.open_hold());
+  CHECK(w.with_role("app-admin") == 14);
+  CHECK(w.job(w.c, w.users[5]).state == JobState::succeeded_verified);
+}
+
 TEST_CASE("access that comes back takes a held removal away, and the account works again", "[engine][R7][R4]") {
   Edges w(20, R"({"guard":{},"causes":{"deactivated":["disable",{"step":"delete","after_ms":60000}]}})");
   for (std::size_t i = 0; i < 6; ++i) REQUIRE(w.set_active(w.c, w.users[i], false));

@@ -305,6 +305,37 @@ TEST_CASE("mass shapes are judged whole before any of their effects", "[engine][
   CHECK_FALSE(w.open_hold());
 }
 
+TEST_CASE("what was sent for an earlier intent hides nothing of what waits", "[engine][R7][R4]") {
+  Guarded w(20, R"({"entitling_groups":[{"display_name":"everybody"}],"settle_ms":0,"guard":{}})");
+  const auto group = w.add_group(w.c, "everybody", w.users);
+  w.run(5s);
+  for (std::size_t i = 0; i < 2; ++i) {  // they left, and are back
+    REQUIRE(w.set_active(w.c, w.users[i], false));
+    w.run(5s);
+    REQUIRE_FALSE(w.app_active(i));
+    REQUIRE(w.set_active(w.c, w.users[i], true));
+    w.run(5s);
+    REQUIRE(w.app_active(i));
+  }
+  REQUIRE(w.members(w.c, group, MemberStep::Kind::remove, w.users));
+  w.run(5s);
+  const auto hold = w.open_hold();
+  REQUIRE(hold);
+  CHECK(hold->held == 20);
+  // One of them is let go, the other one comes back.
+  engine::HoldDecision what;
+  what.subject = w.users[0];
+  what.reason = "seen";
+  const auto allowed = w.decide(hold->id, what);
+  INFO((allowed ? std::string("allowed") : allowed.error().message()));
+  CHECK((allowed && *allowed == 1));
+  REQUIRE(w.members(w.c, group, MemberStep::Kind::add, {w.users[1]}));
+  w.run(5s);
+  CHECK_FALSE(w.app_active(0));
+  CHECK(w.disabled() == 1);
+  CHECK(w.open_hold()->held == 18);
+}
+
 TEST_CASE("a unit within the limits goes, and a move within the settle window costs nothing",
           "[engine][R7][R14]") {
   Guarded w(30, R"({"entitling_groups":[{"display_name":"a"},{"display_name":"b"}],"settle_ms":1000,"guard":{}})");
