@@ -216,6 +216,10 @@ void Expander::judge(const std::shared_ptr<Count>& c, bool hold) {
 Result<void> Expander::join(port::Reader& reader, Decision& decision, const port::HoldRow& hold,
                             port::JobRow job) {
   using port::JobState;
+  if (lowers) {  // it will end without having done anything
+    DEPROV_TRY(newer, jobs::newer_role(reader, scope_, job));
+    if (newer) return {};
+  }
   const bool lowers = job.kind == port::JobKind::change_role && job.cause == idp::Cause::role_lowered;
   if ((job.kind != port::JobKind::remove_access && !lowers) || job.cause == idp::Cause::manual) return {};
   DEPROV_TRY(plan, policy::parse_plan(job.plan));

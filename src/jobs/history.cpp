@@ -105,6 +105,17 @@ Result<std::vector<std::string>> roles_under_way(port::Reader& reader, const por
   return handles;
 }
 
+Result<bool> newer_role(port::Reader& reader, const port::Scope& scope, const port::JobRow& job) {
+  port::JobFilter filter;
+  filter.subject = job.subject;
+  filter.finished = false;
+  DEPROV_TRY(open, reader.jobs(scope, filter, std::nullopt, 50));
+  return std::any_of(open.rows.begin(), open.rows.end(), [&](const port::JobRow& j) {
+    return j.kind == port::JobKind::change_role && j.id > job.id && j.generation == job.generation &&
+           (j.cause == idp::Cause::role_lowered || j.cause == job.cause);
+  });
+}
+
 Result<Entitlements> entitlements_of(port::Reader& reader, const port::Scope& scope, ResourceId subject) {
   port::JobFilter filter;
   filter.subject = subject;

@@ -27,6 +27,9 @@ namespace deprov::jobs {
 [[nodiscard]] Result<bool> let_pass_since(port::Reader& reader, const port::Scope& scope, ResourceId subject,
                                           JobId job, WallTime since);
 
+/// Whether a newer job, not finished either, works out the role of the subject as much as `job` would (R1).
+[[nodiscard]] Result<bool> newer_role(port::Reader& reader, const port::Scope& scope, const port::JobRow& job);
+
 /// The handle of a request for `operation` that an earlier job made and that the app, as far as is known, is still
 /// working on; empty: there is none. Looks at the newest 50 jobs.
 [[nodiscard]] Result<std::string> handle_under_way(port::Reader& reader, const port::Scope& scope,

@@ -84,6 +84,7 @@ void Lane::begin(const RunPtr& run) {
     std::optional<std::string> frozen;
     bool restored = false;
     std::vector<std::string> roles_under_way;
+    bool newer_role = false;
     connector::Match match;
     Run::Roles roles;
     std::optional<LaneHost::Standing> standing;
@@ -142,6 +143,8 @@ void Lane::begin(const RunPtr& run) {
           DEPROV_TRY(before, entitlements_of(reader, self->scope_, run->row.subject));
           DEPROV_TRY(handles, roles_under_way(reader, self->scope_, run->row.subject, run->row.id));
           seen->roles_under_way = std::move(handles);
+          DEPROV_TRY(newer, newer_role(reader, self->scope_, run->row));
+          seen->newer_role = newer;
           seen->roles = {std::move(wanted_role), std::move(before.taken), std::move(before.given)};
         }
         const bool bound = binding && binding->state == port::BindingState::bound;
@@ -221,6 +224,9 @@ void Lane::begin(const RunPtr& run) {
               const auto& now_wanted = run->roles.wanted;
               if (run->plan.role != (now_wanted ? now_wanted->entitlement : std::string{}))
                 return self->finish(run, JobState::superseded, "the role was worked out otherwise by now");
+            } else if (role &&
+                       seen->newer_role) {  // it may have to settle first (R14), and stands for both in a hold
+              return self->finish(run, JobState::superseded, "a newer job works the role out");
             } else if (role) {
               run->plan = policy::plan_role_change();
             }

@@ -1,6 +1,7 @@
 // Groups that stand for roles: the highest that remains wins (R1).
 #include <algorithm>
 #include <boost/json/parse.hpp>
+#include <deprov/policy/plan.hpp>
 #include "catch.hpp"
 #include "support/fake_app.hpp"
 #include "support/faulty_store.hpp"
@@ -125,6 +126,51 @@ TEST_CASE("a second change of groups does not put a role's decision off", "[engi
   t.w.run(40s);
   t.leave(t.editors);
   t.w.run(21s);
+  CHECK(t.has() == Roles::Names{"everybody"});
+}
+
+TEST_CASE("of two changes of a role the newer one counts, and settles first", "[engine][R1][R14]") {
+  Roles t;
+  t.leave(t.admins);
+  t.w.run(59s);
+  for (int i = 0; i < 3; ++i) t.w.app->answer(Operation::list_entitlements, Outcome::unavailable);
+  t.w.run(2s);
+  REQUIRE(t.w.job(t.c, t.ann, JobKind::change_role).state == JobState::retrying);
+  t.leave(t.editors);
+  t.w.run(30s);  // the first one would have been tried again by now
+  CHECK(t.has() == Roles::Names{"app-admin", "everybody"});
+  t.join(t.editors);
+  t.w.run(60s);
+  CHECK(t.has() == Roles::Names{"app-editor", "everybody"});
+  CHECK(t.w.events(t.c, "role.verified") == 1);
+}
+
+TEST_CASE("a change of a role that has begun is no second one in the hold", "[engine][R7][R1]") {
+  Roles t(R"({"settle_ms":0,"guard":{"percent":0,"small":{"below":100,"percent":0,"least":1}},"roles":[
+  {"group":{"display_name":"Admins"},"entitlement":"app-admin","rank":20},
+  {"group":{"display_name":"Editors"},"entitlement":"app-editor","rank":10}]})");
+  t.w.app->accounts["a1"].groups = {"app-admin", "app-editor", "everybody"};
+  for (int i = 0; i < 2; ++i) t.w.app->answer(Operation::list_entitlements, Outcome::unavailable);
+  t.leave(t.admins);
+  t.w.run(1s);
+  const auto first = t.w.job(t.c, t.ann, JobKind::change_role);
+  REQUIRE(first.state == JobState::retrying);
+  for (int i = 0; i < 20; ++i) t.w.app->answer(Operation::revoke_entitlement, Outcome::unavailable);
+  t.leave(t.editors);
+  t.w.run(1s);
+  const auto second = t.w.job(t.c, t.ann, JobKind::change_role);
+  REQUIRE(second.id != first.id);
+  REQUIRE(policy::parse_plan(second.plan).value().acted());
+  const auto bob = t.w.add_user(t.c, "bob");
+  t.w.run(1s);
+  REQUIRE(t.w.set_active(t.c, bob, false));  // one too many
+  t.w.run(1h);
+  std::optional<port::HoldRow> hold;
+  t.w.read([&](port::Reader& r) {
+    hold = r.open_hold(t.c->row.scope).value();
+    const auto item = r.hold_item_of(t.c->row.scope, t.ann).value();
+    CHECK((!item || item->state == port::HoldItemState::sent));
+  });
   CHECK(t.has() == Roles::Names{"everybody"});
 }
 

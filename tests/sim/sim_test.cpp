@@ -81,7 +81,7 @@ TEST_CASE("whatever happens, the oracles find nothing",
 // Beyond the seeds above: each of these showed a fault of deprov that has a test of its own by now.
 TEST_CASE("seeds that found something once stay clean", "[sim]") {
   for (const std::uint64_t seed : {2034U, 2608U, 8221U, 8337U, 9070U, 13201U, 25493U, 32060U, 32740U, 33425U,
-                                   37968U, 41580U, 45126U, 49468U}) {
+                                   37968U, 41580U, 45126U, 49468U, 300231U, 301452U}) {
     const auto script = write_script(seed);
     const auto out = play(script);
     if (out.violation) FAIL_CHECK(report(script, minimise(script, *out.violation), *out.violation));
