@@ -467,7 +467,8 @@ Result<void> Lane::suspend(port::Reader& reader, port::Transaction& txn, Resourc
   filter.finished = false;
   DEPROV_TRY(jobs, reader.jobs(scope_, filter, std::nullopt, 100));
   for (auto& job : jobs.rows) {
-    if (job.kind == JobKind::bind || job.state == JobState::held || job.state == JobState::running) continue;
+    // One whose request is on its way as well: what comes of that is recorded, and nothing follows.
+    if (job.kind == JobKind::bind || job.state == JobState::held) continue;
     job.state = JobState::held;
     job.lease = {};
     job.reason = "its account matches subject " + rival.str() + " too; decide which of the two it belongs to";

@@ -1,4 +1,5 @@
 // Jobs that must not be forgotten, whatever comes between two steps.
+#include <deprov/policy/plan.hpp>
 #include "catch.hpp"
 #include "support/fake_app.hpp"
 #include "support/faulty_store.hpp"
@@ -225,6 +226,22 @@ TEST_CASE("waiting for the app is not told again with every poll", "[jobs][lane]
   CHECK(w.events(c, "step.done") == 2);
 }
 
+TEST_CASE("an account that was found is addressed by its id, whatever it is called by now", "[jobs][lane][R12]") {
+  test::World w;
+  w.app->add("a1", "ext-ann", "ann");
+  const auto c = w.integrate("okta");
+  const auto ann = w.add_user(c, "ann");
+  w.run(1s);
+  w.app->accounts["a1"].external_id = "ext-old";  // and another one has her names
+  w.app->accounts["a1"].user_name = "ann.old";
+  w.app->add("a2", "ext-ann", "ann");
+  REQUIRE(w.set_active(c, ann, false));
+  w.run(1min);
+  CHECK(w.job(c, ann).state == JobState::succeeded_verified);
+  CHECK(w.app->accounts["a1"].active == false);
+  CHECK(w.app->accounts["a2"].active == true);
+}
+
 TEST_CASE("an account that a second subject matches stops the first one's removal", "[jobs][lane][R12]") {
   test::World w;
   w.app->add("a1", "ext-ann", "ann");
@@ -242,6 +259,33 @@ TEST_CASE("an account that a second subject matches stops the first one's remova
   CHECK(w.job(c, again, JobKind::bind).state == JobState::held);
   CHECK(w.job(c, ann).state == JobState::held);
   CHECK(w.app->accounts["a1"].active == true);
+}
+
+TEST_CASE("what is on its way to an account that a second subject matches is recorded, and nothing follows",
+          "[jobs][lane][R12]") {
+  test::World w;
+  w.app->add("a1", "ext-ann", "ann");
+  const auto c = w.integrate("okta");
+  const auto ann = w.add_user(c, "ann");
+  w.run(1s);
+  w.app->latency = 10s;
+  REQUIRE(w.set_active(c, ann, false));
+  w.run(11s);  // the disable is over, and the end of the sessions on its way
+  REQUIRE(w.job(c, ann).state == JobState::running);
+  w.app->accounts["a1"].external_id = "ext-ann2";
+  w.app->latency = 1s;
+  const auto again = w.add_user(c, "ann2");
+  w.run(300s);
+  CHECK(w.job(c, again, JobKind::bind).state == JobState::held);
+  const auto job = w.job(c, ann);
+  CHECK(job.state == JobState::held);
+  CHECK(job.reason.find("matches subject " + again.str()) != std::string::npos);
+  const auto plan = policy::parse_plan(job.plan).value();
+  for (const auto& step : plan.steps) {
+    CAPTURE(policy::step_name(step));
+    CHECK((step.state == policy::StepState::done) == (step.kind != policy::StepKind::verify));
+  }
+  CHECK(w.events(c, "step.done") == 2);
 }
 
 TEST_CASE("look-ups that fill the lane do not keep a removal waiting", "[jobs][lane][R15]") {
