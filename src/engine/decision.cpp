@@ -309,6 +309,7 @@ Result<void> Decision::end_access(SubjectState& state, const End& end) {
   }
   plan.secured = end.secured;
   plan.uncounted = context_.policy.guard.enabled && end.cause != idp::Cause::manual && !standing.counts;
+  plan.late_waits = plan.uncounted && standing.late_waits;
   auto job = new_job(s, port::JobKind::remove_access, policy::to_text(plan));
   s.job = job.id;
   if (wait) {

@@ -59,6 +59,17 @@ struct Judged {
   std::uint64_t worsen = policy::no_limit;
   std::uint64_t early = policy::no_limit;
   bool beyond_waits = false;  ///< who is not in it waits; otherwise it is counted by itself
+  bool late_waits = false;    ///< whose account is found late waits (`Tally::late`)
+};
+
+/// How many of a unit worsen.
+struct Tally {
+  std::uint64_t early = 0;   ///< who has access, and loses it
+  std::uint64_t worsen = 0;  ///< who worsens, and does not count yet
+  std::uint64_t direct = 0;  ///< of these, members of the group itself
+  /// Of whom no account is known, so that they do not count (R13), unless one is found when they are removed.
+  std::uint64_t late = 0;
+  std::uint64_t late_direct = 0;
 };
 
 /// Collects one transaction. Used for one call of a deciding body, on one thread, while its Reader lives.
@@ -125,10 +136,16 @@ class Decision {
                         bool gained = false);
   /// What was judged when its unit was, or has to be judged now; its access is evaluated again.
   Result<void> settle(const port::DueRow& due, Judging otherwise, const std::string& why);
-  /// Reserves at once for a request whose worsening was counted before: `early` still have access, `worsen` did
-  /// not count yet, and `direct` of these are in the group itself.
-  void reserve_unit(ResourceId group, std::uint64_t early, std::uint64_t worsen, std::uint64_t direct,
-                    std::uint64_t members);
+  /// Counts the subject, if it loses its access: `by_access` without a look at its groups, else as they will be.
+  Result<void> tally(Tally& unit, ResourceId subject, bool by_access, const MembershipOverlay& overlay,
+                     bool direct);
+  /// Reserves at once for a unit that was counted before.
+  void reserve_unit(ResourceId group, const Tally& unit, std::uint64_t members);
+  /// Whether the unit is beyond the guard's limits if those count whose account is found late. Read, and not
+  /// reserved: each of them is, when it is found.
+  Result<bool> beyond_with_late(ResourceId group, const Tally& unit, std::uint64_t members);
+  /// Who has no known account waits if one is found: it belongs to such a unit.
+  void late_waits(bool waits) noexcept { late_waits_ = waits; }
   /// The time of a retention is over, or its rule may be: decided anew.
   Result<void> reconsider(const port::DueRow& due);
   /// Whether a person decided that its access is kept, and nothing has changed since.
@@ -171,15 +188,17 @@ class Decision {
   Result<bool> members_effect(const Effect& effect, const Limits& limits);
   Result<bool> repeats(const Effect& effect, std::uint64_t present);
   struct Standing {
-    bool waits = false;   ///< in the hold
-    bool counts = false;  ///< at all
-    bool early = false;   ///< its unit counted it as one who has access until its turn comes
+    bool waits = false;       ///< in the hold
+    bool counts = false;      ///< at all
+    bool early = false;       ///< its unit counted it as one who has access until its turn comes
+    bool late_waits = false;  ///< it does not count, and waits where an account is found
   };
   /// What the guard makes of one who worsens; where it is judged now, it is reserved. `ends`: not only after it
   /// has settled.
   Result<Standing> stands(SubjectState& state, const End& end, bool ends);
   void reserve(port::SubjectRow& subject, ResourceId via, std::optional<std::uint64_t> members);
   Result<void> add_reservations();
+  Result<policy::GuardBase> guard_base();
   /// It does not have access all the same any more, or does not lose it.
   void early_no_more(WallTime counted);
   Result<void> put_in_hold(const port::SubjectRow& subject, const port::JobRow& job);
@@ -247,6 +266,7 @@ class Decision {
   Judged left_of_unit_;
   std::string why_held_;
   bool unit_ = false;
+  bool late_waits_ = false;
   bool group_changed_ = false;
   std::optional<std::uint64_t> unit_members_;
   /// Who was protected before the request that settles now.

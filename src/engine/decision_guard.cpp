@@ -74,8 +74,13 @@ Result<Decision::Standing> Decision::stands(SubjectState& state, const End& end,
   if (guarded) {
     DEPROV_TRY(counted, counts(s.id));
     out.counts = counted;
+    out.late_waits =
+        !counted && (late_waits_ || (unit_ && (left_of_unit_.late_waits || judging_ == Judging::hold)));
   }
-  if (out.counts && judging_ == Judging::hold) {
+  // Its account was found since its unit was judged.
+  if (out.counts && late_waits_ && judging_ == Judging::reserve) {
+    out.waits = true;
+  } else if (out.counts && judging_ == Judging::hold) {
     out.waits = true;
   } else if (out.counts && judging_ == Judging::reserve) {
     reserve(s, end.via, end.members);
@@ -106,35 +111,38 @@ Result<Decision::Standing> Decision::stands(SubjectState& state, const End& end,
   return out;
 }
 
+Result<policy::GuardBase> Decision::guard_base() {
+  const auto minute = port::minute_of(now_);
+  if (const auto known = context_.guard_cache->get(minute)) return *known;
+  policy::GuardBase base;
+  if (!policy::needs_base(context_.policy.guard)) return base;
+  DEPROV_TRY(rows, reader_.population(scope(), now_));
+  std::vector<policy::PopulationStep> steps;
+  steps.reserve(rows.size());
+  for (const auto& row : rows) steps.push_back({row.minute, row.delta});
+  base = policy::guard_base(steps, minute);
+  if (!base.lasting) {
+    DEPROV_TRY(lost, reader_.reserved(scope(), worsened_counter, now_));
+    DEPROV_TRY(early, reader_.reserved(scope(), early_counter, now_));
+    lost.hour -= std::min(lost.hour, early.hour);
+    lost.day -= std::min(lost.day, early.day);
+    if (!context_.policy.roles.empty()) {  // whose role was lowered has access all the same
+      DEPROV_TRY(lowered, reader_.reserved(scope(), roles_counter, now_));
+      lost.hour -= std::min(lost.hour, lowered.hour);
+      lost.day -= std::min(lost.day, lowered.day);
+    }
+    base = policy::guard_base(steps, minute, lost.hour, lost.day);
+  }
+  context_.guard_cache->put(minute, base);
+  return base;
+}
+
 // In front of everything else: a refusal before the first write costs the store nothing.
 Result<void> Decision::add_reservations() {
   auto& r = reservations_;
   if (r.fresh == 0 && r.counted.empty() && r.early == 0) return {};
   const auto& guard = context_.policy.guard;
-  policy::GuardBase base;
-  const auto minute = port::minute_of(now_);
-  if (const auto known = context_.guard_cache->get(minute)) {
-    base = *known;
-  } else if (policy::needs_base(guard)) {
-    DEPROV_TRY(rows, reader_.population(scope(), now_));
-    std::vector<policy::PopulationStep> steps;
-    steps.reserve(rows.size());
-    for (const auto& row : rows) steps.push_back({row.minute, row.delta});
-    base = policy::guard_base(steps, minute);
-    if (!base.lasting) {
-      DEPROV_TRY(lost, reader_.reserved(scope(), worsened_counter, now_));
-      DEPROV_TRY(early, reader_.reserved(scope(), early_counter, now_));
-      lost.hour -= std::min(lost.hour, early.hour);
-      lost.day -= std::min(lost.day, early.day);
-      if (!context_.policy.roles.empty()) {  // whose role was lowered has access all the same
-        DEPROV_TRY(lowered, reader_.reserved(scope(), roles_counter, now_));
-        lost.hour -= std::min(lost.hour, lowered.hour);
-        lost.day -= std::min(lost.day, lowered.day);
-      }
-      base = policy::guard_base(steps, minute, lost.hour, lost.day);
-    }
-    context_.guard_cache->put(minute, base);
-  }
+  DEPROV_TRY(base, guard_base());
   std::vector<port::Op> ops;
   port::op::Reserve o;
   o.scope = scope();
@@ -312,6 +320,7 @@ Result<bool> Decision::kept(const SubjectState& state) {
 
 Result<void> Decision::reconsider(const port::DueRow& due) {
   settled_retention_.reset();
+  late_waits(false);
   txn_.ops.emplace_back(port::op::RemoveDue{scope(), due.subject, due.kind});
   DEPROV_TRY(state, load(due.subject));
   if (!state.stored) return {};
@@ -344,6 +353,8 @@ Result<void> Decision::settle(const port::DueRow& due, Judging otherwise, const 
   const auto cause = idp::parse_cause(text_of(payload, "cause")).value_or(idp::Cause::lost_entitling_group);
   const auto via = ResourceId::parse(text_of(payload, "via")).value_or(ResourceId{});
   const bool reserved = is_set(payload, "reserved");
+  const bool uncounted = is_set(payload, "uncounted");
+  late_waits(is_set(payload, "late_waits"));
   settled_retention_.reset();
   const auto* version = payload.if_contains("policy_version");
   const auto* kept = payload.if_contains("retention");
@@ -359,7 +370,7 @@ Result<void> Decision::settle(const port::DueRow& due, Judging otherwise, const 
   if (members != nullptr && members->is_number()) unit_members_ = members->to_number<std::uint64_t>();
   if (is_set(payload, "held")) {
     judge(Judging::hold, "a request would end the access of more subjects than the guard lets pass");
-  } else if (reserved) {
+  } else if (reserved && !uncounted) {
     judge(Judging::allowed);
   } else {
     judge(otherwise, why);
@@ -371,7 +382,7 @@ Result<void> Decision::settle(const port::DueRow& due, Judging otherwise, const 
     if (state.stored && state.subject.access && access) {
       // The net effect counts (R14): what was reserved for it is taken back, but for what it had lost before.
       txn_.ops.emplace_back(port::op::RemoveDue{scope(), due.subject, due.kind});
-      if (at.micros != 0) {
+      if (at.micros != 0 && !uncounted) {
         DEPROV_TRY(before, jobs::let_pass_since(reader_, scope(), due.subject, {}, now_ - a_day));
         if (unit_members_) txn_.ops.emplace_back(port::op::Unreserve{scope(), "group:" + via.str(), 1, at});
         if (!before) {
@@ -385,7 +396,7 @@ Result<void> Decision::settle(const port::DueRow& due, Judging otherwise, const 
       record("removal.settled", {{"kept", true}, {"via_group", via.str()}}, due.subject);
       return {};
     }
-    early_no_more(at);
+    if (!uncounted) early_no_more(at);
   }
   return evaluate(due.subject, cause, via, due.since, true);
 }
@@ -395,11 +406,54 @@ void Decision::early_no_more(WallTime counted) {
     txn_.ops.emplace_back(port::op::Unreserve{scope(), std::string(early_counter), 1, counted});
 }
 
-void Decision::reserve_unit(ResourceId group, std::uint64_t early, std::uint64_t worsen, std::uint64_t direct,
-                            std::uint64_t members) {
-  reservations_.fresh += worsen;
-  reservations_.early += early;
-  if (direct != 0) reservations_.groups[group] = {direct, members};
+Result<void> Decision::tally(Tally& unit, ResourceId subject, bool by_access, const MembershipOverlay& overlay,
+                             bool direct) {
+  DEPROV_TRY(found, reader_.subject(scope(), subject));
+  if (!found) return {};
+  // What was kept by decision ends with the next change of its grants, and counts like any other.
+  DEPROV_TRY(kept, is_kept(*found));
+  const bool has_it = found->access;
+  if (!has_it && !kept) return {};
+  const bool again = found->counted_at.micros != 0 && now_ - found->counted_at < std::chrono::hours(1);
+  const bool back = came_back(*found);
+  DEPROV_TRY(counted, counts(subject));
+  if (!by_access) {
+    SubjectState state;
+    state.subject = std::move(*found);
+    DEPROV_TRY(access, has_access(state, overlay));
+    if (access) return {};
+  }
+  if (!counted) {
+    ++unit.late;
+    unit.late_direct += direct ? 1 : 0;
+    return {};
+  }
+  unit.early += has_it && !back ? 1 : 0;
+  unit.worsen += again ? 0 : 1;
+  unit.direct += direct && !again ? 1 : 0;
+  return {};
+}
+
+void Decision::reserve_unit(ResourceId group, const Tally& unit, std::uint64_t members) {
+  reservations_.fresh += unit.worsen;
+  reservations_.early += unit.early;
+  if (unit.direct != 0) reservations_.groups[group] = {unit.direct, members};
+}
+
+Result<bool> Decision::beyond_with_late(ResourceId group, const Tally& unit, std::uint64_t members) {
+  const auto& guard = context_.policy.guard;
+  if (!guard.enabled || unit.late == 0) return false;
+  DEPROV_TRY(base, guard_base());
+  DEPROV_TRY(worsened, reader_.reserved(scope(), worsened_counter, now_));
+  const auto all = unit.worsen + unit.late;
+  if (worsened.hour + all > policy::guard_limit(guard, base.hour) ||
+      worsened.day + all > policy::guard_limit(guard, base.day))
+    return true;
+  const auto direct = unit.direct + unit.late_direct;
+  if (group.is_nil() || direct == 0) return false;
+  DEPROV_TRY(left, reader_.reserved(scope(), "group:" + group.str(), now_));
+  return left.hour + direct > policy::group_limit(guard, members + left.hour) ||
+         left.day + direct > policy::group_limit(guard, members + left.day);
 }
 
 }  // namespace deprov::engine

@@ -128,6 +128,8 @@ Result<void> Decision::lost_group(SubjectState& state, ResourceId group, idp::Ca
         DEPROV_TRY(standing, stands(state, end, false));
         if (!standing.waits && !standing.early && standing.counts && !came_back(s)) ++reservations_.early;
         payload[standing.waits ? "held" : "reserved"] = true;
+        if (context_.policy.guard.enabled && !standing.counts) payload["uncounted"] = true;
+        if (standing.late_waits) payload["late_waits"] = true;
       }
       due.payload = json::serialize(payload);
       txn_.ops.emplace_back(port::op::PutDue{std::move(due)});
@@ -240,6 +242,14 @@ Result<bool> Decision::members_effect(const Effect& effect, const Limits& limits
   if (leaving > 1 && context_.policy.guard.enabled && !context_.policy.entitling_groups.empty()) {
     DEPROV_TRY(count, reader_.member_count(scope(), effect.group));
     as_unit(count);
+    Tally unit;
+    for (const auto& [id, want] : wanted) {
+      if (want.second || want.first.member_is_group) continue;
+      DEPROV_TRY(is, reader_.is_member(scope(), effect.group, id));
+      if (is) DEPROV_CHECK(tally(unit, id, false, {effect.group, true}, true));
+    }
+    DEPROV_TRY(beyond, beyond_with_late(effect.group, unit, count));
+    left_of_unit_.late_waits = beyond;
   }
   for (const auto& [id, want] : wanted) {
     DEPROV_TRY(is, reader_.is_member(scope(), effect.group, id));

@@ -118,9 +118,7 @@ struct Expander::Piece {
 struct Expander::Count {
   port::WorkRow row;
   std::shared_ptr<const std::vector<MemberStep>> steps;  ///< null: the group is evaluated again
-  std::uint64_t early = 0;                               ///< who has access, and loses it
-  std::uint64_t worsen = 0;                              ///< who worsens, and does not count yet
-  std::uint64_t direct = 0;                              ///< of these, members of the group itself
+  Tally unit;
   std::uint64_t members = 0;
   bool over = false;
   // Where it stands.
@@ -136,8 +134,6 @@ struct Expander::Count {
   std::vector<Level> below;
   std::unordered_set<ResourceId> seen;
 
-  Result<void> take(port::Reader& reader, Decision& decision, ResourceId subject, bool by_access,
-                    const MembershipOverlay& overlay, bool is_direct, WallTime now);
   void descend(ResourceId group, bool by_access) {
     if (below.size() < max_group_depth && seen.insert(group).second)
       below.push_back({group, std::nullopt, by_access});

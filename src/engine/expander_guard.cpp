@@ -16,12 +16,13 @@ constexpr std::string_view held = "!h";
 constexpr std::string_view too_many = "a request would end the access of more subjects than the guard lets pass";
 }  // namespace
 
-// In front of the cursor: "!h;", or "!a" with what is left of the reservation, "!a12,3;".
+// In front of the cursor: "!h;", or "!a" with what is left of the reservation, "!a12,3;", and who waits where the
+// account is found late, "!a12,3,l;".
 void Expander::Piece::take_verdict() {
   const auto end = row.cursor.find(';');
   if (!row.cursor.starts_with('!') || end == std::string::npos) return;
   verdict = row.cursor.substr(0, allowed.size());
-  left = {0, 0, false};
+  left = {0, 0, false, row.cursor[end - 1] == 'l'};
   const char* const last = row.cursor.data() + end;
   const auto [comma, ec] = std::from_chars(row.cursor.data() + verdict.size(), last, left.worsen);
   if (ec == std::errc{} && comma != last) std::from_chars(comma + 1, last, left.early);
@@ -29,7 +30,8 @@ void Expander::Piece::take_verdict() {
 }
 
 std::string Expander::Piece::verdict_of(const Judged& left) {
-  return std::string(allowed) + std::to_string(left.worsen) + "," + std::to_string(left.early) + ";";
+  return std::string(allowed) + std::to_string(left.worsen) + "," + std::to_string(left.early) +
+         (left.late_waits ? ",l;" : ";");
 }
 
 std::string Expander::Piece::verdict_after(const Decision& decision) const {
@@ -50,30 +52,6 @@ bool Expander::wants_judging(const Piece& piece) {
   const auto context = host_.expander_context(scope_);
   return context && context->policy.guard.enabled &&
          (piece.row.kind == source_work || !context->policy.entitling_groups.empty());
-}
-
-Result<void> Expander::Count::take(port::Reader& reader, Decision& decision, ResourceId subject, bool by_access,
-                                   const MembershipOverlay& overlay, bool is_direct, WallTime now) {
-  DEPROV_TRY(found, reader.subject(row.scope, subject));
-  if (!found) return {};
-  // What was kept by decision ends with the next change of its grants, and counts like any other.
-  DEPROV_TRY(kept, decision.is_kept(*found));
-  const bool has_it = found->access;
-  if (!has_it && !kept) return {};
-  const bool again = found->counted_at.micros != 0 && now - found->counted_at < std::chrono::hours(1);
-  const bool back = decision.came_back(*found);
-  DEPROV_TRY(counted, decision.counts(subject));
-  if (!counted) return {};
-  if (!by_access) {
-    SubjectState state;
-    state.subject = std::move(*found);
-    DEPROV_TRY(access, decision.has_access(state, overlay));
-    if (access) return {};
-  }
-  early += has_it && !back ? 1 : 0;
-  worsen += again ? 0 : 1;
-  direct += is_direct && !again ? 1 : 0;
-  return {};
 }
 
 void Expander::count(const Piece& piece) {
@@ -106,8 +84,7 @@ Result<void> Expander::count_some(port::Reader& reader, Count& c) {
   const auto context = host_.expander_context(scope_);
   if (!context) return Error(Errc::not_found, "the integration is gone", scope_.integration.str());
   const Evidence nobody;
-  const auto now = ports_.clock.wall();
-  Decision decision(reader, *context, nobody, ports_.random, now);
+  Decision decision(reader, *context, nobody, ports_.random, ports_.clock.wall());
   const auto group = c.row.group;
   if (!c.begun) {
     c.begun = true;
@@ -122,7 +99,7 @@ Result<void> Expander::count_some(port::Reader& reader, Count& c) {
       c.descend(m.member, true);
       return {};
     }
-    return c.take(reader, decision, m.member, false, {group, true}, true, now);
+    return decision.tally(c.unit, m.member, false, {group, true}, true);
   };
   while (left > 0 && !c.over) {
     if (!c.below.empty()) {
@@ -135,7 +112,7 @@ Result<void> Expander::count_some(port::Reader& reader, Count& c) {
           c.descend(m.member, level.by_access);
           continue;
         }
-        DEPROV_CHECK(c.take(reader, decision, m.member, level.by_access, {}, level.group == group, now));
+        DEPROV_CHECK(decision.tally(c.unit, m.member, level.by_access, {}, level.group == group));
       }
       left -= std::min(left, std::max<std::size_t>(page.rows.size(), 1));
       continue;
@@ -174,7 +151,7 @@ Result<void> Expander::count_some(port::Reader& reader, Count& c) {
 
 void Expander::judge(const std::shared_ptr<Count>& c, bool hold) {
   auto self = shared_from_this();
-  const auto verdict = hold ? std::string(held) + ";" : Piece::verdict_of({c->worsen, c->early, false});
+  auto verdict = std::make_shared<std::string>(std::string(held) + ";");
   host_.expander_decide(
       [self, c, hold, verdict](port::Reader& reader) -> Result<port::Transaction> {
         const auto context = self->host_.expander_context(self->scope_);
@@ -186,13 +163,16 @@ void Expander::judge(const std::shared_ptr<Count>& c, bool hold) {
           const char* const what = c->row.kind == source_work ? "source" : "group";
           decision.record("guard.refused", {{what, c->row.group.str()},
                                             {"work", c->row.id.str()},
-                                            {"worsen", c->worsen},
+                                            {"worsen", c->unit.worsen},
                                             {"members", c->members}});
-        } else if (c->worsen != 0 || c->early != 0) {
-          decision.reserve_unit(c->row.group, c->early, c->worsen, c->direct, c->members);
+        } else {
+          const bool source = c->row.kind == source_work;
+          DEPROV_TRY(late, decision.beyond_with_late(source ? ResourceId{} : c->row.group, c->unit, c->members));
+          *verdict = Piece::verdict_of({c->unit.worsen, c->unit.early, false, late});
+          decision.reserve_unit(c->row.group, c->unit, c->members);
         }
         decision.transaction().ops.emplace_back(
-            port::op::AdvanceWork{self->scope_, c->row.id, c->row.version, verdict + c->row.cursor, c->row.done});
+            port::op::AdvanceWork{self->scope_, c->row.id, c->row.version, *verdict + c->row.cursor, c->row.done});
         return decision.take();
       },
       [self, c, hold, verdict](Result<port::Committed> done) {
@@ -205,7 +185,7 @@ void Expander::judge(const std::shared_ptr<Count>& c, bool hold) {
         self->host_.expander_committed(self->scope_);
         auto row = c->row;
         ++row.version;
-        row.cursor = verdict + row.cursor;
+        row.cursor = *verdict + row.cursor;
         self->ports_.executor.post([self, row = std::move(row)]() mutable {
           if (self->stopping_) return self->finished(false);
           self->work(std::move(row));
@@ -216,10 +196,6 @@ void Expander::judge(const std::shared_ptr<Count>& c, bool hold) {
 Result<void> Expander::join(port::Reader& reader, Decision& decision, const port::HoldRow& hold,
                             port::JobRow job) {
   using port::JobState;
-  if (lowers) {  // it will end without having done anything
-    DEPROV_TRY(newer, jobs::newer_role(reader, scope_, job));
-    if (newer) return {};
-  }
   const bool lowers = job.kind == port::JobKind::change_role && job.cause == idp::Cause::role_lowered;
   if ((job.kind != port::JobKind::remove_access && !lowers) || job.cause == idp::Cause::manual) return {};
   DEPROV_TRY(plan, policy::parse_plan(job.plan));
@@ -239,6 +215,10 @@ Result<void> Expander::join(port::Reader& reader, Decision& decision, const port
     item.state = port::HoldItemState::sent;
     txn.ops.emplace_back(port::op::PutHoldItem{std::move(item)});
     return {};
+  }
+  if (lowers) {  // it will end without having done anything
+    DEPROV_TRY(newer, jobs::newer_role(reader, scope_, job));
+    if (newer) return {};
   }
   const bool waits = job.state == JobState::ready || job.state == JobState::retrying ||
                      job.state == JobState::in_grace || job.state == JobState::awaiting_approval;

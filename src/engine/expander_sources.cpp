@@ -32,7 +32,6 @@ Result<std::vector<SourceChange>> changes_from(port::Reader& reader, const port:
 
 Result<void> Expander::count_source(port::Reader& reader, Decision& decision, Count& c) {
   DEPROV_TRY(task, parse_source_task(c.row.payload));
-  const auto now = ports_.clock.wall();
   for (std::size_t left = piece_ * 4; left > 0 && c.index < c.row.total;) {
     DEPROV_TRY(changes, changes_from(reader, scope_, task, c.index));
     for (const auto& change : changes) {
@@ -40,7 +39,7 @@ Result<void> Expander::count_source(port::Reader& reader, Decision& decision, Co
       --left;
       ++c.index;
       if (change.says == idp::Says::granted) continue;
-      DEPROV_CHECK(c.take(reader, decision, change.subject, true, {}, false, now));
+      DEPROV_CHECK(decision.tally(c.unit, change.subject, true, {}, false));
     }
   }
   c.over = c.index >= c.row.total;

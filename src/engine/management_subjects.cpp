@@ -124,6 +124,7 @@ Result<policy::Plan> plan_again(const port::JobRow& job, const IntegrationContex
   if (const auto before = policy::parse_plan(job.plan)) {
     plan.secured = before->secured;
     plan.uncounted = before->uncounted;
+    plan.late_waits = before->late_waits;
   }
   return plan;
 }

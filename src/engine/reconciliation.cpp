@@ -415,7 +415,8 @@ Result<void> Reconciliation::without_access(Decision& decision, port::Reader& re
   if (!account.active) note += "; the app does not say whether it is active";
   if (task_.queue) {
     const bool counted = s.counted_at.micros != 0 && impl_->now() - s.counted_at < std::chrono::hours(24);
-    if (!counted) ++page_.worsen;
+    DEPROV_TRY(counts, decision.counts(s.id));
+    if (!counted) ++(counts ? page_.worsen : page_.late);
     ++page_.to_queue;
   }
   found(decision, kind, s.id, account, std::move(note));

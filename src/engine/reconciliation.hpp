@@ -108,7 +108,9 @@ class Reconciliation : public std::enable_shared_from_this<Reconciliation> {
   struct Counts {
     std::map<port::FindingKind, std::uint64_t> findings;
     std::uint64_t in_progress = 0, queued = 0, looked_up = 0, number = 0;
-    std::uint64_t to_queue = 0, worsen = 0;  ///< of leftover access and drift, and of these those the guard counts
+    std::uint64_t to_queue = 0;  ///< of leftover access and drift
+    std::uint64_t worsen = 0,
+                  late = 0;  ///< of these, whom the guard counts now, and who count when they are found
   };
   Counts counts_, page_;
   std::unordered_set<ResourceId> page_subjects_;  ///< without access, of the page at hand

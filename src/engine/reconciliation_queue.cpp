@@ -19,8 +19,15 @@ void Reconciliation::judge() {
         if (!self->held_.empty()) {
           decision.record("guard.refused",
                           {{"run", self->run_.str()}, {"worsen", self->counts_.worsen}, {"reason", self->held_}});
-        } else if (self->context_->policy.guard.enabled && self->counts_.worsen != 0) {
-          decision.reserve_unit({}, 0, self->counts_.worsen, 0, 0);  // who is leftover has no access any more
+        } else if (self->context_->policy.guard.enabled) {
+          // Who is leftover has no access any more. Whose account was unknown until now is found, and counts then.
+          Tally unit;
+          unit.worsen = self->counts_.worsen;
+          unit.late = self->counts_.late;
+          DEPROV_TRY(beyond, decision.beyond_with_late({}, unit, 0));
+          if (beyond)
+            return Error(Errc::held_by_guard, "more accounts were found than the guard lets pass", "guard");
+          decision.reserve_unit({}, unit, 0);
         }
         return decision.take();
       },
@@ -48,6 +55,7 @@ void Reconciliation::queue_some() {
         self->page_ = self->counts_;
         Decision decision(reader, *self->context_, self->evidence_, self->impl_->ports.random, self->impl_->now());
         decision.judge(self->allowed_ ? Judging::allowed : Judging::hold, self->held_);
+        decision.late_waits(!self->allowed_);
         DEPROV_TRY(page, reader.findings(self->task_.scope, self->run_, self->last_, findings_a_piece));
         *piece = {self->last_, page.more};
         for (auto& finding : page.rows) {

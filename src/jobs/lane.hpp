@@ -165,6 +165,8 @@ class Lane : public std::enable_shared_from_this<Lane> {
   /// Once for each job that removes an account, lowers a role, or found an account that was not known before.
   [[nodiscard]] port::op::Reserve reserve_removal(const Run& run) const;
   [[nodiscard]] port::op::Reserve reserve_worsened(const Run& run) const;
+  /// Whether its account was found late, of a unit that is beyond the limits: then it has joined the hold.
+  bool waits_for_its_unit(const RunPtr& run);
   /// Who is counted and keeps access: what the guard measures by must not grow by them.
   [[nodiscard]] static port::op::Reserve count_role(const port::op::Reserve& reserved);
   /// The same for who lost access, counted for that, and has it again: the mark goes with the count.

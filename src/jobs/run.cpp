@@ -330,7 +330,9 @@ void Lane::advance(const RunPtr& run) {
         if (unfinished && !step.approval.empty() && step.approved_until <= ports_.clock.wall()) continue;
         if (waits(run)) return;
         if (!policy::is_irreversible(step.operation)) return step_call(run);
-        return check_account(run, [self = shared_from_this(), run] { self->step_final(run); });
+        return check_account(run, [self = shared_from_this(), run] {
+          if (!self->waits_for_its_unit(run)) self->step_final(run);
+        });
       case StepKind::verify:
         if (unfinished) continue;
         if (observed) {

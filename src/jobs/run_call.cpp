@@ -30,6 +30,7 @@ void Lane::step_call(const RunPtr& run) {
   if (run->binding.account_id.empty()) return hold(run, "no account is bound to the subject; bind it, and retry");
   auto self = shared_from_this();
   check_account(run, [self, run] {
+    if (self->waits_for_its_unit(run)) return;
     self->when_admitted(run, [self, run](bool go) {
       if (!go) return self->no_slot(run);
       self->send(run);

@@ -106,6 +106,15 @@ port::op::Reserve Lane::reserve_removal(const Run& run) const {
   return o;
 }
 
+// R7: nothing of a unit goes before it was judged whole, and its other accounts are not known yet.
+bool Lane::waits_for_its_unit(const RunPtr& run) {
+  if (!run->plan.late_waits || !run->plan.uncounted || !guarded(run->row) || run->guard.released) return false;
+  join_hold(run,
+            "a request would end the access of more subjects than the guard lets pass, counting those whose "
+            "account was not known");
+  return true;
+}
+
 void Lane::join_hold(const RunPtr& run, std::string why) {
   auto self = shared_from_this();
   run->row.state = JobState::held;

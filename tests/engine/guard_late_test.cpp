@@ -105,6 +105,101 @@ TEST_CASE("who is found in the app while something is held joins the hold", "[en
   CHECK(w.disabled() == disabled);
 }
 
+TEST_CASE("a unit of whom no account was known is judged whole before any of its effects",
+          "[engine][R7][R8][R13]") {
+  const auto shape = GENERATE(as<std::string>(), "group deleted", "replaced by nobody", "all removed");
+  const bool deferred = GENERATE(false, true);
+  const auto settle = GENERATE(as<std::string>(), "0", "1000");
+  CAPTURE(shape, deferred, settle);
+  Late w(R"({"entitling_groups":[{"display_name":"everybody"},{"display_name":"late"}],"settle_ms":)" + settle +
+         R"(,"guard":{"group":{"least":1000}}})");
+  const std::vector<ResourceId> known(w.users.begin(), w.users.begin() + Late::known);
+  const std::vector<ResourceId> late(w.users.begin() + Late::known, w.users.end());
+  w.add_group(w.c, "everybody", known);
+  const auto group = w.add_group(w.c, "late", late);
+  w.run(5min);
+  if (deferred) {
+    w.options.inline_members = 5;
+    w.options.piece = 4;
+    w.engine.reset();
+    w.boot();
+    w.run(5s);
+  }
+  if (shape == "group deleted") {
+    REQUIRE(w.remove_group(w.c, group));
+  } else if (shape == "replaced by nobody") {
+    REQUIRE(w.members(w.c, group, engine::MemberStep::Kind::replace, {}));
+  } else {
+    REQUIRE(w.members(w.c, group, engine::MemberStep::Kind::remove, late));
+  }
+  w.run(10min);
+  CHECK(w.disabled() == 0);  // although 25 alone would have passed
+  CHECK(w.waiting() == 30);
+  for (const auto id : late) w.allow_one(id);
+  w.run(60s);
+  CHECK(w.disabled() == 30);
+  CHECK_FALSE(w.open_hold());
+}
+
+TEST_CASE("a unit within the limits goes, also where its accounts are found late", "[engine][R7][R8][R13]") {
+  Late w(R"({"entitling_groups":[{"display_name":"everybody"},{"display_name":"late"}],"settle_ms":1000,
+             "guard":{"group":{"least":1000}}})");
+  w.add_group(w.c, "everybody", {w.users.begin(), w.users.begin() + 25});
+  const auto group = w.add_group(w.c, "late", {w.users.begin() + 25, w.users.end()});
+  w.run(5min);
+  REQUIRE(w.remove_group(w.c, group));
+  w.run(60s);
+  CHECK(w.disabled() == 25);
+  CHECK_FALSE(w.open_hold());
+}
+
+TEST_CASE("who never had an account keeps no unit waiting", "[engine][R7][R8][R13]") {
+  Late w(
+      R"({"entitling_groups":[{"display_name":"everybody"}],"settle_ms":1000,"guard":{"group":{"least":1000}}})");
+  for (std::size_t i = Late::known; i < w.users.size(); ++i) w.app->accounts.erase("a" + std::to_string(i));
+  std::vector<ResourceId> some(w.users.begin() + 5, w.users.end());  // 15 with accounts, and 30 without
+  w.add_group(w.c, "everybody", {w.users.begin(), w.users.begin() + 5});
+  const auto group = w.add_group(w.c, "everybody", some);
+  w.run(5min);
+  REQUIRE(w.remove_group(w.c, group));
+  w.run(10min);
+  CHECK(w.disabled() == 15);
+  CHECK_FALSE(w.open_hold());
+  CHECK(w.job(w.c, w.users.back()).state == JobState::succeeded_no_account);
+}
+
+TEST_CASE("whose account is found while its unit settles counts, and waits with it", "[engine][R7][R13][R14]") {
+  Late w(R"({"entitling_groups":[{"display_name":"late"}],"settle_ms":60000,"guard":{"group":{"least":1000}}})");
+  const auto group = w.add_group(w.c, "late", {w.users.begin() + Late::known, w.users.end()});
+  w.run(5min);
+  const bool beyond = GENERATE(true, false);
+  CAPTURE(beyond);
+  std::vector<ResourceId> leave(w.users.begin() + Late::known, w.users.end());
+  if (!beyond) leave.resize(10);
+  REQUIRE(w.members(w.c, group, engine::MemberStep::Kind::remove, leave));
+  w.run(1s);
+  for (const auto id : leave) {
+    const auto i = std::find(w.users.begin(), w.users.end(), id) - w.users.begin();
+    std::optional<Result<void>> bound;
+    w.engine->bind(w.owner, w.c->row.scope.integration, id, "a" + std::to_string(i),
+                   [&](Result<void> r) { bound = std::move(r); });
+    while (!bound && w.executor->run_one()) {
+    }
+    REQUIRE(bound);
+    REQUIRE(*bound);
+  }
+  w.run(10min);
+  CHECK(w.disabled() == (beyond ? 0 : 10));
+  CHECK(w.waiting() == (beyond ? 30 : 0));
+  if (beyond) return;
+  // They count: fifteen more are let pass, and no more than these.
+  for (std::size_t i = 40; i < 50; ++i) REQUIRE(w.set_active(w.c, w.users[i], false));
+  w.run(1min);
+  std::uint64_t reserved = 0;
+  w.read([&](port::Reader& r) { reserved = r.reserved(w.c->row.scope, "worsened", w.clock.wall()).value().hour; });
+  CHECK(reserved == 20);
+}
+
 TEST_CASE("what cannot be undone is counted where its account is found late, too", "[engine][R7][R13][R3]") {
   Late w(R"({"guard":{"removal_percent":100},"causes":{"deactivated":[{"step":"remove"}]}})");
   for (std::size_t i = Late::known; i < w.users.size(); ++i) REQUIRE(w.set_active(w.c, w.users[i], false));

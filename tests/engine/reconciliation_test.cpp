@@ -203,6 +203,29 @@ TEST_CASE("an account that somebody re-enabled while its deletion waits is drift
   CHECK(w.job(c, ann).state == JobState::in_grace);
 }
 
+TEST_CASE("what a reconciliation would queue is judged whole, also whose accounts were not known until then",
+          "[engine][R6][R7][R13]") {
+  Listed w;
+  w.app->add("other", "ext-other", "other");  // the credential sees accounts
+  const auto c = w.integrate("okta", R"({"guard":{"percent":100,"small":{"below":0},"absolute":10}})");
+  std::vector<ResourceId> users;
+  for (int i = 0; i < 15; ++i) users.push_back(w.add_user(c, "u" + std::to_string(10 + i), false));
+  w.run(1min);
+  for (int i = 0; i < 15; ++i) {
+    const auto n = std::to_string(10 + i);
+    REQUIRE(w.binding(c, users[static_cast<std::size_t>(i)]).state == port::BindingState::absent);
+    w.app->add("a" + n, "ext-u" + n, "u" + n);
+  }
+  const auto report = w.reconcile(c, true);
+  CHECK(report.at("queued") == 15);
+  w.run(1min);
+  for (const auto& [id, account] : w.app->accounts) CHECK(account.active.value_or(true));
+  std::optional<port::HoldRow> hold;
+  w.read([&](port::Reader& r) { hold = r.open_hold(c->row.scope).value(); });
+  REQUIRE(hold);
+  CHECK(hold->held == 15);
+}
+
 TEST_CASE("what a reconciliation would queue is judged whole before any of its effects", "[engine][R6][R7]") {
   for (const std::uint64_t limit : {149U, 150U}) {
     CAPTURE(limit);

@@ -59,6 +59,9 @@ struct Plan {
   WallTime secured;
   /// The guard did not count the subject, since no account of it was known (R7, R13): it does where one is found.
   bool uncounted = false;
+  /// Its unit is beyond the guard's limits if all whose account is found late are counted: one that is found
+  /// waits.
+  bool late_waits = false;
   std::string role;  ///< change_role: the entitlement that remains; empty: none, or not looked at yet
   /// The first step that is neither done, already nor skipped, nor finally failed; nothing when all are over.
   [[nodiscard]] std::optional<std::size_t> next() const noexcept;

@@ -150,6 +150,7 @@ DEPROV_INLINE std::string to_text(const Plan& plan) {
   json::object out{{"steps", std::move(steps)}};
   if (plan.secured.micros != 0) out["secured"] = to_rfc3339(plan.secured);
   if (plan.uncounted) out["uncounted"] = true;
+  if (plan.late_waits) out["late_waits"] = true;
   if (!plan.role.empty()) out["role"] = plan.role;
   return json::serialize(out);
 }
@@ -172,8 +173,12 @@ DEPROV_INLINE Result<Plan> parse_plan(std::string_view text) {
   };
   Plan plan;
   plan.secured = time(value.get_object(), "secured");
-  if (const auto* uncounted = value.get_object().if_contains("uncounted"); uncounted != nullptr)
-    plan.uncounted = uncounted->is_bool() && uncounted->get_bool();
+  const auto flag = [&](const char* name) {
+    const auto* f = value.get_object().if_contains(name);
+    return f != nullptr && f->is_bool() && f->get_bool();
+  };
+  plan.uncounted = flag("uncounted");
+  plan.late_waits = flag("late_waits");
   if (const auto* role = value.get_object().if_contains("role"); role != nullptr && role->is_string())
     plan.role = std::string(role->get_string());
   plan.steps.reserve(steps->get_array().size());
