@@ -304,7 +304,7 @@ TEST_CASE("sandbox: failures come at their rates, the same ones for the same see
   CHECK(one != run(8));
 }
 
-TEST_CASE("[R18] sandbox: a lost answer is an effect that happened") {
+TEST_CASE("sandbox: a lost answer is an effect that happened", "[R18]") {
   const Directory d;
   d.write(three);
   App app(d, {{"lost_answers", 1}});
@@ -339,7 +339,7 @@ TEST_CASE("sandbox: throttling lets through what it says") {
   CHECK(through == 8);
 }
 
-TEST_CASE("[R19] sandbox: reads show the old state for the declared lag") {
+TEST_CASE("sandbox: reads show the old state for the declared lag", "[R19]") {
   const Directory d;
   d.write(three);
   App app(d, {{"lag_ms", 3'600'000 * 2.5}});

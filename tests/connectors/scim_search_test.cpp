@@ -4,7 +4,7 @@
 
 using namespace deprov::test;
 
-TEST_CASE("[R12] scim: an account is found by exactly its externalId, its userName, then its e-mail") {
+TEST_CASE("scim: an account is found by exactly its externalId, its userName, then its e-mail", "[R12]") {
   Bench b;
   std::vector<std::string> by_external;
   std::vector<std::string> by_name;
@@ -115,7 +115,7 @@ TEST_CASE("scim: an app that cannot search, or ignores the filter, is not taken 
   }
 }
 
-TEST_CASE("[R6] scim: list goes page by page to the end, and a page that is not what was asked for is none") {
+TEST_CASE("scim: list goes page by page to the end, and a page that is not what was asked for is none", "[R6]") {
   Bench b;
   const TestServer s([](const ServerRequest& r) {
     const auto at = r.target.find("startIndex=");

@@ -206,7 +206,7 @@ TEST_CASE("who was suspended and then leaves is disabled", "[engine][R2]") {
   CHECK(w.subject(w.c, w.users[4]).cause == idp::Cause::deactivated);
 }
 
-TEST_CASE("a list that has shrunk is judged whole, and waits for a person", "[engine][R7]") {
+TEST_CASE("a list that has shrunk is judged whole, and waits for a person", "[engine][R7][R8]") {
   Listed w(30, {{"whole", true}}, {}, R"({"guard":{"enabled":true}})");
   REQUIRE(w.sync(w.csv()));
   std::set<std::size_t> half;

@@ -52,7 +52,7 @@ std::size_t effects(const test::World& w) {
 
 }  // namespace
 
-TEST_CASE("a stop is answered at once, and nothing new is sent, over restarts too", "[engine][stop]") {
+TEST_CASE("a stop is answered at once, and nothing new is sent, over restarts too", "[engine][stop][R8]") {
   test::World w;
   const auto c = w.integrate("okta", R"({"lane":{"start_concurrency":2,"max_concurrency":2}})");
   std::vector<ResourceId> users;

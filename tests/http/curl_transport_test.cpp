@@ -126,7 +126,7 @@ TEST_CASE("redirects are answered, not followed; interim responses are skipped")
   CHECK(server.requests().size() == 2);
 }
 
-TEST_CASE("[R18] what was certainly not sent") {
+TEST_CASE("what was certainly not sent", "[R18]") {
   const auto t = make_curl_transport();
   SECTION("nobody listens") {
     check_failure(exchange(*t, change("PATCH", "http://127.0.0.1:" + std::to_string(closed_port()), "x")),
@@ -163,7 +163,7 @@ TEST_CASE("[R18] what was certainly not sent") {
   }
 }
 
-TEST_CASE("[R18] what may have been done") {
+TEST_CASE("what may have been done", "[R18]") {
   const auto t = make_curl_transport();
   const auto with = [&](const Answer& answer, Kind kind, std::chrono::milliseconds timeout = 60s) {
     const TestServer server([&](const ServerRequest&) { return answer; });
@@ -213,7 +213,7 @@ TEST_CASE("a slow answer within the time is an answer; one at the bound as well"
   CHECK(r.response->body == "slow");
 }
 
-TEST_CASE("[R18] a change is never repeated on a connection that died; a read may be") {
+TEST_CASE("a change is never repeated on a connection that died; a read may be", "[R18]") {
   // The server answers the first request of each connection and closes on the second without a word.
   const TestServer server(
       [](const ServerRequest& r) { return r.on_connection == 0 ? respond(200, "first") : close_now(); });
