@@ -237,13 +237,24 @@ class Commit {
     const std::tuple key(o.scope, o.row.group, o.row.member);
     const bool changed = !s_.members.contains(key);
     if (changed) {
-      undo_.put(s_.members, key, o.row.member_is_group);
+      undo_.put(s_.members, key, MemoryState::Member{o.row.member_is_group, o.row.display});
       undo_.put(s_.member_of, std::tuple(o.scope, o.row.member, o.row.group), MemoryState::Nothing{});
       undo_.add(s_.group_sizes, std::tuple(o.scope, o.row.group), 1);
       raise_grants(o.scope, o.row.member);
+    } else if (!o.row.display.empty()) {
+      name_member(key, o.row.display);
     }
     out_.members_changed.push_back(changed);
     return {};
+  }
+  Result<void> apply(const op::NameMember& o) {
+    name_member({o.scope, o.group, o.member}, o.display);
+    return {};
+  }
+  void name_member(const std::tuple<Scope, ResourceId, ResourceId>& key, const std::string& display) {
+    const auto* found = find(s_.members, key);
+    if (found == nullptr || found->display == display) return;
+    undo_.put(s_.members, key, MemoryState::Member{found->is_group, display});
   }
 
   Result<void> apply(const op::RemoveMember& o) {

@@ -241,12 +241,17 @@ class MemoryReader final : public Reader {
   Result<Page<MemberRow>> members(const Scope& scope, ResourceId group, std::optional<ResourceId> after,
                                   std::size_t limit) override {
     Page<MemberRow> page;
-    each_from(s_.members, {scope, group, after.value_or(ResourceId{})}, [&](const auto& k, bool is_group) {
+    each_from(s_.members, {scope, group, after.value_or(ResourceId{})}, [&](const auto& k, const auto& m) {
       if (std::get<0>(k) != scope || std::get<1>(k) != group) return false;
       if (after && std::get<2>(k) == *after) return true;
-      return take(page, MemberRow{group, std::get<2>(k), is_group}, limit);
+      return take(page, MemberRow{group, std::get<2>(k), m.is_group, m.display}, limit);
     });
     return page;
+  }
+  Result<std::optional<MemberRow>> member(const Scope& scope, ResourceId group, ResourceId member) override {
+    const auto it = s_.members.find(std::tuple(scope, group, member));
+    if (it == s_.members.end()) return std::optional<MemberRow>();
+    return std::optional(MemberRow{group, member, it->second.is_group, it->second.display});
   }
   Result<bool> is_member(const Scope& scope, ResourceId group, ResourceId member) override {
     return s_.members.contains(std::tuple(scope, group, member));

@@ -42,8 +42,12 @@ struct MemoryState {
 
   std::map<Key<Scope, std::string>, ResourceId> claims;  // key -> owner
 
-  std::map<Key<Scope, ResourceId, ResourceId>, bool> members;  // group, member -> is a group
-  Index<Scope, ResourceId, ResourceId> member_of;              // member, group
+  struct Member {
+    bool is_group = false;
+    std::string display{};
+  };
+  std::map<Key<Scope, ResourceId, ResourceId>, Member> members;  // group, member
+  Index<Scope, ResourceId, ResourceId> member_of;                // member, group
   std::map<Key<Scope, ResourceId>, std::uint64_t> group_sizes;
 
   std::map<Key<Scope, ResourceId>, port::SubjectRow> subjects;

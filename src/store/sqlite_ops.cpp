@@ -211,9 +211,22 @@ Result<void> SqliteWriter::member_changed(std::int64_t scope, ResourceId group, 
 
 Result<void> SqliteWriter::apply(const op::AddMember& o) {
   DEPROV_TRY(scope, scope_for_writing(o.scope));
-  Use use(c_, Q::member_insert, scope, o.row.group, o.row.member, o.row.member_is_group);
+  bool added = false;
+  {
+    Use use(c_, Q::member_insert, scope, o.row.group, o.row.member, o.row.member_is_group, o.row.display);
+    DEPROV_CHECK(use.write());
+    added = use.changed() == 1;
+  }
+  if (!added && !o.row.display.empty())
+    DEPROV_CHECK(apply(op::NameMember{o.scope, o.row.group, o.row.member, o.row.display}));
+  return member_changed(scope, o.row.group, o.row.member, added, 1);
+}
+
+Result<void> SqliteWriter::apply(const op::NameMember& o) {
+  Use use(c_, Q::member_name, o.display, scopes_.find(o.scope), o.group, o.member);
   DEPROV_CHECK(use.write());
-  return member_changed(scope, o.row.group, o.row.member, use.changed() == 1, 1);
+  if (use.changed() != 0) wrote_ = true;
+  return {};
 }
 
 Result<void> SqliteWriter::apply(const op::RemoveMember& o) {

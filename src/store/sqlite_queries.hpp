@@ -158,10 +158,16 @@ namespace deprov::store {
   X(claim_owner, "SELECT owner FROM claim WHERE scope = ? AND key = ?")                                           \
   X(claim_remove, "DELETE FROM claim WHERE scope = ? AND key = ? AND owner = ?")                                  \
                                                                                                                   \
-  X(member_insert, "INSERT OR IGNORE INTO member(scope, grp, member, is_group) VALUES(?, ?, ?, ?)")               \
+  X(member_insert,                                                                                                \
+    "INSERT OR IGNORE INTO member(scope, grp, member, is_group, display) VALUES(?, ?, ?, ?, nullif(?, ''))")      \
+  X(member_name,                                                                                                  \
+    "UPDATE member SET display = nullif(?1, '') WHERE scope = ?2 AND grp = ?3 AND member = ?4 "                   \
+    "AND display IS NOT nullif(?1, '')")                                                                          \
   X(member_remove, "DELETE FROM member WHERE scope = ? AND grp = ? AND member = ?")                               \
   X(member_page,                                                                                                  \
-    "SELECT member, is_group FROM member WHERE scope = ? AND grp = ? AND member > ? ORDER BY member LIMIT ?")     \
+    "SELECT member, is_group, display FROM member WHERE scope = ? AND grp = ? AND member > ? "                    \
+    "ORDER BY member LIMIT ?")                                                                                    \
+  X(member_get, "SELECT is_group, display FROM member WHERE scope = ? AND grp = ? AND member = ?")                \
   X(member_has, "SELECT 1 FROM member WHERE scope = ? AND grp = ? AND member = ?")                                \
   X(member_groups,                                                                                                \
     "SELECT m.grp FROM member m CROSS JOIN resource r ON r.scope = m.scope AND r.id = m.grp "                     \

@@ -178,9 +178,19 @@ class SqliteReader final : public SqliteReaderBase {
     return page<MemberRow>(use, limit, [&] {
       MemberRow row;
       row.group = group;
-      use.read_all(row.member, row.member_is_group);
+      use.read_all(row.member, row.member_is_group, row.display);
       return row;
     });
+  }
+  Result<std::optional<MemberRow>> member(const Scope& scope, ResourceId group, ResourceId member) override {
+    Use use(c_, Q::member_get, scopes_.find(scope), group, member);
+    std::optional<MemberRow> row;
+    if (use.row()) {
+      row.emplace(MemberRow{group, member, false, {}});
+      use.read_all(row->member_is_group, row->display);
+    }
+    DEPROV_CHECK(c_.check());
+    return row;
   }
   Result<bool> is_member(const Scope& scope, ResourceId group, ResourceId member) override {
     Use use(c_, Q::member_has, scopes_.find(scope), group, member);

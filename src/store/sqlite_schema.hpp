@@ -196,6 +196,10 @@ CREATE TABLE source_grant(
   scope INTEGER NOT NULL, subject BLOB NOT NULL, source BLOB NOT NULL, says INTEGER NOT NULL, cause INTEGER NOT NULL,
   begun INTEGER NOT NULL, evidence_at INTEGER NOT NULL, PRIMARY KEY(scope, subject, source)) WITHOUT ROWID;
 )sql",
+    // What members are called, where the IdP says so.
+    R"sql(
+ALTER TABLE member ADD COLUMN display TEXT;
+)sql",
 };
 
 /// Makes the tables, or brings those of an older version up to `known`. Errors: `store_version`,

@@ -84,6 +84,7 @@ class SqliteWriter {
   Result<void> apply(const port::op::ReleaseKey& o);
   Result<void> apply(const port::op::AddMember& o);
   Result<void> apply(const port::op::RemoveMember& o);
+  Result<void> apply(const port::op::NameMember& o);
   Result<void> apply(const port::op::PutSubject& o);
   Result<void> apply(const port::op::PutBinding& o);
   Result<void> apply(const port::op::AppendChange& o);

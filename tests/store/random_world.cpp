@@ -159,7 +159,11 @@ Op RandomWorld::any_op(Reader& reader) {
     case 7:
     case 8: {
       const bool nested = chance(20);
-      return op::AddMember{s, {group(below(groups)), nested ? group(below(groups)) : user(below(users)), nested}};
+      const auto into = group(below(groups));
+      const auto who = nested ? group(below(groups)) : user(below(users));
+      std::string display = chance(50) ? std::string() : "D" + std::to_string(below(3));
+      if (chance(30)) return op::NameMember{s, into, who, std::move(display)};
+      return op::AddMember{s, {into, who, nested, std::move(display)}};
     }
     case 9: return op::RemoveMember{s, group(below(groups)), user(below(users))};
     case 10: {
@@ -468,6 +472,7 @@ std::vector<std::string> RandomWorld::dump(Reader& r) {
       line(std::to_string(value(r.member_count(s, rid))));
       for (const auto g : value(r.groups_of(s, rid))) line(g.str());
       line(value(r.is_member(s, group(0), rid)) ? "in group 0" : "not in group 0");
+      one(value(r.member(s, group(1), rid)));
       all(value(r.changes(s, rid, 3)));
       page(value(r.activity_of(s, rid, 1, 4)));
       JobFilter filter;

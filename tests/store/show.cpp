@@ -65,7 +65,9 @@ std::string show(const ResourceRow& r) {
                  << r.document)
       .str();
 }
-std::string show(const MemberRow& r) { return (Text() << r.group << r.member << r.member_is_group).str(); }
+std::string show(const MemberRow& r) {
+  return (Text() << r.group << r.member << r.member_is_group << r.display).str();
+}
 std::string show(const SubjectRow& r) {
   return (Text() << r.scope << r.id << r.grants_version << r.access << r.generation << r.desired << r.cause
                  << r.via_group << r.via_inferred << r.evidence_at << r.policy_version << r.job

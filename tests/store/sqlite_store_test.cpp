@@ -170,6 +170,7 @@ TEST_CASE("a store of the first version is brought up to date with what is in it
         hex(id<ResourceId>(n)) + "', 'User', 1, 1, " + (n == 3 ? "1" : "0") + ", 0, " + std::to_string(90 - n) +
         ", '', 'user" + std::to_string(n) + "', '', x'', '{}');";
   }
+  rows += "INSERT INTO member VALUES(1, x'" + hex(id<ResourceId>(9)) + "', x'" + hex(id<ResourceId>(1)) + "', 0);";
   execute(dir, rows.c_str());
 
   const auto store = open_sqlite(dir.path());
@@ -179,6 +180,13 @@ TEST_CASE("a store of the first version is brought up to date with what is in it
   CHECK(page.rows[0].id == id<ResourceId>(2));
   CHECK(page.rows[1].id == id<ResourceId>(1));
   CHECK(commit(*store, {put_user(4)}));
+  const auto member = [&] {
+    return read(*store, [](Reader& r) { return r.member(here, id<ResourceId>(9), id<ResourceId>(1)); });
+  };
+  REQUIRE(member());
+  CHECK(member()->display.empty());
+  CHECK(commit(*store, {op::NameMember{here, id<ResourceId>(9), id<ResourceId>(1), "One"}}));
+  CHECK(member()->display == "One");
 }
 
 TEST_CASE("no look-up of resources or members goes through a table", "[store][sqlite]") {
@@ -187,11 +195,27 @@ TEST_CASE("no look-up of resources or members goes through a table", "[store][sq
   sqlite3* db = nullptr;
   REQUIRE(sqlite3_open((dir.path() + "/deprov.db").c_str(), &db) == SQLITE_OK);
   using store::Q;
-  for (const auto query : {Q::resource_get, Q::resource_user_name, Q::resource_user_name_any, Q::resource_external,
-                           Q::resource_display, Q::resource_email, Q::resource_of_member, Q::resource_tombstones,
-                           Q::resource_page, Q::resource_page_any, Q::resource_count, Q::resource_modified_up,
-                           Q::resource_modified_down, Q::resource_user_name_up, Q::resource_user_name_down,
-                           Q::member_page, Q::member_has, Q::member_groups, Q::group_size}) {
+  for (const auto query : {Q::resource_get,
+                           Q::resource_user_name,
+                           Q::resource_user_name_any,
+                           Q::resource_external,
+                           Q::resource_display,
+                           Q::resource_email,
+                           Q::resource_of_member,
+                           Q::resource_tombstones,
+                           Q::resource_page,
+                           Q::resource_page_any,
+                           Q::resource_count,
+                           Q::resource_modified_up,
+                           Q::resource_modified_down,
+                           Q::resource_user_name_up,
+                           Q::resource_user_name_down,
+                           Q::member_page,
+                           Q::member_get,
+                           Q::member_name,
+                           Q::member_has,
+                           Q::member_groups,
+                           Q::group_size}) {
     const auto* sql = store::query_texts.at(static_cast<std::size_t>(query));
     INFO(sql);
     sqlite3_stmt* plan = nullptr;

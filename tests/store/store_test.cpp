@@ -177,6 +177,52 @@ TEST_CASE("\"leave group A\" beside \"leave group B\": the second decides again"
   CHECK(code_of(refused) == Errc::conflict);
 }
 
+TEST_CASE("what members are called is kept, and is no grant", "[store]") {
+  const auto kind = GENERATE(as<std::string>(), "memory", "sqlite");
+  CAPTURE(kind);
+  const auto opened = open(kind);
+  auto& store = *opened->store;
+  const auto person = id<ResourceId>(1);
+  const auto group = id<ResourceId>(10);
+  const auto other = id<ResourceId>(2);
+  const auto display = [&](ResourceId who) {
+    const auto row = read(store, [&](Reader& r) { return r.member(here, group, who); });
+    return row ? row->display + (row->member_is_group ? " (group)" : "") : "no member";
+  };
+  REQUIRE(commit(store, {op::PutSubject{subject(here, 1)}, op::AddMember{here, {group, person, false, "Ann"}},
+                         op::AddMember{here, {group, other, true}}}));
+  CHECK(display(person) == "Ann");
+  CHECK(display(other) == " (group)");
+  CHECK(display(id<ResourceId>(3)) == "no member");
+  const auto page = read(store, [&](Reader& r) { return r.members(here, group, std::nullopt, 10); });
+  REQUIRE(page.rows.size() == 2);
+  CHECK(page.rows[0].display == "Ann");
+  CHECK(page.rows[1].display.empty());
+  const auto version = [&] {
+    return read(store, [&](Reader& r) { return r.subject(here, person); })->grants_version;
+  };
+  const auto before = version();
+  auto again = commit(store, {op::AddMember{here, {group, person, false, "Ann B."}}});
+  REQUIRE(again);
+  CHECK(again->members_changed == std::vector<bool>{false});
+  CHECK(display(person) == "Ann B.");
+  REQUIRE(commit(store, {op::AddMember{here, {group, person, false}}}));
+  CHECK(display(person) == "Ann B.");
+  REQUIRE(commit(store, {op::NameMember{here, group, person, "A"}, op::NameMember{here, group, other, "O"},
+                         op::NameMember{here, group, id<ResourceId>(3), "nobody"}}));
+  CHECK(display(person) == "A");
+  CHECK(display(other) == "O (group)");
+  CHECK(display(id<ResourceId>(3)) == "no member");
+  REQUIRE(commit(store, {op::NameMember{here, group, person, ""}}));
+  CHECK(display(person).empty());
+  CHECK(version() == before);
+  // What is refused leaves the names as they were.
+  CHECK_FALSE(commit(store, {op::NameMember{here, group, person, "X"}, op::TouchResource{here, person, {}}}));
+  CHECK(display(person).empty());
+  REQUIRE(commit(store, {op::RemoveMember{here, group, other}, op::AddMember{here, {group, other, true}}}));
+  CHECK(display(other) == " (group)");
+}
+
 TEST_CASE("membership: repeats change nothing, tombstoned groups do not count", "[store]") {
   const auto kind = GENERATE(as<std::string>(), "memory", "sqlite");
   CAPTURE(kind);

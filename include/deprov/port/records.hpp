@@ -93,6 +93,7 @@ struct MemberRow {
   ResourceId group;
   ResourceId member;
   bool member_is_group = false;
+  std::string display{};  ///< as the IdP sent it; empty: it sent none
 };
 
 enum class Desired : std::uint8_t { undecided = 0, access = 1, no_access = 2 };

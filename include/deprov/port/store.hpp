@@ -114,10 +114,18 @@ struct TouchResource {
   ResourceId id;
   WallTime modified;
 };
-/// Adding who is a member, or removing who is none, changes nothing and raises nothing.
+/// Adding who is a member, or removing who is none, raises nothing. Who is a member already gets the `display`, if
+/// there is one, and nothing else.
 struct AddMember {
   Scope scope;
   MemberRow row;
+};
+/// What a member is called from now on; empty: nothing. Raises nothing. Who is no member: no effect.
+struct NameMember {
+  Scope scope;
+  ResourceId group;
+  ResourceId member;
+  std::string display;
 };
 struct RemoveMember {
   Scope scope;
@@ -312,7 +320,8 @@ using Op =
                  op::Unreserve, op::Population, op::OpenHold, op::PutHoldItem, op::DeleteDetails, op::PutChore,
                  op::PutFinding, op::RemoveFindings, op::ClaimKey, op::ReleaseKey, op::PutWebhook,
                  op::RemoveWebhook, op::MoveWebhookCursor, op::PutDelivery, op::PruneDeliveries, op::PutSource,
-                 op::RemoveSource, op::PutSourcePiece, op::PruneSourcePieces, op::PutGrant, op::RemoveGrants>;
+                 op::RemoveSource, op::PutSourcePiece, op::PruneSourcePieces, op::PutGrant, op::RemoveGrants,
+                 op::NameMember>;
 
 /// All of it, or nothing. Ops are applied in order.
 struct Transaction {
@@ -327,7 +336,7 @@ struct Committed {
   std::vector<std::uint64_t> resource_versions;
   /// The sequence number of each AppendActivity, in their order.
   std::vector<std::uint64_t> activity_seqs;
-  /// For each AddMember and RemoveMember, in their order, whether it changed anything.
+  /// For each AddMember and RemoveMember, in their order, whether it changed who is a member.
   std::vector<bool> members_changed;
   /// For each DeleteDetails, in their order, how many details it deleted.
   std::vector<std::uint64_t> details_deleted;
@@ -419,6 +428,7 @@ class Reader {
 
   virtual Result<Page<MemberRow>> members(const Scope& scope, ResourceId group, std::optional<ResourceId> after,
                                           std::size_t limit) = 0;
+  virtual Result<std::optional<MemberRow>> member(const Scope& scope, ResourceId group, ResourceId member) = 0;
   virtual Result<bool> is_member(const Scope& scope, ResourceId group, ResourceId member) = 0;
   /// Counted without reading the members' resources.
   virtual Result<std::uint64_t> member_count(const Scope& scope, ResourceId group) = 0;
