@@ -1,5 +1,6 @@
 // The schemas and resource types that an integration brings along.
 #include <boost/json/parse.hpp>
+#include <deprov/scim/resource.hpp>
 #include <deprov/scim/schema.hpp>
 #include <string>
 #include "catch.hpp"
@@ -143,6 +144,42 @@ TEST_CASE("a new schema asks for nothing that is not done") {
   CHECK(asked(R"([{"name":"a","type":"complex","subAttributes":[
           {"name":"pin","mutability":"writeOnly","returned":"never","uniqueness":"global"}]}])") ==
         "urn:example:2.0:Device:a.pin");
+}
+
+TEST_CASE("canonicalValues are texts: what cannot be held to them is refused at load") {
+  for (const std::string kind : {"integer", "decimal", "boolean", "dateTime", "binary", "complex"}) {
+    const auto r =
+        SchemaRegistry::customized(schema(R"([{"name":"a"},{"name":"n","type":")" + kind +
+                                          R"(","canonicalValues":["1","2"],"subAttributes":[{"name":"s"}]}])"),
+                                   type());
+    INFO(kind);
+    REQUIRE_FALSE(r);
+    CHECK(r.error().where().ends_with("attributes[1].canonicalValues"));
+    CHECK(r.error().detail() == "an attribute of type " + kind + " has none");
+    // None is what some dumps say of every attribute.
+    CHECK(
+        SchemaRegistry::customized(schema(R"([{"name":"n","type":")" + kind + R"(","canonicalValues":[])" +
+                                          (kind == "complex" ? R"(,"subAttributes":[{"name":"s"}])" : "") + "}]"),
+                                   type()));
+  }
+  const auto nested = SchemaRegistry::customized(
+      schema(
+          R"([{"name":"c","type":"complex","subAttributes":[{"name":"n","type":"integer","canonicalValues":["1"]}]}])"),
+      type());
+  REQUIRE_FALSE(nested);
+  CHECK(nested.error().where().ends_with("attributes[0].subAttributes[0].canonicalValues"));
+  const auto r = SchemaRegistry::customized(
+      schema(R"([{"name":"r","type":"reference","canonicalValues":["https://a.example","https://b.example"]}])"),
+      type());
+  REQUIRE(r);
+  const auto accepts = [&](const std::string& uri) {
+    return normalize(json::parse(R"({"schemas":["urn:example:2.0:Device"],"r":")" + uri + R"("})"),
+                     *r->type("Device"), Leniency::tolerant)
+        .has_value();
+  };
+  CHECK(accepts("https://a.example"));
+  CHECK_FALSE(accepts("https://A.example"));
+  CHECK_FALSE(accepts("https://c.example"));
 }
 
 TEST_CASE("canonicalValues may become more while there are resources, and not fewer") {

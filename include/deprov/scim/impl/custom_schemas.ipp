@@ -145,6 +145,10 @@ class CustomReader {
       return fail("a sub-attribute is complex", where + ".type", "RFC 7643 section 2.3.8 allows one level");
     if (complex && a.sub_attributes.empty())
       return fail("a complex attribute has none", where + ".subAttributes", "name its sub-attributes");
+    if (!a.canonical_values.empty() && a.type != AttributeType::string && a.type != AttributeType::reference)
+      return fail("an attribute of type " + std::string(to_string(a.type)) + " has none",
+                  where + ".canonicalValues",
+                  "leave it out: they are texts to choose from (RFC 7643 sections 2.3.1 and 7)");
     if (!complex && !a.sub_attributes.empty())
       return fail("the attribute is of type " + std::string(to_string(a.type)), where + ".subAttributes",
                   "only complex attributes have sub-attributes");
@@ -200,7 +204,7 @@ inline bool accepts_all(const Attribute& after, const Attribute& before) {
 /// Of a schema that is a service provider's own, `canonicalValues` are what there is to choose from.
 inline void restrict_values(std::vector<Attribute>& attributes) {
   for (auto& a : attributes) {
-    a.restricted = !a.canonical_values.empty() && a.type == AttributeType::string;
+    a.restricted = !a.canonical_values.empty();
     restrict_values(a.sub_attributes);
   }
 }
