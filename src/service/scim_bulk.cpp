@@ -297,6 +297,7 @@ class BulkRun : public std::enable_shared_from_this<BulkRun> {
     if (!good) {
       boost::system::error_code ec;
       op.response = json::parse(response.body, ec);
+      name_promised(op.response);
     } else if (op.asked.method == "POST") {
       op.id = op.location.substr(op.location.rfind('/') + 1);
     } else if (op.asked.method != "DELETE") {
@@ -305,6 +306,21 @@ class BulkRun : public std::enable_shared_from_this<BulkRun> {
     finished(index, good);
     if (op.in_run && --under_way_ != 0) return;
     step();
+  }
+
+  /// An id that was promised and given to nobody says nothing to the client, which knows the bulkId.
+  void name_promised(json::value& response) const {
+    auto* o = response.if_object();
+    auto* detail = o != nullptr ? o->if_contains("detail") : nullptr;
+    if (detail == nullptr || !detail->is_string()) return;
+    std::string text(detail->get_string());
+    for (const auto& op : operations_) {
+      if (op.promised.is_nil() || op.good) continue;
+      const auto id = op.promised.str();
+      for (auto at = text.find(id); at != std::string::npos; at = text.find(id, at))
+        text.replace(at, id.size(), "bulkId:" + op.asked.bulk_id);
+    }
+    *detail = text;
   }
 
   void finished(std::size_t index, bool good) {

@@ -144,6 +144,9 @@ TEST_CASE("circles are resolved (RFC 7644 section 3.7.1)") {
   // A group in itself is none, by bulkId as otherwise.
   const auto self = bulk(w, {post("/Groups", "s", group("S", {"bulkId:s"}))});
   CHECK(statuses(self) == "400");
+  CHECK(self.str("/Operations/0/response/scimType") == "invalidValue");
+  CHECK(self.str("/Operations/0/response/detail") ==
+        "Operations[0].members: \"bulkId:s\" would make the group a member of itself");
 }
 
 TEST_CASE("what refers to something that is not created is not created either") {
