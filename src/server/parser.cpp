@@ -162,6 +162,53 @@ struct RequestParser::Impl {
            v != "HTTP/1.0" && v != "HTTP/1.1";
   }
 
+  /// A GET whose query has spaces as they are, as some clients send filters: its header with `%20` in their place.
+  /// Only where nobody can take the line for another: the path is whole before the first space, and the line ends
+  /// as one of HTTP/1.1 does. (RFC 9112 section 3 has such lines refused, lest a filter before us read another
+  /// path than we do.)
+  static std::optional<std::string> with_spaces_encoded(std::string_view header) {
+    constexpr std::string_view method = "GET /";
+    constexpr std::string_view version = " HTTP/1.1";
+    const auto line = header.substr(0, header.find("\r\n"));
+    if (!line.starts_with(method) || !line.ends_with(version)) return std::nullopt;
+    const auto end = line.size() - version.size();
+    const auto query = line.find('?');
+    const auto space = line.find(' ', method.size());
+    if (query == std::string_view::npos || space < query || space >= end || line[end - 1] == ' ' ||
+        line.substr(0, end).find(" HTTP/") != std::string_view::npos)
+      return std::nullopt;
+    std::string out(line.substr(0, space));
+    for (const char c : line.substr(space, end - space)) {
+      if (c == ' ') {
+        out += "%20";
+      } else {
+        out.push_back(c);
+      }
+    }
+    out += header.substr(end);
+    return out;
+  }
+
+  /// Another try with such a header; the bytes of it that were used.
+  std::optional<std::size_t> try_spaces(std::string_view bytes) {
+    const auto size = bytes.find("\r\n\r\n");
+    if (size == std::string_view::npos) return std::nullopt;
+    const auto header = bytes.substr(0, size + 4);
+    const auto fixed = with_spaces_encoded(header);
+    if (!fixed) return std::nullopt;
+    parser.emplace(limits, request, refusal);
+    error_code ec;
+    const auto n = parser->put({fixed->data(), fixed->size()}, ec);
+    if (ec || n != fixed->size()) {
+      if (refusal.status == 0) fail(ec, *fixed);
+      return std::nullopt;
+    }
+    // As it was sent: what is tolerated is said behind here.
+    constexpr std::string_view before = "GET ";
+    request.target = bytes.substr(before.size(), bytes.find(" HTTP/1.1\r\n") - before.size());
+    return header.size();
+  }
+
   void fail(const error_code& ec, std::string_view bytes) {
     if (ec == http::error::header_limit) return refuse_header_size(bytes);
     if (ec == http::error::body_limit)
@@ -175,12 +222,14 @@ struct RequestParser::Impl {
   /// One step; false when more bytes are needed.
   bool step(std::string_view bytes, std::size_t& used) {
     error_code ec;
+    std::size_t tried = 0;
     if (!parser->is_header_done()) {
       const auto room = limits.header_bytes - header_bytes;
       const auto window = std::min(room, bytes.size());
       const auto n = parser->put({bytes.data(), window}, ec);
       header_bytes += n;
       used += n;
+      tried = n;
       if (ec == http::error::need_more) {
         if (bytes.size() >= room) refuse_header_size(bytes);
         return false;
@@ -194,8 +243,15 @@ struct RequestParser::Impl {
         return false;
       }
     }
+    if (ec && !parser->is_header_done() && !parser->in_fields()) {
+      if (const auto n = try_spaces(bytes)) {
+        header_bytes += *n - tried;
+        used += *n - tried;
+        ec = {};
+      }
+    }
     if (ec) {
-      fail(ec, bytes);
+      if (state != State::bad) fail(ec, bytes);
       return false;
     }
     if (parser->is_done())

@@ -84,6 +84,10 @@ std::vector<idp::Header> idp_headers(const Request& request) {
 
 /// Method and URL in the RFC's form. Whether the integration's dialect has these rules is seen once it is known.
 Result<void> request_line(ScimCall& call) {
+  if (auto target = idp::without_doubled_base(call.request.target)) {
+    call.request.target = std::move(*target);
+    call.line_rules.add(idp::RuleId::doubled_base);
+  }
   if (auto target = idp::without_entra_flag(call.request.target)) {
     call.request.target = std::move(*target);
     call.line_rules.add(idp::RuleId::base_url_flag);

@@ -70,6 +70,18 @@ const std::vector<Example>& examples() {
       {operation_name, Method::patch, "Group",
        ops(R"([{"name":"addMember","op":"add","path":"members","value":[{"value":"a"}]}])"),
        ops(R"([{"op":"add","path":"members","value":[{"value":"a"}]}])")},
+      {single_operation, Method::patch, "Group", ops(R"({"op":"remove","path":"members[value eq \"a\"]"})"),
+       ops(R"([{"op":"remove","path":"members[value eq \"a\"]"}])")},
+      {slash_paths, Method::patch, "User", ops(R"([{"op":"replace","path":"/active","value":false}])"),
+       ops(R"([{"op":"replace","path":"active","value":false}])")},
+      {slash_paths, Method::patch, "User", ops(R"([{"op":"replace","path":"/name/givenName","value":"G"}])"),
+       ops(R"([{"op":"replace","path":"name.givenName","value":"G"}])")},
+      {scim_1_patch, Method::patch, "Group",
+       R"({"schemas":["urn:scim:schemas:core:1.0"],"id":"1","meta":{"attributes":["externalId"]},"displayName":"G",
+           "members":[{"value":"a","operation":"delete"},{"value":"b"}]})",
+       ops(R"([{"op":"remove","path":"externalId"},{"op":"replace","path":"displayName","value":"G"},
+               {"op":"remove","path":"members[value eq \"a\"]"},
+               {"op":"add","path":"members","value":[{"value":"b"}]}])")},
   };
   return all;
 }
@@ -122,12 +134,31 @@ TEST_CASE("without its rule an example stays as it came, for the strict parts to
   }
 }
 
+TEST_CASE("what only looks like a PATCH of SCIM 1.1, or like a path, stays as it came [R11]") {
+  const auto after = [](const std::string& body) -> std::string {
+    RawRequest raw;
+    raw.method = Method::patch;
+    raw.type = scim::SchemaRegistry::builtin().type("User");
+    raw.body = json::parse(body);
+    const auto n = normalize(*find_dialect("generic"), std::move(raw));
+    return n ? json::serialize(n->body) : std::string(n.error().detail());
+  };
+  // Without the URN of 1.1 nobody can tell whether values are added or replaced.
+  for (const auto* body : {R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"active":false})"})
+    CHECK(after(body) == body);
+  CHECK(after(R"({"schemas":["urn:scim:schemas:core:1.0"],"emails":[{"value":"a","operation":"update"}]})")
+            .find("is \"delete\"") != std::string::npos);
+  for (const auto* path : {"/nothing", "//active", "/emails/0/value", "/name/first"})
+    CHECK(after(ops(R"([{"op":"replace","path":")" + std::string(path) + R"(","value":"x"}])")).find(path) !=
+          std::string::npos);
+}
+
 TEST_CASE("each rule has an example, or a test of its own") {
   std::set<RuleId> shown;
   for (const auto& e : examples()) shown.insert(e.rule);
   // These show when a PATCH is applied, and in request_line_test.cpp.
-  for (const auto id :
-       {RuleId::create_absent_values, RuleId::base_url_flag, RuleId::method_override, RuleId::discovery_names})
+  for (const auto id : {RuleId::create_absent_values, RuleId::base_url_flag, RuleId::method_override,
+                        RuleId::discovery_names, RuleId::raw_spaces, RuleId::doubled_base})
     shown.insert(id);
   CHECK(shown.size() == rules().size());
 }

@@ -73,3 +73,32 @@ TEST_CASE("discovery-names: endpoints of discovery by other names [R11]") {
   CHECK_FALSE(discovery_endpoint("Users"));
   for (const auto& d : dialects()) CHECK(d.rules.has(RuleId::discovery_names));
 }
+
+TEST_CASE("raw-spaces: a query with spaces as they are [R11]") {
+  for (const auto& d : dialects()) {
+    RawRequest raw;
+    raw.query = "filter=userName eq \"a b\"&count=1";
+    const auto n = normalize(d, std::move(raw));
+    REQUIRE(n);
+    REQUIRE(n->filter);
+    CHECK(deprov::scim::to_string(*n->filter) == "userName eq \"a b\"");
+    CHECK(n->fired.has(RuleId::raw_spaces));
+    RawRequest clean;
+    clean.query = "filter=userName%20eq+%22a%22";
+    CHECK_FALSE(normalize(d, std::move(clean))->fired.has(RuleId::raw_spaces));
+  }
+}
+
+TEST_CASE("doubled-base: a location behind the base URL [R11]") {
+  const auto clean = [](std::string_view target) { return without_doubled_base(target).value_or("as it came"); };
+  CHECK(clean("/scim/v2/1/https://host:8443/scim/v2/1/Users/2") == "/scim/v2/1/Users/2");
+  CHECK(clean("/scim/v2/1//http://host/proxy/scim/v2/1/Users/2?attributes=id") ==
+        "/scim/v2/1/Users/2?attributes=id");
+  CHECK(clean("/scim/v2/1/https:/host/scim/v2/1") == "/scim/v2/1");
+  CHECK(clean("/scim/v2/1/https://host/scim/v2/2/Users/2") == "as it came");
+  CHECK(clean("/scim/v2/1/https://host/scim/v2/12/Users/2") == "as it came");
+  CHECK(clean("/https://host/Users/2") == "as it came");
+  CHECK(clean("/scim/v2/1/Users?filter=profileUrl eq \"/http://host/scim/v2/1/Users\"") == "as it came");
+  CHECK(clean("/scim/v2/1/Users/2") == "as it came");
+  for (const auto& d : dialects()) CHECK(d.rules.has(RuleId::doubled_base));
+}

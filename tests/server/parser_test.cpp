@@ -43,6 +43,7 @@ const std::vector<std::string> samples = {
     "POST / HTTP/1.1\r\nhost: h\r\ntransfer-encoding: "
     "Chunked\r\n\r\n4;q=\"x\"\r\nabcd\r\n0a\r\n0123456789\r\n0\r\nT: r\r\n\r\n",
     "\r\n\r\nDELETE /d HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+    "GET /f?a=b c d HTTP/1.1\r\nHost: h\r\n\r\n",
     "PUT /e HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
 };
 
@@ -58,7 +59,8 @@ TEST_CASE("requests are parsed the same however they are cut", "[server][parser]
   CHECK(whole[1] == "PATCH /scim/v2/x/Users/1?a=b|Host=h|Content-Length=12|X=padded|{\"a\":[1,2]}\n|keep");
   CHECK(whole[2] == "POST /|host=h|transfer-encoding=Chunked|abcd0123456789|keep");
   CHECK(whole[3] == "DELETE /d|Connection=keep-alive||keep");
-  CHECK(whole[4] == "PUT /e|Host=h|Connection=close|Content-Length=0||close");
+  CHECK(whole[4] == "GET /f?a=b c d|Host=h||keep");
+  CHECK(whole[5] == "PUT /e|Host=h|Connection=close|Content-Length=0||close");
   CHECK(whole.back() == "between");
   for (std::size_t i = 0; i <= all.size(); ++i) REQUIRE(parse(all, {i}) == whole);
   for (int i = 0; i < 500; ++i) {
@@ -119,4 +121,29 @@ TEST_CASE("what never ends is refused at its bound", "[server][parser]") {
   CHECK(status("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1;", "e") == 400);
   CHECK(status("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "A: b\r\n") == 400);
   CHECK(status("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3001\r\n\r\n", "x") == 413);
+}
+
+TEST_CASE("spaces in the query of a GET are taken as they are, where the line leaves no doubt",
+          "[server][parser]") {
+  const std::string rest = "Host: h\r\n\r\n";
+  const auto line = [&](const std::string& text) { return parse(text + "\r\n" + rest, {}).front(); };
+  CHECK(line("GET /Users?filter=userName eq \"a b\" HTTP/1.1") ==
+        "GET /Users?filter=userName eq \"a b\"|Host=h||keep");
+  CHECK(line("GET /a?b=c  d&e=f g HTTP/1.1") == "GET /a?b=c  d&e=f g|Host=h||keep");
+  // Whoever stands before us may have read another path, method or version.
+  for (const auto* bad :
+       {"GET /a b?c=d HTTP/1.1", "GET /a b HTTP/1.1", "GET /a?b c HTTP/1.0", "GET /a?b c HTTP/1.1 ",
+        "GET /a?b c HTTP/2.0", "GET /a?b c", "POST /a?b c HTTP/1.1", "DELETE /a?b c HTTP/1.1",
+        "GET /a?b HTTP/1.1 c HTTP/1.1", "GET /a?b HTTP/1.0 HTTP/1.1", "GET /a?b  HTTP/1.1", "GET  /a?b c HTTP/1.1",
+        "GET http://h/a?b c HTTP/1.1", "GET /a?b\tc d HTTP/1.1"})
+    CHECK(line(bad).substr(0, 3) == "bad");
+  // With what is around it, however it is cut.
+  const std::string all =
+      samples[1] + "GET /u?f=a eq b HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nxyz" + samples[0];
+  const auto whole = parse(all, {});
+  REQUIRE(whole.size() == 4);
+  CHECK(whole[1] == "GET /u?f=a eq b|Host=h|Content-Length=3|xyz|keep");
+  for (std::size_t i = 0; i <= all.size(); ++i) REQUIRE(parse(all, {i}) == whole);
+  // The bound of the header holds for what the spaces become.
+  CHECK(line("GET /u?f=" + std::string(900, ' ') + "x HTTP/1.1") == "bad 414");
 }

@@ -347,3 +347,44 @@ TEST_CASE("a rule of a read that could not be stored is noted by the next one", 
   w.fault = nullptr;
   CHECK(w.events("request.dialect_rules") == 1);
 }
+
+TEST_CASE("shapes of other clients do what they say, under every dialect", "[R11]") {
+  const auto* idp = GENERATE("generic", "okta", "entra", "onelogin", "jumpcloud", "ping", "google");
+  CAPTURE(idp);
+  ScimWorld w(idp);
+  const auto ann = w.add_user("ann");
+  const auto bob = w.add_user("bob");
+  const auto g = w.add_group("G", {ann, bob});
+  const auto ok = [](const test::ScimReply& r) {
+    INFO(r.text);
+    CHECK((r.status == 200 || r.status == 204));
+  };
+  const auto location = "https://scim.example.com" + w.client.base + "/Users/" + ann;
+  CHECK(w.get("/" + location).id() == ann);
+  CHECK(w.get("/" + location + "?attributes=userName").str("/userName") == "ann");
+  CHECK(w.get("/Users?filter=userName eq \"bob\"&count=1").str("/Resources/0/id") == bob);
+  const std::string patch = R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":)";
+  ok(w.send("PATCH", "/Users/" + ann, patch + R"({"op":"replace","path":"active","value":false}})"));
+  CHECK(w.get("/Users/" + ann).at("/active") == false);
+  ok(w.send("PATCH", "/Users/" + ann, ops(R"({"op":"replace","path":"/active","value":true})")));
+  CHECK(w.get("/Users/" + ann).at("/active") == true);
+  CHECK(w.send("PATCH", "/Users/" + ann, ops(R"({"op":"replace","path":"/emails/0/value","value":"x"})")).status ==
+        400);
+  ok(w.send("PATCH", "/Groups/" + g,
+            R"({"schemas":["urn:scim:schemas:core:1.0"],"displayName":"H","members":[{"value":")" + ann +
+                R"(","operation":"delete"}]})"));
+  CHECK(w.members(g) == std::vector<std::string>{bob});
+  CHECK(w.get("/Groups/" + g).str("/displayName") == "H");
+  ok(w.send("PATCH", "/Groups/" + g,
+            R"({"schemas":["urn:scim:schemas:core:1.0"],"members":[{"value":")" + ann + R"("}]})"));
+  CHECK(w.members(g).size() == 2);
+  CHECK(w.send("PATCH", "/Users/" + ann, R"({"active":false})").status == 400);
+  CHECK(w.get("/Users/" + ann).at("/active") == true);
+  for (const auto* rule : {"doubled-base", "raw-spaces"}) CHECK(has_rule(w, "request.dialect_rules", rule));
+  for (const auto* rule : {"single-operation", "slash-paths"}) {
+    const auto all = w.activity();
+    CHECK(std::any_of(all.begin(), all.end(), [&](const port::ActivityRow& row) {
+      return row.detail && row.detail->find("\"" + std::string(rule) + "\"") != std::string::npos;
+    }));
+  }
+}

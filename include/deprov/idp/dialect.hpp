@@ -41,6 +41,11 @@ enum class RuleId : std::uint8_t {
   null_members,
   operation_name,
   discovery_names,
+  raw_spaces,
+  doubled_base,
+  single_operation,
+  slash_paths,
+  scim_1_patch,
 };
 
 /// One tolerance. Its name is stable: it stands on the activity and in `deprov dialects`.

@@ -14,6 +14,10 @@ namespace deprov::idp {
 /// base URL, and `/Users?filter=..` is appended to the whole. Nothing if it stands nowhere, or is a parameter.
 [[nodiscard]] std::optional<std::string> without_entra_flag(std::string_view target);
 
+/// Path and query of a location that a client appended to the base URL, which it begins with itself:
+/// `/scim/v2/{id}/https://host/scim/v2/{id}/Users/{user}`. Nothing if it is none, or one of another base.
+[[nodiscard]] std::optional<std::string> without_doubled_base(std::string_view target);
+
 /// The method that `X-HTTP-Method-Override` makes of a POST: PUT or PATCH; nothing if none is asked for. Nobody is
 /// deleted on the word of a header.
 /// Errors: `invalid_syntax` for any other, and for one beside a method other than POST that contradicts it.

@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <boost/json/serialize.hpp>
 #include <deprov/idp/dialect.hpp>
 #include <deprov/idp/impl/dialect_filter.ipp>
 #include <deprov/idp/impl/dialect_values.ipp>
@@ -46,6 +47,7 @@ class Normalization {
   // Queries.
   std::string query(std::string_view raw) {
     std::string kept(raw);
+    if (raw.find(' ') != std::string_view::npos) (void)rules_.use(RuleId::raw_spaces);
     if (raw.find("ilter") == std::string_view::npos && raw.find("ILTER") == std::string_view::npos) return kept;
     auto pairs = scim::parse_query_pairs(raw, limits_);
     if (!pairs) return kept;
@@ -207,10 +209,15 @@ class Normalization {
 
   // PATCH.
   Result<void> patch(json::object& body) {
+    if (is_scim_1_patch(body) && rules_.use(RuleId::scim_1_patch)) DEPROV_CHECK(scim_1_patch(body));
     patch_schemas(body);
     for (const std::string_view name : {"id", "meta"})
       if (scim::find(body, name) != nullptr && rules_.use(RuleId::read_only_echo)) erase(body, name);
     auto* list = scim::find(body, "Operations");
+    if (list != nullptr && list->is_object() && rules_.use(RuleId::single_operation)) {
+      json::value one = std::move(*list);
+      list->emplace_array().push_back(std::move(one));
+    }
     auto* operations = list != nullptr ? list->if_array() : nullptr;
     if (operations == nullptr || operations->size() > limits_.max_operations) return {};
     std::vector<std::pair<std::size_t, json::value>> split;  // made of operation i, to stand behind it
@@ -233,6 +240,68 @@ class Normalization {
     }
     *operations = std::move(all);
     return {};
+  }
+
+  bool is_scim_1_patch(const json::object& body) const {
+    if (type_ == nullptr || scim::find(body, "Operations") != nullptr) return false;
+    const auto* schemas = scim::find(body, "schemas");
+    const auto* list = schemas != nullptr ? schemas->if_array() : nullptr;
+    return list != nullptr && std::any_of(list->begin(), list->end(), [](const auto& e) {
+             return e.is_string() && is_old_urn(e.get_string());
+           });
+  }
+
+  /// SCIM 1.1, section 3.3.2: what `meta.attributes` names goes, single values are replaced, and values are added
+  /// to lists or taken from them.
+  Result<void> scim_1_patch(json::object& body) {
+    old_urns_ = true;
+    json::array operations;
+    const auto operation = [&](std::string_view op, std::string_view path, json::value value) {
+      operations.push_back(json::object{{"op", op}, {"path", path}, {"value", std::move(value)}});
+    };
+    rename_extensions(body);
+    if (const auto* meta = scim::find(body, "meta"); meta != nullptr && meta->is_object())
+      if (const auto* gone = scim::find(meta->get_object(), "attributes"); gone != nullptr && gone->is_array())
+        for (const auto& name : gone->get_array())
+          if (name.is_string()) operations.push_back(json::object{{"op", "remove"}, {"path", name}});
+    for (auto& m : body) {
+      const std::string_view key = m.key();
+      if (scim::iequals(key, "schemas") || scim::iequals(key, "meta") || scim::iequals(key, "id")) continue;
+      auto* list = m.value().if_array();
+      if (list == nullptr) {
+        operation("replace", key, std::move(m.value()));
+        continue;
+      }
+      json::array added;
+      for (auto& e : *list) {
+        auto* o = e.if_object();
+        const auto* what = o != nullptr ? scim::find(*o, "operation") : nullptr;
+        if (what == nullptr) {
+          added.push_back(std::move(e));
+          continue;
+        }
+        const auto* value = scim::find(*o, "value");
+        if (!what->is_string() || !scim::iequals(what->get_string(), "delete") || value == nullptr)
+          return Error(Errc::invalid_value, "an operation on a value is \"delete\", with the value that goes",
+                       std::string(key), "see section 3.3.2 of SCIM 1.1, or send a PatchOp of SCIM 2.0");
+        std::string path(key);
+        path.append("[value eq ").append(json::serialize(*value)).append("]");
+        operations.push_back(json::object{{"op", "remove"}, {"path", path}});
+      }
+      if (!added.empty()) operation("add", key, std::move(added));
+    }
+    body = json::object{{"schemas", json::array{json::value(scim::patch_op_urn)}},
+                        {"Operations", std::move(operations)}};
+    return {};
+  }
+
+  /// `/name/givenName` of JSON Patch, where it comes to a path.
+  void without_slashes(json::value& path) {
+    std::string text(path.get_string());
+    if (!text.starts_with('/') || text.find_first_of("[:") != std::string::npos) return;
+    text.erase(0, 1);
+    std::replace(text.begin(), text.end(), '/', '.');
+    if (target(text) && rules_.use(RuleId::slash_paths)) path = text;
   }
 
   void patch_schemas(json::object& body) {
@@ -312,6 +381,7 @@ class Normalization {
 
   Result<void> with_path(json::object& o, json::value& path, json::value* value, json::value& op,
                          std::string_view word) {
+    without_slashes(path);
     auto r = target(path.get_string());
     if (!r) {
       if (auto better = meant_name(*type_, path.get_string()); better && rules_.use(RuleId::schema_urns)) {

@@ -53,6 +53,23 @@ DEPROV_INLINE bool has_entra_flag(std::string_view query) noexcept {
   return false;
 }
 
+DEPROV_INLINE std::optional<std::string> without_doubled_base(std::string_view target) {
+  const auto path = target.substr(0, target.find('?'));
+  for (const std::string_view scheme : {"/http:/", "/https:/"}) {
+    const auto at = path.find(scheme);
+    if (at == std::string_view::npos) continue;
+    auto base = path.substr(0, at);
+    while (base.ends_with('/')) base.remove_suffix(1);
+    if (base.empty()) return std::nullopt;
+    const auto again = path.find(base, at + scheme.size());
+    if (again == std::string_view::npos) return std::nullopt;
+    const auto rest = target.substr(again + base.size());
+    if (!rest.empty() && rest.front() != '/' && rest.front() != '?') return std::nullopt;
+    return std::string(base).append(rest);
+  }
+  return std::nullopt;
+}
+
 DEPROV_INLINE std::optional<std::string> without_entra_flag(std::string_view target) {
   const auto mark = std::min(target.find('?'), target.size());
   std::string path(target.substr(0, mark));
