@@ -288,6 +288,8 @@ class Decision {
 };
 
 /// Members of a deferred request, as stored in WorkRow::payload.
+/// Whether a step says what a member is called: missing is not empty (R10).
+[[nodiscard]] bool says_display(MemberStep::Kind kind, const port::MemberRow& member) noexcept;
 [[nodiscard]] std::string encode_members(const std::vector<MemberStep>& steps);
 [[nodiscard]] Result<std::vector<MemberStep>> decode_members(std::string_view payload, ResourceId group);
 

@@ -218,27 +218,41 @@ Result<bool> Decision::members_effect(const Effect& effect, const Limits& limits
     return true;
   }
 
-  std::map<ResourceId, std::pair<port::MemberRow, bool>> wanted;
+  struct Want {
+    port::MemberRow row;
+    enum class Member : std::uint8_t { as_it_is, in, out } member = Member::as_it_is;
+    std::optional<std::string> display;  ///< nothing: it stays
+  };
+  std::map<ResourceId, Want> wanted;
   for (const auto& step : effect.members) {
-    if (step.kind == MemberStep::Kind::replace) {
-      for (auto& [id, want] : wanted) want.second = false;
+    using K = MemberStep::Kind;
+    if (step.kind == K::replace) {
+      for (auto& [id, want] : wanted) want = {want.row, Want::Member::out, std::nullopt};
       std::optional<ResourceId> after;
       for (bool more = true; more;) {
         DEPROV_TRY(page, reader_.members(scope(), effect.group, after, 500));
-        for (const auto& m : page.rows) wanted[m.member] = {m, false};
+        for (const auto& m : page.rows) wanted[m.member] = {m, Want::Member::out, std::nullopt};
         more = page.more && !page.rows.empty();
         if (more) after = page.rows.back().member;
       }
     }
     for (const auto& m : step.members) {
-      auto row = m;
-      row.group = effect.group;
-      wanted[m.member] = {row, step.kind != MemberStep::Kind::remove};
+      auto& want = wanted[m.member];
+      want.row = m;
+      want.row.group = effect.group;
+      if (step.kind == K::name) {
+        if (want.member != Want::Member::out) want.display = m.display;
+        continue;
+      }
+      want.member = step.kind == K::remove ? Want::Member::out : Want::Member::in;
+      if (step.kind == K::remove || !m.display.empty()) want.display = m.display;
     }
   }
   std::uint64_t added = 0;
   std::uint64_t removed = 0;
-  const auto leaving = std::count_if(wanted.begin(), wanted.end(), [](const auto& w) { return !w.second.second; });
+  std::uint64_t renamed = 0;
+  const auto leaving = std::count_if(wanted.begin(), wanted.end(),
+                                     [](const auto& w) { return w.second.member == Want::Member::out; });
   if (leaving > 1 && context_.policy.guard.enabled && !context_.policy.entitling_groups.empty()) {
     DEPROV_TRY(count, reader_.member_count(scope(), effect.group));
     as_unit(count);
@@ -251,13 +265,19 @@ Result<bool> Decision::members_effect(const Effect& effect, const Limits& limits
     DEPROV_TRY(beyond, beyond_with_late(effect.group, unit, count));
     left_of_unit_.late_waits = beyond;
   }
-  for (const auto& [id, want] : wanted) {
-    DEPROV_TRY(is, reader_.is_member(scope(), effect.group, id));
-    if (is == want.second) continue;
-    ++(want.second ? added : removed);
-    DEPROV_CHECK(member_changed(want.first, want.second));
+  for (auto& [id, want] : wanted) {
+    DEPROV_TRY(now, reader_.member(scope(), effect.group, id));
+    const bool in = want.member == Want::Member::in;
+    if (want.member != Want::Member::as_it_is && in != now.has_value()) {
+      ++(in ? added : removed);
+      want.row.display = in ? want.display.value_or("") : std::string();
+      DEPROV_CHECK(member_changed(want.row, in));
+    } else if (now && want.display && *want.display != now->display) {
+      ++renamed;
+      txn_.ops.emplace_back(port::op::NameMember{scope(), effect.group, id, std::move(*want.display)});
+    }
   }
-  if (added + removed == 0) return false;
+  if (added + removed + renamed == 0) return false;
   if (!effect.after) txn_.ops.emplace_back(port::op::TouchResource{scope(), effect.group, now_});
   if (added != 0) change(idp::ChangeKind::added_to_group, {}, effect.group, added);
   if (removed != 0 && present != 0 && removed == present && added == 0)
@@ -266,8 +286,13 @@ Result<bool> Decision::members_effect(const Effect& effect, const Limits& limits
   detail["group"] = effect.group.str();
   detail["added"] = added;
   detail["removed"] = removed;
+  if (renamed != 0) detail["renamed"] = renamed;
   record("group.members_changed", detail);
   return false;
+}
+
+bool says_display(MemberStep::Kind kind, const port::MemberRow& member) noexcept {
+  return kind == MemberStep::Kind::name || !member.display.empty();
 }
 
 // R13: an IdP that pushes a long list again has asked for nothing. Whoever is named was looked up already, so this
@@ -276,8 +301,10 @@ Result<bool> Decision::repeats(const Effect& effect, std::uint64_t present) {
   for (const auto& step : effect.members) {
     if (step.kind == MemberStep::Kind::replace && step.members.size() != present) return false;
     for (const auto& m : step.members) {
-      DEPROV_TRY(is, reader_.is_member(scope(), effect.group, m.member));
-      if (is == (step.kind == MemberStep::Kind::remove)) return false;
+      using K = MemberStep::Kind;
+      DEPROV_TRY(now, reader_.member(scope(), effect.group, m.member));
+      if (step.kind != K::name && now.has_value() == (step.kind == K::remove)) return false;
+      if (now && says_display(step.kind, m) && now->display != m.display) return false;
     }
   }
   return true;
@@ -307,27 +334,41 @@ Result<void> Decision::defer_members(const Effect& effect, std::uint64_t count) 
 }
 
 namespace {
+constexpr unsigned names_follow = 0x80;
+
 void put_u32(std::string& out, std::uint32_t v) {
   for (unsigned i = 0; i < 4; ++i) out.push_back(static_cast<char>((v >> (8U * i)) & 0xFFU));
 }
+std::uint32_t get_u32(std::string_view bytes, std::size_t at) {
+  std::uint32_t v = 0;
+  for (unsigned k = 0; k < 4; ++k)
+    v |= static_cast<std::uint32_t>(static_cast<std::uint8_t>(bytes[at + k])) << (8U * k);
+  return v;
+}
 }  // namespace
 
-// Per step: its kind, the number of members (little-endian), then 16 bytes of id and one of kind for each.
+// Per step: its kind, the number of members (little-endian), then 16 bytes of id and one of kind for each; where
+// one of them has a name, the kind of the step is marked, and each is followed by its length and the name.
 // The members of a step are sorted, so that a replacement is one merge.
 std::string encode_members(const std::vector<MemberStep>& steps) {
   std::string out;
   for (const auto& step : steps) {
-    std::vector<std::pair<ResourceId, bool>> ids;
-    ids.reserve(step.members.size());
-    for (const auto& m : step.members) ids.emplace_back(m.member, m.member_is_group);
-    std::sort(ids.begin(), ids.end());
-    ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-    out.push_back(static_cast<char>(step.kind));
-    put_u32(out, static_cast<std::uint32_t>(ids.size()));
-    out.reserve(out.size() + ids.size() * 17);
-    for (const auto& [id, is_group] : ids) {
-      out.append(reinterpret_cast<const char*>(id.value.bytes.data()), id.value.bytes.size());
-      out.push_back(is_group ? '\1' : '\0');
+    std::vector<const port::MemberRow*> rows;
+    rows.reserve(step.members.size());
+    for (const auto& m : step.members) rows.push_back(&m);
+    std::sort(rows.begin(), rows.end(), [](const auto* a, const auto* b) { return a->member < b->member; });
+    const auto same = [](const auto* a, const auto* b) { return a->member == b->member; };
+    rows.erase(std::unique(rows.begin(), rows.end(), same), rows.end());
+    const bool named = std::any_of(rows.begin(), rows.end(), [](const auto* m) { return !m->display.empty(); });
+    out.push_back(static_cast<char>(static_cast<unsigned>(step.kind) | (named ? names_follow : 0U)));
+    put_u32(out, static_cast<std::uint32_t>(rows.size()));
+    out.reserve(out.size() + rows.size() * 17);
+    for (const auto* m : rows) {
+      out.append(reinterpret_cast<const char*>(m->member.value.bytes.data()), m->member.value.bytes.size());
+      out.push_back(m->member_is_group ? '\1' : '\0');
+      if (!named) continue;
+      put_u32(out, static_cast<std::uint32_t>(m->display.size()));
+      out += m->display;
     }
   }
   return out;
@@ -342,22 +383,32 @@ Result<std::vector<MemberStep>> decode_members(std::string_view payload, Resourc
   std::size_t i = 0;
   while (i < payload.size()) {
     if (payload.size() - i < 5) return bad();
-    const auto kind = static_cast<std::uint8_t>(payload[i]);
-    if (kind > static_cast<std::uint8_t>(MemberStep::Kind::replace)) return bad();
-    std::uint32_t count = 0;
-    for (unsigned k = 0; k < 4; ++k)
-      count |= static_cast<std::uint32_t>(static_cast<std::uint8_t>(payload[i + 1 + k])) << (8U * k);
+    const auto first = static_cast<std::uint8_t>(payload[i]);
+    const bool named = (first & names_follow) != 0;
+    const auto kind = first & ~names_follow;
+    if (kind > static_cast<unsigned>(MemberStep::Kind::name)) return bad();
+    const auto count = get_u32(payload, i + 1);
     i += 5;
     if ((payload.size() - i) / 17 < count) return bad();
     MemberStep step;
     step.kind = static_cast<MemberStep::Kind>(kind);
     step.members.reserve(count);
-    for (std::uint32_t n = 0; n < count; ++n, i += 17) {
+    for (std::uint32_t n = 0; n < count; ++n) {
+      if (payload.size() - i < 17) return bad();
       port::MemberRow row;
       row.group = group;
       std::copy_n(payload.data() + i, 16, reinterpret_cast<char*>(row.member.value.bytes.data()));
       row.member_is_group = payload[i + 16] != '\0';
-      step.members.push_back(row);
+      i += 17;
+      if (named) {
+        if (payload.size() - i < 4) return bad();
+        const auto size = get_u32(payload, i);
+        i += 4;
+        if (payload.size() - i < size) return bad();
+        row.display = payload.substr(i, size);
+        i += size;
+      }
+      step.members.push_back(std::move(row));
     }
     steps.push_back(std::move(step));
   }

@@ -390,16 +390,23 @@ Result<port::Transaction> Expander::decide_members(port::Reader& reader, Piece& 
     }
     std::size_t i = 0;
     std::from_chars(cursor.last.data(), cursor.last.data() + cursor.last.size(), i);
-    const bool add = step.kind != MemberStep::Kind::remove;
+    const bool name = step.kind == MemberStep::Kind::name;
+    const bool add = !name && step.kind != MemberStep::Kind::remove;
     for (; i < step.members.size() && looked_at < piece_; ++i, ++looked_at, ++done) {
       if (changed.contains(step.members[i].member)) {
         full = true;
         break;
       }
-      DEPROV_TRY(is, reader.is_member(scope_, group, step.members[i].member));
-      if (is == add) continue;
-      changed.insert(step.members[i].member);
-      DEPROV_CHECK(decision.member_changed(step.members[i], add));
+      const auto& m = step.members[i];
+      DEPROV_TRY(now, reader.member(scope_, group, m.member));
+      if (name || now.has_value() == add) {
+        if (!now || !says_display(step.kind, m) || now->display == m.display) continue;
+        changed.insert(m.member);
+        decision.transaction().ops.emplace_back(port::op::NameMember{scope_, group, m.member, m.display});
+        continue;
+      }
+      changed.insert(m.member);
+      DEPROV_CHECK(decision.member_changed(m, add));
     }
     cursor.last = std::to_string(i);
     if (i >= step.members.size()) {

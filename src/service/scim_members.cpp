@@ -66,7 +66,23 @@ class Steps {
         }
         return join(op, MemberStep::Kind::add);
       }
+      case Kind::name_where: return name_where(*op.filter, op.display);
     }
+    return {};
+  }
+
+  Result<void> name_where(const scim::Filter& filter, const std::string& display) {
+    DEPROV_TRY(step, matching(filter));
+    DEPROV_TRY(matcher, scim::Matcher::compile_values(filter, *request_.type.row_attribute()));
+    const auto unknown = request_.unknown.name_where(matcher, display);
+    if (step.members.empty() && unknown == 0) {
+      note_about(scim::to_string(filter));
+      return Error(Errc::no_target, "no member matches the filter " + scim::to_string(filter), name());
+    }
+    step.kind = MemberStep::Kind::name;
+    for (auto& m : step.members) m.display = display;
+    note(step);
+    if (!step.members.empty()) out_.push_back(std::move(step));
     return {};
   }
 
@@ -110,14 +126,14 @@ class Steps {
         // Of the same Bulk request: only circles come before what they refer to (RFC 7644 section 3.7.1).
         if (id && request_.promised != nullptr && request_.promised->contains(*id)) {
           if (*id == request_.group) DEPROV_CHECK(check_cycle(*id));
-          step.members.push_back({request_.group, *id, request_.promised->at(*id)});
+          step.members.push_back({request_.group, *id, request_.promised->at(*id), m.display});
           continue;
         }
         DEPROV_CHECK(join_unknown(m, known.here));
         continue;
       }
       if (known.is_group) DEPROV_CHECK(check_cycle(*id));
-      step.members.push_back({request_.group, *id, known.is_group});
+      step.members.push_back({request_.group, *id, known.is_group, m.display});
     }
     note(step);
     if (kind == MemberStep::Kind::replace || !step.members.empty()) out_.push_back(std::move(step));
@@ -175,17 +191,26 @@ class Steps {
       DEPROV_TRY(row, reader_.resource(context_.row.scope, *id));
       if (!row) continue;  // never here, so no member
       const auto* type = context_.registry->type(row->type);
-      step.members.push_back({request_.group, *id, type != nullptr && type->row_attribute() != nullptr});
+      step.members.push_back({request_.group, *id, type != nullptr && type->row_attribute() != nullptr, {}});
     }
     note(step);
     if (!step.members.empty()) out_.push_back(std::move(step));
     return {};
   }
 
-  Result<bool> is_member(ResourceId id) {
-    if (const auto it = changed_.find(id); it != changed_.end()) return it->second;
-    if (replaced_ || request_.created) return false;
-    return reader_.is_member(context_.row.scope, request_.group, id);
+  /// As it is after the steps so far; nothing: it is no member.
+  Result<std::optional<port::MemberRow>> member(ResourceId id) {
+    const auto it = changed_.find(id);
+    std::optional<port::MemberRow> stored;
+    if (it != changed_.end() && !it->second.in) return stored;
+    if (!request_.created && (!replaced_ || it != changed_.end())) {
+      DEPROV_TRY(row, reader_.member(context_.row.scope, request_.group, id));
+      stored = std::move(row);
+    }
+    if (it == changed_.end()) return stored;
+    if (!stored) stored.emplace(port::MemberRow{request_.group, id, false, {}});
+    if (it->second.display) stored->display = *it->second.display;
+    return stored;
   }
 
   // How many left.
@@ -196,19 +221,39 @@ class Steps {
       for (const auto& text : ids) {
         present += request_.unknown.contains(text) ? 1U : 0U;
         if (const auto id = ResourceId::parse(text)) {
-          DEPROV_TRY(is, is_member(*id));
-          present += is ? 1U : 0U;
+          DEPROV_TRY(row, member(*id));
+          present += row ? 1U : 0U;
         }
       }
       DEPROV_CHECK(leave(ids));
       return present;
     }
     DEPROV_TRY(matcher, scim::Matcher::compile_values(filter, *request_.type.row_attribute()));
-    const bool with_display = scim::mentions(filter, "display");
-    MemberStep step;
+    DEPROV_TRY(step, matching(filter));
     step.kind = MemberStep::Kind::remove;
+    const auto left = step.members.size();
+    note(step);
+    if (left != 0) out_.push_back(std::move(step));
+    return left + request_.unknown.remove_where(matcher);
+  }
+
+  /// The members that match, as they are after the steps so far. Those that are named cost a look-up each; any
+  /// other filter looks at all of them, up to a bound.
+  Result<MemberStep> matching(const scim::Filter& filter) {
+    MemberStep step;
+    std::vector<std::string> ids;
+    if (named_values(filter, ids)) {
+      for (const auto& text : ids)
+        if (const auto id = ResourceId::parse(text)) {
+          DEPROV_TRY(row, member(*id));
+          if (row) step.members.push_back({request_.group, *id, row->member_is_group, {}});
+        }
+      return step;
+    }
+    DEPROV_TRY(matcher, scim::Matcher::compile_values(filter, *request_.type.row_attribute()));
+    const bool with_display = scim::mentions(filter, "display");
     std::size_t looked_at = 0;
-    const auto ask = [&](ResourceId id) -> Result<void> {
+    const auto ask = [&](ResourceId id, const std::string& display) -> Result<void> {
       if (++looked_at > request_.max_members)
         return Error(Errc::limit_exceeded,
                      "the filter looks at more than max_members_per_request (" +
@@ -221,12 +266,14 @@ class Steps {
       json::object one{{"value", id.str()}, {"type", type->name()}};
       one["$ref"] = std::string(request_.base) + type->type().endpoint + "/" + id.str();
       if (with_display) {
-        DEPROV_TRY(document, stored_document(*row));
-        const scim::Resource r(document);
-        const auto shown = r.display_name().empty() ? r.user_name() : r.display_name();
+        auto shown = display;
+        if (shown.empty()) {
+          DEPROV_TRY(document, stored_document(*row));
+          shown = scim::Resource(document).shown_name();
+        }
         if (!shown.empty()) one["display"] = shown;
       }
-      if (matcher.value(one)) step.members.push_back({request_.group, id, type->row_attribute() != nullptr});
+      if (matcher.value(one)) step.members.push_back({request_.group, id, type->row_attribute() != nullptr, {}});
       return {};
     };
     if (!replaced_ && !request_.created) {
@@ -235,26 +282,31 @@ class Steps {
         DEPROV_TRY(page, reader_.members(context_.row.scope, request_.group, after, page_members));
         for (const auto& m : page.rows) {
           after = m.member;
-          if (!changed_.contains(m.member)) DEPROV_CHECK(ask(m.member));
+          if (!changed_.contains(m.member)) DEPROV_CHECK(ask(m.member, m.display));
         }
         more = page.more && !page.rows.empty();
       }
     }
-    for (const auto& [id, in] : changed_)
-      if (in) DEPROV_CHECK(ask(id));
-    const auto left = step.members.size();
-    note(step);
-    if (left != 0) out_.push_back(std::move(step));
-    return left + request_.unknown.remove_where(matcher);
+    for (const auto& changed : changed_) {
+      const auto id = changed.first;
+      DEPROV_TRY(row, member(id));
+      if (row) DEPROV_CHECK(ask(id, row->display));
+    }
+    return step;
   }
 
   void note(const MemberStep& step) {
+    using K = MemberStep::Kind;
     if (!follow_) return;
-    if (step.kind == MemberStep::Kind::replace) {
+    if (step.kind == K::replace) {
       replaced_ = true;
       changed_.clear();
     }
-    for (const auto& m : step.members) changed_[m.member] = step.kind != MemberStep::Kind::remove;
+    for (const auto& m : step.members) {
+      auto& change = changed_[m.member];
+      change.in = step.kind != K::remove;
+      if (step.kind == K::remove || step.kind == K::name || !m.display.empty()) change.display = m.display;
+    }
   }
 
   port::Reader& reader_;
@@ -263,7 +315,11 @@ class Steps {
   std::vector<MemberStep> out_;
   bool follow_ = false;
   bool replaced_ = false;
-  std::unordered_map<ResourceId, bool> changed_;  ///< by the steps so far: in or out
+  struct Change {
+    bool in = false;
+    std::optional<std::string> display{};  ///< nothing: as it is stored
+  };
+  std::unordered_map<ResourceId, Change> changed_;  ///< by the steps so far
   std::optional<std::unordered_set<ResourceId>> ancestors_;
 };
 

@@ -14,13 +14,20 @@ namespace deprov::service {
 
 namespace {
 
-/// Whether a body speaks of the members' names: RFC 7643 section 7 has what is returned on request shown to
-/// whoever wrote it.
+/// Whether a body speaks of the members' names.
 bool names_display(std::string_view body) {
   constexpr std::string_view key = "\"display\"";
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
   return std::search(body.begin(), body.end(), key.begin(), key.end(),
                      [&](char a, char b) { return lower(a) == b; }) != body.end();
+}
+
+/// Whether `display` of the members is asked for by name, with or without a filter in brackets.
+bool asks_display(const scim::TypeDef& type, std::string_view name) {
+  const auto dot = name.rfind('.');
+  if (dot == std::string_view::npos || !scim::iequals(name.substr(dot + 1), "display")) return false;
+  const auto r = type.resolve(name.substr(0, std::min(name.find('['), dot)));
+  return r && r->attribute != nullptr && r->attribute == type.row_attribute();
 }
 
 /// `groups` of a User: who is in them is said by the groups, not by the document.
@@ -67,7 +74,7 @@ std::string shown_name(const port::ResourceRow& row) {
   const auto document = json::parse(row.document, ec, &memory, options);
   if (ec || !document.is_object()) return {};
   const scim::Resource r(document.get_object());
-  const auto name = r.display_name().empty() ? r.user_name() : r.display_name();
+  const auto name = r.shown_name();
   std::string out;
   if (!name.empty()) append_json_string(out, name);
   return out;
@@ -129,7 +136,12 @@ Result<bool> append_members(std::string& out, port::Reader& reader, const engine
       out.push_back('"');
     }
     if (shape.display) {
-      const auto name = shown_name(*row);
+      std::string name;
+      if (!m.display.empty()) {
+        append_json_string(name, m.display);
+      } else if (shape.own_names) {
+        name = shown_name(*row);
+      }
       if (!name.empty()) {
         out += comma ? ",\"display\":" : "\"display\":";
         out += name;
@@ -175,10 +187,14 @@ ScimRenderer::View ScimRenderer::make_view(const scim::TypeDef& type) const {
                           : nullptr;
     v.members = one != nullptr;
     if (one != nullptr)
-      v.shape = {one->contains("value"), one->contains("$ref"), one->contains("type"), one->contains("display")};
+      v.shape = {one->contains("value"), one->contains("$ref"), one->contains("type"), one->contains("display"),
+                 false};
   }
-  if (v.members && q.attributes.empty() && call_->request.method != "GET" && names_display(call_->request.body))
-    v.shape.display = true;
+  v.shape.own_names =
+      v.shape.display &&
+      (std::any_of(q.attributes.begin(), q.attributes.end(),
+                   [&](const auto& name) { return asks_display(type, name); }) ||
+       (q.attributes.empty() && call_->request.method != "GET" && names_display(call_->request.body)));
   return v;
 }
 
@@ -372,16 +388,18 @@ Result<json::array> members_to_match(port::Reader& reader, const engine::Integra
   const auto& asked = needs.rows;
   json::array list;
   // As it is shown: who was deleted is no member any more.
-  const auto add = [&](ResourceId id) -> Result<void> {
+  const auto add = [&](const port::MemberRow& member) -> Result<void> {
+    const auto id = member.member;
     DEPROV_TRY(row, reader.resource(scope, id));
     const auto* type = row && !row->deleted ? context.registry->type(row->type) : nullptr;
     if (type == nullptr) return {};
     json::object one{{"value", id.str()}, {"type", type->name()}};
     one["$ref"] = std::string(base) + type->type().endpoint + "/" + id.str();
-    if (needs.member_names) {
+    if (!member.display.empty()) {
+      one["display"] = member.display;
+    } else if (needs.member_names) {
       DEPROV_TRY(document, stored_document(*row));
-      const scim::Resource r(document);
-      const auto name = r.display_name().empty() ? r.user_name() : r.display_name();
+      const auto name = scim::Resource(document).shown_name();
       if (!name.empty()) one["display"] = name;
     }
     list.emplace_back(std::move(one));
@@ -398,7 +416,7 @@ Result<json::array> members_to_match(port::Reader& reader, const engine::Integra
       DEPROV_TRY(page, reader.members(scope, group.id, after, 1000));
       for (const auto& m : page.rows) {
         after = m.member;
-        DEPROV_CHECK(add(m.member));
+        DEPROV_CHECK(add(m));
       }
       more = page.more && !page.rows.empty();
     }
@@ -407,15 +425,15 @@ Result<json::array> members_to_match(port::Reader& reader, const engine::Integra
   for (const auto& text : asked.named) {
     const auto id = ResourceId::parse(text);
     if (!id) continue;
-    DEPROV_TRY(is, reader.is_member(scope, group.id, *id));
-    if (is) DEPROV_CHECK(add(*id));
+    DEPROV_TRY(member, reader.member(scope, group.id, *id));
+    if (member) DEPROV_CHECK(add(*member));
   }
   constexpr std::size_t a_few = 20;  // the first one is nearly always there
   for (bool more = asked.present; more && list.empty();) {
     DEPROV_TRY(page, reader.members(scope, group.id, after, a_few));
     for (const auto& m : page.rows) {
       after = m.member;
-      if (list.empty()) DEPROV_CHECK(add(m.member));
+      if (list.empty()) DEPROV_CHECK(add(m));
     }
     more = page.more && !page.rows.empty();
   }

@@ -21,8 +21,9 @@ void append_json_string(std::string& out, std::string_view text);
 
 /// What the client wants of each member of a group.
 struct MemberShape {
-  bool value = true, ref = true, type = true;
-  bool display = false;  ///< the member's own document has to be read for it
+  bool value = true, ref = true, type = true, display = true;
+  /// Who came without a `display` is shown with its own name; its document has to be read for that.
+  bool own_names = false;
 };
 
 /// A text with holes: each piece is followed by the rest of a group's members, which are read when the answer is

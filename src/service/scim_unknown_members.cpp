@@ -56,7 +56,10 @@ Result<void> UnknownMembers::add(const scim::Member& member) {
                      " bytes, and this one " + std::to_string(member.value.size()),
                  "value");
   auto key = scim::fold(member.value);
-  if (now_.contains(key)) return {};
+  if (const auto known = now_.find(key); known != now_.end()) {
+    if (!member.display.empty()) known->second["display"] = member.display;
+    return {};
+  }
   if (now_.size() >= most)
     return Error(Errc::limit_exceeded,
                  "a group keeps at most " + std::to_string(most) + " members that are no resource here", {},
@@ -77,6 +80,20 @@ bool UnknownMembers::remove(std::string_view value) {
 
 std::size_t UnknownMembers::remove_where(const scim::Matcher& matcher) {
   return std::erase_if(now_, [&](const auto& m) { return matcher.value(m.second); });
+}
+
+std::size_t UnknownMembers::name_where(const scim::Matcher& matcher, const std::string& display) {
+  std::size_t named = 0;
+  for (auto& [key, member] : now_) {
+    if (!matcher.value(member)) continue;
+    ++named;
+    if (display.empty()) {
+      member.erase("display");
+    } else {
+      member["display"] = display;
+    }
+  }
+  return named;
 }
 
 bool has_unknown_members(const port::ResourceRow& row, const scim::TypeDef& type) {

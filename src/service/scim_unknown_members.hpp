@@ -36,12 +36,15 @@ class UnknownMembers {
   /// Each with `value` and, where they were sent, `$ref`, `type` and `display`; in the order of their values.
   [[nodiscard]] std::vector<json::object> list() const;
 
-  /// One that is there already stays as it is. Errors: `invalid_value`, `limit_exceeded`.
+  /// One that is there already gets its display, if there is one, and stays as it is. Errors: `invalid_value`,
+  /// `limit_exceeded`.
   [[nodiscard]] Result<void> add(const scim::Member& member);
   /// Whether it was there.
   bool remove(std::string_view value);
   /// Those that match a filter on single members; how many.
   std::size_t remove_where(const scim::Matcher& matcher);
+  /// Those that match get the display, or lose theirs if it is empty; how many.
+  std::size_t name_where(const scim::Matcher& matcher, const std::string& display);
   void clear() noexcept { now_.clear(); }
 
   /// Values that were added, as sent.

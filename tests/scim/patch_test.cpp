@@ -459,6 +459,19 @@ TEST_CASE("operations on members become steps for the rows") {
   m = steps(R"([{"op":"replace","path":"members[value eq \"a\"]","value":{"value":"b"}}])");
   CHECK(m.at(0).kind == Kind::replace_where);
   CHECK(ids(m[0]) == "b");
+  m = steps(R"([{"op":"replace","path":"members[value eq \"a\"].display","value":"A"},
+                {"op":"remove","path":"members[display sw \"B\"].display"}])");
+  REQUIRE(m.size() == 2);
+  CHECK(m[0].kind == Kind::name_where);
+  CHECK(to_string(*m[0].filter) == R"(value eq "a")");
+  CHECK(m[0].display == "A");
+  CHECK(m[1].kind == Kind::name_where);
+  CHECK(m[1].display.empty());
+  // Of who is named twice what is said last counts, and saying nothing says nothing.
+  m = steps(R"([{"op":"add","path":"members","value":[{"value":"a","display":"1"},{"value":"b"}]},
+                {"op":"add","path":"members","value":[{"value":"A","display":"2"},{"value":"a"}]}])");
+  REQUIRE(m.size() == 1);
+  CHECK(m[0].values == std::vector<Member>{{"a", "2", ""}, {"b", "", ""}});
 }
 
 TEST_CASE("member steps keep the order of the operations, neighbours of a kind in one") {
@@ -527,7 +540,13 @@ TEST_CASE("members that cannot be understood are refused") {
     refused(bad, Errc::invalid_value, {}, group(), staff);
   refused(R"([{"op":"add","path":"members","value":{"display":"x"}}])", Errc::invalid_value,
           "Operations[0].members.value", group(), staff);
-  refused(R"([{"op":"replace","path":"members[value eq \"a\"].display","value":"x"}])", Errc::mutability, {},
+  refused(R"([{"op":"replace","path":"members[value eq \"a\"].type","value":"Group"}])", Errc::mutability, {},
+          group(), staff);
+  refused(R"([{"op":"replace","path":"members.display","value":"x"}])", Errc::invalid_path, {}, group(), staff);
+  refused(R"([{"op":"replace","path":"members[value eq \"a\"].display","value":7}])", Errc::invalid_value, {},
+          group(), staff);
+  refused(R"([{"op":"add","path":"members[value eq \"a\"].display"}])", Errc::invalid_value, {}, group(), staff);
+  refused(R"([{"op":"add","path":"members[colour eq \"a\"].display","value":"x"}])", Errc::invalid_filter, {},
           group(), staff);
   refused(R"([{"op":"remove","path":"members.value"}])", Errc::mutability, {}, group(), staff);
   refused(R"([{"op":"remove","path":"members[colour eq \"x\"]"}])", Errc::invalid_filter, {}, group(), staff);

@@ -305,15 +305,18 @@ TEST_CASE("members are shown with their names where that is asked for") {
     names.insert(std::string(m.at("display").as_string()));
   }
   CHECK(names == std::set<std::string>{"Ann \"A\" B", "inner", "bob"});
-  // And who writes them sees them (RFC 7643 section 7, returned: request); what they say is ours.
+  // And who writes them sees them; what they say is kept.
   const auto cho = w.add_user("cho");
   const auto written =
       w.send("PATCH", at,
              patch(R"({"op":"add","path":"members","value":[{"value":")" + cho + R"(","display":"whatever"}]})"));
-  CHECK(written.text.find("\"display\":\"cho\"") != std::string::npos);
-  CHECK(written.text.find("whatever") == std::string::npos);
-  CHECK(w.send("PATCH", at, patch(R"({"op":"add","path":"members","value":[{"value":")" + cho + R"("}]})"))
-            .text.find("\"display\"") == std::string::npos);
+  CHECK(written.text.find("\"display\":\"whatever\"") != std::string::npos);
+  CHECK(written.text.find("\"display\":\"bob\"") != std::string::npos);
+  CHECK(w.get(at).text.find("\"display\":\"bob\"") == std::string::npos);
+  const auto again =
+      w.send("PATCH", at, patch(R"({"op":"add","path":"members","value":[{"value":")" + cho + R"("}]})"));
+  CHECK(again.text.find("\"display\":\"whatever\"") != std::string::npos);
+  CHECK(again.text.find("\"display\":\"bob\"") == std::string::npos);
 }
 
 TEST_CASE("groups of a user: direct ones, and those that these are in") {

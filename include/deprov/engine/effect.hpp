@@ -11,9 +11,11 @@ namespace deprov::engine {
 
 /// One step on the rows of a group, in the order of the request.
 struct MemberStep {
-  enum class Kind : std::uint8_t { add, remove, replace };
+  /// `name`: those of them who are members are called so from now on, or nothing.
+  enum class Kind : std::uint8_t { add, remove, replace, name };
   Kind kind = Kind::add;
-  std::vector<port::MemberRow> members;  ///< `group` is that of the effect; for replace the whole new list
+  /// `group` is that of the effect; for replace the whole new list. Who is named without a `display` keeps theirs.
+  std::vector<port::MemberRow> members;
 };
 
 /// A value that no two resources share; `key` says type, attribute and value.

@@ -27,10 +27,12 @@ struct MemberOp {
     replace,        ///< exactly `values` are members afterwards; none at all if it is empty
     remove_where,   ///< members that match `filter` leave (compile it with `Matcher::compile_values`)
     replace_where,  ///< members that match `filter` leave and `values` join; `no_target` if none matches
+    name_where,     ///< members that match `filter` get `display`, or lose theirs; `no_target` if none matches
   };
   Kind kind = Kind::add;
   std::vector<Member> values{};  ///< each `value` once
   std::optional<Filter> filter{};
+  std::string display{};  ///< of `name_where`; empty: none
 };
 
 /// What a PUT or PATCH asks of the membership rows. Empty: nothing (absent is not empty).

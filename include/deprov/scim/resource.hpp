@@ -62,6 +62,10 @@ class Resource {
   [[nodiscard]] std::string_view external_id() const noexcept { return text("externalId"); }
   [[nodiscard]] std::string_view user_name() const noexcept { return text("userName"); }
   [[nodiscard]] std::string_view display_name() const noexcept { return text("displayName"); }
+  /// What people call it: `displayName`, else `userName`.
+  [[nodiscard]] std::string_view shown_name() const noexcept {
+    return display_name().empty() ? user_name() : display_name();
+  }
   /// Nothing if the resource does not say.
   [[nodiscard]] std::optional<bool> active() const noexcept;
   /// The primary e-mail, else the first; empty if there is none.

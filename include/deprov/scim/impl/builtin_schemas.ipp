@@ -41,10 +41,6 @@ struct AttributeTable {
     for (auto& s : a.sub_attributes) s.mutability = mutability;
     return a;
   }
-  static Attribute on_request(Attribute a) {
-    a.returned = Returned::request;
-    return a;
-  }
   static Attribute required(Attribute a) {
     a.required = true;
     return a;
@@ -146,7 +142,9 @@ struct AttributeTable {
             {with(std::move(value), Mutability::immutable),
              with(reference("$ref", {"User", "Group"}, "The URI of the member"), Mutability::immutable),
              with(type({"User", "Group"}, "What the member is"), Mutability::immutable),
-             on_request(with(string("display", "The name of the member, for people"), Mutability::read_only))},
+             string("display",
+                    "The name of the member, for people, as the client gave it; where it gave none, the member's "
+                    "own name, returned when it is asked for by name")},
             "The members of the group")),
     };
     return s;

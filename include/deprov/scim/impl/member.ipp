@@ -1,21 +1,25 @@
 #pragma once
 #include <deprov/scim/fold.hpp>
 #include <deprov/scim/member.hpp>
-#include <unordered_set>
+#include <unordered_map>
 #include <utility>
 
 namespace deprov::scim {
 
 namespace detail {
 
-/// Each `value` once, the first one staying; linear.
+/// Each `value` once, the first one staying, with what is said of its display last; linear.
 inline void keep_first_of_each(std::vector<Member>& members) {
   if (members.size() < 2) return;
-  std::unordered_set<std::string> seen;
+  std::unordered_map<std::string, std::size_t> seen;
   seen.reserve(members.size() * 2);
   std::size_t kept = 0;
   for (std::size_t i = 0; i < members.size(); ++i) {
-    if (!seen.insert(fold(members[i].value)).second) continue;
+    const auto [first, fresh] = seen.emplace(fold(members[i].value), kept);
+    if (!fresh) {
+      if (!members[i].display.empty()) members[first->second].display = std::move(members[i].display);
+      continue;
+    }
     if (kept != i) members[kept] = std::move(members[i]);
     ++kept;
   }

@@ -30,9 +30,7 @@ class MemberSteps {
   Result<void> apply(PatchOperation::Op op, const Attribute& rows, const Attribute* sub, const Filter* filter,
                      const json::value* value) {
     using Op = PatchOperation::Op;
-    if (sub != nullptr)
-      return Error(Errc::mutability, "sub-attributes of a member cannot be changed", rows.name + "." + sub->name,
-                   "remove the member and add it again");
+    if (sub != nullptr) return part(op, rows, *sub, filter, value);
     if (filter != nullptr) return filtered(op, rows, *filter, value);
     if (value == nullptr) {
       if (op == Op::remove) return push(MemberOp::Kind::replace, {});
@@ -61,6 +59,29 @@ class MemberSteps {
   }
 
  private:
+  Result<void> part(PatchOperation::Op op, const Attribute& rows, const Attribute& sub, const Filter* filter,
+                    const json::value* value) {
+    const auto where = rows.name + "." + sub.name;
+    if (sub.name != "display" || sub.mutability != Mutability::read_write)
+      return Error(Errc::mutability, "what a member is cannot be changed", where,
+                   "remove the member and add it again");
+    if (filter == nullptr)
+      return Error(Errc::invalid_path, "it does not say whose display is meant", where,
+                   "name the member: " + rows.name + "[value eq \"...\"]." + sub.name);
+    if (auto m = Matcher::compile_values(*filter, rows); !m) return m.error();
+    if (op != PatchOperation::Op::remove && value == nullptr)
+      return Error(Errc::invalid_value, "it is missing", where);
+    MemberOp named{MemberOp::Kind::name_where, {}, *filter, {}};
+    if (op != PatchOperation::Op::remove && value != nullptr && !value->is_null()) {
+      const auto* text = value->if_string();
+      if (text == nullptr)
+        return Error(Errc::invalid_value, "expected a string, not " + std::string(kind_name(*value)), where);
+      named.display = *text;
+    }
+    out_.push_back(std::move(named));
+    return {};
+  }
+
   Result<void> filtered(PatchOperation::Op op, const Attribute& rows, const Filter& filter,
                         const json::value* value) {
     using Op = PatchOperation::Op;
@@ -68,14 +89,14 @@ class MemberSteps {
     std::vector<Member> members;
     if (op == Op::remove) {
       if (listed_ids(filter, members)) return push(MemberOp::Kind::remove, std::move(members));
-      out_.push_back({MemberOp::Kind::remove_where, {}, filter});
+      out_.push_back({MemberOp::Kind::remove_where, {}, filter, {}});
       return {};
     }
     if (op == Op::add)
       return Error(Errc::invalid_path, "members are added without a filter in the path", rows.name);
     if (value == nullptr || value->is_null()) return Error(Errc::invalid_value, "it is missing", rows.name);
     DEPROV_TRY(replacing, values_of(rows, *value));
-    out_.push_back({MemberOp::Kind::replace_where, std::move(replacing), filter});
+    out_.push_back({MemberOp::Kind::replace_where, std::move(replacing), filter, {}});
     return {};
   }
 
@@ -98,10 +119,12 @@ class MemberSteps {
       last.insert(last.end(), std::make_move_iterator(members.begin()), std::make_move_iterator(members.end()));
       return {};
     }
-    const auto may_fail = [](const MemberOp& o) { return o.kind == MemberOp::Kind::replace_where; };
+    const auto may_fail = [](const MemberOp& o) {
+      return o.kind == MemberOp::Kind::replace_where || o.kind == MemberOp::Kind::name_where;
+    };
     if (kind == MemberOp::Kind::replace && std::none_of(out_.begin(), out_.end(), may_fail))
       out_.clear();  // what came before makes no difference
-    out_.push_back({kind, std::move(members), std::nullopt});
+    out_.push_back({kind, std::move(members), std::nullopt, {}});
     return {};
   }
 

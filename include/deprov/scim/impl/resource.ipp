@@ -102,7 +102,7 @@ class Normalizer {
       if (out_.members) return twice(a, key);
       auto members = parse_members(v, rules_.limits);
       if (!members) return members.error().within(a.name);
-      out_.members.emplace(MemberOp{MemberOp::Kind::replace, std::move(*members), std::nullopt});
+      out_.members.emplace(MemberOp{MemberOp::Kind::replace, std::move(*members), std::nullopt, {}});
       return {};
     }
     DEPROV_TRY(keep, store_value(v, a, rules_));
