@@ -34,6 +34,15 @@ void answer_resource(const Call& call, ResourceId id, const ReadBack& how) {
           }
         }
         renderer.members = how.members;
+        if (how.only_small && renderer.shows_members(*call->type)) {
+          // Nobody is looked up for an answer that will not be given.
+          DEPROV_TRY(count, reader.member_count(call->scope(), row->id));
+          if (count > call->options.inline_members) {
+            DEPROV_TRY(version, renderer.version(reader, *call->type, *row));
+            call->no_content(version);
+            return {};
+          }
+        }
         ScimBody body;
         DEPROV_TRY(version, renderer.append(body, reader, *call->type, *row));
         if (how.only_small && !body.whole()) {
