@@ -1,4 +1,5 @@
 // Large groups: sent piece by piece, changed in pieces.
+#include <algorithm>
 #include <set>
 #include "catch.hpp"
 #include "support/scim_world.hpp"
@@ -98,6 +99,38 @@ TEST_CASE("members that are gone by the time they are sent are left out") {
   const auto r = w.get("/Groups/" + group);
   REQUIRE_FALSE(r.broken);
   CHECK(r.at("/members").as_array().size() == 1000);
+}
+
+TEST_CASE("a stream holds one piece at a time, whatever the size of the group") {
+  const auto n = GENERATE(as<std::size_t>(), 5'000, 50'000);
+  ScimWorld w;
+  const auto group = w.add_group("large");
+  join(w, group, fill(w, n));
+  std::optional<service::Response> response;
+  service::Request request;
+  request.method = "GET";
+  request.target = w.client.base + "/Groups/" + group;
+  request.headers = {{"Authorization", "Bearer " + w.client.token}};
+  w.scim->handle(std::move(request), [&](service::Response r) { response = std::move(r); });
+  w.executor.run_until_idle();
+  REQUIRE(response->stream != nullptr);
+  std::size_t largest = 0;
+  std::size_t pieces = 0;
+  std::size_t members = 0;
+  for (bool more = true; more;) {
+    std::optional<std::string> piece;
+    response->stream->next([&](std::optional<std::string> p) { piece = std::move(p); });
+    w.executor.run_until_idle();
+    more = piece.has_value();
+    if (!more) break;
+    ++pieces;
+    largest = std::max(largest, piece->size());
+    for (auto at = piece->find("\"value\""); at != std::string::npos; at = piece->find("\"value\"", at + 1))
+      ++members;
+  }
+  CHECK(members == n);
+  CHECK(pieces >= n / 2000);
+  CHECK(largest < 500'000);
 }
 
 TEST_CASE("a stream that the client leaves ends") {
