@@ -235,6 +235,9 @@ class Decision {
   Result<bool> ended_by_sources(ResourceId subject);
   /// SCIM push shows access, later than whatever sources said before.
   Result<void> granted_by_push(ResourceId subject);
+  /// Whether reading that source again shows anything: events come by themselves.
+  Result<bool> can_be_asked(SourceId source);
+  void forget_said(ResourceId subject, std::vector<port::GrantRow>& rows, std::vector<port::GrantRow> asked);
   /// All that was done is what a suspension calls for: an end for another reason calls for more.
   static bool only_suspended(const port::SubjectRow& s) {
     return s.desired == port::Desired::no_access && s.cause == idp::Cause::suspended;

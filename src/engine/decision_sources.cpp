@@ -1,6 +1,8 @@
 // What sources besides SCIM push say of a subject, merged with what is known of it (R2, R5, R16).
 #include <algorithm>
+#include <deprov/engine/events.hpp>
 #include <deprov/idp/grants.hpp>
+#include <iterator>
 #include <utility>
 #include "engine/decision.hpp"
 
@@ -41,12 +43,38 @@ Result<bool> Decision::ended_by_sources(ResourceId subject) {
   return !rows->empty() && merged(*rows).judge({}).access == idp::Access::ended;
 }
 
+/// Who has access again by what was shown later than the rows: what they say is no more. `asked` stay, and are put
+/// again, for op::RemoveGrants takes all.
+void Decision::forget_said(ResourceId subject, std::vector<port::GrantRow>& rows,
+                           std::vector<port::GrantRow> asked) {
+  txn_.ops.emplace_back(port::op::RemoveGrants{scope(), subject});
+  for (const auto& row : asked) txn_.ops.emplace_back(port::op::PutGrant{row});
+  rows = std::move(asked);
+}
+
+Result<bool> Decision::can_be_asked(SourceId source) {
+  DEPROV_TRY(row, reader_.source(scope(), source));
+  return row && row->kind != event_source_kind;
+}
+
+/// The IdP's own word, and later than what sources said: it counts at once (R16). Whoever of them said otherwise
+/// is read again with its next round or list, and not this moment: what an IdP pushes its own API may show later.
+/// That it is owed is stored.
 Result<void> Decision::granted_by_push(ResourceId subject) {
   if (!context_.row.sources) return {};
   DEPROV_TRY(rows, said_of(subject));
   if (rows->empty()) return {};
-  rows->clear();
-  txn_.ops.emplace_back(port::op::RemoveGrants{scope(), subject});
+  std::vector<port::GrantRow> asked;
+  for (auto row : *rows) {
+    if (row.says == idp::Says::granted) continue;
+    DEPROV_TRY(can, can_be_asked(row.source));
+    if (!can) continue;
+    row.says = idp::Says::hint;
+    row.cause = idp::Cause::none;
+    row.begun = row.evidence_at = evidence_.at;
+    asked.push_back(row);
+  }
+  forget_said(subject, *rows, std::move(asked));
   return {};
 }
 
@@ -65,6 +93,16 @@ Result<void> Decision::source_says(port::GrantRow said) {
       });
       if (later) {
         doubted_.push_back(s.id);
+        // Its next list is like this one: only that it is owed another look makes it count.
+        DEPROV_TRY(can, can_be_asked(said.source));
+        const bool known =
+            std::any_of(rows->begin(), rows->end(), [&](const auto& r) { return r.source == said.source; });
+        if (!can || known) return {};
+        said.says = idp::Says::hint;
+        said.cause = idp::Cause::none;
+        said.evidence_at = said.begun;
+        rows->push_back(said);
+        txn_.ops.emplace_back(port::op::PutGrant{said});
         return {};
       }
       if (changes.size() < limit || changes.back().at <= said.begun) break;
@@ -76,7 +114,8 @@ Result<void> Decision::source_says(port::GrantRow said) {
     // Who was suspended and is not listed any more has left: that is more than was known.
     const bool suspended = old->says == idp::Says::ended && old->cause == idp::Cause::suspended;
     if (said.says == idp::Says::absent && old->says == idp::Says::ended && !suspended) return {};
-    if (said.says != idp::Says::granted && old->says != idp::Says::granted && !suspended)
+    const bool ends = old->says == idp::Says::ended || old->says == idp::Says::absent;
+    if (said.says != idp::Says::granted && ends && !suspended)
       said.evidence_at = std::min(said.evidence_at, old->evidence_at);
     *old = said;
   } else {
@@ -84,8 +123,10 @@ Result<void> Decision::source_says(port::GrantRow said) {
   }
   const auto verdict = merged(*rows).judge({});
   if (verdict.access == idp::Access::granted) {
-    rows->clear();
-    txn_.ops.emplace_back(port::op::RemoveGrants{scope(), s.id});
+    std::vector<port::GrantRow> asked;
+    std::copy_if(rows->begin(), rows->end(), std::back_inserter(asked),
+                 [](const auto& r) { return r.says == idp::Says::hint; });
+    forget_said(s.id, *rows, std::move(asked));
   } else {
     txn_.ops.emplace_back(port::op::PutGrant{said});
   }
@@ -126,6 +167,7 @@ Result<std::optional<std::string>> Decision::frozen(ResourceId subject) {
   std::vector<port::GrantRow> standing;
   bool older = false;
   for (const auto& r : *rows) {
+    if (r.says == idp::Says::hint) continue;
     if (r.says == idp::Says::granted) {
       standing.push_back(r);
       continue;

@@ -95,6 +95,11 @@ Result<SourceConfig> parse_source_config(const json::object& config) {
   return c;
 }
 
+std::string link_of(const SourceConfig& config, const port::ResourceRow& resource) {
+  if (const auto own = config.links.find(resource.id); own != config.links.end()) return own->second;
+  return config.link_by_id ? resource.id.str() : resource.external_id;
+}
+
 std::string source_seal_context(const port::SourceRow& row) {
   return row.scope.workspace.str() + "|" + row.scope.integration.str() + "|source|" + row.id.str();
 }

@@ -22,6 +22,9 @@ struct SourceConfig {
 /// Errors: `invalid_argument`.
 [[nodiscard]] Result<SourceConfig> parse_source_config(const json::object& config);
 
+/// The id that a list has of this subject; empty: none.
+[[nodiscard]] std::string link_of(const SourceConfig& config, const port::ResourceRow& resource);
+
 /// What the secrets of a source are bound to.
 [[nodiscard]] std::string source_seal_context(const port::SourceRow& row);
 /// Sealed beside the source: the key of its fingerprints, and what is secret in its config.

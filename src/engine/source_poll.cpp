@@ -107,10 +107,7 @@ void SourcePolls::reread(const port::Scope& scope, SourceHint what, Done<std::si
             const auto config = json::parse(row.config, ec);
             if (ec || !config.is_object()) continue;
             DEPROV_TRY(parsed, parse_source_config(config.get_object()));
-            const auto own = parsed.links.find(subject->id);
-            id = own != parsed.links.end() ? own->second
-                 : parsed.link_by_id       ? subject->id.str()
-                                           : subject->external_id;
+            id = link_of(parsed, *subject);
           }
           if (!id.empty()) found->ids.emplace_back(row.id, std::move(id));
         }

@@ -73,6 +73,7 @@ class PollRound : public std::enable_shared_from_this<PollRound> {
     bool fresh = false;
   };
 
+  Result<void> find_owed(port::Reader& reader);
   void claimed(const Result<void>& read);
   Result<void> prepare();
   void begin();
@@ -114,7 +115,7 @@ class PollRound : public std::enable_shared_from_this<PollRound> {
   std::vector<std::string> unconfirmed_, there_;  ///< who left the list, by what it says of each alone
   Done<std::vector<std::string>> confirmed_;
   std::set<std::string> hinted_;
-  std::vector<std::string> to_read_;
+  std::vector<std::string> to_read_, owed_;
   std::set<std::string, std::less<>> marks_;
 };
 

@@ -1,5 +1,7 @@
 // One reading of one polled source, from its claim to what is stored of it.
 #include <algorithm>
+#include <boost/json/parse.hpp>
+#include <iterator>
 #include <utility>
 #include "engine/source_poll.hpp"
 #include "engine/source_sync.hpp"
@@ -61,6 +63,7 @@ void PollRound::start(port::UniqueFunction<void(Ended)> done) {
     self->state_ = parse_poll_state(self->row_);
     self->due_before_ = self->row_.due;
     if (self->task_.how.dry_run) return {};
+    DEPROV_CHECK(self->find_owed(reader));
     const auto now = self->engine_->now();
     const bool another =
         !self->state_.claimed_by.empty() && self->state_.claimed_by != self->engine_->options.node;
@@ -102,6 +105,24 @@ void PollRound::start(port::UniqueFunction<void(Ended)> done) {
         ++self->row_.version;
         self->claimed(Result<void>());
       });
+}
+
+/// Whom it has to be read again for, as it is stored: a crash forgets what else asked for them.
+Result<void> PollRound::find_owed(port::Reader& reader) {
+  owed_.clear();
+  DEPROV_TRY(subjects, reader.subjects_to_reread(task_.scope, task_.source, std::nullopt, most_hints + 1));
+  if (subjects.rows.empty()) return {};
+  boost::system::error_code ec;
+  const auto config = json::parse(row_.config, ec);
+  if (ec || !config.is_object()) return {};  // which the round will say itself
+  const auto parsed = parse_source_config(config.get_object());
+  if (!parsed) return {};
+  for (const auto& subject : subjects.rows) {
+    DEPROV_TRY(resource, reader.resource(task_.scope, subject));
+    if (!resource || resource->deleted) continue;
+    if (auto id = link_of(*parsed, *resource); !id.empty()) owed_.push_back(std::move(id));
+  }
+  return {};
 }
 
 void PollRound::claimed(const Result<void>& read) {
@@ -151,11 +172,15 @@ void PollRound::run(std::unique_ptr<idp::FeedRound> round, FeedRun::Sink sink,
 void PollRound::begin() {
   const bool due = state_.complete_at.micros == 0 || begun_ - state_.complete_at >= feed_->complete_every;
   const auto& traits = feed_->feed->traits();
+  const auto asked = std::set<std::string>(task_.hints.begin(), task_.hints.end());
+  std::copy_if(owed_.begin(), owed_.end(), std::back_inserter(task_.hints),
+               [&](const auto& id) { return !asked.contains(id); });
   // Where one user cannot be read, the source is read sooner; not at each hint.
   if (only_hints_ && (row_.generation == 0 || !traits.rereads || state_.wants_complete))
     return postpone({Kind::protocol, "it is not asked for one user now", {}, {}});
   const bool everybody = task_.how.complete || task_.how.dry_run || !traits.changes || state_.checkpoint.empty() ||
-                         state_.wants_complete || due || row_.generation == 0 || task_.hints.size() > most_hints;
+                         state_.wants_complete || due || row_.generation == 0 || task_.hints.size() > most_hints ||
+                         (!owed_.empty() && !traits.rereads);
   if (only_hints_) {
     to_read_ = task_.hints;
     hinted_.insert(to_read_.begin(), to_read_.end());

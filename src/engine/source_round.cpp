@@ -118,11 +118,6 @@ void SourceSync::end_read() {
   compare_with_subjects();
 }
 
-std::string SourceSync::link_of(const port::ResourceRow& resource) const {
-  if (const auto own = config_.links.find(resource.id); own != config_.links.end()) return own->second;
-  return config_.link_by_id ? resource.id.str() : resource.external_id;
-}
-
 void SourceSync::confirm_absent() {
   std::vector<ResourceId> absent;
   for (const auto& change : changes_)
@@ -136,7 +131,8 @@ void SourceSync::confirm_absent() {
         for (std::size_t i = 0; i < wanted; ++i) {
           DEPROV_TRY(resource, reader.resource(self->scope_, absent[i * absent.size() / wanted]));
           if (!resource) continue;
-          if (auto link = self->link_of(*resource); !link.empty()) ids->push_back(std::move(link));
+          if (auto link = engine::link_of(self->config_, *resource); !link.empty())
+            ids->push_back(std::move(link));
         }
         return {};
       },
@@ -173,6 +169,30 @@ void SourceSync::compare_with_subjects() {
   } else {
     differences_.appeared = after_->size();
   }
+  if (!row_) return look_at_subjects();
+  gather_asked(std::nullopt);
+}
+
+void SourceSync::gather_asked(std::optional<ResourceId> after) {
+  auto page = std::make_shared<port::Page<ResourceId>>();
+  auto self = shared_from_this();
+  impl_->ports.store.view(
+      [self, after, page](port::Reader& reader) -> Result<void> {
+        DEPROV_TRY(rows, reader.subjects_to_reread(self->scope_, self->row_->id, after, 10 * subjects_a_view));
+        *page = std::move(rows);
+        return {};
+      },
+      [self, page](Result<void> viewed) {
+        self->impl_->ports.executor.post([self, page, viewed] {
+          if (!viewed) return self->done_(viewed.error());
+          self->asked_.insert(page->rows.begin(), page->rows.end());
+          if (page->more && !page->rows.empty()) return self->gather_asked(page->rows.back());
+          self->look_at_subjects();
+        });
+      });
+}
+
+void SourceSync::look_at_subjects() {
   // Of those who left, only fingerprints are known: which subjects they are is seen by looking at all of them.
   partial_ = round_ && before_ && !how_.dry_run && all_known_ && differences_.left == 0;
   if (!partial_) return scan(std::nullopt);

@@ -158,7 +158,7 @@ Result<SourceSync::Seen> SourceSync::look_at(port::Reader& reader, const port::R
   seen.subject = resource.id;
   DEPROV_TRY(subject, reader.subject(scope_, resource.id));
   seen.access = subject && subject->access;
-  const auto link = link_of(resource);
+  const auto link = engine::link_of(config_, resource);
   seen.linked = !link.empty();
   if (!seen.linked) return seen;
   const auto print = idp::fingerprint(key_, link);
@@ -246,9 +246,11 @@ void SourceSync::judge() {
       // A suspended user who is not listed any more has left.
       const bool left = !here && said && was_suspended;
       const bool worse = here && was_suspended && cause != idp::Cause::suspended;
+      // A list read to its end shows everybody; a round of changes only those who were asked for.
+      const bool owed = asked_.contains(s.subject) && (s.fresh || !changes_only());
       if (active) {
         if (said) says = idp::Says::granted;
-      } else if (was_active || left || worse || (here && s.fresh && s.access)) {
+      } else if (was_active || left || worse || owed || (here && s.fresh && s.access)) {
         says = here ? idp::Says::ended : idp::Says::absent;
       }
       if (active != s.access)

@@ -98,14 +98,16 @@ class SourceSync : public std::enable_shared_from_this<SourceSync> {
   void scan(std::optional<ResourceId> after);
   Result<Seen> look_at(port::Reader& reader, const port::ResourceRow& resource) const;
   void compare_with_subjects();
+  void gather_asked(std::optional<ResourceId> after);
+  void look_at_subjects();
   void find_touched(std::size_t from);
   void look_at_some(std::size_t from);
   void end_read();
   void confirm_absent();
-  [[nodiscard]] std::string link_of(const port::ResourceRow& resource) const;
   void gather_said(std::optional<ResourceId> after);
   [[nodiscard]] idp::Cause cause_of(const idp::UserPrint& user) const;
   [[nodiscard]] bool nothing_new() const;
+  [[nodiscard]] bool changes_only() const { return round_ && *round_ != idp::FeedRoundKind::complete; }
   void judge();
   void name_found();
   [[nodiscard]] json::object report() const;
@@ -156,6 +158,7 @@ class SourceSync : public std::enable_shared_from_this<SourceSync> {
   std::vector<ResourceId> candidates_;
   std::vector<Seen> seen_;
   std::vector<ResourceId> said_;  ///< of whom sources said anything, in order
+  std::set<ResourceId> asked_;    ///< whom it has to be read again for: what it says of them counts, new or not
   std::vector<SourceChange> changes_;
   std::vector<Found> found_;
   std::array<std::uint64_t, kinds> counts_{};

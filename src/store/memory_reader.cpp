@@ -555,6 +555,10 @@ class MemoryReader final : public Reader {
   Result<std::vector<GrantRow>> grants(const Scope& scope, ResourceId subject) override {
     return grants_of(s_, scope, subject);
   }
+  Result<Page<ResourceId>> subjects_to_reread(const Scope& scope, SourceId source, std::optional<ResourceId> after,
+                                              std::size_t limit) override {
+    return subjects_to_reread_of(s_, scope, source, after, limit);
+  }
   Result<Page<ResourceId>> subjects_with_grants(const Scope& scope, std::optional<ResourceId> after,
                                                 std::size_t limit) override {
     return subjects_with_grants_of(s_, scope, after, limit);

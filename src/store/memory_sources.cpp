@@ -123,6 +123,19 @@ Result<std::vector<GrantRow>> grants_of(const MemoryState& s, const Scope& scope
   return rows;
 }
 
+Result<Page<ResourceId>> subjects_to_reread_of(const MemoryState& s, const Scope& scope, SourceId source,
+                                               std::optional<ResourceId> after, std::size_t limit) {
+  Page<ResourceId> page;
+  each_from(s.grants, {scope, after.value_or(ResourceId{}), SourceId{}}, [&](const auto& key, const auto& row) {
+    if (std::get<0>(key) != scope) return false;
+    if (row.source != source || row.says != idp::Says::hint || row.subject == after) return true;
+    page.more = page.rows.size() == limit;
+    if (!page.more) page.rows.push_back(row.subject);
+    return !page.more;
+  });
+  return page;
+}
+
 Result<Page<ResourceId>> subjects_with_grants_of(const MemoryState& s, const Scope& scope,
                                                  std::optional<ResourceId> after, std::size_t limit) {
   Page<ResourceId> page;

@@ -190,6 +190,9 @@ Result<std::vector<port::SourceRow>> sources_of(const MemoryState& s, const Scop
 Result<port::Page<port::SourcePieceRow>> source_pieces_of(const MemoryState& s, const port::SourcePieces& which,
                                                           std::uint32_t from, std::size_t limit);
 Result<std::vector<port::GrantRow>> grants_of(const MemoryState& s, const Scope& scope, ResourceId subject);
+Result<port::Page<ResourceId>> subjects_to_reread_of(const MemoryState& s, const port::Scope& scope,
+                                                     SourceId source, std::optional<ResourceId> after,
+                                                     std::size_t limit);
 Result<port::Page<ResourceId>> subjects_with_grants_of(const MemoryState& s, const Scope& scope,
                                                        std::optional<ResourceId> after, std::size_t limit);
 

@@ -344,6 +344,9 @@ namespace deprov::store {
   X(grant_all,                                                                                                    \
     "SELECT source, says, cause, begun, evidence_at FROM source_grant WHERE scope = ? AND subject = ? "           \
     "ORDER BY source")                                                                                            \
+  X(grant_hinted,                                                                                                 \
+    "SELECT subject FROM source_grant WHERE scope = ? AND subject > ? AND source = ? AND says = 4 "               \
+    "ORDER BY subject LIMIT ?")                                                                                   \
   X(grant_subjects,                                                                                               \
     "SELECT DISTINCT subject FROM source_grant WHERE scope = ? AND subject > ? ORDER BY subject LIMIT ?")         \
   X(webhook_all,                                                                                                  \

@@ -50,6 +50,8 @@ class SqliteReaderBase : public port::Reader {
   Result<port::Page<port::SourcePieceRow>> source_pieces(const port::SourcePieces& which, std::uint32_t from,
                                                          std::size_t limit) override;
   Result<std::vector<port::GrantRow>> grants(const port::Scope& scope, ResourceId subject) override;
+  Result<port::Page<ResourceId>> subjects_to_reread(const port::Scope& scope, SourceId source,
+                                                    std::optional<ResourceId> after, std::size_t limit) override;
   Result<port::Page<ResourceId>> subjects_with_grants(const port::Scope& scope, std::optional<ResourceId> after,
                                                       std::size_t limit) override;
 

@@ -40,6 +40,17 @@ Result<std::vector<GrantRow>> SqliteReaderBase::grants(const Scope& scope, Resou
   });
 }
 
+Result<Page<ResourceId>> SqliteReaderBase::subjects_to_reread(const Scope& scope, SourceId source,
+                                                              std::optional<ResourceId> after, std::size_t limit) {
+  const auto from = after.value_or(ResourceId{});
+  Use use(c_, Q::grant_hinted, scopes_.find(scope), from, source, sql_limit(limit) + 1);
+  return page<ResourceId>(use, limit, [&] {
+    ResourceId id;
+    use.read_all(id);
+    return id;
+  });
+}
+
 Result<Page<ResourceId>> SqliteReaderBase::subjects_with_grants(const Scope& scope,
                                                                 std::optional<ResourceId> after,
                                                                 std::size_t limit) {

@@ -506,3 +506,66 @@ TEST_CASE("who came back by SCIM push while a list was read, and is ended in it,
     CHECK(w.subject(w.c, w.users[11]).access == there);
   }
 }
+
+TEST_CASE("a source that had ended somebody is asked again after SCIM push brings them back, also after a crash",
+          "[engine][polls][R5][R16]") {
+  const auto there = GENERATE(false, true);
+  const auto listed = GENERATE(false, true);
+  INFO("there: " << there << ", listed: " << listed);
+  Polled w(12);
+  w.run(10s);
+  auto& d = w.directory;
+  if (listed) {
+    d.users[11].active = false;
+  } else {
+    d.users.pop_back();
+  }
+  w.run(2h);
+  REQUIRE_FALSE(w.app_active(11));
+  // The IdP cannot be reached while the push comes, and then the engine dies.
+  d.fault = [](const std::string&, std::size_t) -> std::optional<port::HttpResult> { return Directory::broken(); };
+  REQUIRE(w.set_active(w.c, w.users[11], false));
+  REQUIRE(w.set_active(w.c, w.users[11], true));
+  w.run(10s);
+  CHECK(w.app_active(11));  // the IdP's own word, and the last one
+  w.restart();
+  d.fault = {};
+  if (there && listed) d.users[11].active = true;
+  if (there && !listed) d.users.push_back({"ext-u11"});
+  w.run(3h);
+  CHECK(w.app_active(11) == there);
+  CHECK(w.subject(w.c, w.users[11]).access == there);
+  // It is asked once, and owed no more.
+  w.read([&](port::Reader& r) {
+    CHECK(r.subjects_to_reread(w.c->row.scope, w.source, {}, 10).value().rows.empty());
+    CHECK(r.grants(w.c->row.scope, w.users[11]).value().empty() == there);
+  });
+}
+
+TEST_CASE("what a list showed before a push brought somebody back is looked at again, also after a crash",
+          "[engine][polls][R5][R16]") {
+  Polled w(12);
+  w.run(10s);
+  auto& d = w.directory;
+  bool once = false;
+  d.fault = [&](const std::string& target, std::size_t) -> std::optional<port::HttpResult> {
+    if (target.find("/Users/") != std::string::npos) return Directory::broken();
+    if (target.find("startIndex=6") == std::string::npos || std::exchange(once, true)) return std::nullopt;
+    return Directory::answer(429, "{}", {{"Retry-After", "60"}});
+  };
+  bool ended = false;
+  w.engine->sources().poll(w.owner, w.c->row.scope.integration, w.source, {},
+                           [&](const Result<json::object>& r) { ended = r.has_value(); });
+  w.run(10s);
+  REQUIRE(once);
+  REQUIRE(w.set_active(w.c, w.users[11], false));
+  REQUIRE(w.set_active(w.c, w.users[11], true));
+  d.users[11].active = false;
+  w.run(70s);
+  REQUIRE(ended);
+  CHECK(w.app_active(11));
+  w.restart();
+  d.fault = {};
+  w.run(3h);
+  CHECK_FALSE(w.app_active(11));
+}

@@ -164,6 +164,50 @@ TEST_CASE("what SCIM push showed after a list was exported counts", "[engine][R1
   CHECK(older.error().code() == Errc::conflict);
 }
 
+TEST_CASE("a list that is read after SCIM push brought back whom the one before had not ends it again",
+          "[engine][R5][R6][R16]") {
+  const auto dies = GENERATE(false, true);
+  Listed w(10);
+  REQUIRE(w.sync(w.csv()));
+  w.run(1h);
+  REQUIRE(w.sync(w.csv({5})));
+  w.run(1h);
+  REQUIRE_FALSE(w.app_active(5));
+  const auto exported = w.clock.wall();
+  w.run(1h);
+  REQUIRE(w.set_active(w.c, w.users[5], false));
+  REQUIRE(w.set_active(w.c, w.users[5], true));
+  w.run(1h);
+  CHECK(w.app_active(5));
+  // Read before the push: the push counts, and the list is owed another look.
+  REQUIRE(w.sync(w.csv({5}), false, {}, exported));
+  w.run(1h);
+  CHECK(w.app_active(5));
+  if (dies) {
+    w.crash();
+    w.boot();
+  }
+  const auto dry = w.sync(w.csv({5}), true);
+  REQUIRE(dry);
+  CHECK(dry->at("ends").to_number<int>() == 1);
+  // Cut off, it ends nobody.
+  CHECK_FALSE(w.sync("id,active\n"));
+  w.run(1h);
+  CHECK(w.app_active(5));
+  REQUIRE(w.sync(w.csv({5})));
+  w.run(1h);
+  CHECK_FALSE(w.app_active(5));
+  CHECK(w.subject(w.c, w.users[5]).cause == idp::Cause::unassigned);
+  // Once it has said so, the next list says nothing new.
+  const auto disables = w.disables();
+  REQUIRE(w.sync(w.csv({5})));
+  w.run(1h);
+  CHECK(w.disables() == disables);
+  REQUIRE(w.sync(w.csv()));
+  w.run(1h);
+  CHECK(w.app_active(5));
+}
+
 TEST_CASE("no list that is cut off, empty, repeated or miscounted ends anybody's access", "[engine][R6]") {
   Listed w(10, {{"end_marker", "#end"}});
   REQUIRE(w.sync(w.csv() + "#end\n"));

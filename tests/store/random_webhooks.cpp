@@ -139,7 +139,7 @@ Op RandomWorld::source_op(Reader& reader) {
     case 6: return op::PruneSourcePieces{s, source, below(4), below(6), 1 + below(4)};
     default: {
       GrantRow row{s, subject, chance(20) ? SourceId{} : source, {}, {}, at(), at()};
-      row.says = static_cast<idp::Says>(1 + below(3));
+      row.says = static_cast<idp::Says>(1 + below(4));
       row.cause = static_cast<idp::Cause>(below(6));
       return op::PutGrant{row};
     }
@@ -168,6 +168,13 @@ std::vector<std::string> RandomWorld::source_lines(Reader& r, const Scope& s) {
     const auto page = value(r.subjects_with_grants(s, after, 2));
     for (const auto subject : page.rows) out.push_back(subject.str());
     out.emplace_back(page.more ? "more" : "no more");
+  }
+  for (std::uint64_t n = 1; n <= sources; ++n) {
+    for (const auto after : {std::optional<ResourceId>{}, std::optional(id<ResourceId>(2))}) {
+      const auto page = value(r.subjects_to_reread(s, source_id(n), after, 1));
+      for (const auto subject : page.rows) out.push_back(subject.str());
+      out.emplace_back(page.more ? "more" : "no more");
+    }
   }
   return out;
 }

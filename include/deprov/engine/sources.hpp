@@ -123,8 +123,9 @@ class Sources {
   void poll(Principal by, IntegrationId id, SourceId source, PollSource how, Done<json::object> done);
   /// That user is read again, soon, from polled sources, and what they then show counts as a targeted read;
   /// nothing follows from the hint itself. Hints of one user that wait are one. Not stored: after a crash the next
-  /// poll shows the same. Answers how many sources will be asked; 0: none can. Errors: `not_found`, `busy` (10,000
-  /// wait for one source; the next complete round answers them all).
+  /// poll shows the same. (That a source is to be asked again for whom SCIM push brought back is stored.) Answers
+  /// how many sources will be asked; 0: none can. Errors: `not_found`, `busy` (10,000 wait for one source; the
+  /// next complete round answers them all).
   void reread(Principal by, IntegrationId id, SourceHint what, Done<std::size_t> done);
   /// A call of the IdP, answered as its kind wants it; it shows a secret of the source's `hook`. What it says is a
   /// hint: users are read again as by `reread`, or the source is polled out of turn, at most each ten seconds.

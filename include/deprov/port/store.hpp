@@ -516,6 +516,11 @@ class Reader {
   virtual Result<Page<ResourceId>> subjects_with_grants(const Scope& scope, std::optional<ResourceId> after,
                                                         std::size_t limit) = 0;
 
+  /// The subjects whom that source is to be read again for, since its last word on them is a hint, after `after`,
+  /// in order.
+  virtual Result<Page<ResourceId>> subjects_to_reread(const Scope& scope, SourceId source,
+                                                      std::optional<ResourceId> after, std::size_t limit) = 0;
+
   /// Findings of one reconciliation with `n` greater than `after`, in order.
   virtual Result<Page<FindingRow>> findings(const Scope& scope, WorkId run, std::uint64_t after,
                                             std::size_t limit) = 0;
