@@ -27,6 +27,21 @@ idp::Grants merged(const std::vector<port::GrantRow>& rows) {
   }
   return grants;
 }
+
+/// Somebody shows that the end was earlier than whoever showed it first knew: the clock runs from then (R20).
+Result<void> ended_earlier(port::Reader& reader, port::SubjectRow& subject, WallTime at, port::Transaction& txn) {
+  if (subject.desired != port::Desired::no_access || at.micros == 0 || at >= subject.evidence_at) return {};
+  subject.evidence_at = at;
+  if (subject.job.is_nil()) return {};
+  DEPROV_TRY(job, reader.job(subject.scope, subject.job));
+  // One that is being carried out is its lane's, and what is finished is told as it was.
+  if (!job || port::is_finished(job->state) || job->state == port::JobState::running ||
+      job->state == port::JobState::waiting_async || job->kind != port::JobKind::remove_access)
+    return {};
+  job->evidence_at = at;
+  txn.ops.emplace_back(port::op::PutJob{std::move(*job), std::nullopt});
+  return {};
+}
 }  // namespace
 
 Result<std::vector<port::GrantRow>*> Decision::said_of(ResourceId subject) {
@@ -146,8 +161,10 @@ Result<void> Decision::source_says(port::GrantRow said) {
       end.evidence_at = worse || verdict.evidence_at.micros == 0 ? said.evidence_at : verdict.evidence_at;
       return end_access(state, end);
     }
+    if (said.says != idp::Says::granted) DEPROV_CHECK(ended_earlier(reader_, s, said.evidence_at, txn_));
     auto detail = evidence_json();
     detail["says"] = idp::to_string(said.says);
+    detail["happened"] = to_rfc3339(said.evidence_at);
     record(said.says == idp::Says::granted ? "access.evidence" : "removal.evidence", detail, s.id);
     put(state);
     return {};

@@ -250,6 +250,53 @@ TEST_CASE("the same leave by SCIM push and by events is one removal", "[engine][
   CHECK(w.app->accounts.at("a1").active.value_or(true));
 }
 
+TEST_CASE("a leave that push, a list and an event see is one removal, and its clock runs from the first sign",
+          "[engine][set][R13][R20]") {
+  Receiving w(12, {{"authoritative", json::array{"account-disabled"}}});
+  const auto list = w.wait<port::SourceRow>([&](auto done) {
+    w.engine->sources().add(w.owner, w.c->row.scope.integration, {"hr", "rows", {{"whole", true}}},
+                            std::move(done));
+  });
+  REQUIRE(list);
+  const auto hand_in = [&](std::size_t without) {
+    const auto id = w.wait<WorkId>([&](auto done) {
+      w.engine->sources().begin(w.owner, w.c->row.scope.integration, list->id, {}, std::move(done));
+    });
+    REQUIRE(id);
+    std::vector<engine::SourceUser> rows;
+    for (std::size_t i = 0; i < w.users.size(); ++i)
+      if (i != without) rows.push_back({"ext-u" + std::to_string(i)});
+    REQUIRE(w.wait<std::uint64_t>(
+        [&](auto done) { w.engine->sources().add_users(w.owner, *id, 0, rows, std::move(done)); }));
+    REQUIRE(w.wait<json::object>([&](auto done) { w.engine->sources().end(w.owner, *id, {}, std::move(done)); }));
+  };
+  hand_in(99);
+  w.run(1h);
+  const auto left = w.now();
+  w.run(30min);
+  // Nothing is done before all have spoken.
+  for (int i = 0; i < 9; ++i) w.app->answer(connector::Operation::disable, connector::Outcome::unavailable);
+  REQUIRE(w.set_active(w.c, w.users[3], false));
+  w.run(1min);
+  hand_in(3);
+  w.run(1min);
+  w.take(w.claims(account_disabled, Receiving::user(3), {{"event_timestamp", left}}));
+  CHECK(w.subject(w.c, w.users[3]).evidence_at.micros / 1'000'000 == left);
+  w.app->script.clear();
+  w.run(6h);
+  CHECK(w.app->count("disable a3") >= 1);
+  CHECK(w.events(w.c, "removal.requested") == 1);
+  CHECK(w.events(w.c, "removal.verified") == 1);
+  CHECK(w.events(w.c, "removal.evidence") == 2);
+  w.read([&](port::Reader& r) {
+    const auto subject = r.subject(w.c->row.scope, w.users[3]).value();
+    REQUIRE(subject);
+    const auto job = r.job(w.c->row.scope, subject->job).value();
+    REQUIRE(job);
+    CHECK(job->evidence_at.micros / 1'000'000 == left);
+  });
+}
+
 TEST_CASE("who is named by nobody, or by several, is listed, and nothing follows", "[engine][set][R12]") {
   Receiving w(3, {{"authoritative", json::array{"account-disabled"}}});
   w.take(w.claims(account_disabled, json::object{{"format", "opaque"}, {"id", "nobody"}}));
