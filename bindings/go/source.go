@@ -81,6 +81,20 @@ func (e *Engine) Source(ctx context.Context, by Caller, integration, source stri
 	return found, nil
 }
 
+// SetSource changes members of a source's config: a credential, how often it is read, who is linked to whom. Each takes the
+// place of what there is, null takes it away; of `poll`, `verification` and `links` only the members that are given. What
+// the source has read, and what was inferred from that, stays.
+//
+// Errors: ErrInvalidArgument, also for what cannot be changed; those of Do.
+func (e *Engine) SetSource(ctx context.Context, by Caller, integration, source string, config any) (*Source, error) {
+	changed := new(Source)
+	send := map[string]any{"config": config}
+	if err := e.Admin(ctx, by, http.MethodPatch, sourcesPath(integration)+"/"+source, send, changed); err != nil {
+		return nil, err
+	}
+	return changed, nil
+}
+
 // RemoveSource forgets a source; that ends nobody's access and restores nobody's.
 func (e *Engine) RemoveSource(ctx context.Context, by Caller, integration, source string) error {
 	return e.Admin(ctx, by, http.MethodDelete, sourcesPath(integration)+"/"+source, nil, nil)

@@ -72,6 +72,13 @@ func TestWhatIsPolledHasTypes(t *testing.T) {
 	if _, err := c.engine.RereadSubject(c.ctx, c.by(), c.wiki.ID, Reread{}); !errors.Is(err, ErrInvalidArgument) {
 		t.Error(err)
 	}
+	slower, err := c.engine.SetSource(c.ctx, c.by(), c.wiki.ID, source.ID, map[string]any{"poll": map[string]any{"floor_s": 7200}})
+	if err != nil || !strings.Contains(string(slower.Config), "7200") || slower.Users != int64(len(staff)-1) {
+		t.Error(err, slower)
+	}
+	if _, err := c.engine.SetSource(c.ctx, c.by(), c.wiki.ID, source.ID, map[string]any{"link": "id"}); !errors.Is(err, ErrInvalidArgument) {
+		t.Error(err)
+	}
 	// One that is handed in is not polled.
 	if _, err := c.engine.PollSource(c.ctx, c.by(), c.wiki.ID, c.source, PollOptions{}); err == nil {
 		t.Error("it was polled")

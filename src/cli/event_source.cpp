@@ -1,5 +1,7 @@
 #include "cli/event_source.hpp"
+#include <array>
 #include <boost/json/array.hpp>
+#include <string_view>
 #include <utility>
 #include "cli/commands.hpp"
 
@@ -18,7 +20,8 @@ void put(json::object& config, const char* name, const std::string& value) {
 }  // namespace
 
 Result<json::object> event_config_of(const EventSourceOptions& o, const std::string& links_file) {
-  json::object config{{"issuer", o.issuer}};
+  json::object config;
+  put(config, "issuer", o.issuer);
   put_all(config, "audience", o.audience);
   put_all(config, "algorithms", o.algorithms);
   put_all(config, "compatibility", o.compatibility);
@@ -54,32 +57,70 @@ Result<json::object> event_config_of(const EventSourceOptions& o, const std::str
     DEPROV_TRY(links, read_json_file(links_file, "--links"));
     config["links"] = std::move(links);
   }
-  if (!o.poll_url.empty()) {
-    json::object poll{{"url", o.poll_url}};
-    if (o.poll_interval) poll["interval_s"] = *o.poll_interval;
-    if (!o.poll_authorization_file.empty()) {
-      DEPROV_TRY(secret, read_secret_file(o.poll_authorization_file, "--poll-authorization-file"));
-      poll["authorization"] = secret;
-    }
-    config["poll"] = std::move(poll);
+  json::object poll, verification;
+  put(poll, "url", o.poll_url);
+  if (o.poll_interval) poll["interval_s"] = *o.poll_interval;
+  if (!o.poll_authorization_file.empty()) {
+    DEPROV_TRY(secret, read_secret_file(o.poll_authorization_file, "--poll-authorization-file"));
+    poll["authorization"] = secret;
   }
-  if (!o.verification_url.empty()) {
-    json::object verification{{"url", o.verification_url}};
-    if (!o.verification_authorization_file.empty()) {
-      DEPROV_TRY(secret, read_secret_file(o.verification_authorization_file, "--verification-authorization-file"));
-      verification["authorization"] = secret;
-    }
-    config["verification"] = std::move(verification);
+  if (!poll.empty()) config["poll"] = std::move(poll);
+  put(verification, "url", o.verification_url);
+  if (!o.verification_authorization_file.empty()) {
+    DEPROV_TRY(secret, read_secret_file(o.verification_authorization_file, "--verification-authorization-file"));
+    verification["authorization"] = secret;
   }
+  if (!verification.empty()) config["verification"] = std::move(verification);
   return config;
 }
 
-void add_event_options(CLI::App& command, EventSourceOptions& o) {
-  const auto group = "Of kind events";
-  const auto add = [&](const char* name, auto& value, const char* text) {
-    return command.add_option(name, value, text)->group(group);
+Error at_event_option(const Error& error) {
+  struct Place {
+    std::string_view member, option;
   };
-  add("--issuer", o.issuer, "The transmitter's issuer, exactly");
+  constexpr std::array<Place, 19> places = {{{"issuer", "--issuer"},
+                                             {"audience", "--audience"},
+                                             {"jwks_uri", "--jwks-uri"},
+                                             {"jwks", "--jwks"},
+                                             {"ca_pem", "--transmitter-ca-file"},
+                                             {"algorithms", "--alg"},
+                                             {"authorization", "--authorization-file"},
+                                             {"compatibility", "--compat"},
+                                             {"authoritative", "--authoritative"},
+                                             {"subject_issuer", "--subject-issuer"},
+                                             {"links", "--links"},
+                                             {"link", "--event-link"},
+                                             {"critical_members", "--critical"},
+                                             {"stream_id", "--stream-id"},
+                                             {"poll/interval_s", "--poll-interval"},
+                                             {"poll/authorization", "--poll-authorization-file"},
+                                             {"poll", "--poll-url"},
+                                             {"verification/authorization", "--verification-authorization-file"},
+                                             {"verification", "--verification-url"}}};
+  constexpr std::string_view config = "config/";
+  const auto at = error.where().rfind(config);
+  if (error.code() != Errc::invalid_argument || at == std::string::npos) return error;
+  const auto member = std::string_view(error.where()).substr(at + config.size());
+  for (const auto& place : places)
+    if (member == place.member || member.starts_with(std::string(place.member) + "/"))
+      return {error.code(), error.detail(), std::string(place.option), error.advice()};
+  return error;
+}
+
+void add_event_options(CLI::App& command, EventSourceOptions& o, bool changes) {
+  // What is given and empty would pass for what is not given.
+  const CLI::Validator given([](const std::string& text) { return text.empty() ? "is empty" : std::string{}; },
+                             "");
+  const auto add = [&](const char* name, auto& value, const char* text) {
+    return command.add_option(name, value, text)->group(event_options_group)->check(given);
+  };
+  if (!changes) {
+    add("--issuer", o.issuer, "The transmitter's issuer, exactly");
+    add("--event-link", o.link,
+        "FORMAT=ATTRIBUTE: what of a subject an identifier is compared with, such as email=user_name; may be "
+        "repeated");
+    add("--subject-issuer", o.subject_issuer, "The iss of subjects, where it is not the issuer");
+  }
   add("--audience", o.audience, "Who this receiver is to it; may be repeated");
   add("--jwks", o.jwks_file, "JSON file with its public keys");
   add("--jwks-uri", o.jwks_uri, "Or where they are read, and read again when they change");
@@ -92,10 +133,6 @@ void add_event_options(CLI::App& command, EventSourceOptions& o) {
   add("--authoritative", o.authoritative,
       "A type of event that is believed, such as account-disabled or prov:deactivate; may be repeated. All others "
       "that would end or grant access are hints");
-  add("--event-link", o.link,
-      "FORMAT=ATTRIBUTE: what of a subject an identifier is compared with, such as email=user_name; may be "
-      "repeated");
-  add("--subject-issuer", o.subject_issuer, "The iss of subjects, where it is not the issuer");
   add("--critical", o.critical,
       "A member of complex subjects that the transmitter calls critical; may be repeated");
   add("--stream-id", o.stream_id, "The stream's id at the transmitter");

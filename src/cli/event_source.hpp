@@ -18,9 +18,14 @@ struct EventSourceOptions {
   std::optional<std::int64_t> poll_interval;
 };
 
-void add_event_options(CLI::App& command, EventSourceOptions& o);
-/// As the source's config; files are read here. Errors: `not_found`, `invalid_argument`.
+inline constexpr const char* event_options_group = "Of kind events";
+/// `changes`: of a source that is there; not those that are for good.
+void add_event_options(CLI::App& command, EventSourceOptions& o, bool changes);
+/// As members of the source's config; files are read here. Errors: `not_found`, `invalid_argument`.
 [[nodiscard]] Result<boost::json::object> event_config_of(const EventSourceOptions& o,
                                                           const std::string& links_file);
+
+/// The same error, placed at the option that gave what it is about; otherwise as it is.
+[[nodiscard]] Error at_event_option(const Error& error);
 
 }  // namespace deprov::cli

@@ -4,70 +4,16 @@
 #include <fstream>
 #include <iostream>
 #include <optional>
+#include <utility>
 #include <vector>
 #include "cli/commands.hpp"
-#include "cli/event_source.hpp"
+#include "cli/source_options.hpp"
 
 namespace deprov::cli {
 
 namespace {
 
-struct SourceOptions {
-  std::string file, format, name, source, begun, config_file;
-  std::string link = "external_id";
-  std::string delimiter = ",";
-  std::string id = "id", active, list, end_marker, kind = "file", inactive_cause, links_file;
-  std::vector<std::string> active_values, inactive_values;
-  std::optional<std::uint64_t> count, max_users;
-  bool whole = false, dry_run = false, complete = false;
-  std::size_t limit = 1000;
-  EventSourceOptions events{};
-  std::string subject, identifier;
-};
-
 constexpr std::size_t piece = std::size_t{1} << 20U;
-
-Result<std::string> format_of(const SourceOptions& o) {
-  auto name = o.format;
-  if (name.empty()) {
-    const auto dot = o.file.rfind('.');
-    if (dot != std::string::npos) name = o.file.substr(dot + 1);
-  }
-  if (name != "csv" && name != "json" && name != "jsonl")
-    return Error(Errc::invalid_argument, "it does not say how the list is written", "--format " + name,
-                 "give one of csv, json and jsonl");
-  return name;
-}
-
-/// What the options say of a list, as the source's config.
-Result<json::object> config_of(const SourceOptions& o, bool needs_format) {
-  if (o.link != "external_id" && o.link != "id")
-    return Error(Errc::invalid_argument, "subjects are not linked by that", "--link " + o.link,
-                 "give external_id or id; names and e-mails pass from one person to another");
-  if (o.delimiter.size() != 1 && o.delimiter != "\\t")
-    return Error(Errc::invalid_argument, "it is not one character", "--delimiter " + o.delimiter);
-  json::object config{{"id", o.id}, {"link", o.link}};
-  if (needs_format || !o.format.empty()) {
-    DEPROV_TRY(format, format_of(o));
-    config["format"] = format;
-  }
-  if (!o.active.empty()) config["active"] = o.active;
-  if (!o.active_values.empty())
-    config["active_values"] = json::array(o.active_values.begin(), o.active_values.end());
-  if (!o.inactive_values.empty())
-    config["inactive_values"] = json::array(o.inactive_values.begin(), o.inactive_values.end());
-  if (!o.list.empty()) config["list"] = o.list;
-  if (o.delimiter != ",") config["delimiter"] = o.delimiter == "\\t" ? std::string("\t") : o.delimiter;
-  if (!o.end_marker.empty()) config["end_marker"] = o.end_marker;
-  if (o.whole) config["whole"] = true;
-  if (!o.inactive_cause.empty()) config["inactive_cause"] = o.inactive_cause;
-  if (o.max_users) config["max_users"] = *o.max_users;
-  if (!o.links_file.empty()) {
-    DEPROV_TRY(links, read_json_file(o.links_file, "--links"));
-    config["links"] = std::move(links);
-  }
-  return config;
-}
 
 /// The source that is meant. Errors: `not_found`.
 Result<json::value> find_source(Api& api, const std::string& integration, const std::string& name_or_id) {
@@ -158,7 +104,7 @@ Result<int> check(const Session& session, const SourceOptions& o) {
   if (o.file.empty())
     return Error(Errc::invalid_argument, "nothing says what to compare with", "--file",
                  "name a file with the list, or with --source one that is polled");
-  DEPROV_TRY(config, config_of(o, true));
+  DEPROV_TRY(config, list_config(o, true));
   std::ifstream file;
   DEPROV_TRY(in, open_file(o, file));
   DEPROV_TRY(api, session.open());
@@ -184,62 +130,31 @@ Result<int> sync(const Session& session, const SourceOptions& o) {
   return show_differences(session, std::move(report), o.limit);
 }
 
-/// `NAME_file` in place of `NAME`: what a file holds, such as a key, is read here, and need not be made a text of
-/// JSON.
-Result<void> read_named_files(json::object& config, const std::string& where) {
-  constexpr std::string_view ending = "_file";
-  std::vector<std::string> names;
-  for (const auto& [name, value] : config)
-    if (name.ends_with(ending) && value.is_string()) names.emplace_back(name);
-  for (const auto& name : names) {
-    const auto member = name.substr(0, name.size() - ending.size());
-    if (config.contains(member))
-      return Error(Errc::invalid_argument, "stands beside " + member, where + name, "give one of the two");
-    DEPROV_TRY(text, read_secret_file(std::string(config.at(name).get_string()), where + name));
-    config[member] = text;
-    config.erase(name);
-  }
-  return {};
-}
-
-/// Of a polled source: what the file says, and nothing of how lists are written.
-Result<json::object> polled_config(const SourceOptions& o) {
-  DEPROV_TRY(config, read_json_file(o.config_file, "--config"));
-  if (!config.is_object())
-    return Error(Errc::invalid_argument, "it is not a JSON object", "--config " + o.config_file);
-  auto& object = config.get_object();
-  if (const auto* ca = object.if_contains("ca_file");
-      ca != nullptr && ca->is_string() && !object.contains("ca_pem")) {
-    DEPROV_TRY(pem, read_text_file(std::string(ca->get_string()), "config/ca_file"));
-    object["ca_pem"] = pem;
-    object.erase("ca_file");
-  }
-  if (auto* auth = object.if_contains("auth"); auth != nullptr && auth->is_object())
-    DEPROV_CHECK(read_named_files(auth->get_object(), "config/auth/"));
-  if (!o.links_file.empty()) {
-    DEPROV_TRY(links, read_json_file(o.links_file, "--links"));
-    object["links"] = std::move(links);
-  }
-  if (!o.inactive_cause.empty()) object["inactive_cause"] = o.inactive_cause;
-  if (o.max_users) object["max_users"] = *o.max_users;
-  if (o.link != "external_id") object["link"] = o.link;
-  return std::move(object);
-}
-
 Result<int> add_source(const Session& session, const SourceOptions& o) {
   const bool events = o.kind == "events";
   const bool polled = !events && o.kind != "file" && o.kind != "rows";
+  if (polled && idp::find_feed_kind(o.kind) == nullptr)
+    return Error(Errc::invalid_argument, "there is no such kind of source", "--kind " + o.kind,
+                 "give file, rows, events, or one of what is polled: " + feed_names());
+  DEPROV_CHECK(options_fit(o, events, polled));
+  if (events && o.events.poll_url.empty() && (o.events.poll_interval || !o.events.poll_authorization_file.empty()))
+    return Error(Errc::invalid_argument, "how it is polled is said, and not where", "--poll-url", "give it, too");
+  if (events && o.events.verification_url.empty() && !o.events.verification_authorization_file.empty())
+    return Error(Errc::invalid_argument, "a secret is given for it, and not where it goes", "--verification-url",
+                 "give it, too");
   if (polled && o.config_file.empty())
     return Error(
         Errc::invalid_argument, "a source that is polled needs to be told where and how", "--config",
         "give a JSON file such as {\"scim\":{\"base_url\":..},\"auth\":{\"type\":\"token\",\"token\":..}}");
   DEPROV_TRY(config, events   ? event_config_of(o.events, o.links_file)
                      : polled ? polled_config(o)
-                              : config_of(o, false));
+                              : list_config(o, false));
   DEPROV_TRY(api, session.open());
   DEPROV_TRY(id, find_integration(*api, session.integration));
-  DEPROV_TRY(made, api->call("POST", "/integrations/" + id + "/sources",
-                             json::object{{"name", o.name}, {"kind", o.kind}, {"config", config}}));
+  const auto answer = api->call("POST", "/integrations/" + id + "/sources",
+                                json::object{{"name", o.name}, {"kind", o.kind}, {"config", config}});
+  if (!answer) return at_option(answer.error(), o, events);
+  const auto& made = *answer;
   if (session.as_json) {
     print_json(made);
     return exit_ok;
@@ -253,6 +168,48 @@ Result<int> add_source(const Session& session, const SourceOptions& o) {
             << "\nIts first list changes nothing: deprov source " << (polled ? "check " : "sync ") << id << " "
             << (polled ? "--source " : "") << cell(made, "name")
             << (polled ? " shows what differs\n" : " --file LIST\n");
+  return exit_ok;
+}
+
+Result<int> set_source(const Session& session, SourceOptions o) {
+  DEPROV_TRY(api, session.open());
+  DEPROV_TRY(id, find_integration(*api, session.integration));
+  DEPROV_TRY(source, find_source(*api, id, o.source));
+  o.kind = cell(source, "kind");
+  const bool events = o.kind == "events";
+  const bool polled = idp::find_feed_kind(o.kind) != nullptr;
+  auto config_file = std::exchange(o.config_file, {});  // of any kind
+  json::object change;
+  if (!config_file.empty()) {
+    DEPROV_TRY(config, read_json_file(config_file, "--config"));
+    if (!config.is_object())
+      return Error(Errc::invalid_argument, "it is not a JSON object", "--config " + config_file);
+    change = std::move(config.get_object());
+    DEPROV_CHECK(read_config_files(change));
+  }
+  DEPROV_CHECK(options_fit(o, events, polled || !config_file.empty()));
+  DEPROV_TRY(of_events, event_config_of(o.events, o.links_file));
+  for (auto& [name, value] : of_events) change[name] = std::move(value);
+  if (!o.inactive_cause.empty()) change["inactive_cause"] = o.inactive_cause;
+  if (o.max_users) change["max_users"] = *o.max_users;
+  if (o.floor || o.ceiling) {
+    json::object poll;
+    if (o.floor) poll["floor_s"] = *o.floor;
+    if (o.ceiling) poll["ceiling_s"] = *o.ceiling;
+    change["poll"] = std::move(poll);
+  }
+  if (change.empty())
+    return Error(Errc::invalid_argument, "nothing is to be changed", "--config",
+                 "give a JSON file with the members that are to be different, or an option");
+  const auto answer = api->call("PATCH", "/integrations/" + id + "/sources/" + cell(source, "id"),
+                                json::object{{"config", std::move(change)}});
+  o.config_file = std::move(config_file);
+  if (!answer) return at_option(answer.error(), o, events);
+  if (session.as_json) {
+    print_json(*answer);
+  } else {
+    print_members(answer->as_object());
+  }
   return exit_ok;
 }
 
@@ -347,12 +304,6 @@ void add_list_options(CLI::App& command, SourceOptions& o, const std::string& fo
   command.add_option("--max-users", o.max_users, "A longer list is refused (default 5,000,000)");
 }
 
-std::string feed_names() {
-  std::string names;
-  for (const auto& kind : idp::feed_kinds()) names.append(names.empty() ? "" : ", ").append(kind.name);
-  return names;
-}
-
 void add_file_options(CLI::App& command, SourceOptions& o) {
   command.add_option("--file", o.file, "The list; - for standard input. A polled source needs none");
   command.add_option("--count", o.count, "How many users the list has, as its source counts");
@@ -394,10 +345,33 @@ void add_source_commands(CLI::App& program, Session& session) {
   command->add_option("--config", o->config_file,
                       "Polled: JSON file with a member of the kind's name, auth and poll; what is secret in it is "
                       "sealed, and may be in a file of its own, such as auth.private_key_file");
-  add_event_options(*command, o->events);
+  add_event_options(*command, o->events, false);
   command->add_option("--inactive-cause", o->inactive_cause,
                       "What it means to be listed as not active: deactivated, suspended or soft_deleted");
   add_list_options(*command, *o, "How lists of it are written: csv, json or jsonl (default csv)");
+  o->command = command;
+  command = named(
+      "set", "Another credential, schedule or link; what the source has read stays",
+      [&session, o] {
+        o->command = o->set;
+        return set_source(session, *o);
+      },
+      true);
+  o->set = command;
+  command->add_option(
+      "--config", o->config_file,
+      "JSON file with the members of its config that are to be different, such as auth or poll; null "
+      "takes one away, auth and hook are replaced whole, and files are named as for `source add`");
+  command->add_option(
+      "--links", o->links_file,
+      "JSON file of subjects that you link yourself, besides those that are: {\"SUBJECT\":\"ID IN THE "
+      "LIST\"}");
+  command->add_option("--floor", o->floor, "Polled: seconds between polls at least");
+  command->add_option("--ceiling", o->ceiling, "Polled: seconds between polls at most");
+  command->add_option("--inactive-cause", o->inactive_cause,
+                      "What it means to be listed as not active: deactivated, suspended or soft_deleted");
+  command->add_option("--max-users", o->max_users, "A longer list is refused");
+  add_event_options(*command, o->events, true);
   command = named(
       "sync", "Hand in a full list, or read a polled source now: who has left since the last one loses access",
       [&session, o] { return sync(session, *o); }, true);

@@ -34,7 +34,7 @@ Result<Signer> signer_of(const port::Crypto& crypto, const FeedCredential& c, Wa
     if (facts->not_after <= now)
       return Error(Errc::invalid_argument, "it ended at " + to_rfc3339(facts->not_after),
                    "config/auth/certificate",
-                   "make another one, tell the IdP of it, and add the source anew with it");
+                   "make another one, tell the IdP of it, and give it to the source: deprov source set");
     s.certificate = *facts;
   }
   if (c.algorithm) {

@@ -234,6 +234,23 @@ Result<void> put_event_config(Engine::Impl& impl, port::SourceRow& row, const js
   return {};
 }
 
+Result<json::object> unseal_event_config(Engine::Impl& impl, const port::SourceRow& row) {
+  const auto where = "source " + row.id.str();
+  DEPROV_TRY(plain, impl.unseal_text(source_seal_context(row), row.secrets, where));
+  boost::system::error_code ec;
+  const auto secrets = json::parse(plain, ec);
+  auto config = ec ? json::value() : json::parse(row.config, ec);
+  if (ec || !secrets.is_object() || !config.is_object())
+    return Error(Errc::store_corrupt, "the stored config does not parse", where,
+                 "restore the store from a backup");
+  for (const auto& place : secret_places) {
+    const auto* secret = secrets.get_object().if_contains(place.name);
+    auto* in = place.parent.empty() ? &config : config.get_object().if_contains(place.parent);
+    if (secret != nullptr && in != nullptr && in->is_object()) in->get_object()["authorization"] = *secret;
+  }
+  return std::move(config.get_object());
+}
+
 Result<EventConfig> stored_event_config(Engine::Impl& impl, const port::SourceRow& row) {
   const auto where = "source " + row.id.str();
   DEPROV_TRY(plain, impl.unseal_text(source_seal_context(row), row.secrets, where));

@@ -42,6 +42,8 @@ struct EventConfig {
 
 /// Puts config and sealed secrets into the row. Errors: `invalid_argument`, those of sealing.
 [[nodiscard]] Result<void> put_event_config(Engine::Impl& impl, port::SourceRow& row, const json::object& config);
+/// The config as it was given, secrets in it. Errors: `store_corrupt`.
+[[nodiscard]] Result<json::object> unseal_event_config(Engine::Impl& impl, const port::SourceRow& row);
 /// Errors: `store_corrupt`.
 [[nodiscard]] Result<EventConfig> stored_event_config(Engine::Impl& impl, const port::SourceRow& row);
 

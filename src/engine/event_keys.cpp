@@ -22,11 +22,14 @@ void EventReceivers::read_keys(const ReceiverPtr& r) {
   request.max_response_bytes = idp::max_jwks_bytes;
   r->keys.asked = engine_.ports.clock.mono();
   r->keys.call = 0;
-  const auto call = engine_.ports.http.send(
-      std::move(request),
-      [weak = weak_from_this(), r, &executor = engine_.ports.executor](port::HttpResult result) {
-        executor.post([weak, r, result = std::move(result)] {
-          if (const auto self = weak.lock()) self->keys_answered(r, result);
+  const auto call =
+      engine_.ports.http.send(std::move(request), [weak = weak_from_this(), r, asked = r->config,
+                                                   &executor = engine_.ports.executor](port::HttpResult result) {
+        executor.post([weak, r, asked, result = std::move(result)] {
+          const auto self = weak.lock();
+          // What another config asked for is no key of this one's.
+          if (self && asked->jwks_uri == r->config->jwks_uri && asked->ca_pem == r->config->ca_pem)
+            self->keys_answered(r, result);
         });
       });
   r->keys.call = call;
@@ -59,7 +62,7 @@ void EventReceivers::verify(SourceId id, Done<void> done) {
     return done(Error(Errc::unavailable, "the receiver does not work here", "source " + id.str()));
   if (r->config->verification_url.empty())
     return done(Error(Errc::conflict, "the source does not say where a verification is asked for",
-                      "source " + r->row.name, "add it with `verification` in its config"));
+                      "source " + r->row.name, "give it `verification`: deprov source set"));
   std::array<std::uint8_t, 16> chance{};
   engine_.ports.random.fill(chance);
   constexpr std::string_view digits = "0123456789abcdef";

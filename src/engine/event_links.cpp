@@ -46,7 +46,7 @@ void Events::link(Principal by, IntegrationId id, SourceId source, ResourceId su
   auto put = std::make_shared<port::SourceRow>();
   impl->decide(
       [impl, by, scope, source, subject, identifier, put](port::Reader& reader) -> Result<port::Transaction> {
-        DEPROV_CHECK(load_integration(reader, by, scope.integration));
+        DEPROV_TRY(integration, load_integration(reader, by, scope.integration));
         DEPROV_TRY(row, reader.source(scope, source));
         if (!row)
           return Error(Errc::not_found, "the integration has no such source", "source " + source.str(),
@@ -63,6 +63,7 @@ void Events::link(Principal by, IntegrationId id, SourceId source, ResourceId su
         });
         port::Transaction txn;
         txn.id = impl->new_id<TxnId>();
+        txn.ops.emplace_back(port::op::PutIntegration{std::move(integration)});  // other engines look again
         if (gone != 0) txn.ops.emplace_back(put_unlinked(scope, source, unlinked));
         txn.ops.emplace_back(
             impl->activity(scope, identifier.empty() ? "source.unlinked" : "source.linked", by.actor(),
@@ -74,9 +75,11 @@ void Events::link(Principal by, IntegrationId id, SourceId source, ResourceId su
       },
       [impl, scope, put, done = std::move(done)](const Result<port::Committed>& committed) mutable {
         if (!committed) return done(committed.error());
-        impl->events->put(*put);
-        impl->notify(scope);
-        done({});
+        make_current(impl, scope, std::nullopt, [impl, scope, put, done = std::move(done)]() mutable {
+          impl->events->put(*put);
+          impl->notify(scope);
+          done({});
+        });
       });
 }
 

@@ -42,7 +42,7 @@ void EventReceivers::poll_later(const ReceiverPtr& r, Duration wait) {
 }
 
 void EventReceivers::poll(const ReceiverPtr& r) {
-  if (stopped_ || find(r->row.id) != r || r->poll.busy) return;
+  if (stopped_ || find(r->row.id) != r || r->poll.busy || !r->config->poll) return;
   const auto integration = r->row.scope.integration;
   if (!engine_.directory.find(integration) && !engine_.directory.fault(integration)) return forget(r->row.id);
   // Tokens that two engines fetched would count once all the same; the transmitter need not be asked twice.
@@ -112,6 +112,7 @@ void EventReceivers::claim_poll(const ReceiverPtr& r) {
         const auto self = weak.lock();
         if (!self || self->find(r->row.id) != r) return;
         r->poll.busy = false;
+        if (!r->config->poll) return;  // it is changed to one that is pushed to
         if (!committed) return self->poll_later(r, r->config->poll->interval);
         if (others->micros != 0) {
           r->poll.ours_until = {};
@@ -128,6 +129,10 @@ void EventReceivers::claim_poll(const ReceiverPtr& r) {
 void EventReceivers::poll_answered(const ReceiverPtr& r, const port::HttpResult& result) {
   auto& p = r->poll;
   p.call.reset();
+  if (!r->config->poll) {
+    p.busy = false;
+    return;
+  }
   if (!result.response || result.response->status != 200) {
     if (result.response)
       if (const auto wish = http::retry_after(*result.response, engine_.now(), longest_wait)) {
@@ -179,6 +184,7 @@ void EventReceivers::poll_answered(const ReceiverPtr& r, const port::HttpResult&
 void EventReceivers::polled(const ReceiverPtr& r) {
   auto& p = r->poll;
   p.busy = false;
+  if (!r->config->poll) return;
   note_poll(r, {});
   const bool told = !p.ack.empty() || !p.refused.empty();
   // Who has something to acknowledge does so soon (RFC 8936 section 2.4); that may bring the next ones.

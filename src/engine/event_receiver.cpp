@@ -54,16 +54,30 @@ void EventReceivers::put(const port::SourceRow& row) {
   // What cannot be opened takes nothing, and says so when something comes; the others work.
   if (!config) return forget(row.id);
   auto shared = std::make_shared<const EventConfig>(std::move(*config));
-  if (const auto old = find(row.id)) {
-    old->row = row;
-    old->config = std::move(shared);
-    return;
-  }
+  if (const auto old = find(row.id)) return renew(old, row, std::move(shared));
   auto r = std::make_shared<Receiver>();
   r->row = row;
   r->config = std::move(shared);
   receivers_[row.id] = r;
   if (r->config->poll && engine_.options.background) poll_later(r, Duration{0});
+}
+
+/// Tokens on their way are judged by the new config; keys and polls of the old one are no more.
+void EventReceivers::renew(const ReceiverPtr& r, const port::SourceRow& row,
+                           std::shared_ptr<const EventConfig> config) {
+  const auto before = std::exchange(r->config, std::move(config));
+  const auto& now = *r->config;
+  r->row = row;
+  if (before->jwks_uri != now.jwks_uri || before->ca_pem != now.ca_pem) {
+    if (r->keys.call) engine_.ports.http.cancel(*r->keys.call);
+    auto waiting = std::move(r->keys.waiting);
+    r->keys = {};
+    for (auto& one : waiting) verify_signature(r, std::move(one), false);
+  }
+  const bool other_interval = before->poll && now.poll && before->poll->interval != now.poll->interval;
+  if (before->poll.has_value() == now.poll.has_value() && !other_interval) return;
+  if (r->poll.timer != 0) engine_.ports.executor.cancel(std::exchange(r->poll.timer, 0));
+  if (now.poll && !r->poll.busy && engine_.options.background) poll_later(r, Duration{0});
 }
 
 void EventReceivers::forget(SourceId id) {

@@ -41,6 +41,11 @@ class EventReceivers : public std::enable_shared_from_this<EventReceivers> {
   /// A pushed token. Looks into the store for a receiver that another engine made.
   void receive(SourceId id, std::string token, std::string authorization, Done<ReceivedSet> done);
   [[nodiscard]] bool knows(SourceId id) const { return find(id) != nullptr; }
+  /// Whether it is known as the row says it is.
+  [[nodiscard]] bool knows(const port::SourceRow& row) const {
+    const auto r = find(row.id);
+    return r != nullptr && r->row.config == row.config && r->row.secrets == row.secrets;
+  }
   /// See `Events::verify`; the roles were checked.
   void verify(SourceId id, Done<void> done);
 
@@ -79,6 +84,7 @@ class EventReceivers : public std::enable_shared_from_this<EventReceivers> {
   using ReceiverPtr = std::shared_ptr<Receiver>;
 
   [[nodiscard]] ReceiverPtr find(SourceId id) const;
+  void renew(const ReceiverPtr& r, const port::SourceRow& row, std::shared_ptr<const EventConfig> config);
   void start_again();
   /// `then` is told whether the store was asked.
   // event_receiver.cpp

@@ -11,7 +11,7 @@ namespace {
 constexpr std::array<std::string_view, 5> secret_members = {"token", "password", "client_secret", "private_key",
                                                             "certificate"};
 
-std::string text_of(const json::object& o, std::string_view name) {
+std::string auth_text(const json::object& o, std::string_view name) {
   const auto* v = o.if_contains(name);
   return v != nullptr && v->is_string() ? std::string(v->get_string()) : std::string{};
 }
@@ -43,14 +43,14 @@ std::string base64(std::string_view text) {
 /// How the client names itself to the token endpoint: by a secret, or by a key of its own.
 Result<void> parse_client(const json::object& auth, const idp::FeedTraits& traits, FeedCredential& c) {
   using ClientAuth = FeedCredential::ClientAuth;
-  const auto how = text_of(auth, "client_auth");
+  const auto how = auth_text(auth, "client_auth");
   const bool by_key = how == "private_key_jwt" || (how.empty() && auth.contains("private_key"));
   c.client_auth = by_key ? ClientAuth::private_key_jwt : how == "post" ? ClientAuth::post : ClientAuth::basic;
   for (const auto* member : {"private_key", "certificate", "key_id", "algorithm", "audience"})
     if (!by_key && auth.contains(member))
       return invalid(std::string("auth/") + member, "belongs to a client that signs with its own key",
                      "give private_key, and private_key_jwt as client_auth");
-  c.client_secret = text_of(auth, "client_secret");
+  c.client_secret = auth_text(auth, "client_secret");
   if (!by_key) {
     if (c.client_secret.empty()) return invalid("auth/client_secret", "is missing");
     if (!is_header_value(c.client_secret)) return invalid("auth/client_secret", "has control characters");
@@ -58,15 +58,15 @@ Result<void> parse_client(const json::object& auth, const idp::FeedTraits& trait
   }
   if (!c.client_secret.empty())
     return invalid("auth/client_secret", "does not go with a private key", "give one of the two");
-  c.private_key = text_of(auth, "private_key");
-  c.certificate = text_of(auth, "certificate");
-  c.key_id = text_of(auth, "key_id");
-  c.audience = text_of(auth, "audience");
+  c.private_key = auth_text(auth, "private_key");
+  c.certificate = auth_text(auth, "certificate");
+  c.key_id = auth_text(auth, "key_id");
+  c.audience = auth_text(auth, "audience");
   if (c.private_key.empty()) return invalid("auth/private_key", "is missing", "give the client's key as PEM text");
   if (c.certificate.empty() && traits.key_by_certificate)
     return invalid("auth/certificate", "is missing",
                    "Entra ID knows a client's key by its certificate: give the one that the app registration has");
-  if (const auto name = text_of(auth, "algorithm"); !name.empty()) {
+  if (const auto name = auth_text(auth, "algorithm"); !name.empty()) {
     c.algorithm = idp::parse_jws_algorithm(name);
     if (!c.algorithm) return invalid("auth/algorithm", "is not one that is known here", "leave it out");
   }
@@ -75,9 +75,9 @@ Result<void> parse_client(const json::object& auth, const idp::FeedTraits& trait
 
 Result<FeedCredential> parse_credential(const json::object& auth, const idp::FeedTraits& traits, bool allow_http) {
   FeedCredential c;
-  const auto type = text_of(auth, "type");
+  const auto type = auth_text(auth, "type");
   const auto needs = [&](std::string_view member) -> Result<std::string> {
-    auto value = text_of(auth, member);
+    auto value = auth_text(auth, member);
     if (value.empty()) return invalid("auth/" + std::string(member), "is missing");
     if (!is_header_value(value)) return invalid("auth/" + std::string(member), "has control characters");
     return value;
@@ -86,7 +86,7 @@ Result<FeedCredential> parse_credential(const json::object& auth, const idp::Fee
     DEPROV_TRY(token, needs("token"));
     if (token.find(' ') != std::string::npos)
       return invalid("auth/token", "has spaces", "give the token without its scheme, such as \"Bearer \"");
-    auto scheme = text_of(auth, "scheme");
+    auto scheme = auth_text(auth, "scheme");
     if (scheme.empty()) scheme = traits.token_scheme;
     c.type = FeedCredential::Type::token;
     c.header = scheme + " " + token;
@@ -98,7 +98,7 @@ Result<FeedCredential> parse_credential(const json::object& auth, const idp::Fee
     c.header = basic_of(user, password);
   } else if (type == "client_credentials") {
     c.type = FeedCredential::Type::client_credentials;
-    c.token_url = text_of(auth, "token_url");
+    c.token_url = auth_text(auth, "token_url");
     if (c.token_url.empty()) c.token_url = traits.token_url;
     const auto origin = idp::feed_origin(c.token_url);
     if (!origin) return invalid("auth/token_url", "has to be a URL such as https://idp.example.com/oauth2/token");
@@ -107,7 +107,7 @@ Result<FeedCredential> parse_credential(const json::object& auth, const idp::Fee
     DEPROV_TRY(id, needs("client_id"));
     c.client_id = std::move(id);
     DEPROV_CHECK(parse_client(auth, traits, c));
-    c.scope = text_of(auth, "scope");
+    c.scope = auth_text(auth, "scope");
     if (c.scope.empty()) c.scope = traits.token_scope;
     if (const auto* p = auth.if_contains("parameters"))
       for (const auto& [name, value] : p->as_object()) c.parameters.emplace_back(name, value.as_string());
@@ -195,9 +195,9 @@ Result<FeedConfig> parse_feed_config(std::string_view kind, const json::object& 
     const auto* secrets = hook->as_object().if_contains("secrets");
     if (secrets == nullptr) return invalid("hook/secrets", "is missing", "give what its calls will show");
     for (const auto& secret : secrets->as_array()) c.hook_secrets.emplace_back(secret.as_string());
-    if (kind == "okta") c.hook_app = text_of(own->as_object(), "app");
+    if (kind == "okta") c.hook_app = auth_text(own->as_object(), "app");
   }
-  c.peer.ca_pem = text_of(config, "ca_pem");
+  c.peer.ca_pem = auth_text(config, "ca_pem");
   if (!c.peer.ca_pem.empty())
     if (auto ok = http::check_authorities(c.peer.ca_pem); !ok)
       return invalid("ca_pem", ok.error().detail(), ok.error().advice());

@@ -4,10 +4,10 @@
 #include <boost/json/serialize.hpp>
 #include <deprov/engine/sources.hpp>
 #include <utility>
-#include "engine/client_assertion.hpp"
 #include "engine/event_receiver.hpp"
 #include "engine/feed_config.hpp"
 #include "engine/management.hpp"
+#include "engine/source_change.hpp"
 #include "engine/source_poll.hpp"
 #include "engine/source_sync.hpp"
 
@@ -44,21 +44,6 @@ std::string kinds_of_source() {
   std::string text = "give file, rows or events, or what is polled:";
   for (const auto& kind : idp::feed_kinds()) text.append(" ").append(kind.name);
   return text;
-}
-
-/// Members of a config that belong to another kind of source are mistakes.
-Result<void> fits_kind(const Engine::Impl& impl, const std::string& kind, const json::object& config) {
-  const bool polled = idp::find_feed_kind(kind) != nullptr;
-  for (const auto& [name, property] : feed_config_properties()) {
-    (void)property;
-    const bool own = polled && (name == kind || idp::find_feed_kind(name) == nullptr);
-    if (!own && config.contains(name))
-      return Error(Errc::invalid_argument, "does not belong to a source of kind " + kind,
-                   "config/" + std::string(name));
-  }
-  if (!polled) return {};
-  DEPROV_TRY(feed, parse_feed_config(kind, config));
-  return check_client_key(impl.ports.crypto, feed.credential, impl.now());
 }
 
 Error under_way(const port::SourceRow& row) {
@@ -151,10 +136,6 @@ void Sources::add(Principal by, IntegrationId id, AddSource what, Done<port::Sou
   const bool events = what.kind == event_source_kind;
   if (!polled && !events && what.kind != "file" && what.kind != "rows")
     return refuse(Error(Errc::invalid_argument, "there is no such kind of source", "kind", kinds_of_source()));
-  if (!events) {
-    if (auto ok = parse_source_config(what.config); !ok) return refuse(ok.error());
-    if (auto ok = fits_kind(*impl, what.kind, what.config); !ok) return refuse(ok.error());
-  }
   port::SourceRow row;
   row.scope = {by.workspace, id};
   row.id = impl->new_id<SourceId>();
@@ -162,17 +143,9 @@ void Sources::add(Principal by, IntegrationId id, AddSource what, Done<port::Sou
   row.kind = std::move(what.kind);
   row.created = impl->now();
   if (polled) row.due = row.created;
-  if (events) {
-    if (auto ok = put_event_config(*impl, row, what.config); !ok) return refuse(ok.error());
-  } else {
-    const auto secrets = take_secrets(what.config);
-    row.config = json::serialize(what.config);
-    idp::FingerprintKey key;
-    impl->ports.random.fill(key.bytes);
-    auto sealed = seal_source_key(*impl, row, key, secrets);
-    if (!sealed) return refuse(sealed.error());
-    row.secrets = std::move(*sealed);
-  }
+  idp::FingerprintKey key;
+  impl->ports.random.fill(key.bytes);
+  if (auto ok = put_config(*impl, row, std::move(what.config), key); !ok) return refuse(ok.error());
   impl->decide(
       [impl, by, row](port::Reader& reader) -> Result<port::Transaction> {
         DEPROV_TRY(integration, load_integration(reader, by, row.scope.integration));

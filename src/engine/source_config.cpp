@@ -45,7 +45,7 @@ constexpr std::size_t default_max_users = 5'000'000;
 constexpr std::size_t key_bytes = 16;
 constexpr std::size_t change_bytes = 25;  // subject, what is said and why, when
 
-std::string text_of(const json::object& o, std::string_view name, std::string otherwise = {}) {
+std::string config_text(const json::object& o, std::string_view name, std::string otherwise = {}) {
   const auto* v = o.if_contains(name);
   return v != nullptr && v->is_string() ? std::string(v->get_string()) : std::move(otherwise);
 }
@@ -63,23 +63,23 @@ Result<SourceConfig> parse_source_config(const json::object& config) {
   if (auto ok = validate_json(source_config_schema(), config); !ok)
     return Error(ok.error().code(), ok.error().detail(), "config" + ok.error().where(), ok.error().advice());
   SourceConfig c;
-  c.format = idp::parse_snapshot_format(text_of(config, "format", "csv")).value_or(idp::SnapshotFormat::csv);
+  c.format = idp::parse_snapshot_format(config_text(config, "format", "csv")).value_or(idp::SnapshotFormat::csv);
   auto& m = c.mapping;
-  m.list = text_of(config, "list");
-  m.id = text_of(config, "id", "id");
-  m.external_id = text_of(config, "external_id");
-  m.user_name = text_of(config, "user_name");
-  m.email = text_of(config, "email");
-  m.active = text_of(config, "active");
+  m.list = config_text(config, "list");
+  m.id = config_text(config, "id", "id");
+  m.external_id = config_text(config, "external_id");
+  m.user_name = config_text(config, "user_name");
+  m.email = config_text(config, "email");
+  m.active = config_text(config, "active");
   texts_of(config, "active_values", m.active_values);
   texts_of(config, "inactive_values", m.inactive_values);
-  m.delimiter = text_of(config, "delimiter", ",").front();
-  m.end_marker = text_of(config, "end_marker");
+  m.delimiter = config_text(config, "delimiter", ",").front();
+  m.end_marker = config_text(config, "end_marker");
   if (const auto* whole = config.if_contains("whole")) m.whole = whole->as_bool();
   c.limits.max_users = default_max_users;
   if (const auto* most = config.if_contains("max_users")) c.limits.max_users = most->to_number<std::size_t>();
-  c.link_by_id = text_of(config, "link") == "id";
-  c.inactive = idp::parse_cause(text_of(config, "inactive_cause")).value_or(idp::Cause::deactivated);
+  c.link_by_id = config_text(config, "link") == "id";
+  c.inactive = idp::parse_cause(config_text(config, "inactive_cause")).value_or(idp::Cause::deactivated);
   if (const auto* links = config.if_contains("links"); links != nullptr) {
     for (const auto& [subject, id] : links->as_object()) {
       const auto parsed = ResourceId::parse(subject);
@@ -203,7 +203,7 @@ Result<SourceTask> parse_source_task(const std::string& text) {
     if (v == nullptr || !v->is_number()) return std::nullopt;
     return v->to_number<std::int64_t>();
   };
-  const auto source = o != nullptr ? SourceId::parse(text_of(*o, "source")) : std::nullopt;
+  const auto source = o != nullptr ? SourceId::parse(config_text(*o, "source")) : std::nullopt;
   const auto generation = number("generation");
   const auto begun = number("begun");
   if (!source || !generation || !begun)
@@ -211,11 +211,11 @@ Result<SourceTask> parse_source_task(const std::string& text) {
                  "restore the store from a backup");
   SourceTask task;
   task.source = *source;
-  task.name = text_of(*o, "name");
-  task.list = text_of(*o, "list");
+  task.name = config_text(*o, "name");
+  task.list = config_text(*o, "list");
   task.generation = static_cast<std::uint64_t>(*generation);
   task.begun = {*begun};
-  task.inactive = idp::parse_cause(text_of(*o, "inactive")).value_or(idp::Cause::deactivated);
+  task.inactive = idp::parse_cause(config_text(*o, "inactive")).value_or(idp::Cause::deactivated);
   return task;
 }
 

@@ -41,8 +41,7 @@ void SourcePolls::watch(const port::Scope& scope) {
           for (const auto& row : *rows)
             if (idp::find_feed_kind(row.kind) != nullptr) self->put(row);
           for (const auto& row : *rows)  // of another engine, too: it may be gone tomorrow
-            if (row.kind == event_source_kind && !self->engine_.events->knows(row.id))
-              self->engine_.events->put(row);
+            if (row.kind == event_source_kind && !self->engine_.events->knows(row)) self->engine_.events->put(row);
           self->look();
         });
       });

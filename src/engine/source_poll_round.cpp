@@ -20,7 +20,7 @@ Error error_of(const idp::FeedFailure& failure, const std::string& name) {
               failure.retry_at ? "it is read again after " + to_rfc3339(*failure.retry_at) : "try again later"};
     case Kind::auth_failed:
       return {Errc::unavailable, "it refuses the credential: " + failure.detail, where,
-              "add the source anew with a credential that is good"};
+              "give it one that is good: deprov source set"};
     case Kind::permission_denied:
       return {Errc::unavailable, "the credential may not read it: " + failure.detail, where,
               "give the client the scopes or the role that reading needs"};

@@ -40,8 +40,8 @@ Result<port::SourceRow> SourceSync::mine(port::Reader& reader) const {
   DEPROV_TRY(row, reader.source(scope_, row_->id));
   if (!row) return Error(Errc::not_found, "the source is gone", "source " + row_->id.str());
   if (row->version != row_->version)
-    return Error(Errc::conflict, "another list of this source came in between", "source " + row_->name,
-                 "hand the list in again");
+    return Error(Errc::conflict, "another list of this source came in between, or the source was changed",
+                 "source " + row_->name, "hand the list in again");
   return std::move(*row);
 }
 

@@ -20,6 +20,9 @@ constexpr std::string_view source_schema_text = R"json({
   "anyOf": [
     {"properties": {"kind": {"enum": ["file", "rows"]}, "config": {"$ref": "#/components/schemas/ListConfig"}}},
     {"properties": {"kind": {"const": "events"}, "config": {"$ref": "#/components/schemas/EventConfig"}}}]},
+"SetSource": {
+  "type": "object", "additionalProperties": false, "required": ["config"],
+  "properties": {"config": {"type": "object", "minProperties": 1, "description": "Members that take the place of what the source's config has; null takes one away. Of poll, verification and links only the members that are given; auth and hook are replaced whole, secrets in them. How lists are read, and which IdP is meant, cannot be changed."}}},
 "Source": {
   "type": "object", "additionalProperties": false,
   "required": ["id", "name", "kind", "config", "created", "health", "users", "list_begun", "carrying_out", "attempted",
@@ -213,6 +216,14 @@ void show_source(const CallPtr& call) {
       });
 }
 
+void set_source(const CallPtr& call) {
+  call->engine.sources().set(call->by, call->id<IntegrationId>(0), call->id<SourceId>(1), {config_of(call)},
+                             [call](Result<port::SourceRow> row) {
+                               if (!row) return fail(call, row.error());
+                               answer(call, 200, source_json(*row, call->engine.ports().clock.wall()));
+                             });
+}
+
 void remove_source(const CallPtr& call) {
   call->engine.sources().remove(call->by, call->id<IntegrationId>(0), call->id<SourceId>(1),
                                 [call](Result<void> done) {
@@ -399,6 +410,9 @@ void add_source_routes(std::vector<AdminRoute>& routes) {
   add_route("GET", all, "listSources", "The sources of an integration, with their health", "", 200, "SourceList",
             list_sources);
   add_route("GET", one, "getSource", "One source", "", 200, "Source", show_source);
+  add_route("PATCH", one, "setSource",
+            "Credential, schedule, links: what it has read, and what was inferred from that, stays", "SetSource",
+            200, "Source", set_source);
   add_route("DELETE", one, "removeSource", "Forgets a source; that ends nobody's access and restores nobody's", "",
             204, "", remove_source);
   add_route("GET", "/integrations/{integration}/sources/{source}/unlinked", "listUnlinkedSubjects",

@@ -187,4 +187,59 @@ TEST_CASE("a source is added, its lists are followed, and it is removed", "[R6][
   CHECK(second.json().at("work").is_string());
   CHECK(source("list Wiki").out.find("ok") != std::string::npos);
   CHECK(source("show Wiki nobody").code == 3);
+  const auto set = source("set Wiki hr --json --max-users 10");
+  INFO(set.out << set.err);
+  CHECK(set.code == 0);
+  CHECK(set.json().at("config").at("max_users") == 10);
+  CHECK(set.json().at("users") == 1);
+  CHECK(source("set Wiki hr --config '" + home.write("c.json", R"({"id":"mail"})") + "'").code == 2);
+  CHECK(source("set Wiki hr --floor 10").code == 2);
+  CHECK(source("set Wiki hr --authorization-file /dev/null").code == 2);
+  CHECK(source("set Wiki hr").code == 2);
+}
+
+TEST_CASE("a source whose options contradict each other is wrong usage, and is not added") {
+  People home("okta");
+  const Serving s(home, home.data);
+  const auto env = "DEPROV_TOKEN=" + home.token;
+  const auto source = [&](const std::string& arguments) {
+    return run(home, "source " + arguments + " --server " + s.url, env);
+  };
+  const auto keys = home.write("keys.json", R"({"keys":[]})");
+  const auto secret = home.write("secret", "Bearer x");
+  const auto okta = home.write("okta.json", R"({"okta":{"url":"https://x.okta.com","app":"0oa1"},)"
+                                            R"("auth":{"type":"token","token":"t"}})");
+  const auto slow = home.write("slow.json", R"({"okta":{"url":"https://x.okta.com","app":"0oa1"},)"
+                                            R"("poll":{"floor_s":90,"ceiling_s":30}})");
+  const std::string events = "add Wiki --name e --kind events --issuer https://i/ --audience a ";
+  const auto uri = events + "--jwks-uri https://i/keys ";
+  for (const auto& wrong : {
+           uri + "--poll-url ''",
+           uri + "--poll-interval 60",
+           uri + "--poll-authorization-file '" + secret + "'",
+           uri + "--verification-authorization-file '" + secret + "'",
+           uri + "--verification-url https://i/verify",
+           uri + "--jwks '" + keys + "'",
+           uri + "--active status",
+           uri + "--config '" + okta + "'",
+           uri + "--authoritative session-revoked",
+           uri + "--poll-url http://elsewhere.example.com/",
+           std::string("add Wiki --name e --kind events --audience a --jwks-uri https://i/keys"),
+           events,
+           std::string("add Wiki --name e --kind pigeons"),
+           std::string("add Wiki --name e --issuer https://i/"),
+           std::string("add Wiki --name e --end-marker '#end' --format json"),
+           std::string("add Wiki --name e --inactive-cause bored"),
+           "add Wiki --name e --config '" + okta + "'",
+           "add Wiki --name e --kind okta --whole --config '" + okta + "'",
+           "add Wiki --name e --kind keycloak --config '" + okta + "'",
+           "add Wiki --name e --kind okta --config '" + slow + "'",
+       }) {
+    const auto r = source(wrong);
+    INFO(wrong << "\n" << r.out << r.err);
+    CHECK(r.code == 2);
+    CHECK_FALSE(r.err.empty());
+  }
+  CHECK(source("list Wiki --json").json().at("items").as_array().empty());
+  CHECK(source("add Wiki --name e --kind okta --config '" + okta + "'").code == 0);
 }

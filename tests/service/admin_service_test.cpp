@@ -90,6 +90,11 @@ void walk_sources(Api& w) {
   CHECK(w.call(200, "GET", one + "/sources", at + "/sources").at("items").as_array().size() == 2);
   w.call(400, "POST", route + "/poll", at + "/sources/" + text(rows, "id") + "/poll", "{}");
   w.call(400, "POST", route + "/lists", idp + "/lists", "{}");
+  const auto set = w.call(200, "PATCH", route, idp, R"({"config":{"poll":{"floor_s":900},"max_users":50}})");
+  CHECK(set.at("config").at("poll").at("floor_s") == 900);
+  CHECK(set.at("poll").at("round") == "complete");
+  w.call(400, "PATCH", route, idp, R"({"config":{"id":"mail"}})");
+  w.call(400, "PATCH", route, idp, R"({"name":"other"})");
   w.call(400, "POST", one + "/rereads", at + "/rereads", "{}");
   CHECK(w.call(200, "POST", one + "/rereads", at + "/rereads", R"({"id":"1"})").at("asked") == 1);
   w.http.answer = {};

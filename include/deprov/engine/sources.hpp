@@ -24,6 +24,15 @@ struct AddSource {
   json::object config{};  ///< by `source_config_schema`
 };
 
+/// What is to be different about a source.
+struct SetSource {
+  /// Members of its config: each takes the place of what it has, null takes it away. Of `poll`, `verification` and
+  /// `links` only the members that are given; `auth` and `hook` are replaced whole, secrets in them. What cannot
+  /// be changed, since the lists before were read by it or tokens are judged by it: another source is added for
+  /// that.
+  json::object config{};
+};
+
 /// One user of a list, as a host hands it in.
 struct SourceUser {
   std::string id;  ///< the source's immutable id; never empty
@@ -91,6 +100,11 @@ class Sources {
   /// Errors: `invalid_argument`, `conflict` (the name), `limit_exceeded` (20 an integration), `not_found`.
   void add(Principal by, IntegrationId id, AddSource what, Done<port::SourceRow> done);
   void list(Principal by, IntegrationId id, Done<std::vector<port::SourceRow>> done);
+  /// A credential, how often it is read, who is linked to whom: what it has read, and what was inferred from that,
+  /// stays. A polled source whose credential is another one is read at once. What is being read now does not
+  /// count. On the activity are the names of what changed, and no value. Errors: `not_found`, `invalid_argument`:
+  /// also where a secret would go elsewhere than before and is not given anew.
+  void set(Principal by, IntegrationId id, SourceId source, SetSource what, Done<port::SourceRow> done);
   /// Its list is forgotten. That ends nobody's access and restores nobody's. Errors: `conflict` while changes of
   /// its last list are being carried out, and while it fails and removals that were inferred from it wait for
   /// that.

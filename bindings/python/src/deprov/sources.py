@@ -218,6 +218,9 @@ class _Asks:
     def get(self, source: str) -> _Ask[Source]:
         return _Ask("GET", self._of(source), None, _source)
 
+    def set(self, source: str, config: Mapping[str, Any]) -> _Ask[Source]:
+        return _Ask("PATCH", self._of(source), {"config": dict(config)}, _source)
+
     def remove(self, source: str) -> _Ask[None]:
         return _Ask("DELETE", self._of(source), None, _nothing)
 
@@ -262,6 +265,12 @@ class Sources:
 
     def get(self, source: str) -> Source:
         return self._do(self._asks.get(source))
+
+    def set(self, source: str, config: Mapping[str, Any]) -> Source:
+        """Changes members of its config: a credential, how often it is read, who is linked to whom. Each takes the place of
+        what there is, None takes it away; of `poll`, `verification` and `links` only the members that are given. What it has
+        read, and what was inferred from that, stays."""
+        return self._do(self._asks.set(source, config))
 
     def remove(self, source: str) -> None:
         """Forgets a source; that ends nobody's access and restores nobody's."""
@@ -316,6 +325,9 @@ class AsyncSources:
 
     async def get(self, source: str) -> Source:
         return await self._do(self._asks.get(source))
+
+    async def set(self, source: str, config: Mapping[str, Any]) -> Source:
+        return await self._do(self._asks.set(source, config))
 
     async def remove(self, source: str) -> None:
         await self._do(self._asks.remove(source))
