@@ -115,6 +115,32 @@ Result<std::string> sign_with(idp::JwsAlgorithm algorithm, std::string_view key_
   return signature;
 }
 
+Result<port::KeyPair> make_p256_key() {
+  const ForgetErrors forget;
+  const auto failed = [] { return Error(Errc::internal, "OpenSSL could not make a key"); };
+  const AsymmetricKey key(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
+  const Bio bio(BIO_new(BIO_s_secmem()));
+  if (!key || !bio ||
+      PEM_write_bio_PKCS8PrivateKey(bio.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1)
+    return failed();
+  port::KeyPair made;
+  char* text = nullptr;
+  const auto size = BIO_get_mem_data(bio.get(), &text);
+  made.pem.assign(text, static_cast<std::size_t>(size));
+  made.key.type = idp::Jwk::Type::p256;
+  constexpr int half = 32;
+  const auto coordinate = [&](const char* name, std::string& out) {
+    BIGNUM* value = nullptr;
+    if (EVP_PKEY_get_bn_param(key.get(), name, &value) != 1) return false;
+    const Number owned(value);
+    out.resize(half);
+    return BN_bn2binpad(owned.get(), raw(out.data()), half) == half;
+  };
+  if (!coordinate(OSSL_PKEY_PARAM_EC_PUB_X, made.key.x) || !coordinate(OSSL_PKEY_PARAM_EC_PUB_Y, made.key.y))
+    return failed();
+  return made;
+}
+
 Result<port::CertificateFacts> certificate_facts(std::string_view pem, std::string_view key_pem) {
   const ForgetErrors forget;
   const auto bad = [](std::string why, std::string advice) {

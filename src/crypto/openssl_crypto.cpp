@@ -93,6 +93,7 @@ class OpenSslCrypto final : public port::Crypto {
                                          std::string_view input) const override {
     return sign_with(algorithm, key_pem, input);
   }
+  [[nodiscard]] Result<port::KeyPair> make_key() const override { return make_p256_key(); }
   [[nodiscard]] Result<port::CertificateFacts> certificate(std::string_view pem,
                                                            std::string_view key_pem) const override {
     return certificate_facts(pem, key_pem);

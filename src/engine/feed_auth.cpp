@@ -1,6 +1,7 @@
 #include "engine/feed_auth.hpp"
 #include <algorithm>
 #include <charconv>
+#include <deprov/scim/fold.hpp>
 #include <utility>
 #include "engine/client_assertion.hpp"
 
@@ -66,15 +67,38 @@ void FeedAuth::get(port::UniqueFunction<void(Ready)> done) {
   if (!engine)
     return done({{}, feed_failure_of({port::HttpFailure::Kind::cancelled, false, "the engine is gone"})});
   if (credential_.type != FeedCredential::Type::client_credentials) return done({credential_.header, {}});
-  if (!token_.empty() && engine->ports.clock.mono() < good_until_) return done({"Bearer " + token_, {}});
+  if (!token_.empty() && engine->ports.clock.mono() < good_until_) return done({header(), {}});
   waiters_.push_back(std::move(done));
   if (waiters_.size() == 1) fetch();
 }
 
 bool FeedAuth::refused(const std::string& header) {
   if (credential_.type != FeedCredential::Type::client_credentials) return false;
-  if (header == "Bearer " + token_) token_.clear();
+  if (header == this->header()) token_.clear();
   return true;
+}
+
+void FeedAuth::tell(const Ready& ready) {
+  again_ = false;
+  for (auto& waiter : std::exchange(waiters_, {})) waiter(ready);
+}
+
+Result<std::vector<port::HttpHeader>> FeedAuth::headers(const std::string& authorization, std::string_view method,
+                                                        std::string_view url) {
+  std::vector<port::HttpHeader> out;
+  if (authorization.empty()) return out;
+  out.push_back({"Authorization", authorization});
+  constexpr std::string_view scheme = "DPoP ";
+  const auto engine = engine_.lock();
+  if (!prover_ || !engine || !authorization.starts_with(scheme)) return out;
+  DEPROV_TRY(proof, prover_->proof(method, url, std::string_view(authorization).substr(scheme.size()),
+                                   engine->new_id<TxnId>().str(), engine->now()));
+  out.push_back({"DPoP", std::move(proof)});
+  return out;
+}
+
+bool FeedAuth::lacked_nonce(std::string_view url, const idp::FeedResponse& response) {
+  return prover_ && prover_->answered(url, response);
 }
 
 void FeedAuth::fetch() {
@@ -96,10 +120,8 @@ void FeedAuth::fetch() {
         client_assertion(engine->ports.crypto, credential_, engine->new_id<TxnId>().str(), engine->now());
     if (!assertion) {
       const auto& why = assertion.error();
-      Ready none{{},
-                 idp::FeedFailure{idp::FeedFailureKind::auth_failed, why.where() + ": " + why.detail(), {}, {}}};
-      for (auto& waiter : std::exchange(waiters_, {})) waiter(none);
-      return;
+      return tell(
+          {{}, idp::FeedFailure{idp::FeedFailureKind::auth_failed, why.where() + ": " + why.detail(), {}, {}}});
     }
     fields.emplace_back("client_id", credential_.client_id);
     fields.emplace_back("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
@@ -113,6 +135,13 @@ void FeedAuth::fetch() {
                                                          idp::feed_encode(credential_.client_secret))});
   }
   request.body = form_of(fields);
+  if (credential_.bound != FeedCredential::Bound::never) {
+    if (!prover_) prover_.emplace(engine->ports.crypto);
+    auto proof = prover_->proof(request.method, request.url, {}, engine->new_id<TxnId>().str(), engine->now());
+    if (!proof)
+      return tell({{}, idp::FeedFailure{idp::FeedFailureKind::auth_failed, proof.error().detail(), {}, {}}});
+    request.headers.push_back({"DPoP", std::move(*proof)});
+  }
   auto& executor = engine->ports.executor;
   call_ =
       engine->ports.http.send(std::move(request), [weak = weak_from_this(), &executor](port::HttpResult result) {
@@ -120,8 +149,13 @@ void FeedAuth::fetch() {
           const auto self = weak.lock();
           if (!self) return;
           self->call_.reset();
-          const auto ready = self->read(result);
-          for (auto& waiter : std::exchange(self->waiters_, {})) waiter(ready);
+          const auto alive = self->engine_.lock();
+          // With another proof, and another assertion: each is good for one request.
+          if (alive && result.response &&
+              self->lacked_nonce(self->credential_.token_url, feed_response_of(*result.response, alive->now())) &&
+              !std::exchange(self->again_, true))
+            return self->fetch();
+          self->tell(self->read(result));
         });
       });
 }
@@ -152,11 +186,16 @@ FeedAuth::Ready FeedAuth::read(const port::HttpResult& result) {
     return wrong("it answered without a usable access_token");
   const auto seconds = lifetime_of(*body);
   if (!seconds) return wrong("expires_in is no number of seconds");
+  const auto* type = body->if_contains("token_type");
+  const bool bound = prover_ && type != nullptr && type->is_string() && scim::fold(type->get_string()) == "dpop";
+  if (!bound && credential_.bound == FeedCredential::Bound::always)
+    return wrong("it gave a token that is not bound to the client's key, and the config wants that (auth.dpop)");
+  bound_ = bound;
   token_ = std::string(*text);
   // Not used to its last moment: a request takes a while to arrive.
   const auto margin = std::min<std::int64_t>(60, *seconds / 10);
   good_until_ = engine->ports.clock.mono() + Duration(std::chrono::seconds(*seconds - margin));
-  return {"Bearer " + token_, {}};
+  return {header(), {}};
 }
 
 }  // namespace deprov::engine

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <vector>
+#include "engine/dpop.hpp"
 #include "engine/feed_config.hpp"
 #include "engine/impl.hpp"
 
@@ -30,16 +31,26 @@ class FeedAuth : public std::enable_shared_from_this<FeedAuth> {
   void get(port::UniqueFunction<void(Ready)> done);
   /// The API refused it: the next `get` fetches another. False: it is always the same.
   bool refused(const std::string& header);
+  /// The headers of one request; `authorization` is what `get` answered. Errors: those of signing.
+  [[nodiscard]] Result<std::vector<port::HttpHeader>> headers(const std::string& authorization,
+                                                              std::string_view method, std::string_view url);
+  /// See `DpopProver::answered`.
+  bool lacked_nonce(std::string_view url, const idp::FeedResponse& response);
 
  private:
   void fetch();
   [[nodiscard]] Ready read(const port::HttpResult& result);
+  void tell(const Ready& ready);
+  [[nodiscard]] std::string header() const { return (bound_ ? "DPoP " : "Bearer ") + token_; }
 
   std::weak_ptr<Engine::Impl> engine_;
   const FeedCredential credential_;
   const port::HttpPeer peer_;
   const Duration timeout_;
+  std::optional<DpopProver> prover_;
   std::string token_;
+  bool bound_ = false;  ///< the token, to the key of the prover
+  bool again_ = false;  ///< it is asked for a second time, with the nonce that the first answer gave
   MonoTime good_until_;
   std::vector<port::UniqueFunction<void(Ready)>> waiters_;
   std::optional<port::HttpCallId> call_;

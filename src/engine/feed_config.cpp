@@ -109,6 +109,9 @@ Result<FeedCredential> parse_credential(const json::object& auth, const idp::Fee
     DEPROV_CHECK(parse_client(auth, traits, c));
     c.scope = auth_text(auth, "scope");
     if (c.scope.empty()) c.scope = traits.token_scope;
+    using Bound = FeedCredential::Bound;
+    c.bound = traits.binds_tokens ? Bound::offered : Bound::never;
+    if (const auto* dpop = auth.if_contains("dpop")) c.bound = dpop->as_bool() ? Bound::always : Bound::never;
     if (const auto* p = auth.if_contains("parameters"))
       for (const auto& [name, value] : p->as_object()) c.parameters.emplace_back(name, value.as_string());
   }
@@ -152,6 +155,7 @@ json::object feed_config_properties() {
         "key_id": {"type": "string", "minLength": 1, "maxLength": 255, "description": "What the IdP calls the key (kid), where it is not known by a certificate."},
         "algorithm": {"enum": ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"], "description": "Of the signature (default: RS256 of an RSA key, with a certificate PS256; ES256, ES384 or EdDSA of the others)."},
         "audience": {"type": "string", "minLength": 1, "maxLength": 2000, "description": "Whom the assertion is for (default: token_url)."},
+        "dpop": {"type": "boolean", "description": "Whether access tokens are bound to a key that is made for that and kept in memory (DPoP, RFC 9449): true takes no other ones, false asks for none (default: of okta asked for, and others taken too; otherwise false)."},
         "parameters": {"type": "object", "maxProperties": 20, "additionalProperties": {"type": "string", "maxLength": 4096}}}},
     "poll": {"type": "object", "additionalProperties": false, "description": "Polled: how often, and how far.",
       "properties": {"floor_s": {"type": "integer", "minimum": 5, "maximum": 86400, "description": "The shortest time between polls (default: 30, of sources that show nobody but everybody 300)."},

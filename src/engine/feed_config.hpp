@@ -30,6 +30,9 @@ struct FeedCredential {
   std::string key_id, audience;                  ///< audience: empty is `token_url`
   std::optional<idp::JwsAlgorithm> algorithm{};  ///< nothing: that of the key
   std::vector<std::pair<std::string, std::string>> parameters;
+  /// Whether tokens are bound to a key (RFC 9449): never, where the endpoint does so, or no other one is taken.
+  enum class Bound : std::uint8_t { never, offered, always };
+  Bound bound = Bound::never;
 };
 
 struct FeedConfig {

@@ -57,7 +57,7 @@ void FeedRun::step() {
   request_ = round_->next();
   if (!request_) return finish({});
   attempt_ = 0;
-  renewed_ = false;
+  renewed_ = nonced_ = false;
   const auto origin = idp::feed_origin(request_->url);
   const auto& origins = config_->feed->traits().origins;
   // The credential goes nowhere else, whatever a link says.
@@ -111,7 +111,9 @@ void FeedRun::exchange(const std::string& authorization) {
   request.url = request_->url;
   request.body = request_->body;
   for (const auto& h : request_->headers) request.headers.push_back({h.name, h.value});
-  if (!authorization.empty()) request.headers.push_back({"Authorization", authorization});
+  auto headers = auth_->headers(authorization, request.method, request.url);
+  if (!headers) return finish(idp::FeedFailure{Kind::auth_failed, headers.error().detail(), {}, {}});
+  for (auto& h : *headers) request.headers.push_back(std::move(h));
   request.peer = config_->peer;
   request.timeout = config_->timeout;
   request.max_response_bytes = most_bytes;
@@ -130,6 +132,7 @@ void FeedRun::answered(port::HttpResult result, const std::string& authorization
   if (!done_) return;
   if (!result.response) return failed(feed_failure_of(result.failure), authorization);
   const auto response = feed_response_of(std::move(*result.response), engine_->now());
+  if (auth_->lacked_nonce(request_->url, response) && !std::exchange(nonced_, true)) return send();
   std::optional<Error> refused;
   std::uint64_t handed_on = 0;
   auto answer = round_->read(response, [&](const idp::FeedUser& user) {

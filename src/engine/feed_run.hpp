@@ -65,6 +65,7 @@ class FeedRun : public std::enable_shared_from_this<FeedRun> {
   std::optional<idp::FeedRequest> request_;
   std::uint32_t attempt_ = 0, waits_ = 0;
   bool renewed_ = false;  ///< the access token, for this request
+  bool nonced_ = false;   ///< it was sent again, with a nonce
   std::optional<port::HttpCallId> call_;
   port::TimerId timer_ = 0;
 };

@@ -70,6 +70,22 @@ TEST_CASE("what is no private key is refused by name, and nothing of it is said"
   refused(SetSigner(Kind::rsa1024).private_pem(), "this one has 1024");
 }
 
+TEST_CASE("a key that is made signs, is what it says, and is another one each time", "[crypto]") {
+  const auto crypto = crypto::make_crypto();
+  const auto one = crypto->make_key();
+  const auto other = crypto->make_key();
+  REQUIRE(one);
+  REQUIRE(other);
+  CHECK(one->pem != other->pem);
+  CHECK(one->key.x.size() == 32);
+  CHECK(one->key.y.size() == 32);
+  CHECK(crypto->private_key(one->pem).value() == idp::Jwk::Type::p256);
+  const auto signature = crypto->sign(JwsAlgorithm::es256, one->pem, "text");
+  REQUIRE(signature);
+  CHECK(crypto->verify(JwsAlgorithm::es256, one->key, "text", *signature));
+  CHECK_FALSE(crypto->verify(JwsAlgorithm::es256, other->key, "text", *signature));
+}
+
 TEST_CASE("a certificate is that of its key, and known by its thumbprints", "[crypto]") {
   const auto crypto = crypto::make_crypto();
   const SetSigner signer(Kind::rsa2048);

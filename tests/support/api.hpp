@@ -14,6 +14,7 @@ namespace deprov::test {
 /// What an IdP's API is asked, and what it answers.
 struct ApiRequest {
   std::string method, url, authorization, body;
+  std::string dpop{};  ///< the header of that name
 };
 using Api = std::function<port::HttpResponse(const ApiRequest&)>;
 
@@ -25,8 +26,10 @@ class ApiTransport final : public port::HttpTransport {
   port::HttpCallId send(port::HttpRequest request, port::UniqueFunction<void(port::HttpResult)> done) override {
     log.push_back(request.url);
     ApiRequest asked{request.method, request.url, {}, request.body};
-    for (const auto& h : request.headers)
+    for (const auto& h : request.headers) {
       if (h.name == "Authorization") asked.authorization = h.value;
+      if (h.name == "DPoP") asked.dpop = h.value;
+    }
     auto result = std::make_shared<port::HttpResult>();
     result->response = api_(asked);
     executor->post([result, done = std::move(done)]() mutable { done(std::move(*result)); });

@@ -35,6 +35,7 @@ class FakeOkta {
   /// What the token endpoint thinks of a client; an answer is a refusal.
   std::function<std::optional<port::HttpResponse>(const ApiRequest&)> login;
   std::size_t tokens = 0;  ///< access tokens given out
+  std::string token_type = "Bearer";
 
   void deactivate(const std::string& id) {
     users[id] = {"DEPROVISIONED", now(), false};  // takes all assignments with it
@@ -62,12 +63,14 @@ class FakeOkta {
     if (login && request.url == url + "/oauth2/v1/token") {
       if (auto refused = login(request)) return *refused;
       access_ = "access" + std::to_string(++tokens);
-      return {200, {}, R"({"token_type":"Bearer","expires_in":3600,"access_token":")" + access_ + "\"}"};
+      return {200,
+              {},
+              R"({"token_type":")" + token_type + R"(","expires_in":3600,"access_token":")" + access_ + "\"}"};
     }
     const auto nth = asked++;
     if (fault)
       if (auto r = fault(request, nth)) return *r;
-    if (request.authorization != (login ? "Bearer " + access_ : "SSWS " + token))
+    if (request.authorization != (login ? token_type + " " + access_ : "SSWS " + token))
       return error(401, "E0000011", "Invalid token provided");
     const auto target = request.url.substr(url.size() + std::string("/api/v1").size());
     const std::string app = "/apps/0oa1/users";

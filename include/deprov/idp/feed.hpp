@@ -171,6 +171,8 @@ struct FeedTraits {
   std::string token_scope{};
   /// The token endpoint knows a client's own key by its certificate, and not by a key id.
   bool key_by_certificate = false;
+  /// The token endpoint may want tokens to be bound to a key of the client's (DPoP, RFC 9449).
+  bool binds_tokens = false;
 };
 
 struct FeedStart {

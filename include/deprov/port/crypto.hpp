@@ -29,6 +29,12 @@ struct CertificateFacts {
 };
 
 /// *Thread safety*: any thread.
+/// A private key and the public half of it.
+struct KeyPair {
+  std::string pem;  ///< PKCS #8; secret
+  idp::Jwk key;
+};
+
 class Crypto {
  public:
   virtual ~Crypto() = default;
@@ -50,6 +56,8 @@ class Crypto {
   /// A signature as JWS has it. Errors: those of `private_key`, and an algorithm that the key is not for.
   [[nodiscard]] virtual Result<std::string> sign(idp::JwsAlgorithm algorithm, std::string_view key_pem,
                                                  std::string_view input) const = 0;
+  /// A key that nobody had before, on P-256.
+  [[nodiscard]] virtual Result<KeyPair> make_key() const = 0;
   /// The first certificate in `pem`. Errors: `invalid_argument`, `where` "certificate", where it is none, or is
   /// not that of the key; those of `private_key`.
   [[nodiscard]] virtual Result<CertificateFacts> certificate(std::string_view pem,

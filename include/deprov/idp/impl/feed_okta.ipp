@@ -377,6 +377,7 @@ class OktaFeed final : public Feed {
     traits_.changes = config_.watch_users || config_.watch_groups || config_.watch_log;
     traits_.rereads = true;
     traits_.token_scheme = "SSWS";
+    traits_.binds_tokens = true;
     traits_.token_url = config_.url + "/oauth2/v1/token";
     traits_.token_scope = "okta.apps.read okta.users.read";
     if (config_.watch_groups) traits_.token_scope += " okta.groups.read";
