@@ -47,7 +47,7 @@ func (e *Engine) openCursor(by Caller, kind rowsKind, options RowsOptions) (*cur
 	o.kind, o.page = C.int32_t(kind), C.uint32_t(options.Page)
 	c := e.enter()
 	if c == nil {
-		return nil, errClosed()
+		return nil, e.gone()
 	}
 	defer e.leave()
 	var rows *C.deprov_rows
@@ -69,7 +69,7 @@ func (r *cursor) next(ctx context.Context) ([]byte, error) {
 	}
 	id, w, ok := r.engine.wait()
 	if !ok {
-		return nil, errClosed()
+		return nil, r.engine.gone()
 	}
 	token, err := r.want(id)
 	if err != nil {
@@ -83,7 +83,7 @@ func (r *cursor) next(ctx context.Context) ([]byte, error) {
 	select {
 	case got := <-w.event:
 		if got.status != C.DEPROV_OK {
-			return nil, errClosed()
+			return nil, r.engine.gone()
 		}
 	case <-ctx.Done():
 		r.engine.cancel(token)
@@ -95,7 +95,7 @@ func (r *cursor) next(ctx context.Context) ([]byte, error) {
 
 func (r *cursor) want(id uint64) (C.uint64_t, error) {
 	if r.engine.enter() == nil {
-		return 0, errClosed()
+		return 0, r.engine.gone()
 	}
 	defer r.engine.leave()
 	wanted := C.deprov_go_want_row(r.c, C.uint64_t(id))
@@ -105,7 +105,7 @@ func (r *cursor) want(id uint64) (C.uint64_t, error) {
 // read takes the row that is there.
 func (r *cursor) read() ([]byte, error) {
 	if r.engine.enter() == nil {
-		return nil, errClosed()
+		return nil, r.engine.gone()
 	}
 	defer r.engine.leave()
 	got := C.deprov_go_row(r.c)

@@ -18,7 +18,8 @@ import (
 	"unsafe"
 )
 
-// Engine is a running engine. Its methods may be called by any goroutine at once.
+// Engine is a running engine, of Open. Its methods may be called by any goroutine at once; those of a nil one, or of one
+// that Open did not make, answer ErrClosed.
 type Engine struct {
 	// Held for reading by whoever is inside the library with `c`, for writing by whoever frees it.
 	mu sync.RWMutex
@@ -178,6 +179,9 @@ func (e *Engine) wait() (uint64, *waiter, bool) {
 
 // waitAmong is wait, and tells whether others wait, too.
 func (e *Engine) waitAmong() (id uint64, w *waiter, others, ok bool) {
+	if !e.opened() {
+		return 0, nil, false, false
+	}
 	id = e.last.Add(1)
 	w = &waiter{event: make(chan event, 1)}
 	e.waiters.Lock()
@@ -195,8 +199,23 @@ func (e *Engine) forget(id uint64) {
 	e.waiters.Unlock()
 }
 
-// enter keeps the engine from being freed until leave. nil: it was freed.
+// opened tells an engine of Open from a nil one and from one that somebody made by hand.
+func (e *Engine) opened() bool { return e != nil && e.closed != nil }
+
+// gone is why there is nothing of the library behind the engine.
+func (e *Engine) gone() error {
+	if e.opened() {
+		return &Error{Status: ErrClosed, Detail: "the engine is closed", Where: "engine"}
+	}
+	return &Error{Status: ErrClosed, Detail: "the engine was never opened", Where: "engine",
+		Advice: "use what deprov.Open answers, once its error is nil"}
+}
+
+// enter keeps the engine from being freed until leave. nil: there is none, see gone.
 func (e *Engine) enter() *C.deprov_engine {
+	if e == nil {
+		return nil
+	}
 	e.mu.RLock()
 	if e.c == nil {
 		e.mu.RUnlock()
@@ -235,8 +254,11 @@ const usualDeadline = 10 * time.Second
 // requests under way until the context's deadline (without one: ten seconds). Twice is once, with the same answer.
 // Where the context is cancelled, Close comes back, and the engine goes on closing.
 //
-// Errors: *UnfinishedError; the context's.
+// Errors: *UnfinishedError; the context's; ErrClosed of an engine that was never opened.
 func (e *Engine) Close(ctx context.Context) error {
+	if !e.opened() {
+		return e.gone()
+	}
 	e.closing.Do(func() {
 		deadline := usualDeadline
 		if until, ok := ctx.Deadline(); ok {
@@ -293,7 +315,7 @@ func milliseconds(d time.Duration) int64 { return int64((d + time.Millisecond - 
 func (e *Engine) Pump(budget time.Duration) (time.Duration, error) {
 	c := e.enter()
 	if c == nil {
-		return 0, errClosed()
+		return 0, e.gone()
 	}
 	defer e.leave()
 	var wait C.int64_t

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -143,6 +146,37 @@ func TestAfterClosingEverythingSaysClosed(t *testing.T) {
 	late := w.engine.Jobs(w.ctx, w.by(), RowsOptions{})
 	if late.Next() || !errors.Is(late.Err(), ErrClosed) || late.Restart() != "" || late.Close() != nil {
 		t.Error(late.Err())
+	}
+}
+
+func TestAnEngineThatWasNeverOpenedIsAnErrorAndNoPanic(t *testing.T) {
+	ctx, by := context.Background(), Caller{Workspace: "00000000-0000-0000-0000-000000000000"}
+	for name, e := range map[string]*Engine{"nil": nil, "zero": {}} {
+		_, do := e.Do(ctx, &Request{Method: "GET", Target: "/healthz"})
+		_, pump := e.Pump(0)
+		rows := e.Jobs(ctx, by, RowsOptions{})
+		if rows.Next() || rows.Close() != nil {
+			t.Error(name)
+		}
+		_, list := e.BeginList(ctx, by, by.Workspace, by.Workspace, ListOptions{})
+		_, made := e.CreateWorkspace(ctx, "acme", "owner")
+		_, sources := e.Sources(ctx, by, by.Workspace)
+		all := map[string]error{"Do": do, "Pump": pump, "Jobs": rows.Err(), "BeginList": list, "CreateWorkspace": made,
+			"Sources": sources, "Close": e.Close(ctx), "Evidence": e.Evidence(ctx, by, nil, io.Discard)}
+		for what, err := range all {
+			if !errors.Is(err, ErrClosed) || !strings.Contains(err.Error(), "never opened") {
+				t.Error(name, what, err)
+			}
+		}
+		answered := httptest.NewRecorder()
+		e.Handler().ServeHTTP(answered, httptest.NewRequest("GET", "/scim/v2/Users", nil))
+		if answered.Code != http.StatusServiceUnavailable {
+			t.Error(name, answered.Code)
+		}
+	}
+	engine := openIn(t, Options{InMemory: true})
+	if _, err := engine.Do(ctx, nil); !errors.Is(err, ErrInvalidArgument) {
+		t.Error(err)
 	}
 }
 

@@ -101,7 +101,7 @@ func (e *Engine) BeginList(ctx context.Context, by Caller, integration, source s
 	}
 	c := e.enter()
 	if c == nil {
-		return nil, errClosed()
+		return nil, e.gone()
 	}
 	defer e.leave()
 	var list *C.deprov_list
@@ -200,7 +200,7 @@ func (l *SourceList) ask(ctx context.Context, begin func(*C.deprov_list, uint64)
 	}
 	id, w, ok := l.engine.wait()
 	if !ok {
-		return nil, errClosed()
+		return nil, l.engine.gone()
 	}
 	token, err := l.begin(begin, id)
 	if err != nil {
@@ -224,7 +224,7 @@ func (l *SourceList) begin(begin func(*C.deprov_list, uint64) C.deprov_go_sent, 
 		return 0, &Error{Status: ErrClosed, Detail: "the list was closed", Where: "list " + l.id}
 	}
 	if l.engine.enter() == nil {
-		return 0, errClosed()
+		return 0, l.engine.gone()
 	}
 	defer l.engine.leave()
 	sent := begin(l.c, id)

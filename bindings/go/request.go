@@ -124,9 +124,12 @@ func (e *Engine) Do(ctx context.Context, request *Request) (*Response, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, contextError(err, "request")
 	}
+	if request == nil {
+		return nil, &Error{Status: ErrInvalidArgument, Detail: "is nil", Where: "request"}
+	}
 	id, w, others, ok := e.waitAmong()
 	if !ok {
-		return nil, errClosed()
+		return nil, e.gone()
 	}
 	if !others && !e.hostDriven && e.leading.TryLock() {
 		response, err := e.lead(ctx, request, id, w)
@@ -135,7 +138,7 @@ func (e *Engine) Do(ctx context.Context, request *Request) (*Response, error) {
 		}
 		// A callback of the engine may not look for itself.
 		if id, w, ok = e.wait(); !ok {
-			return nil, errClosed()
+			return nil, e.gone()
 		}
 	}
 	token, err := e.send(request, id)
@@ -192,7 +195,7 @@ func (e *Engine) ask(request *Request, id uint64) (*C.deprov_go_asked, error) {
 	as, body := p.whoAndWhat(request)
 	c := e.enter()
 	if c == nil {
-		return nil, errClosed()
+		return nil, e.gone()
 	}
 	defer e.leave()
 	C.deprov_go_ask(c, as, (*C.char)(unsafe.Pointer(&p.text[0])), &p.lengths[0], C.size_t(headers), body,
@@ -248,7 +251,7 @@ func (e *Engine) send(request *Request, id uint64) (C.uint64_t, error) {
 	as, body := p.whoAndWhat(request)
 	c := e.enter()
 	if c == nil {
-		return 0, errClosed()
+		return 0, e.gone()
 	}
 	defer e.leave()
 	sent := C.deprov_go_send(c, as, (*C.char)(unsafe.Pointer(&p.text[0])), &p.lengths[0], C.size_t(headers), body,
@@ -354,7 +357,7 @@ func (s *Stream) poll() (*waiter, []byte, error) {
 		return s.asked, nil, nil
 	}
 	if s.engine.enter() == nil {
-		return nil, nil, errClosed()
+		return nil, nil, s.engine.gone()
 	}
 	defer s.engine.leave()
 	got := C.deprov_go_piece(s.c)
@@ -378,7 +381,7 @@ func (s *Stream) poll() (*waiter, []byte, error) {
 	}
 	id, w, ok := s.engine.wait()
 	if !ok {
-		return nil, nil, errClosed()
+		return nil, nil, s.engine.gone()
 	}
 	var why *C.deprov_error
 	if err := takeError(C.deprov_go_want(s.c, C.uint64_t(id), &why), why); err != nil {

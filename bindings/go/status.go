@@ -161,10 +161,6 @@ func takeError(status C.deprov_status, why *C.deprov_error) error {
 	return e
 }
 
-func errClosed() error {
-	return &Error{Status: ErrClosed, Detail: "the engine is closed", Where: "engine"}
-}
-
 // contextError is what a call answers that its context has ended.
 func contextError(cause error, what string) error {
 	status := ErrCancelled
