@@ -1,10 +1,5 @@
 /* One crossing from Python for what the C interface says in several calls: this is the hot path. */
 
-/* As deprov_engine_call(). `head` is method, target, peer, workspace, subject, then name and value of each header,
-   each with a zero behind it. */
-static deprov_status deprovpy_call(deprov_engine* engine, int32_t as, const char* head, size_t head_len,
-                                   size_t header_count, const char* body, size_t body_len,
-                                   deprov_response** response, deprov_error** error);
 /* What ended. Of a whole answer everything lies in the text of the room, from `at` on: name and value of each
    header, each with a zero behind it, `head` bytes of that, then the body, `whole` bytes of both; then `response`
    is NULL, and `http` is not 0. What has no room there, and bodies that come in pieces, are in `response`. */
@@ -26,16 +21,26 @@ typedef struct {
   size_t text_size;
   uint64_t token;
   deprov_error* error;
+  int32_t status;
   size_t taken;
   deprovpy_event events[64];
 } deprovpy_room;
 
 /* As deprov_engine_next(). Without an error where the time ran out. */
 static deprov_status deprovpy_next(deprov_engine* engine, deprovpy_room* room, int64_t timeout_ms);
-/* Begins a request and takes what ended, which is its answer most of the time. */
-static deprov_status deprovpy_ask(deprov_engine* engine, uint64_t user, int32_t as, const char* head,
-                                  size_t head_len, size_t header_count, const char* body, size_t body_len,
-                                  int64_t timeout_ms, deprovpy_room* room);
+/* What Python asks. `head` is method, target, peer, workspace, subject, then name and value of each header, with a
+   zero between each of them and behind the last. A whole answer that has room lies in the text of the room, from
+   its beginning on, and this says so: its HTTP status << 40 | how many bytes the headers take << 20 | how many
+   they and the body take. Otherwise 0, and `status` of the room says what became of it; where that is DEPROV_OK,
+   its `taken` events were taken. */
+
+/* Begins a request, and waits for nothing: what is answered at once is answered here. */
+static int64_t deprovpy_begin(deprov_engine* engine, deprovpy_room* room, uint64_t user, int32_t as,
+                              const char* head, size_t head_len, size_t header_count, const char* body,
+                              size_t body_len);
+/* As deprov_engine_call(). An answer that has no room is the first event. */
+static int64_t deprovpy_call(deprov_engine* engine, deprovpy_room* room, int32_t as, const char* head,
+                             size_t head_len, size_t header_count, const char* body, size_t body_len);
 /* As deprov_list_send() of DEPROV_LIST_ADD. `text` is id, external id, user name and e-mail of each user, each
    with a zero behind it. */
 static deprov_status deprovpy_list_add(deprov_list* list, uint64_t user, const char* text, size_t text_len,
@@ -91,17 +96,6 @@ static deprov_status deprovpy_fill(deprov_request* request, deprov_header* heade
   request->body.ptr = body;
   request->body.len = body_len;
   return DEPROV_OK;
-}
-
-static deprov_status deprovpy_call(deprov_engine* engine, int32_t as, const char* head, size_t head_len,
-                                   size_t header_count, const char* body, size_t body_len,
-                                   deprov_response** response, deprov_error** error) {
-  deprov_header headers[deprovpy_most_headers];
-  deprov_request request;
-  const deprov_status status =
-      deprovpy_fill(&request, headers, as, head, head_len, header_count, body, body_len, error);
-  *response = NULL;
-  return status == DEPROV_OK ? deprov_engine_call(engine, &request, response, error) : status;
 }
 
 /* Copies a text with a zero behind it; NULL where there is no room, or a zero in it. */
@@ -167,21 +161,45 @@ static deprov_status deprovpy_next(deprov_engine* engine, deprovpy_room* room, i
   return status;
 }
 
-static deprov_status deprovpy_ask(deprov_engine* engine, uint64_t user, int32_t as, const char* head,
-                                  size_t head_len, size_t header_count, const char* body, size_t body_len,
-                                  int64_t timeout_ms, deprovpy_room* room) {
-  deprov_event list[64];
+static int64_t deprovpy_whole(const deprovpy_event* event) {
+  return (int64_t)event->http << 40 | (int64_t)event->head << 20 | (int64_t)event->whole;
+}
+
+static int64_t deprovpy_begin(deprov_engine* engine, deprovpy_room* room, uint64_t user, int32_t as,
+                              const char* head, size_t head_len, size_t header_count, const char* body,
+                              size_t body_len) {
+  deprov_event event;
   deprov_header headers[deprovpy_most_headers];
   deprov_request request;
-  deprov_status status;
+  const deprovpy_event* const first = &room->events[0];
   room->token = 0;
   room->taken = 0;
-  status = deprovpy_fill(&request, headers, as, head, head_len, header_count, body, body_len, &room->error);
-  if (status != DEPROV_OK) return status;
-  status = deprov_engine_ask(engine, &request, (void*)(uintptr_t)user, &room->token, list, 64, timeout_ms,
-                             &room->taken, &room->error);
-  deprovpy_take(room, list);
-  return status;
+  room->status = deprovpy_fill(&request, headers, as, head, head_len, header_count, body, body_len, &room->error);
+  if (room->status != DEPROV_OK) return 0;
+  room->status = deprov_engine_ask(engine, &request, (void*)(uintptr_t)user, &room->token, &event, 1, 0,
+                                   &room->taken, &room->error);
+  deprovpy_take(room, &event);
+  /* It may be somebody else's. */
+  if (room->taken == 0 || first->user != user || first->http == 0 || first->response != NULL) return 0;
+  room->taken = 0;
+  return deprovpy_whole(first);
+}
+
+static int64_t deprovpy_call(deprov_engine* engine, deprovpy_room* room, int32_t as, const char* head,
+                             size_t head_len, size_t header_count, const char* body, size_t body_len) {
+  deprov_event event;
+  deprov_header headers[deprovpy_most_headers];
+  deprov_request request;
+  memset(&event, 0, sizeof event);
+  room->token = 0;
+  room->taken = 0;
+  room->status = deprovpy_fill(&request, headers, as, head, head_len, header_count, body, body_len, &room->error);
+  if (room->status != DEPROV_OK) return 0;
+  room->status = deprov_engine_call(engine, &request, &event.response, &room->error);
+  if (room->status != DEPROV_OK) return 0;
+  room->taken = 1;
+  deprovpy_take(room, &event);
+  return room->events[0].response == NULL ? deprovpy_whole(&room->events[0]) : 0;
 }
 
 static deprov_status deprovpy_list_add(deprov_list* list, uint64_t user, const char* text, size_t text_len,

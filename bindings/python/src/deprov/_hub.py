@@ -13,20 +13,19 @@ from ._native import ffi, lib
 # How long a thread is in the library without looking for signals.
 SLICE_MS = 100
 
-# Of answers that are taken whole, many at once.
+# Of answers that are taken whole, many at once; what says how long they are has 20 bits for it.
 TEXT = 64 * 1024
 
 _ROOM = ffi.typeof("deprovpy_room *")
 _CHARS = ffi.typeof("char[]")
 _TIMEOUT = int(lib.DEPROV_ERR_TIMEOUT)
 _free = lib.deprov_response_free
-_ask = lib.deprovpy_ask
 _next = lib.deprovpy_next
 
 
-# A response, its HTTP status, whether its body comes in pieces; or, instead of the response, its headers (name and value,
-# each with a zero behind it) and its body as they lay in memory, and how long those headers are.
-Answer = Tuple[Any, int, int, Optional[bytes], int]
+# An HTTP status; its headers (name and value, each with a zero behind it) and its body as they lay in memory, or else the
+# library's response, and whether its body comes in pieces.
+Answer = Tuple[int, bytes, Optional[bytes], Any, bool]
 Taken = Callable[[int, Optional[Answer]], None]
 
 
@@ -66,7 +65,7 @@ class Numbered(Protocol):
 class Room:
     """Where the library puts what ended; with `text`, whole answers are taken out of its memory at once."""
 
-    __slots__ = ("c", "events", "text", "_keep")
+    __slots__ = ("c", "events", "text", "waiter", "_keep")
 
     def __init__(self, text: int = 0) -> None:
         self.c = ffi.new(_ROOM)
@@ -75,6 +74,7 @@ class Room:
         self.c.text = self._keep
         self.c.text_size = text
         self.text = ffi.buffer(self._keep)
+        self.waiter = Waiter()  # for whoever asks with this room; one that had to wait is replaced
 
     def answer(self, event: Any) -> Optional[Answer]:
         http = event.http
@@ -82,16 +82,19 @@ class Room:
             return None
         response = event.response
         if response:
-            return ffi.gc(response, _free), http, event.streaming, None, 0
-        at = event.at
-        return None, http, 0, self.text[at:at + event.whole], event.head
+            return http, b"", None, ffi.gc(response, _free), event.streaming != 0
+        begin = event.at
+        body = begin + event.head
+        return http, self.text[begin:body], self.text[body:begin + event.whole], None, False
 
 
 class Hub:
     def __init__(self, engine: Any) -> None:
         self._engine = engine
-        self._ids = itertools.count(1)
-        self._waiting: Dict[int, Taken] = {}
+        # Whoever asks and is answered at once goes through these by itself: each step is one of the interpreter.
+        self.ids = itertools.count(1)
+        self.expected: Dict[int, Taken] = {}
+        self.rooms: List[Room] = []  # of threads that asked
         self._leading = threading.Lock()
         self._leader = 0
         self._room = Room(TEXT)  # the leader's
@@ -99,31 +102,17 @@ class Hub:
 
     def expect(self, taken: Taken) -> int:
         """The number that names `taken` to the library. It is called once, by whichever thread looks."""
-        user = next(self._ids)
-        self._waiting[user] = taken
+        user = next(self.ids)
+        self.expected[user] = taken
         return user
 
     def forget(self, user: int) -> None:
-        self._waiting.pop(user, None)
+        self.expected.pop(user, None)
 
-    def ask(self, user: int, packed: Tuple[Any, ...], waiter: Waiter) -> None:
-        """Begins a request, and is the one that looks, where nobody else is."""
-        here = threading.get_ident()
-        if self.loops == 0 and self._leader != here and self._leading.acquire(blocking=False):
-            try:
-                self._leader = here
-                self.begin(user, packed, waiter, self._room, SLICE_MS)
-            finally:
-                self._leader = 0
-                self._leading.release()
-        else:
-            self.begin(user, packed, waiter, Room(), 0)
-
-    def begin(self, user: int, packed: Tuple[Any, ...], waiter: Numbered, room: Room, timeout_ms: int) -> None:
-        """Begins a request, and hands out what has ended within that time."""
-        status = _ask(self._engine, user, *packed, timeout_ms, room.c)
+    def begun(self, room: Room, waiter: Numbered) -> None:
+        """A request was begun with the room, and not answered there. Hands out what else ended meanwhile."""
         waiter.token = room.c.token
-        self.hand_out(room, status)
+        self.hand_out(room, room.c.status)
 
     def take(self, timeout_ms: int, room: Optional[Room] = None) -> int:
         """Hands out what ended; how much that was. Raises ClosedError when all is over."""
@@ -136,7 +125,7 @@ class Hub:
             if status != _TIMEOUT:
                 errors.raise_for(status, room.c.error)
             _process.raise_interrupt()
-        waiting = self._waiting
+        waiting = self.expected
         for i in range(count):
             event = room.events[i]
             answer = room.answer(event)
@@ -169,13 +158,13 @@ class Hub:
                 waiter.wait(0.02)
 
     def waiting(self) -> List[Taken]:
-        return list(self._waiting.values())
+        return list(self.expected.values())
 
     def fail_all(self) -> None:
         """The engine is gone: nobody is answered any more."""
-        while self._waiting:
+        while self.expected:
             try:
-                _, taken = self._waiting.popitem()
+                _, taken = self.expected.popitem()
             except KeyError:
                 return
             taken(int(lib.DEPROV_ERR_CLOSED), None)

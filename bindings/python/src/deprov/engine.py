@@ -12,7 +12,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Callable, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from . import _process, errors
-from ._hub import SLICE_MS, Hub, Waiter, empty_error
+from ._hub import SLICE_MS, TEXT, Hub, Room, Waiter, empty_error
 from ._native import ffi, lib
 from ._options import LogCallback, Plugins, open_engine
 from .records import Caller, CallLeft, CloseReport, Integration, Workspace
@@ -32,15 +32,20 @@ Body = Union[bytes, bytearray, memoryview, str, Mapping[str, Any], Sequence[Any]
 
 _TIMEOUT = int(lib.DEPROV_ERR_TIMEOUT)
 _NULL = ffi.NULL
-_ERROR = ffi.typeof("deprov_error **")
-_RESPONSE = ffi.typeof("deprov_response **")
 _AS_TOKEN = int(lib.DEPROV_AS_TOKEN)
 _AS_LOCAL = int(lib.DEPROV_AS_LOCAL)
 _main_ident = _process.main_ident
 
+get_ident = threading.get_ident
+begin_call = lib.deprovpy_begin
+whole_call = lib.deprovpy_call
+
+
+def closed_error() -> errors.Error:
+    return errors.make(int(lib.DEPROV_ERR_CLOSED), detail="the engine is closed", where="engine")
 
 def _no_text(parts: List[Any]) -> str:
-    """Which part of a request is no text, as `_pack` has them."""
+    """Which part of a request is no text, as `pack` has them."""
     for i, part in enumerate(parts):
         if not isinstance(part, str):
             names = ("method", "target", "peer", "workspace", "subject")
@@ -49,11 +54,9 @@ def _no_text(parts: List[Any]) -> str:
     return "a part of the request is no str"
 
 
-def _pack_body(body: Body) -> bytes:
+def _pack_body(body: Union[bytes, bytearray, memoryview, str, Mapping[str, Any], Sequence[Any]]) -> bytes:
     if isinstance(body, bytes):
         return body
-    if body is None:
-        return b""
     if isinstance(body, str):
         return body.encode()
     if isinstance(body, (bytearray, memoryview)):
@@ -62,6 +65,27 @@ def _pack_body(body: Body) -> bytes:
 
 
 class Engine:
+def pack(method: str, target: str, headers: Headers, body: Body, peer: str, by: Optional[Caller],
+         subject: str) -> Tuple[int, bytes, int, bytes]:
+    """On behalf of whom, the head (as glue.h has it, but for the last zero, which bytes have), how many headers it has,
+    the body."""
+    parts = [method, target, peer, "", subject]
+    for pair in headers.items() if isinstance(headers, (dict, collections.abc.Mapping)) else headers:
+        parts += pair
+    as_ = _AS_TOKEN
+    if by is not None:
+        if by.token:
+            parts += ("Authorization", "Bearer " + by.token)
+        else:
+            as_ = _AS_LOCAL
+            parts[3] = by.workspace
+    try:
+        head = "\0".join(parts).encode()
+    except TypeError:
+        raise TypeError(_no_text(parts)) from None
+    return as_, head, (len(parts) - 5) // 2, b"" if body is None else _pack_body(body)
+
+
     """A running engine, on a data directory or in memory; any thread may use it.
 
     As a context manager it is closed at the end. One that nobody closed is let go of with a ResourceWarning.
@@ -167,17 +191,21 @@ class Engine:
         self._users.append(None)
         if self._free_wanted:
             self._exit()
-            raise errors.make(int(lib.DEPROV_ERR_CLOSED), detail="the engine is closed", where="engine")
+            raise closed_error()
 
     def _exit(self) -> None:
         self._users.pop()
-        if self._free_wanted and not self._users and self._free_once():
-            # It was closed meanwhile. This may be the engine's own thread, which would wait for itself.
-            _process.free_later(_process.free_engine, self._handle)
+        if self._free_wanted:
+            self._freed_by_last()
         if _process._interrupted:
             _process.raise_interrupt()
 
     def _use(self) -> Use:
+    def _freed_by_last(self) -> None:
+        """It was closed meanwhile. This may be the engine's own thread, which would wait for itself."""
+        if not self._users and self._free_once():
+            _process.free_later(_process.free_engine, self._handle)
+
         return Use(self)
 
     # ---- requests
@@ -187,59 +215,63 @@ class Engine:
         """Carries out a request as an HTTP server got it: SCIM, the admin API, health, metrics. `by` asks as the
         local administrator, for paths below /api/v1. `subject`: the SCIM id of the User whom the program has
         authenticated, for `/Me`. Signals are heard while it waits in the main thread."""
-        packed = self._pack(method, target, headers, body, peer, by, subject)
-        if threading.get_ident() == _main_ident:
-            return self._call_hearing_signals(packed)
-        response = ffi.new(_RESPONSE)
-        error = ffi.new(_ERROR)
-        with Use(self) as handle:
-            status = lib.deprovpy_call(handle, *packed, response, error)
-        if status != 0:
-            errors.raise_for(status, error[0])
-        found = ffi.gc(response[0], lib.deprov_response_free)
-        return Response((found, lib.deprov_response_get_status(found), lib.deprov_response_is_streaming(found), None, 0))
-
-    @staticmethod
-    def _pack(method: str, target: str, headers: Headers, body: Body, peer: str,
-              by: Optional[Caller], subject: str) -> Tuple[Any, ...]:
-        """As deprovpy_request() takes it."""
-        parts = [method, target, peer, "", subject]
-        for pair in headers.items() if isinstance(headers, (dict, collections.abc.Mapping)) else headers:
-            parts += pair
-        as_ = _AS_TOKEN
-        if by is not None:
-            if by.token:
-                parts += ("Authorization", "Bearer " + by.token)
+        as_, head, count, content = pack(method, target, headers, body, peer, by, subject)
+        if _process._forked:
+            _process.check_fork()
+        users = self._users
+        users.append(None)
+        try:
+            if self._free_wanted:
+                raise closed_error()
+            hub = self._hub
+            rooms = hub.rooms
+            try:
+                room = rooms.pop()
+            except IndexError:
+                room = Room(TEXT)
+            # Once the text was read, and not before, the room is another's; one in which something failed is nobody's.
+            if get_ident() == _main_ident:
+                waiter = room.waiter
+                user = next(hub.ids)
+                hub.expected[user] = waiter
+                try:
+                    told = begin_call(self._handle, room.c, user, as_, head, len(head) + 1, count, content, len(content))
+                    if told == 0:
+                        room.waiter = Waiter()
+                        hub.begun(room, waiter)
+                        if not waiter.done:
+                            hub.wait(waiter)
+                        if waiter.answer is None:
+                            raise empty_error(waiter.status)
+                        answer = waiter.answer
+                        rooms.append(room)
+                        return Response(*answer)
+                    del hub.expected[user]
+                except BaseException:
+                    if hub.expected.pop(user, None) is not None and waiter.token != 0:
+                        lib.deprov_engine_cancel(self._handle, waiter.token, _NULL)
+                    raise
             else:
-                as_ = _AS_LOCAL
-                parts[3] = by.workspace
-        parts.append("")
-        try:
-            head = "\0".join(parts).encode()
-        except TypeError:
-            raise TypeError(_no_text(parts)) from None
-        content = _pack_body(body)
-        return as_, head, len(head), (len(parts) - 6) // 2, content, len(content)
-
-    def _call_hearing_signals(self, packed: Tuple[Any, ...]) -> Response:
-        waiter = Waiter()
-        hub = self._hub
-        user = hub.expect(waiter)
-        self._enter()
-        try:
-            hub.ask(user, packed, waiter)
-            if not waiter.done:
-                hub.wait(waiter)
-        except BaseException:
-            hub.forget(user)
-            if waiter.token != 0:
-                lib.deprov_engine_cancel(self._handle, waiter.token, _NULL)
-            raise
+                told = whole_call(self._handle, room.c, as_, head, len(head) + 1, count, content, len(content))
+                if told == 0:
+                    if room.c.status != 0:
+                        errors.raise_for(room.c.status, room.c.error)
+                    large = room.answer(room.events[0])
+                    if large is None:
+                        raise empty_error(0)
+                    rooms.append(room)
+                    return Response(*large)
+            body_at = told >> 20 & 0xFFFFF
+            text = room.text
+            answered = Response(told >> 40, text[:body_at], text[body_at:told & 0xFFFFF])
+            rooms.append(room)
+            return answered
         finally:
-            self._exit()
-        if waiter.answer is None:
-            raise empty_error(waiter.status)
-        return Response(waiter.answer)
+            users.pop()
+            if self._free_wanted:
+                self._freed_by_last()
+            if _process._interrupted:
+                _process.raise_interrupt()
 
     def scim(self, integration: Integration, method: str, path: str, body: Body = None) -> Response:
         """A SCIM request with the integration's own token, such as `"GET", "/Users?count=1"`."""

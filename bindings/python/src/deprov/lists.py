@@ -198,4 +198,4 @@ class SourceList:
                 raise
         if waiter.answer is None:
             raise empty_error(waiter.status)
-        return _answered(Response(waiter.answer))
+        return _answered(Response(*waiter.answer))

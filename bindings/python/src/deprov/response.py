@@ -7,7 +7,7 @@ import threading
 from typing import Any, Iterator, List, Optional, Tuple
 
 from . import _process, errors
-from ._hub import SLICE_MS, Answer
+from ._hub import SLICE_MS
 from ._native import ffi, lib
 
 _END = int(lib.DEPROV_END)
@@ -18,18 +18,19 @@ _NO_TURN = threading.RLock()
 class Response:
     """What was answered. A refusal is an answer, too: see ``status``. Threads take turns at it."""
 
-    __slots__ = ("_handle", "_whole", "_head", "_body", "_headers", "_turn", "_closed", "status", "streaming")
+    __slots__ = ("_handle", "_head", "_body", "_headers", "_turn", "_closed", "status", "streaming")
 
-    def __init__(self, answer: Answer) -> None:
-        self._handle: Any
-        self._whole: Optional[bytes]
-        self._handle, self.status, streaming, self._whole, self._head = answer
+    def __init__(self, status: int, head: bytes, body: Optional[bytes], handle: Any = None,
+                 streaming: bool = False) -> None:
+        self.status = status
+        self._head = head
+        self._body = body
+        self._handle = handle
         #: Whether the body comes in pieces of unknown number: iterate over the response.
-        self.streaming = streaming != 0
-        self._body: Optional[bytes] = None
+        self.streaming = streaming
         self._headers: Optional[List[Tuple[str, str]]] = None
         # The library has one thread at a time for a response. What was taken out of it needs none.
-        self._turn = threading.RLock() if self._whole is None else _NO_TURN
+        self._turn = _NO_TURN if handle is None else threading.RLock()
         self._closed = False
 
     def __repr__(self) -> str:
@@ -41,10 +42,10 @@ class Response:
 
     @property
     def headers(self) -> List[Tuple[str, str]]:
+        if self._headers is None and self._handle is None:
+            texts = self._head.decode("utf-8", "replace").split("\0")
+            self._headers = list(zip(texts[:-1:2], texts[1::2]))
         with self._turn:
-            if self._headers is None and self._whole is not None:
-                texts = self._whole[:self._head].decode("utf-8", "replace").split("\0")
-                self._headers = list(zip(texts[:-1:2], texts[1::2]))
             if self._headers is None:
                 handle = self._handle
                 found = (lib.deprov_response_get_header(handle, i)
@@ -60,9 +61,7 @@ class Response:
     def body(self) -> bytes:
         """The whole body. One that comes in pieces is waited for and put together, and kept."""
         if self._body is None:
-            if self._whole is not None:
-                self._body = self._whole[self._head:]
-            elif self.streaming:
+            if self.streaming:
                 self._body = b"".join(self)
             else:
                 with self._turn:
