@@ -149,3 +149,15 @@ type NotificationSubject struct {
 	UserName string `json:"user_name"`
 	Job      string `json:"job"`
 }
+
+// WebhookMessage is what a webhook posts. Verify its signature before you read it.
+type WebhookMessage struct {
+	Type      string    `json:"type"` // deprov.events; others are newer than this package
+	Timestamp time.Time `json:"timestamp"`
+	Data      struct {
+		Workspace string         `json:"workspace"`
+		Webhook   string         `json:"webhook"`
+		Skipped   uint64         `json:"skipped"` // so many before them were given up
+		Events    []Notification `json:"events"`
+	} `json:"data"`
+}

@@ -221,3 +221,13 @@ func TestNoRowIsLostWhereTheContextEndsFirst(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestWhatAWebhookPostsHasTypes(t *testing.T) {
+	var posted WebhookMessage
+	err := json.Unmarshal([]byte(`{"type":"deprov.events","timestamp":"2026-11-30T12:00:00.000000Z","data":{"workspace":"w",`+
+		`"webhook":"h","skipped":2,"events":[{"id":"n","type":"removal.verified","seq":7,"job":null}]}}`), &posted)
+	if err != nil || posted.Data.Skipped != 2 || posted.Timestamp.Year() != 2026 || len(posted.Data.Events) != 1 ||
+		posted.Data.Events[0].Type != "removal.verified" || posted.Data.Events[0].Seq != 7 {
+		t.Error(err, posted)
+	}
+}

@@ -14,7 +14,7 @@ type Source struct {
 	// Kind is rows (users are handed in, by BeginList), file (bytes are), events (security events come), or what deprov reads
 	// itself.
 	Kind         string          `json:"kind"`
-	Config       json.RawMessage `json:"config"`
+	Config       json.RawMessage `json:"config"` // a SourceConfig, without its secrets
 	Created      time.Time       `json:"created"`
 	Health       string          `json:"health"` // never_read, ok, failing
 	Users        int64           `json:"users"`  // in its last complete list
@@ -51,7 +51,7 @@ type SourceQuota struct {
 type AddSource struct {
 	Name   string `json:"name"`
 	Kind   string `json:"kind,omitempty"`   // rows, file (default), events, or the word of what is polled
-	Config any    `json:"config,omitempty"` // by the schema SourceConfig of the OpenAPI document
+	Config any    `json:"config,omitempty"` // a SourceConfig, or what else has that JSON
 }
 
 func sourcesPath(integration string) string { return "/integrations/" + integration + "/sources" }

@@ -27,15 +27,21 @@ func polled(t *testing.T) (c *company, source *Source, leave func(name string)) 
 		}
 		ids[name] = made.ID
 	}
-	source, err = c.engine.AddSource(c.ctx, c.by(), c.wiki.ID, AddSource{Name: "idp", Kind: "scim", Config: map[string]any{
-		"scim": map[string]any{"base_url": server.URL + hr.SCIMBasePath, "allow_http": true, "id": "externalId"},
-		"auth": map[string]any{"type": "token", "token": hr.SCIMToken},
-		"poll": map[string]any{"floor_s": 86400, "ceiling_s": 86400}}})
+	source, err = c.engine.AddSource(c.ctx, c.by(), c.wiki.ID, AddSource{Name: "idp", Kind: "scim", Config: SourceConfig{
+		Auth: TokenAuth{Token: Secret(hr.SCIMToken)}, Poll: &SourcePolls{FloorS: 86400, CeilingS: 86400},
+		More: map[string]any{"scim": map[string]any{"base_url": server.URL + hr.SCIMBasePath, "allow_http": true, "id": "externalId"}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if strings.Contains(string(source.Config), hr.SCIMToken) {
 		t.Error("the credential is shown")
+	}
+	var shown SourceConfig
+	if err := json.Unmarshal(source.Config, &shown); err != nil || shown.Poll.FloorS != 86400 {
+		t.Error(err, shown)
+	}
+	if token, ok := shown.Auth.(TokenAuth); !ok || token.Token != "" {
+		t.Error(shown.Auth)
 	}
 	return c, source, func(name string) {
 		if response, body := c.http(server, "DELETE", hr.SCIMBasePath+"/Users/"+ids[name], hr.SCIMToken, ""); response.StatusCode != 204 {

@@ -52,10 +52,10 @@ class Company:
         self.sources = self.engine.sources(self.by, self.world.wiki.id)
 
     def polled(self, port):
-        return {"scim": {"base_url": f"http://127.0.0.1:{port}{self.hr.scim_base_path}", "allow_http": True,
-                         "id": "externalId"},
-                "auth": {"type": "token", "token": self.hr.scim_token},
-                "poll": {"floor_s": 86400, "ceiling_s": 86400}}
+        return deprov.SourceConfig(
+            {"scim": {"base_url": f"http://127.0.0.1:{port}{self.hr.scim_base_path}", "allow_http": True,
+                      "id": "externalId"}},
+            auth=deprov.TokenAuth(self.hr.scim_token), poll=deprov.Polls(floor_s=86400, ceiling_s=86400))
 
     def remove(self, name):
         (row,) = (r for r in self.engine.subjects(self.by, self.hr.id) if r["user_name"] == name)
@@ -76,6 +76,8 @@ def check_first(company, source, report):
     assert (report.listed, report.ends, report.differences) == (3, 0, ())
     assert isinstance(source.poll.quota, deprov.Quota)
     assert company.hr.scim_token not in str(source)
+    shown = deprov.SourceConfig.of(source.config)
+    assert (shown.auth, shown.poll.floor_s) == (deprov.TokenAuth(), 86400)
 
 
 def test_what_is_polled_has_types(company):

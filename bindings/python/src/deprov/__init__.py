@@ -24,16 +24,21 @@ from .lists import SourceList, SourceUser
 from .records import Caller, CallLeft, CloseReport, Integration, Workspace
 from .response import Response
 from .rows import Rows
+from .source_config import BasicAuth, ClientCredentials, NoAuth, OtherAuth, Polls, SourceConfig, TokenAuth
 from .sources import ListDifference, ListReport, Polling, Quota, Source, Sources, UnlinkedSubject
+from .typed import (Activity, Binding, Hold, Intent, Job, JobMark, Notification, NotificationSubject, Record, Retained,
+                    Subject, WebhookMessage)
 
 __all__ = [
-    "Account", "BusyError", "Call", "CallLeft", "Caller", "CancelledError", "CloseReport", "ClosedError",
-    "ConflictError", "Effect", "Engine", "Error", "Failed", "ForbiddenError", "ForkedError", "HeldError",
-    "Integration", "InternalError", "InvalidError", "LATER", "LimitExceededError", "ListDifference", "ListReport",
-    "NotFoundError", "Operation", "Outcome", "Plugins", "Polling", "PreconditionFailedError", "Problem", "Quota",
-    "Reply", "Response", "Rows", "Source", "SourceList", "SourceUser", "Sources", "StoreError", "StoreLockedError",
-    "ThrottleScope", "TimeoutError", "UnauthorizedError", "UniquenessError", "UnlinkedSubject", "UnsupportedError",
-    "Verdict", "WorkerLimits", "Workspace", "WrongThreadError", "build_info", "connector", "has_feature", "operation",
+    "Account", "Activity", "BasicAuth", "Binding", "BusyError", "Call", "CallLeft", "Caller", "CancelledError",
+    "ClientCredentials", "CloseReport", "ClosedError", "ConflictError", "Effect", "Engine", "Error", "Failed",
+    "ForbiddenError", "ForkedError", "HeldError", "Hold", "Integration", "Intent", "InternalError", "InvalidError",
+    "Job", "JobMark", "LATER", "LimitExceededError", "ListDifference", "ListReport", "NoAuth", "NotFoundError",
+    "Notification", "NotificationSubject", "Operation", "OtherAuth", "Outcome", "Plugins", "Polling", "Polls",
+    "PreconditionFailedError", "Problem", "Quota", "Record", "Reply", "Response", "Retained", "Rows", "Source",
+    "SourceConfig", "SourceList", "SourceUser", "Sources", "StoreError", "StoreLockedError", "Subject", "ThrottleScope",
+    "TimeoutError", "TokenAuth", "UnauthorizedError", "UniquenessError", "UnlinkedSubject", "UnsupportedError",
+    "Verdict", "WebhookMessage", "WorkerLimits", "Workspace", "WrongThreadError", "build_info", "connector", "has_feature", "operation",
     "verify_evidence",
 ]
 

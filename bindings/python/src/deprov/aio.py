@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, Any, AsyncIterator, Dict, Iterable, Optional, Tuple
+from typing import TYPE_CHECKING, Any, AsyncIterator, Iterable, Optional, Tuple
 
 from . import _process, errors
 from ._hub import TEXT, Answer, Hub, Room, empty_error
@@ -22,7 +22,7 @@ from .engine import Body, Engine, Headers, _admin, _answered, begin_call, closed
 from .lists import Begin, ListHandle, SourceUser, batches, beginning
 from .records import Caller, Integration
 from .response import Response
-from .rows import Rows, Use
+from .rows import R, Rows, Use
 from .sources import AsyncSources, ListReport, report_of
 
 if TYPE_CHECKING:
@@ -268,7 +268,7 @@ class AsyncEngine:
             response._body = b"".join([piece async for piece in response])
         return _answered(response)
 
-    async def rows(self, rows: Rows) -> AsyncIterator[Dict[str, Any]]:
+    async def rows(self, rows: Rows[R]) -> AsyncIterator[R]:
         """The records of an iterator of the engine, such as ``engine.jobs(by)``, without blocking the loop."""
         while True:
             awaited = self._awaited()

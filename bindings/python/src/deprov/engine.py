@@ -17,7 +17,8 @@ from ._native import ffi, lib
 from ._options import LogCallback, Plugins, open_engine
 from .records import Caller, CallLeft, CloseReport, Integration, Workspace
 from .response import Response
-from .rows import Rows, Use
+from .rows import R, Rows, Use
+from .typed import Activity, Hold, Job, Notification, Subject
 
 if TYPE_CHECKING:
     import datetime
@@ -35,7 +36,6 @@ _NULL = ffi.NULL
 _AS_TOKEN = int(lib.DEPROV_AS_TOKEN)
 _AS_LOCAL = int(lib.DEPROV_AS_LOCAL)
 _main_ident = _process.main_ident
-
 get_ident = threading.get_ident
 begin_call = lib.deprovpy_begin
 whole_call = lib.deprovpy_call
@@ -43,6 +43,7 @@ whole_call = lib.deprovpy_call
 
 def closed_error() -> errors.Error:
     return errors.make(int(lib.DEPROV_ERR_CLOSED), detail="the engine is closed", where="engine")
+
 
 def _no_text(parts: List[Any]) -> str:
     """Which part of a request is no text, as `pack` has them."""
@@ -64,7 +65,6 @@ def _pack_body(body: Union[bytes, bytearray, memoryview, str, Mapping[str, Any],
     return json.dumps(body, separators=(",", ":")).encode()
 
 
-class Engine:
 def pack(method: str, target: str, headers: Headers, body: Body, peer: str, by: Optional[Caller],
          subject: str) -> Tuple[int, bytes, int, bytes]:
     """On behalf of whom, the head (as glue.h has it, but for the last zero, which bytes have), how many headers it has,
@@ -86,6 +86,7 @@ def pack(method: str, target: str, headers: Headers, body: Body, peer: str, by: 
     return as_, head, (len(parts) - 5) // 2, b"" if body is None else _pack_body(body)
 
 
+class Engine:
     """A running engine, on a data directory or in memory; any thread may use it.
 
     As a context manager it is closed at the end. One that nobody closed is let go of with a ResourceWarning.
@@ -200,12 +201,12 @@ def pack(method: str, target: str, headers: Headers, body: Body, peer: str, by: 
         if _process._interrupted:
             _process.raise_interrupt()
 
-    def _use(self) -> Use:
     def _freed_by_last(self) -> None:
         """It was closed meanwhile. This may be the engine's own thread, which would wait for itself."""
         if not self._users and self._free_once():
             _process.free_later(_process.free_engine, self._handle)
 
+    def _use(self) -> Use:
         return Use(self)
 
     # ---- requests
@@ -297,27 +298,27 @@ def pack(method: str, target: str, headers: Headers, body: Body, peer: str, by: 
         made = self.admin(by, "POST", "/integrations", {"name": name, "idp": idp, "connector": connector, **more})
         return Integration(made["id"], made["name"], made["scim_base_path"], made["scim_token"])
 
-    def subjects(self, by: Caller, integration: str, *, restart: str = "", filter: str = "", page: int = 0) -> Rows:
+    def subjects(self, by: Caller, integration: str, *, restart: str = "", filter: str = "", page: int = 0) -> Rows[Subject]:
         """Subjects in the order in which they came. `filter`: more query parameters of the list, encoded for URLs."""
-        return self._rows(lib.DEPROV_ROWS_SUBJECTS, by, integration, restart, filter, page)
+        return self._rows(lib.DEPROV_ROWS_SUBJECTS, by, integration, restart, filter, page, Subject)
 
-    def jobs(self, by: Caller, integration: str = "", *, restart: str = "", filter: str = "", page: int = 0) -> Rows:
+    def jobs(self, by: Caller, integration: str = "", *, restart: str = "", filter: str = "", page: int = 0) -> Rows[Job]:
         """Jobs, the newest first; of one integration, or of all."""
-        return self._rows(lib.DEPROV_ROWS_JOBS, by, integration, restart, filter, page)
+        return self._rows(lib.DEPROV_ROWS_JOBS, by, integration, restart, filter, page, Job)
 
     def activity(self, by: Caller, integration: str = "", *, restart: str = "", filter: str = "",
-                 page: int = 0) -> Rows:
+                 page: int = 0) -> Rows[Activity]:
         """The activity of one integration, or (none) of acts on the workspace, the oldest first."""
-        return self._rows(lib.DEPROV_ROWS_ACTIVITY, by, integration, restart, filter, page)
+        return self._rows(lib.DEPROV_ROWS_ACTIVITY, by, integration, restart, filter, page, Activity)
 
-    def holds(self, by: Caller, integration: str, *, restart: str = "", filter: str = "", page: int = 0) -> Rows:
+    def holds(self, by: Caller, integration: str, *, restart: str = "", filter: str = "", page: int = 0) -> Rows[Hold]:
         """Holds of an integration, the newest first."""
-        return self._rows(lib.DEPROV_ROWS_HOLDS, by, integration, restart, filter, page)
+        return self._rows(lib.DEPROV_ROWS_HOLDS, by, integration, restart, filter, page, Hold)
 
-    def notifications(self, by: Caller, integration: str = "", *, restart: str = "", page: int = 0) -> Rows:
+    def notifications(self, by: Caller, integration: str = "", *, restart: str = "", page: int = 0) -> Rows[Notification]:
         """What there is to tell people, of one integration or (none) of the workspace itself, the oldest first. Whoever
         keeps :attr:`Rows.restart` behind what was dealt with, and gives it the next time, misses nothing."""
-        return self._rows(lib.DEPROV_ROWS_NOTIFICATIONS, by, integration, restart, "", page)
+        return self._rows(lib.DEPROV_ROWS_NOTIFICATIONS, by, integration, restart, "", page, Notification)
 
     def sources(self, by: Caller, integration: str) -> "Sources":
         """The sources of an integration besides SCIM push."""
@@ -332,7 +333,8 @@ def pack(method: str, target: str, headers: Headers, body: Body, peer: str, by: 
         made = self.admin(by, *beginning(integration, source, dry_run, differences, begun))
         return SourceList(self, by, made["list"])
 
-    def _rows(self, kind: int, by: Caller, integration: str, restart: str, filter: str, page: int) -> Rows:
+    def _rows(self, kind: int, by: Caller, integration: str, restart: str, filter: str, page: int,
+              record: Callable[[Any], R]) -> Rows[R]:
         keep = [x.encode() for x in (by.workspace, by.token, integration, restart, filter)]
         caller = ffi.new("deprov_caller *")
         options = ffi.new("deprov_rows_options *")
@@ -349,7 +351,7 @@ def pack(method: str, target: str, headers: Headers, body: Body, peer: str, by: 
         error = ffi.new("deprov_error **")
         with self._use() as handle:
             errors.check(lib.deprov_rows_open(handle, caller, options, rows, error), error)
-        return Rows(ffi.gc(rows[0], lib.deprov_rows_free), self)
+        return Rows(ffi.gc(rows[0], lib.deprov_rows_free), self, record)
 
     # ---- driving
 

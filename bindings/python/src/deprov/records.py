@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Tuple
+import datetime
+from typing import Optional, Tuple
+
+
+def time_of(text: Optional[str]) -> Optional[datetime.datetime]:
+    if text is None:
+        return None
+    whole, _, fraction = text.rstrip("Z").partition(".")
+    moment = datetime.datetime.fromisoformat(whole).replace(tzinfo=datetime.timezone.utc)
+    return moment + datetime.timedelta(microseconds=int(fraction.ljust(6, "0")[:6] or 0))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Generic, Iterator, Optional, Tuple, TypeVar
 
 from . import _process, errors
 from ._hub import Taken, Waiter
@@ -12,6 +12,8 @@ from ._native import ffi, lib
 
 if TYPE_CHECKING:
     from .engine import Engine
+
+R = TypeVar("R")
 
 _END = int(lib.DEPROV_END)
 _NULL = ffi.NULL
@@ -36,21 +38,22 @@ class Use:
         self._engine._exit()
 
 
-class Rows(Iterator[Dict[str, Any]]):
+class Rows(Iterator[R], Generic[R]):
     """Records, one after the other; threads take turns. At the end the iteration stops; of activity and notifications
     more may come, and a new ``for`` over the same rows goes on with it."""
 
-    def __init__(self, handle: Any, engine: "Engine") -> None:
+    def __init__(self, handle: Any, engine: "Engine", record: Callable[[Any], R]) -> None:
         self._handle = handle
+        self._record = record
         self._engine = engine
         self._row = ffi.new("deprov_str *")
         self._error = ffi.new(_ERROR)
         self._turn = threading.Lock()  # the library has one thread at a time for rows
 
-    def __iter__(self) -> "Rows":
+    def __iter__(self) -> "Rows[R]":
         return self
 
-    def __next__(self) -> Dict[str, Any]:
+    def __next__(self) -> R:
         with Use(self._engine):
             if threading.get_ident() == _main_ident:
                 self._hear_signals()
@@ -59,7 +62,7 @@ class Rows(Iterator[Dict[str, Any]]):
             raise StopIteration
         return record
 
-    def _read(self) -> Optional[Dict[str, Any]]:
+    def _read(self) -> Optional[R]:
         with self._turn:
             status = lib.deprov_rows_next(self._handle, self._row, self._error)
             if status == _END:
@@ -67,8 +70,7 @@ class Rows(Iterator[Dict[str, Any]]):
                 return None
             errors.check(status, self._error)
             row = errors.bytes_of(self._row[0])
-        record: Dict[str, Any] = json.loads(row)
-        return record
+        return self._record(json.loads(row))
 
     def _want(self, taken: Taken) -> Tuple[int, int]:
         """The numbers that name the wish, for the hub and for the library; both 0 where a row can be read now."""

@@ -13,9 +13,10 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import urllib.parse
-from typing import TYPE_CHECKING, Any, Callable, Dict, Generic, List, Mapping, Optional, Tuple, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Dict, Generic, List, Mapping, Optional, Tuple, TypeVar, Union
 
-from .records import Caller
+from .records import Caller, time_of as _time
+from .source_config import SourceConfig
 
 if TYPE_CHECKING:
     from .aio import AsyncEngine, AsyncSourceList
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from .lists import SourceList
 
 T = TypeVar("T")
+Config = Union[SourceConfig, Mapping[str, Any], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Source:
     name: str
     #: "rows": users are handed in, by ``begin_list``; "file": bytes; "events": security events come; others are polled.
     kind: str
-    #: By the schema SourceConfig of the OpenAPI document, without its secrets.
+    #: By the schema SourceConfig of the OpenAPI document, without its secrets; ``SourceConfig.of`` gives it types.
     config: Dict[str, Any]
     created: Optional[datetime.datetime]
     #: never_read, ok or failing.
@@ -143,14 +145,6 @@ class UnlinkedSubject:
     candidates: Tuple[str, ...]
 
 
-def _time(text: Optional[str]) -> Optional[datetime.datetime]:
-    if text is None:
-        return None
-    whole, _, fraction = text.rstrip("Z").partition(".")
-    moment = datetime.datetime.fromisoformat(whole).replace(tzinfo=datetime.timezone.utc)
-    return moment + datetime.timedelta(microseconds=int(fraction.ljust(6, "0")[:6] or 0))
-
-
 def _made(kind: Callable[..., T], record: Mapping[str, Any], times: Tuple[str, ...] = (),
           **instead: Any) -> T:
     """Of the members that this package knows: a newer library may say more."""
@@ -206,10 +200,10 @@ class _Asks:
     def _of(self, source: str, what: str = "") -> str:
         return f"{self.path}/sources/{urllib.parse.quote(source, safe='')}{what}"
 
-    def add(self, name: str, kind: str, config: Optional[Mapping[str, Any]]) -> _Ask[Source]:
+    def add(self, name: str, kind: str, config: Config) -> _Ask[Source]:
         body: Dict[str, Any] = {"name": name, "kind": kind}
         if config is not None:
-            body["config"] = config
+            body["config"] = config.record() if isinstance(config, SourceConfig) else config
         return _Ask("POST", self.path + "/sources", body, _source)
 
     def all(self) -> _Ask[List[Source]]:
@@ -255,8 +249,9 @@ class Sources:
     def _do(self, ask: _Ask[T]) -> T:
         return ask.read(self._engine.admin(self._by, ask.method, ask.path, ask.body))
 
-    def add(self, name: str, kind: str = "file", config: Optional[Mapping[str, Any]] = None) -> Source:
-        """Makes one; its first list changes nothing. `config` is by the schema SourceConfig of the OpenAPI document."""
+    def add(self, name: str, kind: str = "file", config: Config = None) -> Source:
+        """Makes one; its first list changes nothing. `config`: its types, or as the schema
+        SourceConfig of the OpenAPI document has it."""
         return self._do(self._asks.add(name, kind, config))
 
     def all(self) -> List[Source]:
@@ -317,7 +312,7 @@ class AsyncSources:
     async def _do(self, ask: _Ask[T]) -> T:
         return ask.read(await self._aio.admin(self._by, ask.method, ask.path, ask.body))
 
-    async def add(self, name: str, kind: str = "file", config: Optional[Mapping[str, Any]] = None) -> Source:
+    async def add(self, name: str, kind: str = "file", config: Config = None) -> Source:
         return await self._do(self._asks.add(name, kind, config))
 
     async def all(self) -> List[Source]:
