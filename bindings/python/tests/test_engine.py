@@ -1,3 +1,4 @@
+import asyncio
 import gc
 import json
 import logging
@@ -8,7 +9,7 @@ import time
 import warnings
 
 import pytest
-from conftest import make_world
+from conftest import USER, make_world
 
 import deprov
 
@@ -356,3 +357,32 @@ def test_the_package_is_typed():
     assert json.dumps(sorted(deprov.__all__))
     for name in deprov.__all__:
         assert hasattr(deprov, name)
+
+
+def test_an_answer_that_is_larger_than_the_room_for_one_comes_whole():
+    world = make_world()
+    for i in range(120):
+        made = world.scim("POST", "/Users", {"schemas": [USER], "userName": f"u{i}", "active": True,
+                                             "displayName": "x" * 600})
+        assert made.status == 201
+    path = "/Users?count=120"
+
+    def complete(response):
+        assert len(response.body) > 64 * 1024 and len(response.json()["Resources"]) == 120
+        assert response.header("Content-Type").startswith("application/scim+json")
+
+    complete(world.scim("GET", path))
+    found = []
+    thread = threading.Thread(target=lambda: found.append(world.scim("GET", path)))
+    thread.start()
+    thread.join()
+    complete(found[0])
+
+    async def main():
+        async with world.engine.aio() as a:
+            return await asyncio.gather(*(a.scim(world.wiki, "GET", path) for _ in range(3)))
+
+    for response in asyncio.run(main()):
+        complete(response)
+    assert world.engine._hub.expected == {}
+    world.engine.close()
