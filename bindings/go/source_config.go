@@ -65,6 +65,7 @@ type ClientCredentials struct {
 	Algorithm   string            `json:"algorithm,omitempty"` // empty: what suits the key
 	Audience    string            `json:"audience,omitempty"`  // empty: TokenURL
 	Parameters  map[string]string `json:"parameters,omitempty"`
+	DPoP        *bool             `json:"dpop,omitempty"` // whether tokens are bound to a key (RFC 9449); nil: as the kind has it
 	More        map[string]any    `json:"-"`
 }
 

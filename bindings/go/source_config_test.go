@@ -10,7 +10,7 @@ import (
 )
 
 func TestASourcesCredentialIsTheRecordOfTheAPIAndBack(t *testing.T) {
-	none := 0
+	none, unbound := 0, false
 	for want, config := range map[string]SourceConfig{
 		`{}`:                       {},
 		`{"auth":{"type":"none"}}`: {Auth: NoAuth{}},
@@ -18,6 +18,7 @@ func TestASourcesCredentialIsTheRecordOfTheAPIAndBack(t *testing.T) {
 		`{"auth":{"password":"hidden","type":"basic","user":"ann"}}`:               {Auth: BasicAuth{User: "ann", Password: "hidden"}},
 		`{"auth":{"newer":"x","type":"mtls"},"hook":{"secrets":["hidden"]}}`:       {Auth: OtherAuth{"mtls", map[string]any{"newer": "x"}}, Hook: &SourceHook{[]Secret{"hidden"}}},
 		`{"ca_pem":"pem","okta":{"app":"0oa"},"poll":{"quota_reserve_percent":0}}`: {CAPEM: "pem", Poll: &SourcePolls{QuotaReservePercent: &none}, More: map[string]any{"okta": map[string]any{"app": "0oa"}}},
+		`{"auth":{"client_id":"id","dpop":false,"type":"client_credentials"}}`:     {Auth: ClientCredentials{ClientID: "id", DPoP: &unbound}},
 		`{"auth":{"client_id":"id","newer":"x","parameters":{"a":"b"},"private_key":"hidden","type":"client_credentials"}}`: {
 			Auth: ClientCredentials{ClientID: "id", PrivateKey: "hidden", Parameters: map[string]string{"a": "b"}, More: map[string]any{"newer": "x"}}},
 	} {

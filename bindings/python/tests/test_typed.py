@@ -85,6 +85,7 @@ AUTHS = [
       "parameters": {"resource": "x"}}),
     (deprov.ClientCredentials("id", private_key="k", certificate="c", more={"newer": 1}),
      {"type": "client_credentials", "client_id": "id", "private_key": "k", "certificate": "c", "newer": 1}),
+    (deprov.ClientCredentials("id", dpop=False), {"type": "client_credentials", "client_id": "id", "dpop": False}),
     (deprov.OtherAuth("mtls", {"certificate": "c"}), {"type": "mtls", "certificate": "c"}),
 ]
 

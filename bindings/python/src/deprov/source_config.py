@@ -11,7 +11,7 @@ reachable as ``more``, and is handed on, so that a newer library's kinds and mem
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, Mapping, Tuple, Type, TypeVar, Union
+from typing import Any, Dict, Mapping, Optional, Tuple, Type, TypeVar, Union
 
 C = TypeVar("C")
 
@@ -72,6 +72,8 @@ class ClientCredentials:
     audience: str = ""
     #: Further fields of the request for a token.
     parameters: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    #: Whether tokens are bound to a key (RFC 9449); None: as the kind of source has it.
+    dpop: Optional[bool] = None
     more: Mapping[str, Any] = _more()
 
 
@@ -107,7 +109,7 @@ def _members(value: Any) -> Dict[str, Any]:
     out = dict(value.more)
     for field in dataclasses.fields(value):
         found = getattr(value, field.name)
-        if field.name != "more" and found:
+        if field.name != "more" and (found or found is False):
             out[field.name] = dict(found) if isinstance(found, Mapping) else found
     return out
 

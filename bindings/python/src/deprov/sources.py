@@ -212,8 +212,9 @@ class _Asks:
     def get(self, source: str) -> _Ask[Source]:
         return _Ask("GET", self._of(source), None, _source)
 
-    def set(self, source: str, config: Mapping[str, Any]) -> _Ask[Source]:
-        return _Ask("PATCH", self._of(source), {"config": dict(config)}, _source)
+    def set(self, source: str, config: Union[SourceConfig, Mapping[str, Any]]) -> _Ask[Source]:
+        members = config.record() if isinstance(config, SourceConfig) else dict(config)
+        return _Ask("PATCH", self._of(source), {"config": members}, _source)
 
     def remove(self, source: str) -> _Ask[None]:
         return _Ask("DELETE", self._of(source), None, _nothing)
@@ -261,7 +262,7 @@ class Sources:
     def get(self, source: str) -> Source:
         return self._do(self._asks.get(source))
 
-    def set(self, source: str, config: Mapping[str, Any]) -> Source:
+    def set(self, source: str, config: Union[SourceConfig, Mapping[str, Any]]) -> Source:
         """Changes members of its config: a credential, how often it is read, who is linked to whom. Each takes the place of
         what there is, None takes it away; of `poll`, `verification` and `links` only the members that are given. What it has
         read, and what was inferred from that, stays."""
@@ -321,7 +322,7 @@ class AsyncSources:
     async def get(self, source: str) -> Source:
         return await self._do(self._asks.get(source))
 
-    async def set(self, source: str, config: Mapping[str, Any]) -> Source:
+    async def set(self, source: str, config: Union[SourceConfig, Mapping[str, Any]]) -> Source:
         return await self._do(self._asks.set(source, config))
 
     async def remove(self, source: str) -> None:
