@@ -258,7 +258,7 @@ Result<bool> Decision::members_effect(const Effect& effect, const Limits& limits
     as_unit(count);
     Tally unit;
     for (const auto& [id, want] : wanted) {
-      if (want.second || want.first.member_is_group) continue;
+      if (want.member != Want::Member::out || want.row.member_is_group) continue;
       DEPROV_TRY(is, reader_.is_member(scope(), effect.group, id));
       if (is) DEPROV_CHECK(tally(unit, id, false, {effect.group, true}, true));
     }
