@@ -89,9 +89,11 @@ Result<SourceConfig> parse_source_config(const json::object& config) {
     }
   }
   // Whether the mapping is one that the format has.
-  DEPROV_TRY(reader, idp::make_snapshot_reader(c.format, c.mapping, {},
-                                               [](const idp::SnapshotUser&) -> Result<void> { return {}; }));
-  (void)reader;
+  const auto reader = idp::make_snapshot_reader(c.format, c.mapping, {},
+                                                [](const idp::SnapshotUser&) -> Result<void> { return {}; });
+  if (!reader)
+    return Error(reader.error().code(), reader.error().detail(), "config/" + reader.error().where(),
+                 reader.error().advice());
   return c;
 }
 
