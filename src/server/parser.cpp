@@ -189,10 +189,19 @@ struct RequestParser::Impl {
     return out;
   }
 
-  /// Another try with such a header; the bytes of it that were used.
+  /// A line that is not whole may still become one of these.
+  static bool may_have_spaces(std::string_view line) {
+    const auto query = line.find('?');
+    return line.starts_with("GET /") && query != std::string_view::npos && line.find(' ', 5) > query;
+  }
+
+  /// Another try with such a header; the bytes of it that were used, 0 where more of them are needed.
   std::optional<std::size_t> try_spaces(std::string_view bytes) {
+    if (bytes.find("\r\n") == std::string_view::npos)
+      return may_have_spaces(bytes) ? std::optional<std::size_t>(0) : std::nullopt;
+    if (!with_spaces_encoded(bytes)) return std::nullopt;
     const auto size = bytes.find("\r\n\r\n");
-    if (size == std::string_view::npos) return std::nullopt;
+    if (size == std::string_view::npos) return 0;
     const auto header = bytes.substr(0, size + 4);
     const auto fixed = with_spaces_encoded(header);
     if (!fixed) return std::nullopt;
@@ -244,7 +253,15 @@ struct RequestParser::Impl {
       }
     }
     if (ec && !parser->is_header_done() && !parser->in_fields()) {
-      if (const auto n = try_spaces(bytes)) {
+      const auto n = try_spaces(bytes);
+      if (n && *n == 0) {  // nothing of it counts as read
+        used -= tried;
+        header_bytes -= tried;
+        parser.emplace(limits, request, refusal);
+        if (bytes.size() >= limits.header_bytes) refuse_header_size(bytes);
+        return false;
+      }
+      if (n) {
         header_bytes += *n - tried;
         used += *n - tried;
         ec = {};

@@ -14,14 +14,6 @@ namespace deprov::service {
 
 namespace {
 
-/// Whether a body speaks of the members' names.
-bool names_display(std::string_view body) {
-  constexpr std::string_view key = "\"display\"";
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-  return std::search(body.begin(), body.end(), key.begin(), key.end(),
-                     [&](char a, char b) { return lower(a) == b; }) != body.end();
-}
-
 /// Whether `display` of the members is asked for by name, with or without a filter in brackets.
 bool asks_display(const scim::TypeDef& type, std::string_view name) {
   const auto dot = name.rfind('.');
@@ -190,11 +182,8 @@ ScimRenderer::View ScimRenderer::make_view(const scim::TypeDef& type) const {
       v.shape = {one->contains("value"), one->contains("$ref"), one->contains("type"), one->contains("display"),
                  false};
   }
-  v.shape.own_names =
-      v.shape.display &&
-      (std::any_of(q.attributes.begin(), q.attributes.end(),
-                   [&](const auto& name) { return asks_display(type, name); }) ||
-       (q.attributes.empty() && call_->request.method != "GET" && names_display(call_->request.body)));
+  v.shape.own_names = v.shape.display && std::any_of(q.attributes.begin(), q.attributes.end(),
+                                                     [&](const auto& name) { return asks_display(type, name); });
   return v;
 }
 

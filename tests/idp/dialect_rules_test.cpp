@@ -77,9 +77,9 @@ const std::vector<Example>& examples() {
       {slash_paths, Method::patch, "User", ops(R"([{"op":"replace","path":"/name/givenName","value":"G"}])"),
        ops(R"([{"op":"replace","path":"name.givenName","value":"G"}])")},
       {scim_1_patch, Method::patch, "Group",
-       R"({"schemas":["urn:scim:schemas:core:1.0"],"id":"1","meta":{"attributes":["externalId"]},"displayName":"G",
+       R"({"schemas":["urn:scim:schemas:core:1.0"],"displayName":"G",
            "members":[{"value":"a","operation":"delete"},{"value":"b"}]})",
-       ops(R"([{"op":"remove","path":"externalId"},{"op":"replace","path":"displayName","value":"G"},
+       ops(R"([{"op":"replace","path":"displayName","value":"G"},
                {"op":"remove","path":"members[value eq \"a\"]"},
                {"op":"add","path":"members","value":[{"value":"b"}]}])")},
   };
@@ -146,6 +146,10 @@ TEST_CASE("what only looks like a PATCH of SCIM 1.1, or like a path, stays as it
   // Without the URN of 1.1 nobody can tell whether values are added or replaced.
   for (const auto* body : {R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"active":false})"})
     CHECK(after(body) == body);
+  CHECK(
+      after(
+          R"({"schemas":["urn:scim:schemas:core:1.0"],"id":"1","title":"T","meta":{"attributes":["nickName"]}})") ==
+      ops(R"([{"op":"remove","path":"nickName"},{"op":"replace","path":"title","value":"T"}])"));
   CHECK(after(R"({"schemas":["urn:scim:schemas:core:1.0"],"emails":[{"value":"a","operation":"update"}]})")
             .find("is \"delete\"") != std::string::npos);
   for (const auto* path : {"/nothing", "//active", "/emails/0/value", "/name/first"})

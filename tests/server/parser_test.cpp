@@ -144,6 +144,10 @@ TEST_CASE("spaces in the query of a GET are taken as they are, where the line le
   REQUIRE(whole.size() == 4);
   CHECK(whole[1] == "GET /u?f=a eq b|Host=h|Content-Length=3|xyz|keep");
   for (std::size_t i = 0; i <= all.size(); ++i) REQUIRE(parse(all, {i}) == whole);
+  RequestParser parser(limits);
+  CHECK(parser.feed("GET /u?f=a ") == 0);
+  CHECK(parser.feed("GET /u?f=a eq " + std::string(3000, 'x')) == 0);
+  CHECK(parser.refusal().status == 414);
   // The bound of the header holds for what the spaces become.
   CHECK(line("GET /u?f=" + std::string(900, ' ') + "x HTTP/1.1") == "bad 414");
 }
