@@ -283,7 +283,8 @@ TEST_CASE("what is on its way to an account that a second subject matches is rec
   const auto plan = policy::parse_plan(job.plan).value();
   for (const auto& step : plan.steps) {
     CAPTURE(policy::step_name(step));
-    CHECK((step.state == policy::StepState::done) == (step.kind != policy::StepKind::verify));
+    if (step.kind == policy::StepKind::call) CHECK(step.state == policy::StepState::done);
+    if (step.kind == policy::StepKind::verify) CHECK(step.state == policy::StepState::pending);
   }
   CHECK(w.events(c, "step.done") == 2);
 }
