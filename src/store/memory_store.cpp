@@ -80,15 +80,9 @@ class MemoryStore final : public Store {
     core_->open = false;
   }
 
-  void view(ViewBody body, Done<void> done) override {
-    Result<void> result;
-    {
-      const std::lock_guard lock(core_->mutex);
-      const auto reader = make_memory_reader(core_->state);
-      result = body(*reader);
-    }
-    finish(std::move(done), std::move(result));
-  }
+  void view(ViewBody body, Done<void> done) override { finish(std::move(done), look(body)); }
+  /// No task: it would wake the executor's thread behind each read.
+  void glance(ViewBody body, Done<void> done) override { done(look(body)); }
 
   void commit(Transaction txn, Done<Committed> done) override {
     run<Committed>([txn = std::move(txn)](Core& core) { return core.commit(txn); }, std::move(done));
@@ -106,6 +100,11 @@ class MemoryStore final : public Store {
   }
 
  private:
+  Result<void> look(ViewBody& body) {
+    const std::lock_guard lock(core_->mutex);
+    const auto reader = make_memory_reader(core_->state);
+    return body(*reader);
+  }
   template <class T>
   void finish(Done<T> done, Result<T> result) {
     if (!core_->options.executor) return done(std::move(result));

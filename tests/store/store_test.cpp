@@ -423,6 +423,24 @@ TEST_CASE("with an executor others come in between a commit and its completion",
   CHECK(order == std::vector<int>{1, 2});
 }
 
+TEST_CASE("with an executor a glance has ended before the call has, and nothing is left to run", "[store]") {
+  ManualExecutor executor;
+  store::MemoryStoreOptions options;
+  options.executor = &executor;
+  const auto store = store::make_memory_store(crypto(), options);
+  bool looked = false;
+  bool done = false;
+  store->glance([&](Reader&) -> Result<void> { return looked = true, Result<void>{}; },
+                [&](const Result<void>& r) { done = looked && r.has_value(); });
+  CHECK(done);
+  Result<void> failed;
+  store->glance([](Reader&) -> Result<void> { return Error(Errc::not_found, "nobody"); },
+                [&](Result<void> r) { failed = std::move(r); });
+  REQUIRE_FALSE(failed);
+  CHECK(failed.error().code() == Errc::not_found);
+  CHECK(executor.run() == 0);
+}
+
 TEST_CASE("a key has one owner at a time") {
   const auto kind = GENERATE(as<std::string>(), "memory", "sqlite");
   const auto opened = open(kind);

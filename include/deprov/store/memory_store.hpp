@@ -17,8 +17,9 @@ struct CommitFault {
 };
 
 struct MemoryStoreOptions {
-  /// Given: a commit is applied in a task of this executor, in the order of the calls, and every completion
-  /// is a task of its own, so that others come in between. Nothing: everything happens inside the call.
+  /// Given: a commit is applied in a task of this executor, in the order of the calls, and every completion but
+  /// that of a glance is a task of its own, so that others come in between. Nothing: everything happens inside the
+  /// call.
   port::Executor* executor = nullptr;
   /// Asked before each commit and transact; called serially.
   std::function<std::optional<CommitFault>(const port::Transaction&)> fault;
