@@ -9,7 +9,16 @@ namespace {
 constexpr unsigned place_bits = 17;  // more than `Events::most`
 constexpr std::uint64_t place_mask = (std::uint64_t{1} << place_bits) - 1;
 static_assert(Events::most <= place_mask);
+
+thread_local Events::Caught* catching = nullptr;
 }  // namespace
+
+Events::Caught::Caught(const Events& events) noexcept : events_(&events), before_(std::exchange(catching, this)) {}
+
+Events::Caught::~Caught() {
+  catching = before_;
+  if (event_) deprov_response_free(event_->response);
+}
 
 Events::~Events() {
   for (const auto& event : queue_) deprov_response_free(event.response);
@@ -52,6 +61,10 @@ const Events::Place* Events::find_locked(std::uint64_t token) const {
 
 void Events::end_locked(Place& place, std::uint64_t token, deprov_status status, deprov_response* response) {
   push_locked({place.kind, status, token, place.user, response, {}});
+  free_locked(place, token);
+}
+
+void Events::free_locked(Place& place, std::uint64_t token) {
   place.taken = false;
   free_.push_back(static_cast<std::uint32_t>(token & place_mask));
   if (--under_way_ == 0 && refusing_) idle_.set();
@@ -61,7 +74,13 @@ void Events::finish(std::uint64_t token, std::unique_ptr<deprov_response> respon
   const std::lock_guard lock(mutex_);
   auto* place = find_locked(token);
   if (place == nullptr) return;
-  end_locked(*place, token, DEPROV_OK, response.get());
+  // A token is one of this queue; another engine's may be the same number.
+  if (catching != nullptr && catching->events_ == this && catching->token_ == token) {
+    catching->event_.emplace(deprov_event{place->kind, DEPROV_OK, token, place->user, response.get(), {}});
+    free_locked(*place, token);
+  } else {
+    end_locked(*place, token, DEPROV_OK, response.get());
+  }
   static_cast<void>(response.release());
 }
 

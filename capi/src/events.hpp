@@ -10,6 +10,8 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <utility>
 #include <vector>
 
 namespace deprov::capi {
@@ -23,6 +25,26 @@ class Events {
   Events() = default;
   Events(const Events&) = delete;
   Events& operator=(const Events&) = delete;
+
+  /// An answer that comes inside the call which begins the request, on its thread: it passes the queue by, which
+  /// nobody has to be woken for. One for a request.
+  class Caught {
+   public:
+    explicit Caught(const Events& events) noexcept;
+    ~Caught();
+    Caught(const Caught&) = delete;
+    Caught& operator=(const Caught&) = delete;
+    void expect(std::uint64_t token) noexcept { token_ = token; }
+    /// Whoever takes it has the response. Nothing: it comes through the queue.
+    [[nodiscard]] std::optional<deprov_event> take() noexcept { return std::exchange(event_, std::nullopt); }
+
+   private:
+    friend class Events;
+    const Events* events_;
+    Caught* before_;
+    std::uint64_t token_ = 0;  // no request has it
+    std::optional<deprov_event> event_;
+  };
 
   /// A request begins, which ends with an event of this kind. Errors: `closed`, `busy`.
   Result<std::uint64_t> begin(int32_t kind, void* user);
@@ -57,6 +79,7 @@ class Events {
   [[nodiscard]] Place* find_locked(std::uint64_t token);
   [[nodiscard]] const Place* find_locked(std::uint64_t token) const;
   void push_locked(const deprov_event& event);
+  void free_locked(Place& place, std::uint64_t token);
   void end_locked(Place& place, std::uint64_t token, deprov_status status, deprov_response* response);
 
   mutable std::mutex mutex_;

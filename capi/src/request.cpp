@@ -115,12 +115,14 @@ deprov_status deprov_engine_call(deprov_engine* engine, const deprov_request* re
 
 namespace {
 
-Result<std::uint64_t> begin(deprov_engine* engine, const deprov_request* request, void* user) {
+Result<std::uint64_t> begin(deprov_engine* engine, const deprov_request* request, void* user,
+                            capi::Events::Caught* caught = nullptr) {
   service::Request in;
   std::optional<capi::Caller> local;
   DEPROV_CHECK(take(engine, request, in, local));
   const auto& core = engine->core;
   DEPROV_TRY(begun, core->events()->begin(DEPROV_EVENT_RESPONSE, user));
+  if (caught != nullptr) caught->expect(begun);
   core->start(std::move(in), std::move(local),
               [weak = std::weak_ptr(core), id = begun](service::Response&& answer) {
                 // An answer that comes when the engine is gone is nobody's.
@@ -203,10 +205,22 @@ deprov_status deprov_engine_ask(deprov_engine* engine, const deprov_request* req
     DEPROV_CHECK(check_room(engine, events, count, taken));
     if (token == nullptr) return capi::null_argument("token");
     if (timeout_ms > 0) engine->core->may_wait();
+    const auto& queue = engine->core->events();
+    std::optional<deprov_event> answered;
+    {
+      // Not for longer: whoever pumps below finds the answer in the queue.
+      capi::Events::Caught caught(*queue);
+      DEPROV_TRY(begun, begin(engine, request, user, &caught));
+      *token = begun;
+      answered = caught.take();
+    }
+    if (answered) {
+      events[0] = *answered;
+      *taken = 1 + (count > 1 ? queue->take(events + 1, count - 1) : 0);
+      return {};
+    }
     std::optional<runtime::Notice::Quiet> quiet;
     be_quiet(*engine->core, quiet);
-    DEPROV_TRY(begun, begin(engine, request, user));
-    *token = begun;
     const auto n = next(*engine->core, events, count, timeout_ms);
     if (n) *taken = *n;
     return {};

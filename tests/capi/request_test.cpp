@@ -378,3 +378,38 @@ TEST_CASE("a request that is begun and looked after in one call") {
         DEPROV_ERR_CLOSED);
   CHECK(::poll(&waiting, 1, 0) == 1);
 }
+
+TEST_CASE("what is answered inside the call that begins it passes the queue by") {
+  auto options = in_memory();
+  SECTION("with a thread of deprov") {}
+  SECTION("while the host drives") { options.host_driven = 1; }
+  World world(options);
+  auto* engine = world.engine.get();
+  const auto id = world.add_user("ann");
+  World::Sent sent;
+  world.fill(sent, "GET", "/Users/" + id);
+  int first = 0;
+  int second = 0;
+  uint64_t queued = 0;
+  uint64_t token = 0;
+  deprov_event events[4];
+  size_t taken = 0;
+  REQUIRE(deprov_engine_send(engine, &sent.request, &first, &queued, nullptr) == DEPROV_OK);
+  // There is room for one, and it is not the one that waits.
+  REQUIRE(deprov_engine_ask(engine, &sent.request, &second, &token, events, 1, 0, &taken, nullptr) == DEPROV_OK);
+  REQUIRE(taken == 1);
+  CHECK(events[0].token == token);
+  CHECK(events[0].user == &second);
+  CHECK(events[0].kind == DEPROV_EVENT_RESPONSE);
+  CHECK(deprov_response_get_status(events[0].response) == 200);
+  deprov_response_free(events[0].response);
+  CHECK(deprov_engine_cancel(engine, token, nullptr) == DEPROV_ERR_NOT_FOUND);
+  // With more room the others come behind it.
+  REQUIRE(deprov_engine_ask(engine, &sent.request, &second, &token, events, 4, 0, &taken, nullptr) == DEPROV_OK);
+  REQUIRE(taken == 2);
+  CHECK(events[0].token == token);
+  CHECK(events[1].token == queued);
+  for (size_t i = 0; i < taken; ++i) deprov_response_free(events[i].response);
+  CHECK(deprov_engine_next(engine, events, 4, 0, &taken, nullptr) == DEPROV_ERR_TIMEOUT);
+  REQUIRE(deprov_engine_close(engine, 60'000, nullptr, nullptr) == DEPROV_OK);
+}

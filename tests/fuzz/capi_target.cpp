@@ -4,6 +4,7 @@
 #include <array>
 #include <boost/json/parse.hpp>
 #include <cctype>
+#include <cstdlib>
 #include <memory>
 #include <vector>
 
@@ -253,7 +254,22 @@ class World {
     request.peer = str(r.peer);
     request.workspace = str(r.workspace);
     request.subject = str(r.subject);
-    return deprov_engine_call(engine_.get(), &request, response.out(), error == nullptr ? nullptr : error->out());
+    auto** const why = error == nullptr ? nullptr : error->out();
+    if (r.target.size() % 2 == 0) return deprov_engine_call(engine_.get(), &request, response.out(), why);
+    return by_queue(request, response, why);
+  }
+
+  deprov_status by_queue(const deprov_request& request, Response& response, deprov_error** why) const {
+    std::uint64_t token = 0;
+    deprov_event event{};
+    std::size_t taken = 0;
+    auto* const engine = engine_.get();
+    auto status = deprov_engine_ask(engine, &request, response.out(), &token, &event, 1, 0, &taken, why);
+    while (status == DEPROV_OK && taken == 0) status = deprov_engine_next(engine, &event, 1, 60'000, &taken, why);
+    if (status != DEPROV_OK) return status;
+    if (event.token != token || event.user != response.out() || event.status != DEPROV_OK) std::abort();
+    *response.out() = event.response;
+    return status;
   }
 
   std::string manage(const Request& r) const {
