@@ -61,8 +61,19 @@ void Core::start(service::Request&& request, std::optional<Caller>&& local, serv
 Result<service::Response> Core::call(service::Request&& request, std::optional<Caller>&& local) {
   DEPROV_CHECK(is_open());
   may_wait();
-  return instance_->wait<service::Response>(
-      [&](auto done) { start(std::move(request), std::move(local), std::move(done)); });
+  // Many requests are answered inside `start`: nothing is set up for waiting before it turns out that this one is
+  // not.
+  struct Waited {
+    std::optional<service::Response> answer;
+    runtime::Notice done;
+  };
+  const auto waited = std::make_shared<Waited>();
+  start(std::move(request), std::move(local), [waited](service::Response&& answer) {
+    waited->answer = std::move(answer);
+    waited->done.set();
+  });
+  while (!waited->done.is_set()) (void)instance_->wait_until(waited->done, std::chrono::hours(1));
+  return std::move(*waited->answer);
 }
 
 void Core::add_body(const std::shared_ptr<Body>& body) {
