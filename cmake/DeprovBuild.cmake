@@ -6,18 +6,14 @@ if(DEPROV_TOP_LEVEL)
     set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
   endif()
   set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
-  # Worktrees of one repository share their objects: paths below the root are hashed as relative ones. Where everything
-  # is built below one root it is left out, since relative paths are not the same in build trees of other depths: the
-  # consumer tests and pip find what was compiled before. Nor does the language of messages change an object, and
-  # ctest sets it for what it builds.
+  # The consumer tests and pip find what was compiled before, from build directories of their own. Nor does the language of
+  # messages change an object, and ctest sets it for what it builds. CCACHE_BASEDIR in the environment lets worktrees share
+  # their objects, and these not.
   find_program(DEPROV_CCACHE ccache)
   mark_as_advanced(DEPROV_CCACHE)
   if(DEPROV_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
     set(CMAKE_CXX_COMPILER_LAUNCHER
       "${CMAKE_COMMAND};-E;env;CCACHE_NOHASHDIR=true;CCACHE_SLOPPINESS=locale;${DEPROV_CCACHE}")
-    if(NOT DEFINED ENV{CI})
-      list(INSERT CMAKE_CXX_COMPILER_LAUNCHER 3 "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}")
-    endif()
   endif()
 endif()
 

@@ -12,6 +12,7 @@
 #include <deprov/store/memory_store.hpp>
 #include <deprov/store/sqlite_store.hpp>
 #include <future>
+#include <new>
 #include <utility>
 
 namespace deprov {
@@ -202,7 +203,11 @@ Result<std::unique_ptr<Instance>> Instance::open(InstanceOptions options) {
 }
 
 Instance::~Instance() {
-  (void)close(std::chrono::seconds(10));
+  try {
+    (void)close(std::chrono::seconds(10));
+  } catch (const std::bad_alloc&) {
+    // What is stored is as good as after a crash, and the threads end below.
+  }
   if (parts_->thread) parts_->thread->stop();
   // The store's last completions may still post to the executor, which keeps them without running them.
   parts_->router.reset();

@@ -137,7 +137,7 @@ TEST_CASE("members are called what the IdP calls them") {
   }
 }
 
-TEST_CASE("a member's name is no grant, and saying it again is nothing [R13]") {
+TEST_CASE("a member's name is no grant, and saying it again is nothing", "[R13]") {
   Named w(GENERATE(false, true));
   const auto add = R"({"op":"add","path":"members","value":[)" + named(w.users[0], "Ann A.") + "]}";
   const auto put = Named::group("[" + named(w.users[0], "Ann A.") + "," + named(w.users[1], "") + "]");

@@ -43,7 +43,6 @@ enum class RuleId : std::uint8_t {
   discovery_names,
   raw_spaces,
   doubled_base,
-  single_operation,
   slash_paths,
   scim_1_patch,
 };

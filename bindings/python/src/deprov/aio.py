@@ -235,7 +235,7 @@ class AsyncEngine:
             if _process._interrupted:
                 _process.raise_interrupt()
         if told != 0:
-            del hub.expected[user]
+            hub.expected.pop(user, None)  # who closes the engine may have taken it
             body_at = told >> 20 & 0xFFFFF
             text = room.text
             answered = AsyncResponse(told >> 40, text[:body_at], text[body_at:told & 0xFFFFF])

@@ -247,7 +247,7 @@ class Engine:
                         answer = waiter.answer
                         rooms.append(room)
                         return Response(*answer)
-                    del hub.expected[user]
+                    hub.expected.pop(user, None)  # who closes the engine may have taken it
                 except BaseException:
                     if hub.expected.pop(user, None) is not None and waiter.token != 0:
                         lib.deprov_engine_cancel(self._handle, waiter.token, _NULL)

@@ -136,7 +136,7 @@ class SourceConfig:
     """``members``: what else the schema SourceConfig of the OpenAPI document has, such as where the API is (under the word
     of its kind) or how a list is written. :meth:`of` reads what :attr:`Source.config` shows."""
 
-    members: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    members: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)  # may have credentials of streams
     auth: Union[Auth, None] = None
     poll: Union[Polls, None] = None
     #: What calls of the IdP show (kinds okta and graph). Two while one takes the place of the other.

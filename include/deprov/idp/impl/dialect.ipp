@@ -7,7 +7,7 @@ namespace deprov::idp {
 
 DEPROV_INLINE std::span<const Rule> rules() noexcept {
   using enum RuleId;
-  static constexpr std::array<Rule, 27> all = {{
+  static constexpr std::array<Rule, 26> all = {{
       {op_case, "op-case", "PATCH operations in capital letters, such as \"Replace\""},
       {empty_path, "empty-path", "a PATCH path of \"\" counts as none"},
       {missing_schemas, "missing-schemas", "a body without schemas has those of its endpoint"},
@@ -50,7 +50,6 @@ DEPROV_INLINE std::span<const Rule> rules() noexcept {
        "/ServiceProviderConfig"},
       {raw_spaces, "raw-spaces", "spaces in the query of a GET as they are, where %20 is meant"},
       {doubled_base, "doubled-base", "a location as a whole behind the base URL, such as the $ref of a member"},
-      {single_operation, "single-operation", "one operation of a PATCH without the list around it"},
       {slash_paths, "slash-paths", "a PATCH path with slashes, such as /active and /name/givenName"},
       {scim_1_patch, "scim-1-patch",
        "a PATCH of SCIM 1.1, which says so by its schemas: attributes instead of operations, values with "
@@ -91,7 +90,7 @@ inline RuleSet common_rules() {
   using enum RuleId;
   return rule_set({op_case, empty_path, missing_schemas, schema_urns, unknown_schemas, unknown_attributes,
                    read_only_echo, flat_keys, string_booleans, create_absent_values, value_list, null_members,
-                   discovery_names, raw_spaces, doubled_base, single_operation, slash_paths, scim_1_patch});
+                   discovery_names, raw_spaces, doubled_base, slash_paths, scim_1_patch});
 }
 
 }  // namespace detail

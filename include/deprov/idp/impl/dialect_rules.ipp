@@ -214,10 +214,6 @@ class Normalization {
     for (const std::string_view name : {"id", "meta"})
       if (scim::find(body, name) != nullptr && rules_.use(RuleId::read_only_echo)) erase(body, name);
     auto* list = scim::find(body, "Operations");
-    if (list != nullptr && list->is_object() && rules_.use(RuleId::single_operation)) {
-      json::value one = std::move(*list);
-      list->emplace_array().push_back(std::move(one));
-    }
     auto* operations = list != nullptr ? list->if_array() : nullptr;
     if (operations == nullptr || operations->size() > limits_.max_operations) return {};
     std::vector<std::pair<std::size_t, json::value>> split;  // made of operation i, to stand behind it
