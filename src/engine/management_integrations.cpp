@@ -203,8 +203,13 @@ Result<void> check_new_schemas(const json::object& before, const json::object& a
   };
   if (schemas(before) == schemas(after)) return {};
   DEPROV_TRY(registry, registry_of(after));
-  for (const auto& s : registry.schemas())
-    if (scim::SchemaRegistry::builtin().schema(s->id) == nullptr) DEPROV_CHECK(scim::check_new_schema(*s));
+  const auto was = registry_of(before);
+  for (const auto& s : registry.schemas()) {
+    if (scim::SchemaRegistry::builtin().schema(s->id) != nullptr) continue;
+    const auto* same = was ? was->schema(s->id) : nullptr;
+    if (same != nullptr && scim::to_json(*same) == scim::to_json(*s)) continue;
+    DEPROV_CHECK(scim::check_new_schema(*s));
+  }
   return {};
 }
 

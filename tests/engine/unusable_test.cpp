@@ -174,3 +174,23 @@ TEST_CASE("a schema that was taken before is still read, and its like is not tak
   CHECK(again.error().code() == Errc::invalid_argument);
   CHECK(again.error().where() == "urn:a:b:pin");
 }
+
+TEST_CASE("canonicalValues that nothing can be held to make no stored integration unusable", "[engine]") {
+  const std::string counted =
+      R"({"id":"urn:a:b","attributes":[{"name":"n","type":"integer","canonicalValues":["1","2"]}]})";
+  const std::string another = R"({"id":"urn:a:c","attributes":[{"name":"s","canonicalValues":["x"]}]})";
+  test::World w;
+  const auto c = w.integrate("okta");
+  w.crash();
+  store_as(w, c, R"({"guard":{"enabled":false}})", R"({"schemas":[)" + counted + "]}");
+  w.boot();
+  CHECK(w.engine->faults().empty());
+  CHECK(update(w, c, R"({"name":"renamed"})"));
+  // What is in use already goes on beside one that is new.
+  CHECK(update(w, c, R"({"schemas":[)" + counted + "," + another + "]}"));
+  CHECK(update(w, c, R"({"schemas":null})"));
+  const auto again = update(w, c, R"({"schemas":[)" + counted + "]}");
+  REQUIRE_FALSE(again);
+  CHECK(again.error().code() == Errc::invalid_argument);
+  CHECK(again.error().where() == "urn:a:b:n");
+}

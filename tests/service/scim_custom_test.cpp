@@ -555,3 +555,43 @@ TEST_CASE("a value that is taken names the operation that wanted it") {
     {"op":"add","path":"owner","value":"/Groups/1"})")),
                 400, "invalidValue", "Operations[1].owner: ");
 }
+
+TEST_CASE("a schema that was stored with canonicalValues of numbers and references is served as before") {
+  const auto settings_with = [](const std::string& values, const std::string& uris) {
+    return json::parse(R"({"schemas":[{"id":")" + device_urn + R"(","name":"Device","attributes":[
+      {"name":"serial"},{"name":"ports","type":"integer")" +
+                       values + R"(},{"name":"site","type":"reference")" + uris + R"(}]}],
+      "resource_types":[{"name":"Device","endpoint":"/Devices","schema":")" +
+                       device_urn + "\"}]}")
+        .as_object();
+  };
+  ScimWorld w("generic", settings_with("", ""));
+  const auto id = w.add("/Devices", device(R"("serial":"1","ports":9,"site":"https://c.example")"));
+  auto row = w.client.context->row;  // as an older version may have stored it
+  row.settings = json::serialize(
+      settings_with(R"(,"canonicalValues":["1","2"])", R"(,"canonicalValues":["https://a.example"])"));
+  port::Transaction txn;
+  txn.id = w.random.id<TxnId>(w.clock.wall());
+  txn.ops.emplace_back(port::op::PutIntegration{row});
+  w.store->commit(std::move(txn), [](const Result<port::Committed>& r) { REQUIRE(r.has_value()); });
+  w.executor.run_until_idle();
+  w.engine->close(std::chrono::seconds(1), [](Result<void>) {});
+  w.executor.run_for(std::chrono::seconds(2));
+  w.scim.reset();
+  w.engine.reset();
+  engine::Options options;
+  options.master_key = std::string(32, 'k');
+  options.connectors = test::no_app();
+  auto made = engine::Engine::create({w.executor, w.clock, w.random, *w.store, *w.http, *w.crypto}, options);
+  REQUIRE(made.has_value());
+  w.engine = std::move(*made);
+  w.engine->start([](const Result<void>& r) { REQUIRE(r.has_value()); });
+  w.executor.run_until_idle();
+  w.scim = std::make_unique<service::ScimService>(*w.engine, service::ScimOptions{});
+
+  CHECK(w.engine->faults().empty());
+  CHECK(w.get("/Devices/" + id).at("/ports") == 9);
+  CHECK(w.send("PUT", "/Devices/" + id, device(R"("serial":"2","ports":9,"site":"https://c.example")")).status ==
+        200);
+  CHECK(w.send("POST", "/Devices", device(R"("serial":"3","ports":7,"site":"https://d.example")")).status == 201);
+}

@@ -55,7 +55,7 @@ struct Attribute {
   std::vector<std::string> reference_types{};   ///< "User", "external", "uri", ...
   std::vector<Attribute> sub_attributes{};
   std::string description{};
-  bool restricted = false;  ///< text that is none of `canonical_values` is refused
+  bool restricted = false;  ///< of a string: what is none of `canonical_values` is refused
 
   /// A sub-attribute by name in any case, or null.
   [[nodiscard]] const Attribute* find(std::string_view sub) const noexcept;
@@ -170,7 +170,7 @@ class SchemaRegistry {
   /// The built-in one with the schemas and resource types of one service provider: each of the two is one object
   /// in the RFC's form, an array, or a ListResponse; null: none. A resource type with the name of a built-in one
   /// says which extensions that has here; it stays what it is otherwise. All members have to be known ones. The
-  /// `canonicalValues` of the schemas are `restricted`.
+  /// `canonicalValues` of the schemas' strings are `restricted`; those of other types have no effect.
   /// Errors: `invalid_argument` and `limit_exceeded`, the place being a JSON path such as
   /// `schemas[1].attributes[3].type`.
   [[nodiscard]] static Result<SchemaRegistry> customized(const json::value& schemas,
@@ -214,7 +214,8 @@ class SchemaRegistry {
                                                            std::string_view where = {});
 
 /// Whether a new schema asks for nothing that is not done: an attribute that is `writeOnly` is not kept, and so
-/// nothing would show whether it is unique. Not for what is in use already, which goes on as it is.
+/// nothing would show whether it is unique; and `canonicalValues` are texts, so that nothing but strings and
+/// references has any. Not for what is in use already, which goes on as it is.
 /// Errors: `invalid_argument`, naming the attribute by its URN.
 [[nodiscard]] Result<void> check_new_schema(const Schema& schema);
 

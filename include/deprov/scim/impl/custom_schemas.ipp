@@ -145,10 +145,6 @@ class CustomReader {
       return fail("a sub-attribute is complex", where + ".type", "RFC 7643 section 2.3.8 allows one level");
     if (complex && a.sub_attributes.empty())
       return fail("a complex attribute has none", where + ".subAttributes", "name its sub-attributes");
-    if (!a.canonical_values.empty() && a.type != AttributeType::string && a.type != AttributeType::reference)
-      return fail("an attribute of type " + std::string(to_string(a.type)) + " has none",
-                  where + ".canonicalValues",
-                  "leave it out: they are texts to choose from (RFC 7643 sections 2.3.1 and 7)");
     if (!complex && !a.sub_attributes.empty())
       return fail("the attribute is of type " + std::string(to_string(a.type)), where + ".subAttributes",
                   "only complex attributes have sub-attributes");
@@ -201,10 +197,12 @@ inline bool accepts_all(const Attribute& after, const Attribute& before) {
                      [&](const auto& v) { return is_canonical(after, v); });
 }
 
-/// Of a schema that is a service provider's own, `canonicalValues` are what there is to choose from.
+/// Of a schema that is a service provider's own, `canonicalValues` of strings are what there is to choose from.
+/// What they say of other types was taken without effect once, and goes on so: a request that was understood must
+/// not be refused because this is newer.
 inline void restrict_values(std::vector<Attribute>& attributes) {
   for (auto& a : attributes) {
-    a.restricted = !a.canonical_values.empty();
+    a.restricted = a.type == AttributeType::string && !a.canonical_values.empty();
     restrict_values(a.sub_attributes);
   }
 }
@@ -215,6 +213,11 @@ inline Result<void> check_new_attributes(const std::vector<Attribute>& attribute
     if (a.uniqueness != Uniqueness::none && a.mutability == Mutability::write_only)
       return CustomReader::fail("what is writeOnly is not kept, so that nothing would show whether it is unique",
                                 of + separator + a.name, "write \"uniqueness\": \"none\"");
+    if (!a.canonical_values.empty() && a.type != AttributeType::string && a.type != AttributeType::reference)
+      return CustomReader::fail(
+          "an attribute of type " + std::string(to_string(a.type)) + " has no canonicalValues",
+          of + separator + a.name,
+          "leave them out: they are texts to choose from (RFC 7643 sections 2.3.1 and 7)");
     DEPROV_CHECK(check_new_attributes(a.sub_attributes, of + separator + a.name, '.'));
   }
   return {};

@@ -203,7 +203,6 @@ inline Result<bool> store_single(json::value& v, const Attribute& a, const Value
       return true;
     case AttributeType::reference:
       if (!v.is_string()) return wrong_type(a, v, "a URI");
-      if (a.restricted && !is_canonical(a, v.get_string())) return not_canonical(a, v.get_string());
       if (may_be_uri(v.get_string())) return true;
       if (rules.strict) return Error(Errc::invalid_value, "expected a URI, which has no such characters", a.name);
       rules.note(a.name + " is no URI and was kept as it is");
