@@ -290,9 +290,9 @@ class Decision {
   std::uint64_t left_ = 0;  ///< who left the hold in this transaction
 };
 
+/// What a step calls one of its members; null: it says nothing of that, which is not empty (R10).
+[[nodiscard]] const std::string* said_display(const MemberStep& step, const port::MemberRow& member) noexcept;
 /// Members of a deferred request, as stored in WorkRow::payload.
-/// Whether a step says what a member is called: missing is not empty (R10).
-[[nodiscard]] bool says_display(MemberStep::Kind kind, const port::MemberRow& member) noexcept;
 [[nodiscard]] std::string encode_members(const std::vector<MemberStep>& steps);
 [[nodiscard]] Result<std::vector<MemberStep>> decode_members(std::string_view payload, ResourceId group);
 

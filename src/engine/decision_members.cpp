@@ -237,11 +237,15 @@ Result<bool> Decision::members_effect(const Effect& effect, const Limits& limits
       }
     }
     for (const auto& m : step.members) {
-      auto& want = wanted[m.member];
-      want.row = m;
-      want.row.group = effect.group;
+      const auto [at, fresh] = wanted.try_emplace(m.member);
+      auto& want = at->second;
+      // Who is only named stays what an earlier step made of it.
+      if (fresh || step.kind != K::name) {
+        want.row = m;
+        want.row.group = effect.group;
+      }
       if (step.kind == K::name) {
-        if (want.member != Want::Member::out) want.display = m.display;
+        if (want.member != Want::Member::out) want.display = step.display;
         continue;
       }
       want.member = step.kind == K::remove ? Want::Member::out : Want::Member::in;
@@ -291,8 +295,9 @@ Result<bool> Decision::members_effect(const Effect& effect, const Limits& limits
   return false;
 }
 
-bool says_display(MemberStep::Kind kind, const port::MemberRow& member) noexcept {
-  return kind == MemberStep::Kind::name || !member.display.empty();
+const std::string* said_display(const MemberStep& step, const port::MemberRow& member) noexcept {
+  if (step.kind == MemberStep::Kind::name) return &step.display;
+  return member.display.empty() ? nullptr : &member.display;
 }
 
 // R13: an IdP that pushes a long list again has asked for nothing. Whoever is named was looked up already, so this
@@ -304,7 +309,8 @@ Result<bool> Decision::repeats(const Effect& effect, std::uint64_t present) {
       using K = MemberStep::Kind;
       DEPROV_TRY(now, reader_.member(scope(), effect.group, m.member));
       if (step.kind != K::name && now.has_value() == (step.kind == K::remove)) return false;
-      if (now && says_display(step.kind, m) && now->display != m.display) return false;
+      const auto* said = said_display(step, m);
+      if (now && said != nullptr && now->display != *said) return false;
     }
   }
   return true;
@@ -335,6 +341,7 @@ Result<void> Decision::defer_members(const Effect& effect, std::uint64_t count) 
 
 namespace {
 constexpr unsigned names_follow = 0x80;
+constexpr unsigned one_name_follows = 0x40;
 
 void put_u32(std::string& out, std::uint32_t v) {
   for (unsigned i = 0; i < 4; ++i) out.push_back(static_cast<char>((v >> (8U * i)) & 0xFFU));
@@ -348,7 +355,8 @@ std::uint32_t get_u32(std::string_view bytes, std::size_t at) {
 }  // namespace
 
 // Per step: its kind, the number of members (little-endian), then 16 bytes of id and one of kind for each; where
-// one of them has a name, the kind of the step is marked, and each is followed by its length and the name.
+// one of them has a name, the kind of the step is marked, and each is followed by its length and the name. A name
+// for all of them stands once, before the first, and is marked, too.
 // The members of a step are sorted, so that a replacement is one merge.
 std::string encode_members(const std::vector<MemberStep>& steps) {
   std::string out;
@@ -359,9 +367,17 @@ std::string encode_members(const std::vector<MemberStep>& steps) {
     std::sort(rows.begin(), rows.end(), [](const auto* a, const auto* b) { return a->member < b->member; });
     const auto same = [](const auto* a, const auto* b) { return a->member == b->member; };
     rows.erase(std::unique(rows.begin(), rows.end(), same), rows.end());
-    const bool named = std::any_of(rows.begin(), rows.end(), [](const auto* m) { return !m->display.empty(); });
-    out.push_back(static_cast<char>(static_cast<unsigned>(step.kind) | (named ? names_follow : 0U)));
+    const bool for_all = step.kind == MemberStep::Kind::name;
+    const bool named =
+        !for_all && std::any_of(rows.begin(), rows.end(), [](const auto* m) { return !m->display.empty(); });
+    const bool one_name = for_all && !step.display.empty();
+    out.push_back(static_cast<char>(static_cast<unsigned>(step.kind) | (named ? names_follow : 0U) |
+                                    (one_name ? one_name_follows : 0U)));
     put_u32(out, static_cast<std::uint32_t>(rows.size()));
+    if (one_name) {
+      put_u32(out, static_cast<std::uint32_t>(step.display.size()));
+      out += step.display;
+    }
     out.reserve(out.size() + rows.size() * 17);
     for (const auto* m : rows) {
       out.append(reinterpret_cast<const char*>(m->member.value.bytes.data()), m->member.value.bytes.size());
@@ -381,17 +397,27 @@ Result<std::vector<MemberStep>> decode_members(std::string_view payload, Resourc
   };
   std::vector<MemberStep> steps;
   std::size_t i = 0;
+  const auto read_name = [&](std::string& to) {
+    if (payload.size() - i < 4) return false;
+    const auto size = get_u32(payload, i);
+    i += 4;
+    if (payload.size() - i < size) return false;
+    to = payload.substr(i, size);
+    i += size;
+    return true;
+  };
   while (i < payload.size()) {
     if (payload.size() - i < 5) return bad();
     const auto first = static_cast<std::uint8_t>(payload[i]);
     const bool named = (first & names_follow) != 0;
-    const auto kind = first & ~names_follow;
+    const auto kind = first & ~(names_follow | one_name_follows);
     if (kind > static_cast<unsigned>(MemberStep::Kind::name)) return bad();
     const auto count = get_u32(payload, i + 1);
     i += 5;
-    if ((payload.size() - i) / 17 < count) return bad();
     MemberStep step;
     step.kind = static_cast<MemberStep::Kind>(kind);
+    if ((first & one_name_follows) != 0 && !read_name(step.display)) return bad();
+    if ((payload.size() - i) / 17 < count) return bad();
     step.members.reserve(count);
     for (std::uint32_t n = 0; n < count; ++n) {
       if (payload.size() - i < 17) return bad();
@@ -400,14 +426,10 @@ Result<std::vector<MemberStep>> decode_members(std::string_view payload, Resourc
       std::copy_n(payload.data() + i, 16, reinterpret_cast<char*>(row.member.value.bytes.data()));
       row.member_is_group = payload[i + 16] != '\0';
       i += 17;
-      if (named) {
-        if (payload.size() - i < 4) return bad();
-        const auto size = get_u32(payload, i);
-        i += 4;
-        if (payload.size() - i < size) return bad();
-        row.display = payload.substr(i, size);
-        i += size;
-      }
+      if (named && !read_name(row.display)) return bad();
+      // As it was stored once: the same name with each.
+      if (step.kind == MemberStep::Kind::name && !row.display.empty())
+        step.display = std::exchange(row.display, {});
       step.members.push_back(std::move(row));
     }
     steps.push_back(std::move(step));

@@ -400,9 +400,10 @@ Result<port::Transaction> Expander::decide_members(port::Reader& reader, Piece& 
       const auto& m = step.members[i];
       DEPROV_TRY(now, reader.member(scope_, group, m.member));
       if (name || now.has_value() == add) {
-        if (!now || !says_display(step.kind, m) || now->display == m.display) continue;
+        const auto* said = said_display(step, m);
+        if (!now || said == nullptr || now->display == *said) continue;
         changed.insert(m.member);
-        decision.transaction().ops.emplace_back(port::op::NameMember{scope_, group, m.member, m.display});
+        decision.transaction().ops.emplace_back(port::op::NameMember{scope_, group, m.member, *said});
         continue;
       }
       changed.insert(m.member);

@@ -1,6 +1,7 @@
 #include "service/scim_members.hpp"
 #include <algorithm>
 #include <deprov/scim/match.hpp>
+#include <memory>
 #include <optional>
 #include <unordered_map>
 #include <unordered_set>
@@ -80,7 +81,13 @@ class Steps {
       return Error(Errc::no_target, "no member matches the filter " + scim::to_string(filter), name());
     }
     step.kind = MemberStep::Kind::name;
-    for (auto& m : step.members) m.display = display;
+    named_ += step.members.size();
+    if (named_ > request_.max_members)
+      return Error(Errc::limit_exceeded,
+                   "the operations name more members than max_members_per_request (" +
+                       std::to_string(request_.max_members) + ")",
+                   name(), "send several requests");
+    step.display = display;
     note(step);
     if (!step.members.empty()) out_.push_back(std::move(step));
     return {};
@@ -208,7 +215,7 @@ class Steps {
       stored = std::move(row);
     }
     if (it == changed_.end()) return stored;
-    if (!stored) stored.emplace(port::MemberRow{request_.group, id, false, {}});
+    if (!stored) stored.emplace(port::MemberRow{request_.group, id, it->second.is_group, {}});
     if (it->second.display) stored->display = *it->second.display;
     return stored;
   }
@@ -302,10 +309,18 @@ class Steps {
       replaced_ = true;
       changed_.clear();
     }
+    using Text = const std::string;
+    const bool for_all = step.kind == K::remove || step.kind == K::name;
+    const auto display = for_all ? std::make_shared<Text>(step.display) : nullptr;
     for (const auto& m : step.members) {
       auto& change = changed_[m.member];
       change.in = step.kind != K::remove;
-      if (step.kind == K::remove || step.kind == K::name || !m.display.empty()) change.display = m.display;
+      change.is_group = m.member_is_group;
+      if (for_all) {
+        change.display = display;
+      } else if (!m.display.empty()) {
+        change.display = std::make_shared<Text>(m.display);
+      }
     }
   }
 
@@ -315,9 +330,11 @@ class Steps {
   std::vector<MemberStep> out_;
   bool follow_ = false;
   bool replaced_ = false;
+  std::size_t named_ = 0;  ///< by paths that say what they are called
   struct Change {
     bool in = false;
-    std::optional<std::string> display{};  ///< nothing: as it is stored
+    bool is_group = false;
+    std::shared_ptr<const std::string> display{};  ///< null: as it is stored; of one step shared by all
   };
   std::unordered_map<ResourceId, Change> changed_;  ///< by the steps so far
   std::optional<std::unordered_set<ResourceId>> ancestors_;

@@ -11,11 +11,12 @@ namespace deprov::engine {
 
 /// One step on the rows of a group, in the order of the request.
 struct MemberStep {
-  /// `name`: those of them who are members are called so from now on, or nothing.
+  /// `name`: those of them who are members are called `display` from now on, or nothing.
   enum class Kind : std::uint8_t { add, remove, replace, name };
   Kind kind = Kind::add;
   /// `group` is that of the effect; for replace the whole new list. Who is named without a `display` keeps theirs.
   std::vector<port::MemberRow> members;
+  std::string display{};  ///< of `name`, once for all of them; that of their rows says nothing
 };
 
 /// A value that no two resources share; `key` says type, attribute and value.
