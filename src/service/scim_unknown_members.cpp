@@ -55,6 +55,7 @@ Result<void> UnknownMembers::add(const scim::Member& member) {
                  "the id of a member that is no resource here has at most " + std::to_string(max_value_bytes) +
                      " bytes, and this one " + std::to_string(member.value.size()),
                  "value");
+  DEPROV_CHECK(scim::check_display(member.display));
   auto key = scim::fold(member.value);
   if (const auto known = now_.find(key); known != now_.end()) {
     if (!member.display.empty()) known->second["display"] = member.display;

@@ -1,5 +1,6 @@
 // What the members of a group are called: as the IdP says, and otherwise as they call themselves.
 #include <map>
+#include <utility>
 #include "catch.hpp"
 #include "support/scim_world.hpp"
 
@@ -17,7 +18,8 @@ std::string named(const std::string& id, const std::string& display) {
 }
 
 struct Named : ScimWorld {
-  explicit Named(bool sqlite) : ScimWorld("generic", {}, {}, {}, sqlite) {
+  explicit Named(bool sqlite, service::ScimOptions options = {})
+      : ScimWorld("generic", {}, {}, std::move(options), sqlite) {
     for (const auto* name : {"ann", "bob", "cho"}) users.push_back(add_user(name));
     g = add("/Groups", group("[" + named(users[0], "Ann A.") + "," + named(users[1], "") + "]"));
   }
@@ -214,4 +216,151 @@ TEST_CASE("a member that is no resource here is called anew") {
   CHECK(w.names().at("far-1") == "F2");
   CHECK(w.change(R"({"op":"replace","path":"members[value eq \"far-1\"].display","value":"F3"})").status == 200);
   CHECK(w.names().at("far-1") == "F3");
+}
+
+TEST_CASE("a group that one request makes a member and names is a group, and who is in it has access",
+          "[R1][R4]") {
+  const int how = GENERATE(0, 1, 2);
+  const bool sqlite = how == 1;
+  const bool in_pieces = how == 2;
+  ScimWorld w("generic", {},
+              {{"entitling_groups", {json::object{{"display_name", "Outer"}}}},
+               {"settle_ms", 0},
+               {"guard", json::object{{"enabled", false}}}},
+              {}, sqlite);
+  const auto ann = w.add_user("ann");
+  const auto team = w.add_group("Team", {ann});
+  const auto outer = w.add_group("Outer");
+  std::string list = named(team, "");
+  for (int i = 0; in_pieces && i < 501; ++i) list += "," + named(w.add_user("u" + std::to_string(i)), "");
+  const auto scope = w.client.context->row.scope;
+  const auto has_access = [&] {
+    bool access = false;
+    w.read([&](port::Reader& r) {
+      const auto subject = *r.subject(scope, *ResourceId::parse(ann));
+      access = subject && subject->access;
+    });
+    return access;
+  };
+  const auto change = [&](const std::string& operations) {
+    const auto r = w.send("PATCH", "/Groups/" + outer, ops_of(operations));
+    INFO(r.text);
+    CHECK(r.status < 300);
+    w.executor.run_for(std::chrono::seconds(10));
+  };
+  CHECK_FALSE(has_access());
+  const std::string op = GENERATE("add", "replace");
+  const std::string whom = GENERATE("value eq", "type ne \\\"User\\\" and value eq");
+  change(R"({"op":")" + op + R"(","path":"members","value":[)" + list + R"(]},{"op":"replace","path":"members[)" +
+         whom + R"( \")" + team + R"(\"].display","value":"The team"})");
+  w.read([&](port::Reader& r) {
+    const auto member = *r.member(scope, *ResourceId::parse(outer), *ResourceId::parse(team));
+    REQUIRE(member);
+    CHECK(member->member_is_group);
+    CHECK(member->display == "The team");
+  });
+  CHECK(has_access());
+  change(R"({"op":"replace","path":"members","value":[]})");
+  CHECK_FALSE(has_access());
+}
+
+TEST_CASE("what a member is called is bounded, wherever it comes in") {
+  Named w(false);
+  const auto before = w.names();
+  const std::string most(1024, 'x');
+  const std::string more = most + "x";
+  const auto refused = [&](const test::ScimReply& r, const std::string& where) {
+    INFO(r.text.substr(0, 500));
+    CHECK(r.status == 400);
+    CHECK(r.str("/scimType") == "invalidValue");
+    CHECK(r.str("/detail").find(where + ": ") != std::string::npos);
+    CHECK(r.str("/detail").find("at most 1024 bytes") != std::string::npos);
+    CHECK(w.names() == before);
+  };
+  const auto known = named(w.users[0], more);
+  const auto list = "[" + named(w.users[1], "") + "," + known + "]";
+  const std::string ok = R"({"op":"add","path":"displayName","value":"G"},)";
+  const auto one = R"(members[value eq \")" + w.users[0] + R"(\"])";
+  refused(w.send("POST", "/Groups", Named::group(list)), "members[1].display");
+  refused(w.send("POST", "/Groups", Named::group(known)), "members.display");
+  refused(w.send("PUT", "/Groups/" + w.g, Named::group(list)), "members[1].display");
+  for (const std::string op : {"add", "replace"}) {
+    INFO(op);
+    const auto begin = ok + R"({"op":")" + op + R"(",)";
+    refused(w.change(begin + R"("path":"members","value":)" + list + "}"), "Operations[1].members[1].display");
+    refused(w.change(begin + R"("value":{"members":)" + list + "}}"), "Operations[1].members[1].display");
+    refused(w.change(begin + R"("path":")" + one + R"(.display","value":")" + more + "\"}"),
+            "Operations[1].members.display");
+    refused(w.change(begin + R"("path":"members[type eq \"User\"].display","value":")" + more + "\"}"),
+            "Operations[1].members.display");
+    // Of who is no resource here, too.
+    refused(w.change(begin + R"("path":"members","value":[)" + named("far-1", more) + "]}"),
+            "Operations[1].members[0].display");
+  }
+  refused(w.change(ok + R"({"op":"replace","path":")" + one + R"(","value":)" + list + "}"),
+          "Operations[1].members[1].display");
+  const auto bulk = w.send("POST", "/Bulk",
+                           R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],"Operations":[
+                             {"method":"PUT","path":"/Groups/)" +
+                               w.g + R"(","data":)" + Named::group(list) + "}]}");
+  CHECK(bulk.str("/Operations/0/status") == "400");
+  CHECK(bulk.text.find("at most 1024 bytes") != std::string::npos);
+  CHECK(w.names() == before);
+
+  CHECK(w.change(R"({"op":"add","path":"members","value":[)" + named(w.users[0], most) + "," +
+                 named("far-1", most) + "]}")
+            .status == 200);
+  CHECK(w.change(R"({"op":"replace","path":"members[value eq \")" + w.users[1] + R"(\"].display","value":")" +
+                 most + "\"}")
+            .status == 200);
+  for (const auto& [id, display] : w.names()) CHECK(display == most);
+}
+
+TEST_CASE("a name for many is stored once until it is worked off") {
+  Named w(false);
+  std::string list;
+  constexpr std::size_t many = 600;
+  for (std::size_t i = 0; i < many; ++i)
+    list += (list.empty() ? "" : ",") + named(w.add_user("u" + std::to_string(i)), "");
+  REQUIRE(w.change(R"({"op":"replace","path":"members","value":[)" + list + "]}").status < 300);
+  w.executor.run_for(std::chrono::seconds(5));
+  std::size_t stored = 0;
+  w.fault = [&](const port::Transaction& txn) -> std::optional<store::CommitFault> {
+    for (const auto& op : txn.ops)
+      if (const auto* put = std::get_if<port::op::PutWork>(&op)) stored = put->row.payload.size();
+    return std::nullopt;
+  };
+  const std::string display(1000, 'x');
+  const auto events = w.activity().size();
+  const auto name_all = R"({"op":"replace","path":"members[type eq \"User\"].display","value":")";
+  REQUIRE(w.change(name_all + display + "\"}").status < 300);
+  w.executor.run_for(std::chrono::seconds(5));
+  CHECK(stored > many * 17);
+  CHECK(stored < many * 17 + 2 * display.size());
+  CHECK(w.names().size() == many);
+  for (const auto& [id, shown] : w.names()) REQUIRE(shown == display);
+  // Again it is nothing (R13), and none takes it away.
+  const auto after = w.activity().size();
+  CHECK(after > events);
+  REQUIRE(w.change(name_all + display + "\"}").status < 300);
+  w.executor.run_for(std::chrono::seconds(5));
+  CHECK(w.activity().size() == after);
+  REQUIRE(w.change(R"({"op":"remove","path":"members[type eq \"User\"].display"})").status < 300);
+  w.executor.run_for(std::chrono::seconds(5));
+  for (const auto& [id, shown] : w.names()) REQUIRE(shown == "-");
+}
+
+TEST_CASE("the operations of one request name no more members than it may have") {
+  service::ScimOptions options;
+  options.limits.max_members_per_request = 3;
+  Named w(false, options);
+  const auto name_all = [](const std::string& display) {
+    return R"({"op":"replace","path":"members[type eq \"User\"].display","value":")" + display + "\"}";
+  };
+  CHECK(w.change(name_all("A")).status == 200);
+  CHECK(w.names() == w.these({"A", "A"}));
+  const auto r = w.change(name_all("B") + "," + name_all("C"));
+  CHECK(r.status == 413);
+  CHECK(r.str("/detail").find("max_members_per_request (3)") != std::string::npos);
+  CHECK(w.names() == w.these({"A", "A"}));
 }

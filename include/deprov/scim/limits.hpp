@@ -19,4 +19,7 @@ struct Limits {
   std::size_t max_query_bytes = std::size_t{64} * 1024;  ///< of a URL's query string
 };
 
+/// Bytes of what a member of a group is called: a group has many, and each has its own.
+inline constexpr std::size_t max_member_display_bytes = 1024;
+
 }  // namespace deprov::scim

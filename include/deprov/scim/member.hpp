@@ -6,6 +6,7 @@
 #include <deprov/scim/limits.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace deprov::scim {
@@ -38,6 +39,8 @@ struct MemberOp {
 /// What a PUT or PATCH asks of the membership rows. Empty: nothing (absent is not empty).
 using MemberOps = std::vector<MemberOp>;
 
+/// Whether a member may be called so. Errors: `invalid_value` beyond `max_member_display_bytes`, at `display`.
+[[nodiscard]] Result<void> check_display(std::string_view display);
 /// The `members` value of a request, taken out as rows. Accepts one object, an array, or strings (the id alone).
 /// Errors: `invalid_value`, `limit_exceeded`.
 [[nodiscard]] Result<std::vector<Member>> parse_members(const json::value& value, const Limits& limits = {});

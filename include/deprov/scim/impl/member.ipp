@@ -28,6 +28,14 @@ inline void keep_first_of_each(std::vector<Member>& members) {
 
 }  // namespace detail
 
+DEPROV_INLINE Result<void> check_display(std::string_view display) {
+  if (display.size() <= max_member_display_bytes) return {};
+  return Error(Errc::invalid_value,
+               "the display of a member has at most " + std::to_string(max_member_display_bytes) +
+                   " bytes, and this one " + std::to_string(display.size()),
+               "display");
+}
+
 DEPROV_INLINE Result<std::vector<Member>> parse_members(const json::value& value, const Limits& limits) {
   std::vector<Member> out;
   const auto one = [&](const json::value& v) -> Result<void> {
@@ -51,6 +59,7 @@ DEPROV_INLINE Result<std::vector<Member>> parse_members(const json::value& value
         if (text == nullptr)
           return Error(Errc::invalid_value, "expected a string, not " + std::string(kind_name(part.value())),
                        std::string(part.key()));
+        if (to == &m.display) DEPROV_CHECK(check_display(*text));
         *to = *text;
       }
     } else {

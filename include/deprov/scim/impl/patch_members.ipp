@@ -76,6 +76,7 @@ class MemberSteps {
       const auto* text = value->if_string();
       if (text == nullptr)
         return Error(Errc::invalid_value, "expected a string, not " + std::string(kind_name(*value)), where);
+      if (auto fits = check_display(*text); !fits) return fits.error().within(rows.name);
       named.display = *text;
     }
     out_.push_back(std::move(named));
