@@ -63,7 +63,7 @@ Result<void> apply_to(MemoryState& s, Undo& undo, const op::RemoveGrants& o) {
   std::vector<decltype(s.grants)::key_type> gone;
   each_from(s.grants, {o.scope, o.subject, SourceId{}}, [&](const auto& key, const auto&) {
     if (std::get<0>(key) != o.scope || std::get<1>(key) != o.subject) return false;
-    gone.push_back(key);
+    if (!o.source || std::get<2>(key) == *o.source) gone.push_back(key);
     return true;
   });
   for (const auto& key : gone) undo.erase(s.grants, key);
@@ -139,8 +139,9 @@ Result<Page<ResourceId>> subjects_to_reread_of(const MemoryState& s, const Scope
 Result<Page<ResourceId>> subjects_with_grants_of(const MemoryState& s, const Scope& scope,
                                                  std::optional<ResourceId> after, std::size_t limit) {
   Page<ResourceId> page;
-  each_from(s.grants, {scope, after.value_or(ResourceId{}), SourceId{}}, [&](const auto& key, const auto&) {
+  each_from(s.grants, {scope, after.value_or(ResourceId{}), SourceId{}}, [&](const auto& key, const auto& row) {
     if (std::get<0>(key) != scope) return false;
+    if (row.says == idp::Says::hint) return true;
     const auto subject = std::get<1>(key);
     if ((after && subject == *after) || (!page.rows.empty() && page.rows.back() == subject)) return true;
     if (page.rows.size() == limit) {

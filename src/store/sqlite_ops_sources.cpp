@@ -65,6 +65,10 @@ Result<void> SqliteWriter::apply(const op::PutGrant& o) {
 Result<void> SqliteWriter::apply(const op::RemoveGrants& o) {
   const auto scope = scopes_.find(o.scope);
   DEPROV_CHECK(c_.check());
+  if (o.source) {
+    DEPROV_CHECK(write(Q::grant_remove_one, scope, o.subject, *o.source));
+    return {};
+  }
   DEPROV_CHECK(write(Q::grant_remove, scope, o.subject));
   return {};
 }

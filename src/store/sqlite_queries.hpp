@@ -341,14 +341,16 @@ namespace deprov::store {
     "INSERT OR REPLACE INTO source_grant(scope, subject, source, says, cause, begun, evidence_at) "               \
     "VALUES(?, ?, ?, ?, ?, ?, ?)")                                                                                \
   X(grant_remove, "DELETE FROM source_grant WHERE scope = ? AND subject = ?")                                     \
+  X(grant_remove_one, "DELETE FROM source_grant WHERE scope = ? AND subject = ? AND source = ?")                  \
   X(grant_all,                                                                                                    \
     "SELECT source, says, cause, begun, evidence_at FROM source_grant WHERE scope = ? AND subject = ? "           \
     "ORDER BY source")                                                                                            \
   X(grant_hinted,                                                                                                 \
-    "SELECT subject FROM source_grant WHERE scope = ? AND subject > ? AND source = ? AND says = 4 "               \
-    "ORDER BY subject LIMIT ?")                                                                                   \
+    "SELECT subject FROM source_grant INDEXED BY source_grant_hint WHERE scope = ? AND subject > ? "              \
+    "AND source = ? AND says = 4 ORDER BY subject LIMIT ?")                                                       \
   X(grant_subjects,                                                                                               \
-    "SELECT DISTINCT subject FROM source_grant WHERE scope = ? AND subject > ? ORDER BY subject LIMIT ?")         \
+    "SELECT DISTINCT subject FROM source_grant WHERE scope = ? AND subject > ? AND says <> 4 "                    \
+    "ORDER BY subject LIMIT ?")                                                                                   \
   X(webhook_all,                                                                                                  \
     "SELECT s.workspace, w.id, w.integration, w.name, w.url, w.events, w.ca_pem, w.secrets, w.created, "          \
     "w.version "                                                                                                  \

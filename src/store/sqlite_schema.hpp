@@ -196,9 +196,10 @@ CREATE TABLE source_grant(
   scope INTEGER NOT NULL, subject BLOB NOT NULL, source BLOB NOT NULL, says INTEGER NOT NULL, cause INTEGER NOT NULL,
   begun INTEGER NOT NULL, evidence_at INTEGER NOT NULL, PRIMARY KEY(scope, subject, source)) WITHOUT ROWID;
 )sql",
-    // What members are called, where the IdP says so.
+    // What members are called, where the IdP says so; and whom a source is to be read again for.
     R"sql(
 ALTER TABLE member ADD COLUMN display TEXT;
+CREATE INDEX source_grant_hint ON source_grant(scope, source, subject) WHERE says = 4;
 )sql",
 };
 

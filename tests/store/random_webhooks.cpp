@@ -128,7 +128,9 @@ Op RandomWorld::source_op(Reader& reader) {
       row.due = at();
       return op::PutSource{row};
     }
-    case 2: return chance(30) ? Op{op::RemoveSource{s, source}} : Op{op::RemoveGrants{s, subject}};
+    case 2:
+      if (chance(30)) return op::RemoveSource{s, source};
+      return op::RemoveGrants{s, subject, chance(50) ? std::optional(source) : std::nullopt};
     case 3:
     case 4:
     case 5: {

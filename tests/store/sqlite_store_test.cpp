@@ -189,7 +189,7 @@ TEST_CASE("a store of the first version is brought up to date with what is in it
   CHECK(member()->display == "One");
 }
 
-TEST_CASE("no look-up of resources or members goes through a table", "[store][sqlite]") {
+TEST_CASE("no look-up of resources, members or hints goes through a table", "[store][sqlite]") {
   const TempDir dir;
   open_sqlite(dir.path()).reset();
   sqlite3* db = nullptr;
@@ -215,7 +215,8 @@ TEST_CASE("no look-up of resources or members goes through a table", "[store][sq
                            Q::member_name,
                            Q::member_has,
                            Q::member_groups,
-                           Q::group_size}) {
+                           Q::group_size,
+                           Q::grant_hinted}) {
     const auto* sql = store::query_texts.at(static_cast<std::size_t>(query));
     INFO(sql);
     sqlite3_stmt* plan = nullptr;

@@ -305,10 +305,11 @@ struct PruneSourcePieces {
 struct PutGrant {
   GrantRow row;
 };
-/// All of one subject. Nothing there: no effect.
+/// All of one subject, or what one source said of it. Nothing there: no effect.
 struct RemoveGrants {
   Scope scope;
   ResourceId subject;
+  std::optional<SourceId> source{};
 };
 }  // namespace op
 
@@ -512,7 +513,7 @@ class Reader {
                                                      std::size_t limit) = 0;
   /// What sources said of one subject, by source; nil is SCIM push.
   virtual Result<std::vector<GrantRow>> grants(const Scope& scope, ResourceId subject) = 0;
-  /// The subjects of whom sources said anything, after `after`, in order.
+  /// The subjects of whom sources said anything but hints, after `after`, in order.
   virtual Result<Page<ResourceId>> subjects_with_grants(const Scope& scope, std::optional<ResourceId> after,
                                                         std::size_t limit) = 0;
 
