@@ -93,12 +93,26 @@ Result<void> Decision::granted_by_push(ResourceId subject) {
   return {};
 }
 
+/// Of whom nothing but hints is known nothing changes: the source was read again, as its own hint asked for.
+void Decision::hint_paid(const port::GrantRow& said, std::vector<port::GrantRow>& rows) {
+  const auto own = std::find_if(rows.begin(), rows.end(), [&](const auto& r) { return r.source == said.source; });
+  if (own == rows.end() || said.begun < own->begun) return;  // read before it was asked for
+  txn_.ops.emplace_back(port::op::RemoveGrants{scope(), said.subject, said.source});
+  rows.erase(own);
+}
+
 Result<void> Decision::source_says(port::GrantRow said) {
   DEPROV_TRY(state, load(said.subject));
   if (!state.stored) return {};
   auto& s = state.subject;
   DEPROV_TRY(rows, said_of(s.id));
-  if (said.says == idp::Says::granted && rows->empty()) return {};  // nobody says otherwise
+  // Nobody says otherwise.
+  const bool undisputed =
+      std::all_of(rows->begin(), rows->end(), [](const auto& r) { return r.says == idp::Says::hint; });
+  if (said.says == idp::Says::granted && undisputed) {
+    hint_paid(said, *rows);
+    return {};
+  }
   if (said.says != idp::Says::granted) {
     // SCIM push showed access after this list was begun (R16).
     for (auto limit = changes_looked_at;; limit *= 4) {

@@ -21,6 +21,7 @@ constexpr std::size_t max_lists_of_one = 4;  // of these, of one workspace: what
 constexpr std::size_t max_bytes = std::size_t{8} << 20U;
 constexpr std::size_t max_users = 10'000;
 constexpr std::size_t pruned_at_once = 256;
+constexpr std::size_t hints_at_once = 256;
 constexpr Duration idle = std::chrono::minutes(10);
 
 Result<SourceConfig> stored_config(const port::SourceRow& row) {
@@ -123,6 +124,39 @@ void pieces_removed(const std::shared_ptr<Engine::Impl>& impl, const port::Scope
       });
 }
 
+/// The row, and whom it was to be read again for: there is nobody left to ask.
+void row_removed(const std::shared_ptr<Engine::Impl>& impl, const Principal& by, const port::Scope& scope,
+                 SourceId source, Done<void> done) {
+  auto more = std::make_shared<bool>(false);
+  impl->decide(
+      [impl, by, scope, source, more](port::Reader& reader) -> Result<port::Transaction> {
+        DEPROV_TRY(row, load_source(reader, scope, source));
+        if (!row.work.is_nil()) return under_way(row);
+        DEPROV_CHECK(check_frozen(reader, row));
+        DEPROV_TRY(hinted, reader.subjects_to_reread(scope, source, std::nullopt, hints_at_once));
+        port::Transaction txn;
+        txn.id = impl->new_id<TxnId>();
+        for (const auto& subject : hinted.rows) {
+          DEPROV_TRY(known, reader.subject(scope, subject));
+          txn.reads.subjects.push_back({scope, subject, known ? known->grants_version : 0});
+          txn.ops.emplace_back(port::op::RemoveGrants{scope, subject, source});
+        }
+        *more = hinted.more;
+        if (*more) return txn;
+        txn.ops.emplace_back(port::op::RemoveSource{scope, source});
+        txn.ops.emplace_back(
+            impl->activity(scope, "source.removed", by.actor(), {{"source", source.str()}, {"name", row.name}}));
+        return txn;
+      },
+      [impl, by, scope, source, more, done = std::move(done)](Result<port::Committed> committed) mutable {
+        if (!committed) return done(committed.error());
+        if (*more) return row_removed(impl, by, scope, source, std::move(done));
+        impl->events->forget(source);
+        impl->notify(scope);
+        done({});
+      });
+}
+
 }  // namespace
 
 Sources Engine::sources() const { return Sources(impl_); }
@@ -217,28 +251,11 @@ void Sources::remove(Principal by, IntegrationId id, SourceId source, Done<void>
       },
       [impl, by, scope, source, done = std::move(done)](Result<port::Committed> forgotten) mutable {
         if (!forgotten) return done(forgotten.error());
-        pieces_removed(
-            impl, scope, source, [impl, by, scope, source, done = std::move(done)](Result<void> removed) mutable {
-              if (!removed) return done(removed);
-              impl->decide(
-                  [impl, by, scope, source](port::Reader& reader) -> Result<port::Transaction> {
-                    DEPROV_TRY(row, load_source(reader, scope, source));
-                    if (!row.work.is_nil()) return under_way(row);
-                    DEPROV_CHECK(check_frozen(reader, row));
-                    port::Transaction txn;
-                    txn.id = impl->new_id<TxnId>();
-                    txn.ops.emplace_back(port::op::RemoveSource{scope, source});
-                    txn.ops.emplace_back(impl->activity(scope, "source.removed", by.actor(),
-                                                        {{"source", source.str()}, {"name", row.name}}));
-                    return txn;
-                  },
-                  [impl, scope, source, done = std::move(done)](Result<port::Committed> committed) mutable {
-                    if (!committed) return done(committed.error());
-                    impl->events->forget(source);
-                    impl->notify(scope);
-                    done({});
-                  });
-            });
+        pieces_removed(impl, scope, source,
+                       [impl, by, scope, source, done = std::move(done)](Result<void> removed) mutable {
+                         if (!removed) return done(removed);
+                         row_removed(impl, by, scope, source, std::move(done));
+                       });
       });
 }
 

@@ -202,7 +202,11 @@ void SourceSync::look_at_subjects() {
 }
 
 void SourceSync::find_touched(std::size_t from) {
-  if (from == 0) candidates_ = said_;
+  if (from == 0) {
+    candidates_ = said_;
+    // A list of everybody pays what is owed also where it is as before.
+    if (!changes_only()) candidates_.insert(candidates_.end(), asked_.begin(), asked_.end());
+  }
   const auto to = std::min(touched_ids_.size(), from + subjects_a_view);
   if (from == to) {
     std::sort(candidates_.begin(), candidates_.end());
@@ -259,7 +263,8 @@ void SourceSync::look_at_some(std::size_t from) {
           DEPROV_TRY(seen, self->look_at(reader, *resource));
           read->seen.push_back(seen);
           DEPROV_TRY(said, reader.grants(self->scope_, resource->id));
-          if (!said.empty()) read->said.push_back(resource->id);
+          if (std::any_of(said.begin(), said.end(), [](const auto& g) { return g.says != idp::Says::hint; }))
+            read->said.push_back(resource->id);
         }
         return {};
       },

@@ -249,7 +249,7 @@ void SourceSync::judge() {
       // A list read to its end shows everybody; a round of changes only those who were asked for.
       const bool owed = asked_.contains(s.subject) && (s.fresh || !changes_only());
       if (active) {
-        if (said) says = idp::Says::granted;
+        if (said || owed) says = idp::Says::granted;
       } else if (was_active || left || worse || owed || (here && s.fresh && s.access)) {
         says = here ? idp::Says::ended : idp::Says::absent;
       }

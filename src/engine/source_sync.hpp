@@ -157,7 +157,7 @@ class SourceSync : public std::enable_shared_from_this<SourceSync> {
 
   std::vector<ResourceId> candidates_;
   std::vector<Seen> seen_;
-  std::vector<ResourceId> said_;  ///< of whom sources said anything, in order
+  std::vector<ResourceId> said_;  ///< of whom sources said anything but hints, in order
   std::set<ResourceId> asked_;    ///< whom it has to be read again for: what it says of them counts, new or not
   std::vector<SourceChange> changes_;
   std::vector<Found> found_;

@@ -208,6 +208,66 @@ TEST_CASE("a list that is read after SCIM push brought back whom the one before 
   CHECK(w.app_active(5));
 }
 
+TEST_CASE("what one source is owed makes no list of another one new, and goes with that source",
+          "[engine][R5][R13][R16]") {
+  Listed w(10);
+  const auto first = w.source;
+  const auto second = w.add("payroll", {{"whole", true}, {"active", "active"}}).value().id;
+  const auto hand_in = [&](SourceId source, const std::string& text) {
+    w.source = source;
+    auto report = w.sync(text);
+    w.run(1h);
+    return report;
+  };
+  const auto owed = [&] {
+    std::size_t n = 0;
+    w.read([&](port::Reader& r) {
+      n = r.subjects_to_reread(w.c->row.scope, first, {}, 10).value().rows.size();
+      CHECK(r.subjects_with_grants(w.c->row.scope, {}, 10).value().rows.empty());
+      CHECK(r.grants(w.c->row.scope, w.users[5]).value().size() == n);
+    });
+    return n;
+  };
+  REQUIRE(hand_in(first, w.csv()));
+  REQUIRE(hand_in(second, w.csv()));
+  REQUIRE(hand_in(first, w.csv({5})));
+  REQUIRE_FALSE(w.app_active(5));
+  REQUIRE(w.set_active(w.c, w.users[5], false));
+  REQUIRE(w.set_active(w.c, w.users[5], true));
+  w.run(1h);
+  REQUIRE(w.app_active(5));
+  REQUIRE(owed() == 1);
+  const auto before = w.subject(w.c, w.users[5]).grants_version;
+  const auto applied = w.events(w.c, "source.applied");
+  for (int i = 0; i < 2; ++i) {
+    const auto report = hand_in(second, w.csv());
+    REQUIRE(report);
+    CHECK(report->at("work").is_null());
+  }
+  CHECK(w.events(w.c, "source.applied") == applied);
+  CHECK(w.subject(w.c, w.users[5]).grants_version == before);
+  CHECK(owed() == 1);
+  SECTION("its own list pays it, and the next one says nothing") {
+    const auto paid = hand_in(first, w.csv());
+    REQUIRE(paid);
+    CHECK(paid->at("ends").to_number<int>() == 0);
+    CHECK(owed() == 0);
+    const auto report = hand_in(first, w.csv());
+    REQUIRE(report);
+    CHECK(report->at("work").is_null());
+    CHECK(w.subject(w.c, w.users[5]).grants_version == before);
+  }
+  SECTION("nobody can be asked when it is removed") {
+    REQUIRE(w.wait<void>([&](auto done) {
+      w.engine->sources().remove(w.owner, w.c->row.scope.integration, first, std::move(done));
+    }));
+    CHECK(owed() == 0);
+    REQUIRE(hand_in(second, w.csv()));
+  }
+  CHECK(w.app_active(5));
+  CHECK(w.disables() == 1);
+}
+
 TEST_CASE("no list that is cut off, empty, repeated or miscounted ends anybody's access", "[engine][R6]") {
   Listed w(10, {{"end_marker", "#end"}});
   REQUIRE(w.sync(w.csv() + "#end\n"));
