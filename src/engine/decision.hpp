@@ -261,6 +261,8 @@ class Decision {
   std::optional<std::vector<ResourceId>> entitling_;
   std::optional<std::map<ResourceId, const policy::RoleRule*>> role_groups_;
   std::map<ResourceId, std::vector<port::GrantRow>> said_;  ///< where it was read
+  /// Of whom a source said something, as this transaction leaves them.
+  std::map<ResourceId, port::SubjectRow> told_;
   std::vector<ResourceId> doubted_;
   std::vector<ResourceId> role_jobs_;          ///< whose role this transaction has worked out anew
   const Effect* effect_ = nullptr;             ///< that is being worked out

@@ -105,6 +105,12 @@ Result<void> Decision::source_says(port::GrantRow said) {
   DEPROV_TRY(state, load(said.subject));
   if (!state.stored) return {};
   auto& s = state.subject;
+  const auto told = told_.find(s.id);
+  const bool again = told != told_.end();
+  if (again) {  // an event before this one, in the same transaction, which the reader does not show
+    s = told->second;
+    state.had_access = s.access;
+  }
   DEPROV_TRY(rows, said_of(s.id));
   // Nobody says otherwise.
   const bool undisputed =
@@ -167,13 +173,19 @@ Result<void> Decision::source_says(port::GrantRow said) {
   change(kind, s.id, {});
   DEPROV_TRY(access, has_access(state));
   if (!access) {
-    DEPROV_TRY(was_kept, kept(state));
+    bool was_kept = false;
+    if (!again) {
+      DEPROV_TRY(by_decision, kept(state));
+      was_kept = by_decision;
+    }
     const bool worse = said.says != idp::Says::granted && only_suspended(s) && said.cause != idp::Cause::suspended;
     if (s.access || was_kept || worse) {
       End end;
       end.cause = worse || verdict.cause == idp::Cause::none ? said.cause : verdict.cause;
       end.evidence_at = worse || verdict.evidence_at.micros == 0 ? said.evidence_at : verdict.evidence_at;
-      return end_access(state, end);
+      DEPROV_CHECK(end_access(state, end));
+      told_.insert_or_assign(s.id, s);
+      return {};
     }
     if (said.says != idp::Says::granted) DEPROV_CHECK(ended_earlier(reader_, s, said.evidence_at, txn_));
     auto detail = evidence_json();
@@ -181,11 +193,16 @@ Result<void> Decision::source_says(port::GrantRow said) {
     detail["happened"] = to_rfc3339(said.evidence_at);
     record(said.says == idp::Says::granted ? "access.evidence" : "removal.evidence", detail, s.id);
     put(state);
+    told_.insert_or_assign(s.id, s);
     return {};
   }
   const bool by_hand = s.cause == idp::Cause::manual && s.desired == port::Desired::no_access;
-  if (!s.access && !by_hand) return regain_access(state);
-  put(state);
+  if (!s.access && !by_hand) {
+    DEPROV_CHECK(regain_access(state));
+  } else {
+    put(state);
+  }
+  told_.insert_or_assign(s.id, s);
   return {};
 }
 

@@ -297,6 +297,39 @@ TEST_CASE("a leave that push, a list and an event see is one removal, and its cl
   });
 }
 
+TEST_CASE("a token with two ends of one subject is taken, and what both show counts once",
+          "[engine][set][R13][R20]") {
+  Receiving w(3, {{"authoritative", json::array{"account-disabled", "account-purged"}}});
+  const auto both = [&](std::size_t i, std::int64_t at) {
+    const json::object payload{{"event_timestamp", at}};
+    auto claims = w.claims(account_disabled, Receiving::user(i), payload);
+    claims["events"].as_object()["https://schemas.openid.net/secevent/risc/event-type/account-purged"] = payload;
+    return claims;
+  };
+  w.run(30min);
+  const auto left = w.now() - 600;
+  SECTION("of whom its removal waits already") {
+    for (int i = 0; i < 9; ++i) w.app->answer(connector::Operation::disable, connector::Outcome::unavailable);
+    REQUIRE(w.set_active(w.c, w.users[1], false));
+    w.run(1min);
+    w.take(both(1, left));
+    CHECK(w.job(w.c, w.users[1]).evidence_at.micros / 1'000'000 == left);
+    w.app->script.clear();
+    w.run(6h);
+    CHECK(w.events(w.c, "removal.evidence") == 2);
+  }
+  SECTION("of whom nothing was known") {
+    w.take(both(1, left));
+    w.run(1h);
+    CHECK(w.events(w.c, "removal.evidence") == 1);
+  }
+  CHECK(w.outcomes() == Outcomes{"ends", "ends"});
+  CHECK(w.events(w.c, "removal.requested") == 1);
+  CHECK(w.events(w.c, "removal.verified") == 1);
+  CHECK(w.subject(w.c, w.users[1]).evidence_at.micros / 1'000'000 == left);
+  CHECK_FALSE(w.subject(w.c, w.users[1]).access);
+}
+
 TEST_CASE("who is named by nobody, or by several, is listed, and nothing follows", "[engine][set][R12]") {
   Receiving w(3, {{"authoritative", json::array{"account-disabled"}}});
   w.take(w.claims(account_disabled, json::object{{"format", "opaque"}, {"id", "nobody"}}));
