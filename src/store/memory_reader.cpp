@@ -26,13 +26,7 @@ class MemoryReader final : public Reader {
     return rows;
   }
   Result<std::vector<PrincipalRow>> principals(WorkspaceId workspace) override {
-    std::vector<PrincipalRow> rows;
-    each_from(s_.principals, {workspace, PrincipalId{}}, [&](const auto& key, const auto& row) {
-      if (std::get<0>(key) != workspace) return false;
-      rows.push_back(row);
-      return true;
-    });
-    return rows;
+    return principals_of(s_, workspace);
   }
   Result<std::optional<PrincipalRow>> principal_by_token(const Sha256& hash) override {
     const auto key = copy_of(s_.principal_by_token, hash);
@@ -43,23 +37,10 @@ class MemoryReader final : public Reader {
     return copy_of(s_.integrations, scope);
   }
   Result<std::vector<IntegrationRow>> integrations(std::optional<WorkspaceId> workspace) override {
-    std::vector<IntegrationRow> rows;
-    for (const auto& [scope, row] : s_.integrations)
-      if (row.state != IntegrationState::deleted && (!workspace || scope.workspace == *workspace))
-        rows.push_back(row);
-    std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
-      return std::tie(a.created, a.scope.integration) < std::tie(b.created, b.scope.integration);
-    });
-    return rows;
+    return integrations_of(s_, workspace, false);
   }
   Result<std::vector<IntegrationRow>> integrations_ever(WorkspaceId workspace) override {
-    std::vector<IntegrationRow> rows;
-    for (const auto& [scope, row] : s_.integrations)
-      if (scope.workspace == workspace) rows.push_back(row);
-    std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
-      return std::tie(a.created, a.scope.integration) < std::tie(b.created, b.scope.integration);
-    });
-    return rows;
+    return integrations_of(s_, workspace, true);
   }
   Result<std::optional<GatewayTokenRow>> gateway_token(const Sha256& hash) override {
     return copy_of(s_.tokens, hash);

@@ -165,6 +165,12 @@ void each_before(const Map& map, const typename Map::key_type& end, F&& f) {
   }
 }
 
+// memory_tenants.cpp
+Result<std::vector<port::PrincipalRow>> principals_of(const MemoryState& s, WorkspaceId workspace);
+/// In the order in which they were made; `deleted`: these as well.
+Result<std::vector<port::IntegrationRow>> integrations_of(const MemoryState& s,
+                                                          std::optional<WorkspaceId> workspace, bool deleted);
+
 // memory_webhooks.cpp
 Result<void> apply_to(MemoryState& s, Undo& undo, const port::op::PutWebhook& o);
 Result<void> apply_to(MemoryState& s, Undo& undo, const port::op::RemoveWebhook& o);

@@ -17,7 +17,6 @@
 #include "support/program.hpp"
 #include "support/test_server.hpp"
 
-
 using namespace deprov::test;
 namespace idp = deprov::idp;
 namespace json = boost::json;

@@ -21,7 +21,6 @@
 #include "support/running.hpp"
 #include "support/test_server.hpp"
 
-
 using namespace deprov::test;
 using deprov::connector::Effect;
 using deprov::connector::Operation;

@@ -365,7 +365,8 @@ TEST_CASE("shapes of other clients do what they say, under every dialect", "[R11
   CHECK(w.get("/Users?filter=userName eq \"bob\"&count=1").str("/Resources/0/id") == bob);
   const std::string patch = R"({"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":)";
   // A list is a list: nobody is known to send an operation without it.
-  CHECK(w.send("PATCH", "/Users/" + ann, patch + R"({"op":"replace","path":"active","value":false}})").status == 400);
+  CHECK(w.send("PATCH", "/Users/" + ann, patch + R"({"op":"replace","path":"active","value":false}})").status ==
+        400);
   ok(w.send("PATCH", "/Users/" + ann, ops(R"({"op":"replace","path":"/active","value":false})")));
   CHECK(w.get("/Users/" + ann).at("/active") == false);
   ok(w.send("PATCH", "/Users/" + ann, ops(R"({"op":"replace","path":"/active","value":true})")));
