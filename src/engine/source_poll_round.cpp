@@ -31,6 +31,29 @@ Error error_of(const idp::FeedFailure& failure, const std::string& name) {
   }
   return {Errc::protocol, failure.detail, where};
 }
+
+/// Whether that id names several subjects: what it shows is nobody's until a person says whose.
+Result<bool> names_several(port::Reader& reader, const port::Scope& scope, const SourceConfig& config,
+                           const std::string& id) {
+  std::set<ResourceId> named;
+  for (const auto& [subject, link] : config.links)
+    if (link == id) named.insert(subject);
+  if (config.link_by_id) {
+    const auto subject = ResourceId::parse(id);
+    if (subject && !config.links.contains(*subject)) named.insert(*subject);
+  } else {
+    DEPROV_TRY(rows, reader.resources_by_key(scope, "User", {port::ResourceKey::Attribute::external_id, id}, 10));
+    for (const auto& row : rows)
+      if (!config.links.contains(row.id)) named.insert(row.id);
+  }
+  if (named.size() < 2) return false;
+  std::size_t live = 0;
+  for (const auto& subject : named) {
+    DEPROV_TRY(row, reader.resource(scope, subject));
+    live += row && !row->deleted && row->type == "User" ? 1 : 0;
+  }
+  return live > 1;
+}
 }  // namespace
 
 PollRound::PollRound(std::shared_ptr<Engine::Impl> engine, Task task, std::shared_ptr<PollAuth> auth)
@@ -120,7 +143,10 @@ Result<void> PollRound::find_owed(port::Reader& reader) {
   for (const auto& subject : subjects.rows) {
     DEPROV_TRY(resource, reader.resource(task_.scope, subject));
     if (!resource || resource->deleted) continue;
-    if (auto id = link_of(*parsed, *resource); !id.empty()) owed_.push_back(std::move(id));
+    auto id = link_of(*parsed, *resource);
+    if (id.empty()) continue;
+    DEPROV_TRY(several, names_several(reader, task_.scope, *parsed, id));
+    if (!several) owed_.push_back(std::move(id));
   }
   return {};
 }

@@ -1,4 +1,5 @@
 // Polled sources: what a round of a feed changes, what none that is not whole ever changes, and when each is read.
+#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <deprov/engine/sources.hpp>
@@ -568,4 +569,43 @@ TEST_CASE("what a list showed before a push brought somebody back is looked at a
   d.fault = {};
   w.run(3h);
   CHECK_FALSE(w.app_active(11));
+}
+
+TEST_CASE("whom an id means that names several is not asked for at each poll, and is when it names one again",
+          "[engine][polls][R5][R12]") {
+  Polled w(12, {{"scim", {{"base_url", "https://idp.example.com/scim"}, {"page_size", 5}, {"changes", true}}}});
+  w.run(10s);
+  auto& d = w.directory;
+  d.users[4].active = false;
+  d.changed = {{"ext-u4", false}};
+  w.run(10min);
+  REQUIRE_FALSE(w.app_active(4));
+  d.changed.clear();
+  const auto linked = [&](json::value to) {
+    return w.wait<port::SourceRow>([&](auto done) {
+      w.engine->sources().set(w.owner, w.c->row.scope.integration, w.source,
+                              {json::object{{"links", json::object{{w.users[5].str(), std::move(to)}}}}},
+                              std::move(done));
+    });
+  };
+  REQUIRE(linked("ext-u4"));
+  w.run(10min);
+  REQUIRE(w.set_active(w.c, w.users[4], false));
+  REQUIRE(w.set_active(w.c, w.users[4], true));
+  w.run(1min);
+  CHECK(w.app_active(4));
+  const auto asked = [&] { return std::count(d.log.begin(), d.log.end(), "/scim/Users/ext-u4"); };
+  const auto before = asked();
+  const auto reads = d.log.size();
+  w.run(2h);
+  CHECK(d.log.size() > reads + 10);
+  CHECK(asked() <= before + 1);
+  CHECK(w.app_active(4));
+  CHECK(w.app_active(5));
+  // It is owed all the same.
+  REQUIRE(linked(nullptr));
+  w.run(20min);
+  CHECK_FALSE(w.app_active(4));
+  CHECK(w.app_active(5));
+  CHECK(w.disables() == 2);
 }
