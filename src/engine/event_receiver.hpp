@@ -41,10 +41,11 @@ class EventReceivers : public std::enable_shared_from_this<EventReceivers> {
   /// A pushed token. Looks into the store for a receiver that another engine made.
   void receive(SourceId id, std::string token, std::string authorization, Done<ReceivedSet> done);
   [[nodiscard]] bool knows(SourceId id) const { return find(id) != nullptr; }
-  /// Whether it is known as the row says it is.
+  /// Whether it is known as the row says it is, or as it was said to be later.
   [[nodiscard]] bool knows(const port::SourceRow& row) const {
     const auto r = find(row.id);
-    return r != nullptr && r->row.config == row.config && r->row.secrets == row.secrets;
+    if (r == nullptr) return false;
+    return row.version < r->row.version || (r->row.config == row.config && r->row.secrets == row.secrets);
   }
   /// See `Events::verify`; the roles were checked.
   void verify(SourceId id, Done<void> done);

@@ -56,6 +56,8 @@ void SourcePolls::forget(IntegrationId id) {
 void SourcePolls::put(const port::SourceRow& row) {
   const auto [it, fresh] = entries_.try_emplace(row.id);
   auto& entry = it->second;
+  if (row.version < entry.version) return;  // read before what is known already
+  entry.version = row.version;
   entry.scope = row.scope;
   entry.gone = false;
   put_hook(entry, row);

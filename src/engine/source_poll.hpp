@@ -158,7 +158,8 @@ class SourcePolls : public std::enable_shared_from_this<SourcePolls> {
   struct Entry {
     port::Scope scope;
     WallTime due;
-    bool gone = false;  ///< once the round that is under way has ended
+    std::uint64_t version = 0;  ///< of the row that it was last put by
+    bool gone = false;          ///< once the round that is under way has ended
     std::deque<Asked> asked;
     std::set<std::string> hints;
     std::set<std::string> later;             ///< hints that could not be followed; with the next round
