@@ -90,6 +90,8 @@ class PollRound : public std::enable_shared_from_this<PollRound> {
   void failed(const idp::FeedFailure& failure);
   void postpone(const idp::FeedFailure& failure);
   void fail(Error why, std::optional<WallTime> not_before);
+  void release(Ended ended);
+  [[nodiscard]] WallTime due_of(const port::SourceRow& now, WallTime planned) const;
   void finish(Ended result);
   [[nodiscard]] RoundEnd round_end(const FeedOutcome& outcome) const;
   [[nodiscard]] Duration jittered(Duration interval) const;

@@ -453,20 +453,17 @@ void PollRound::close_round(const FeedOutcome& outcome) {
   const auto retry = jobs::backoff({feed_->floor, feed_->ceiling}, row_.failures + 1, {}, engine_->ports.random);
   sync_->after_failure(engine_->now() + retry, to_text(state));
   const auto report = [self, end, retry](Result<json::object> stored) {
+    if (!stored) return self->release({stored.error(), {}, self->engine_->now() + retry, false});
     Ended ended;
-    ended.due = stored ? std::min(end.due, end.quiet_due) : self->engine_->now() + retry;
-    ended.hints_done = stored.has_value();
-    if (!stored) {
-      ended.error = stored.error();
-    } else {
-      ended.report = std::move(*stored);
-      ended.report["round"] = self->state_.round.empty() ? "subjects" : self->state_.round;
-      json::object quota;
-      if (self->state_.quota.remaining) quota["remaining"] = *self->state_.quota.remaining;
-      if (self->state_.quota.limit) quota["limit"] = *self->state_.quota.limit;
-      if (self->state_.quota.reset_at) quota["reset_at"] = to_rfc3339(*self->state_.quota.reset_at);
-      ended.report["quota"] = std::move(quota);
-    }
+    ended.due = std::min(end.due, end.quiet_due);
+    ended.hints_done = true;
+    ended.report = std::move(*stored);
+    ended.report["round"] = self->state_.round.empty() ? "subjects" : self->state_.round;
+    json::object quota;
+    if (self->state_.quota.remaining) quota["remaining"] = *self->state_.quota.remaining;
+    if (self->state_.quota.limit) quota["limit"] = *self->state_.quota.limit;
+    if (self->state_.quota.reset_at) quota["reset_at"] = to_rfc3339(*self->state_.quota.reset_at);
+    ended.report["quota"] = std::move(quota);
     self->finish(std::move(ended));
   };
   const bool nobody = state_.round != "complete" && rows_.empty();
@@ -499,8 +496,9 @@ void PollRound::postpone(const idp::FeedFailure& failure) {
   if (only_hints_ && !failure.retry_at) due = std::min(due, due_before_);
   const auto error = error_of(failure, row_.name);
   const bool again = failure.kind == Kind::throttled || failure.kind == Kind::unavailable;
+  const auto stored = std::make_shared<WallTime>(due);
   engine_->decide(
-      [self, due, error](port::Reader& reader) -> Result<port::Transaction> {
+      [self, due, stored, error](port::Reader& reader) -> Result<port::Transaction> {
         DEPROV_TRY(row, reader.source(self->task_.scope, self->task_.source));
         port::Transaction txn;
         if (!row) return txn;
@@ -509,13 +507,13 @@ void PollRound::postpone(const idp::FeedFailure& failure) {
         state.quota = self->state_.quota;
         if (!self->only_hints_) state.waits = error.message().substr(0, 500);
         put_poll_text(*row, to_text(state));
-        row->due = due;
+        row->due = *stored = self->due_of(*row, due);
         txn.id = self->engine_->new_id<TxnId>();
         txn.ops.emplace_back(port::op::PutSource{std::move(*row)});
         return txn;
       },
-      [self, due, error, again](const Result<port::Committed>&) {
-        self->finish({error, {}, due, !again});
+      [self, stored, error, again](const Result<port::Committed>&) {
+        self->finish({error, {}, *stored, !again});
       });
 }
 
@@ -532,7 +530,38 @@ void PollRound::fail(Error why, std::optional<WallTime> not_before) {
   sync_->after_failure(due, to_text(state));
   auto self = shared_from_this();
   const auto sync = sync_;  // until it has returned
-  sync->fail(why, [self, why, due] { self->finish({why, {}, due, false}); });
+  sync->fail(why, [self, why, due] { self->release({why, {}, due, false}); });
+}
+
+/// What was changed while it was read is read again soon, by what it is told now.
+WallTime PollRound::due_of(const port::SourceRow& now, WallTime planned) const {
+  if (now.config == row_.config && now.secrets == row_.secrets) return planned;
+  return std::min(planned, engine_->now() + jittered(std::chrono::seconds(10)));
+}
+
+/// A round that stored nothing gives its claim up, also where what it would have stored does not count.
+void PollRound::release(Ended ended) {
+  if (!done_) return;
+  if (task_.how.dry_run) return finish(std::move(ended));
+  auto self = shared_from_this();
+  auto result = std::make_shared<Ended>(std::move(ended));
+  const auto planned = result->due;
+  engine_->decide(
+      [self, result, planned](port::Reader& reader) -> Result<port::Transaction> {
+        port::Transaction txn;
+        DEPROV_TRY(row, reader.source(self->task_.scope, self->task_.source));
+        if (!row) return txn;
+        auto state = parse_poll_state(*row);
+        result->due = self->due_of(*row, planned);
+        if (state.claimed_by != self->engine_->options.node) return txn;
+        state.claimed_by.clear();
+        put_poll_text(*row, to_text(state));
+        row->due = result->due;
+        txn.id = self->engine_->new_id<TxnId>();
+        txn.ops.emplace_back(port::op::PutSource{std::move(*row)});
+        return txn;
+      },
+      [self, result](const Result<port::Committed>&) { self->finish(std::move(*result)); });
 }
 
 }  // namespace deprov::engine

@@ -70,6 +70,7 @@ TEST_CASE("a source gets another credential, and goes on from where it was", "[e
 
 TEST_CASE("while a source is read it may be changed: what is being read does not count, and the next round does",
           "[engine][polls][R6]") {
+  const auto credential = GENERATE(true, false);
   Polled w(12);
   w.run(10s);
   auto& d = w.directory;
@@ -85,10 +86,17 @@ TEST_CASE("while a source is read it may be changed: what is being read does not
   });
   w.run(10s);
   REQUIRE(once);
-  d.token = "t1";
-  REQUIRE(change(w, {{"auth", {{"type", "token"}, {"token", "t1"}}}}));
+  if (credential) {
+    d.token = "t1";
+    REQUIRE(change(w, {{"auth", {{"type", "token"}, {"token", "t1"}}}}));
+  } else {
+    REQUIRE(change(w, {{"poll", {{"ceiling_s", 1200}}}}));
+  }
   w.run(1min);
   REQUIRE(why);
+  w.run(1min);  // nobody waits for the claim of a round that does not count
+  CHECK(engine::poll_health(w.row())->reader.empty());
+  CHECK_FALSE(w.app_active(11));
   w.run(2h);
   CHECK(w.row().failing_since.micros == 0);
   CHECK_FALSE(w.app_active(11));
