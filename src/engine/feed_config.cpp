@@ -82,6 +82,9 @@ Result<FeedCredential> parse_credential(const json::object& auth, const idp::Fee
     if (!is_header_value(value)) return invalid("auth/" + std::string(member), "has control characters");
     return value;
   };
+  if (type != "client_credentials" && auth.contains("dpop"))
+    return invalid("auth/dpop", "belongs to access tokens that are asked for",
+                   "leave it out, or give client_credentials as type");
   if (type == "token") {
     DEPROV_TRY(token, needs("token"));
     if (token.find(' ') != std::string::npos)

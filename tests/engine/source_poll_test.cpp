@@ -377,6 +377,13 @@ TEST_CASE("a config that belongs to another kind of source, or lacks its credent
   CHECK(refused("scim", {{"scim", scim}, {"auth", {{"type", "token"}}}}) == "config/auth/token");
   CHECK(refused("scim", {{"scim", scim}, {"auth", {{"type", "token"}, {"token", "a\r\nX: y"}}}}) ==
         "config/auth/token");
+  for (const bool wanted : {false, true}) {  // it would have no effect there
+    CHECK(refused("scim", {{"scim", scim}, {"auth", {{"type", "token"}, {"token", "t"}, {"dpop", wanted}}}}) ==
+          "config/auth/dpop");
+    CHECK(refused("scim", {{"scim", scim},
+                           {"auth", {{"type", "basic"}, {"user", "u"}, {"password", "p"}, {"dpop", wanted}}}}) ==
+          "config/auth/dpop");
+  }
   CHECK(refused("scim", {{"scim", scim}, {"poll", {{"floor_s", 60}, {"ceiling_s", 30}}}}) ==
         "config/poll/ceiling_s");
   CHECK(refused("carrier-pigeon", {}) == "kind");
