@@ -171,6 +171,20 @@ Result<int> add_source(const Session& session, const SourceOptions& o) {
   return exit_ok;
 }
 
+/// What options say of a member, beside what the file says of it: each member of it for itself.
+Result<void> put_beside(json::object& change, std::string_view name, json::value given, const std::string& file) {
+  auto* there = change.if_contains(name);
+  if (there == nullptr || !given.is_object()) {
+    change[name] = std::move(given);
+    return {};
+  }
+  if (!there->is_object())
+    return Error(Errc::invalid_argument, "the file gives it otherwise, and options give members of it",
+                 "--config " + file + ": config/" + std::string(name), "leave one of both out");
+  for (auto& [member, value] : given.get_object()) there->get_object()[member] = std::move(value);
+  return {};
+}
+
 Result<int> set_source(const Session& session, SourceOptions o) {
   DEPROV_TRY(api, session.open());
   DEPROV_TRY(id, find_integration(*api, session.integration));
@@ -189,14 +203,21 @@ Result<int> set_source(const Session& session, SourceOptions o) {
   }
   DEPROV_CHECK(options_fit(o, events, polled || !config_file.empty()));
   DEPROV_TRY(of_events, event_config_of(o.events, o.links_file));
-  for (auto& [name, value] : of_events) change[name] = std::move(value);
+  for (auto& [name, value] : of_events) {
+    const bool by_member = name == "poll" || name == "verification" || name == "links";
+    if (by_member) {
+      DEPROV_CHECK(put_beside(change, name, std::move(value), config_file));
+    } else {
+      change[name] = std::move(value);
+    }
+  }
   if (!o.inactive_cause.empty()) change["inactive_cause"] = o.inactive_cause;
   if (o.max_users) change["max_users"] = *o.max_users;
   if (o.floor || o.ceiling) {
     json::object poll;
     if (o.floor) poll["floor_s"] = *o.floor;
     if (o.ceiling) poll["ceiling_s"] = *o.ceiling;
-    change["poll"] = std::move(poll);
+    DEPROV_CHECK(put_beside(change, "poll", std::move(poll), config_file));
   }
   if (change.empty())
     return Error(Errc::invalid_argument, "nothing is to be changed", "--config",

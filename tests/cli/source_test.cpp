@@ -243,3 +243,34 @@ TEST_CASE("a source whose options contradict each other is wrong usage, and is n
   CHECK(source("list Wiki --json").json().at("items").as_array().empty());
   CHECK(source("add Wiki --name e --kind okta --config '" + okta + "'").code == 0);
 }
+
+TEST_CASE("members of a source's schedule come from the file and from options") {
+  People home("okta");
+  const Serving s(home, home.data);
+  const auto env = "DEPROV_TOKEN=" + home.token;
+  const auto source = [&](const std::string& arguments) {
+    return run(home, "source " + arguments + " --server " + s.url, env);
+  };
+  const auto okta = home.write("okta.json", R"({"okta":{"url":"https://x.okta.com","app":"0oa1"},)"
+                                            R"("auth":{"type":"token","token":"t"}})");
+  const auto poll = home.write("poll.json", R"({"poll":{"timeout_s":20,"floor_s":40}})");
+  REQUIRE(source("add Wiki --name e --kind okta --config '" + okta + "'").code == 0);
+  const auto set = source("set Wiki e --json --floor 60 --config '" + poll + "'");
+  INFO(set.out << set.err);
+  REQUIRE(set.code == 0);
+  CHECK(set.json().at("config").at("poll").at("timeout_s") == 20);
+  CHECK(set.json().at("config").at("poll").at("floor_s") == 60);
+  const auto none = home.write("none.json", R"({"poll":null})");
+  CHECK(source("set Wiki e --floor 60 --config '" + none + "'").code == 2);
+  CHECK(source("show Wiki e --json").json().at("config").at("poll").at("floor_s") == 60);
+
+  REQUIRE(
+      source("add Wiki --name f --kind events --issuer https://i/ --audience a --jwks-uri https://i/keys").code ==
+      0);
+  const auto interval = home.write("interval.json", R"({"poll":{"interval_s":90}})");
+  const auto polled = source("set Wiki f --json --poll-url https://i/poll --config '" + interval + "'");
+  INFO(polled.out << polled.err);
+  REQUIRE(polled.code == 0);
+  CHECK(polled.json().at("config").at("poll").at("interval_s") == 90);
+  CHECK(polled.json().at("config").at("poll").at("url") == "https://i/poll");
+}
