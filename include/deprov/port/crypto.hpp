@@ -28,13 +28,13 @@ struct CertificateFacts {
   WallTime not_before{}, not_after{};
 };
 
-/// *Thread safety*: any thread.
 /// A private key and the public half of it.
 struct KeyPair {
   std::string pem;  ///< PKCS #8; secret
   idp::Jwk key;
 };
 
+/// *Thread safety*: any thread.
 class Crypto {
  public:
   virtual ~Crypto() = default;
