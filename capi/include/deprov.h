@@ -606,7 +606,7 @@ DEPROV_API void deprov_rows_free(deprov_rows* rows);
 
 /* ---- Lists of sources ---- */
 
-/* A source is where changes come from besides SCIM push. Sources are made, shown and removed by
+/* A source is where changes come from besides SCIM push. Sources are made, shown, changed and removed by
  * deprov_admin_call(), with the paths `/integrations/{integration}/sources` and
  * `/integrations/{integration}/sources/{source}`; the rows of one of kind "rows" come from the host, as follows. A
  * list with `dry_run` is compared and changes nothing; bytes of a list that is a file go to
