@@ -96,8 +96,8 @@ def test_what_is_polled_has_types(company):
         assert company.sources.reread(id="00u-ann") == 1
         (only,) = company.sources.all()
         assert only.users == 2
-        slower = company.sources.set(added.id, deprov.SourceConfig(poll=deprov.Polls(ceiling_s=172800)))
-        assert "172800" in str(slower.config) and slower.users == 2
+        faster = company.sources.set(added.id, deprov.SourceConfig(poll=deprov.Polls(floor_s=43200)))
+        assert "43200" in str(faster.config) and faster.users == 2
         with pytest.raises(deprov.InvalidError):
             company.sources.set(added.id, {"link": "id"})
         company.sources.remove(added.id)
