@@ -114,6 +114,15 @@ func (p *packed) whoAndWhat(r *Request) (as C.int32_t, body *C.char) {
 
 var answers = sync.Pool{New: func() any { return new(C.deprov_go_answer) }}
 
+// room is C's memory, which cgo need not look through at each call.
+type room struct{ asked *C.deprov_go_asked }
+
+var rooms = sync.Pool{New: func() any {
+	r := &room{(*C.deprov_go_asked)(C.calloc(1, C.sizeof_deprov_go_asked))}
+	runtime.SetFinalizer(r, func(r *room) { C.free(unsafe.Pointer(r.asked)) })
+	return r
+}}
+
 // Do carries a request out and waits for the answer. Where the context ends first, nobody waits for it any more: what
 // was asked for may happen all the same.
 //
@@ -141,6 +150,9 @@ func (e *Engine) Do(ctx context.Context, request *Request) (*Response, error) {
 			return nil, e.gone()
 		}
 	}
+	if !e.hostDriven {
+		return e.follow(ctx, request, id, w)
+	}
 	token, err := e.send(request, id)
 	if err != nil {
 		e.forget(id)
@@ -149,12 +161,33 @@ func (e *Engine) Do(ctx context.Context, request *Request) (*Response, error) {
 	return e.await(ctx, w, token)
 }
 
+// follow is Do where others wait, too: what is answered in the crossing that begins it costs no more than that, and the rest is
+// left to the poller, which one goroutine wakes for all.
+func (e *Engine) follow(ctx context.Context, request *Request, id uint64, w *waiter) (*Response, error) {
+	room := rooms.Get().(*room)
+	defer rooms.Put(room)
+	asked := room.asked
+	if err := e.ask(request, id, 0, asked); err != nil {
+		e.forget(id)
+		return nil, err
+	}
+	own := int(asked.own)
+	if own < 0 || asked.ended.events[own].response == nil {
+		e.handOut(&asked.ended, -1)
+		return e.await(ctx, w, asked.sent.token)
+	}
+	response := e.answer(ctx, asked.ended.events[own].response, &asked.answer)
+	e.handOut(&asked.ended, own)
+	e.forget(id)
+	return response, nil
+}
+
 // lead is Do by a goroutine that waits alone, and so does not leave it to the poller and another goroutine to tell what has
 // ended: it looks itself, for a moment, in the crossing that begins its request. What is answered soon costs no more than
 // that. (Where many wait, one that is woken for all of them is the better way.)
 func (e *Engine) lead(ctx context.Context, request *Request, id uint64, w *waiter) (*Response, error) {
-	asked, err := e.ask(request, id)
-	if err != nil {
+	asked := e.asked
+	if err := e.ask(request, id, 1, asked); err != nil {
 		e.leading.Unlock()
 		e.forget(id)
 		return nil, err
@@ -184,23 +217,23 @@ func (e *Engine) lead(ctx context.Context, request *Request, id uint64, w *waite
 	}
 }
 
-// ask begins a request and takes what has ended within a moment.
-func (e *Engine) ask(request *Request, id uint64) (*C.deprov_go_asked, error) {
+// ask begins a request and takes what has ended within so many milliseconds.
+func (e *Engine) ask(request *Request, id uint64, milliseconds int64, asked *C.deprov_go_asked) error {
 	p := packs.Get().(*packed)
 	defer packs.Put(p)
 	headers, err := p.fill(request)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	as, body := p.whoAndWhat(request)
 	c := e.enter()
 	if c == nil {
-		return nil, e.gone()
+		return e.gone()
 	}
 	defer e.leave()
 	C.deprov_go_ask(c, as, (*C.char)(unsafe.Pointer(&p.text[0])), &p.lengths[0], C.size_t(headers), body,
-		C.size_t(len(request.Body)), C.uint64_t(id), e.asked)
-	return e.asked, takeError(e.asked.sent.status, e.asked.sent.error)
+		C.size_t(len(request.Body)), C.uint64_t(id), C.int64_t(milliseconds), asked)
+	return takeError(asked.sent.status, asked.sent.error)
 }
 
 // look takes what has ended within a moment more. false: the engine is gone.

@@ -140,7 +140,7 @@ void deprov_go_lead(deprov_engine* engine, uint64_t user, deprov_go_asked* out) 
 }
 
 void deprov_go_ask(deprov_engine* engine, int32_t as, const char* text, const uint32_t* lengths,
-                   size_t header_count, const char* body, size_t body_length, uint64_t user,
+                   size_t header_count, const char* body, size_t body_length, uint64_t user, int64_t timeout_ms,
                    deprov_go_asked* out) {
   deprov_event events[DEPROV_GO_BATCH];
   deprov_header headers[DEPROV_GO_MAX_HEADERS];
@@ -148,7 +148,7 @@ void deprov_go_ask(deprov_engine* engine, int32_t as, const char* text, const ui
   fill(&request, headers, as, text, lengths, header_count, body, body_length);
   out->sent.error = NULL;
   out->sent.status = deprov_engine_ask(engine, &request, (void*)(uintptr_t)user, &out->sent.token, events,
-                                       DEPROV_GO_BATCH, 1, &out->ended.taken, &out->sent.error);
+                                       DEPROV_GO_BATCH, timeout_ms, &out->ended.taken, &out->sent.error);
   copy(events, &out->ended);
   find_own(user, out);
 }

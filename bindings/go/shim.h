@@ -70,9 +70,10 @@ typedef struct deprov_go_asked {
   deprov_go_events ended;
   deprov_go_answer answer;
 } deprov_go_asked;
-/* As deprov_engine_ask(), for up to a millisecond: most of the time one crossing for the whole request. */
+/* As deprov_engine_ask(): most of the time one crossing for the whole request. */
 void deprov_go_ask(deprov_engine* engine, int32_t as, const char* text, const uint32_t* lengths,
-                   size_t header_count, const char* body, size_t body_length, uint64_t user, deprov_go_asked* out);
+                   size_t header_count, const char* body, size_t body_length, uint64_t user, int64_t timeout_ms,
+                   deprov_go_asked* out);
 /* Waits up to a millisecond for what ends. */
 void deprov_go_lead(deprov_engine* engine, uint64_t user, deprov_go_asked* out);
 

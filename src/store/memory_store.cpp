@@ -2,6 +2,7 @@
 #include <deque>
 #include <mutex>
 #include <set>
+#include <shared_mutex>
 #include "memory_state.hpp"
 #include "problems.hpp"
 
@@ -38,7 +39,8 @@ struct Core {
   Core(const Crypto& c, MemoryStoreOptions o)
       : crypto(c), options(std::move(o)), remembered(options.remembered_transactions) {}
 
-  std::recursive_mutex mutex;  // a body may ask for stats
+  std::shared_mutex mutex;  // who only looks waits for nobody who does
+  std::mutex counting;      // of `stats`, which a body may ask for
   const Crypto& crypto;
   MemoryStoreOptions options;
   MemoryState state;
@@ -53,9 +55,11 @@ struct Core {
     auto result = apply_transaction(state, crypto, txn);
     if (result) {
       remembered.add(txn.id);
+      const std::lock_guard lock(counting);
       ++stats.commits;
       ++stats.batches;
     } else if (result.error().code() == Errc::stale_read) {
+      const std::lock_guard lock(counting);
       ++stats.conflicts;
     }
     if (fault && result) return fault->error;
@@ -95,13 +99,13 @@ class MemoryStore final : public Store {
   }
 
   [[nodiscard]] StoreStats stats() const override {
-    const std::lock_guard lock(core_->mutex);
+    const std::lock_guard lock(core_->counting);
     return core_->stats;
   }
 
  private:
   Result<void> look(ViewBody& body) {
-    const std::lock_guard lock(core_->mutex);
+    const std::shared_lock lock(core_->mutex);
     const auto reader = make_memory_reader(core_->state);
     return body(*reader);
   }
@@ -123,13 +127,16 @@ class MemoryStore final : public Store {
       return done(std::move(result));
     }
     {
-      const std::lock_guard lock(core_->mutex);
+      const std::lock_guard lock(core_->counting);
       ++core_->stats.queued;
     }
     core_->options.executor->post([core = core_, work = std::move(work), done = std::move(done)]() mutable {
       auto result = [&]() -> Result<T> {
+        {
+          const std::lock_guard lock(core->counting);
+          --core->stats.queued;
+        }
         const std::lock_guard lock(core->mutex);
-        --core->stats.queued;
         if (!core->open) return store_closed();
         return work(*core);
       }();
