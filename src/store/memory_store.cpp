@@ -39,14 +39,34 @@ struct Core {
   Core(const Crypto& c, MemoryStoreOptions o)
       : crypto(c), options(std::move(o)), remembered(options.remembered_transactions) {}
 
-  std::shared_mutex mutex;  // who only looks waits for nobody who does
-  std::mutex counting;      // of `stats`, which a body may ask for
+  std::shared_mutex mutex;      // who only looks waits for nobody who does
+  std::recursive_mutex nested;  // without an executor, where a body may use the store again
+  std::mutex counting;          // of `stats`, which a body may ask for
   const Crypto& crypto;
   MemoryStoreOptions options;
   MemoryState state;
   Remembered remembered;
   StoreStats stats;
   bool open = true;
+
+  template <class F>
+  auto read(F&& f) {
+    if (!options.executor) {
+      const std::lock_guard lock(nested);
+      return f();
+    }
+    const std::shared_lock lock(mutex);
+    return f();
+  }
+  template <class F>
+  auto write(F&& f) {
+    if (!options.executor) {
+      const std::lock_guard lock(nested);
+      return f();
+    }
+    const std::lock_guard lock(mutex);
+    return f();
+  }
 
   Result<Committed> commit(const Transaction& txn) {
     std::optional<CommitFault> fault;
@@ -80,8 +100,7 @@ class MemoryStore final : public Store {
   MemoryStore(const MemoryStore&) = delete;
   MemoryStore& operator=(const MemoryStore&) = delete;
   ~MemoryStore() override {
-    const std::lock_guard lock(core_->mutex);
-    core_->open = false;
+    core_->write([&] { core_->open = false; });
   }
 
   void view(ViewBody body, Done<void> done) override { finish(std::move(done), look(body)); }
@@ -105,9 +124,10 @@ class MemoryStore final : public Store {
 
  private:
   Result<void> look(ViewBody& body) {
-    const std::shared_lock lock(core_->mutex);
-    const auto reader = make_memory_reader(core_->state);
-    return body(*reader);
+    return core_->read([&] {
+      const auto reader = make_memory_reader(core_->state);
+      return body(*reader);
+    });
   }
   template <class T>
   void finish(Done<T> done, Result<T> result) {
@@ -120,10 +140,7 @@ class MemoryStore final : public Store {
   template <class T, class F>
   void run(F work, Done<T> done) {
     if (!core_->options.executor) {
-      auto result = [&] {
-        const std::lock_guard lock(core_->mutex);
-        return work(*core_);
-      }();
+      auto result = core_->write([&] { return work(*core_); });
       return done(std::move(result));
     }
     {
@@ -131,15 +148,14 @@ class MemoryStore final : public Store {
       ++core_->stats.queued;
     }
     core_->options.executor->post([core = core_, work = std::move(work), done = std::move(done)]() mutable {
-      auto result = [&]() -> Result<T> {
-        {
-          const std::lock_guard lock(core->counting);
-          --core->stats.queued;
-        }
-        const std::lock_guard lock(core->mutex);
+      {
+        const std::lock_guard lock(core->counting);
+        --core->stats.queued;
+      }
+      auto result = core->write([&]() -> Result<T> {
         if (!core->open) return store_closed();
         return work(*core);
-      }();
+      });
       core->options.executor->post(
           [done = std::move(done), result = std::move(result)]() mutable { done(std::move(result)); });
     });
