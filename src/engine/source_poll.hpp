@@ -26,6 +26,8 @@ struct PollState {
   std::string round;       ///< what the last round was: complete, changes
   std::string waits;       ///< why it is not read now, though it does not fail
   std::string claimed_by;  ///< the engine that reads it now; empty: none
+  /// Ids of whom the last list did not have, and of whom the source says nothing when asked; sorted.
+  std::vector<std::string> unsaid{};
 };
 [[nodiscard]] std::string to_text(const PollState& state);
 /// What does not parse is as if nothing was known: everybody is read.
@@ -86,6 +88,7 @@ class PollRound : public std::enable_shared_from_this<PollRound> {
   void everybody_read(const FeedOutcome& outcome);
   void confirm(std::vector<std::string> ids, Done<std::vector<std::string>> done);
   void confirm_next();
+  void all_asked();
   void close_round(const FeedOutcome& outcome);
   void failed(const idp::FeedFailure& failure);
   void postpone(const idp::FeedFailure& failure);
@@ -105,7 +108,8 @@ class PollRound : public std::enable_shared_from_this<PollRound> {
   std::shared_ptr<PollAuth> auth_;
   port::UniqueFunction<void(Ended)> done_;
   port::SourceRow row_;
-  PollState state_;
+  PollState state_, after_failure_;
+  WallTime retry_at_;  ///< after a failure
   SourceConfig config_;
   std::shared_ptr<const FeedConfig> feed_;
   WallTime begun_, due_before_, renewed_;
@@ -114,7 +118,8 @@ class PollRound : public std::enable_shared_from_this<PollRound> {
   std::shared_ptr<FeedRun> run_;
   FeedOutcome outcome_;
   std::vector<Owned> rows_;
-  std::vector<std::string> unconfirmed_, there_;  ///< who left the list, by what it says of each alone
+  /// Who left the list, by what it says of each alone.
+  std::vector<std::string> unconfirmed_, there_, unsaid_;
   Done<std::vector<std::string>> confirmed_;
   std::set<std::string> hinted_;
   std::vector<std::string> to_read_, owed_;

@@ -267,26 +267,48 @@ void PollRound::confirm(std::vector<std::string> ids, Done<std::vector<std::stri
   if (!done_) return;
   unconfirmed_ = std::move(ids);
   there_.clear();
+  unsaid_.clear();
   confirmed_ = std::move(done);
   confirm_next();
 }
 
 void PollRound::confirm_next() {
-  if (unconfirmed_.empty()) return std::exchange(confirmed_, {})(std::exchange(there_, {}));
+  if (unconfirmed_.empty()) return all_asked();
   const auto id = unconfirmed_.back();
   unconfirmed_.pop_back();
   auto round = feed_->feed->reread(id, engine_->now());
   if (!round) return confirm_next();
   FeedRun::Sink sink;
   sink.page = [](std::string_view) { return Result<void>(); };
-  sink.user = [self = shared_from_this(), id](const idp::FeedUser& user) -> Result<void> {
-    if (user.id == id && user.state == idp::FeedState::granted) self->there_.push_back(id);
+  auto said = std::make_shared<bool>(false);
+  sink.user = [self = shared_from_this(), id, said](const idp::FeedUser& user) -> Result<void> {
+    if (user.id != id) return {};
+    *said = true;
+    if (user.state == idp::FeedState::granted) self->there_.push_back(id);
     return {};
   };
-  run(std::move(round), std::move(sink), [self = shared_from_this()](const FeedOutcome& outcome) {
-    if (!outcome.failure) return self->confirm_next();
-    std::exchange(self->confirmed_, {})(error_of(*outcome.failure, self->row_.name));
+  run(std::move(round), std::move(sink), [self = shared_from_this(), id, said](const FeedOutcome& outcome) {
+    if (outcome.failure) return std::exchange(self->confirmed_, {})(error_of(*outcome.failure, self->row_.name));
+    if (!*said) self->unsaid_.push_back(id);
+    self->confirm_next();
   });
+}
+
+/// Of whom the source says nothing when asked there is the list alone, and one list alone ends nobody's access:
+/// another one has to leave the same people out (R6).
+void PollRound::all_asked() {
+  std::sort(unsaid_.begin(), unsaid_.end());
+  const auto& before = state_.unsaid;
+  const bool doubt =
+      there_.empty() && !std::includes(before.begin(), before.end(), unsaid_.begin(), unsaid_.end());
+  if (!doubt) return std::exchange(confirmed_, {})(std::exchange(there_, {}));
+  after_failure_.unsaid = unsaid_;
+  sync_->after_failure(retry_at_, to_text(after_failure_));
+  std::exchange(confirmed_, {})(
+      Error(Errc::protocol,
+            "of " + std::to_string(unsaid_.size()) + " users who are not in the list, such as " +
+                unsaid_.front().substr(0, 100) + ", the source does not say when asked whether they have access",
+            "the list", "it is read again, and counts if it leaves them out once more"));
 }
 
 // ---- what changed
@@ -419,6 +441,7 @@ RoundEnd PollRound::round_end(const FeedOutcome& outcome) const {
   auto state = state_;
   state.claimed_by.clear();
   state.waits.clear();
+  if (complete) state.unsaid.clear();
   if (only_hints_) {  // it is read when it was due before
     end.poll = end.quiet_poll = to_text(state);
     end.due = end.quiet_due = due_before_;
@@ -445,13 +468,14 @@ RoundEnd PollRound::round_end(const FeedOutcome& outcome) const {
 void PollRound::close_round(const FeedOutcome& outcome) {
   const auto end = round_end(outcome);
   auto self = shared_from_this();
-  auto state = state_;
-  state.claimed_by.clear();
+  after_failure_ = state_;
+  after_failure_.claimed_by.clear();
   // A list that does not count is read again whole.
-  state.wants_complete = state.wants_complete || state.round == "complete";
-  if (!only_hints_) state.checkpoint = parse_poll_state(row_).checkpoint;
+  after_failure_.wants_complete = state_.wants_complete || state_.round == "complete";
+  if (!only_hints_) after_failure_.checkpoint = parse_poll_state(row_).checkpoint;
   const auto retry = jobs::backoff({feed_->floor, feed_->ceiling}, row_.failures + 1, {}, engine_->ports.random);
-  sync_->after_failure(engine_->now() + retry, to_text(state));
+  retry_at_ = engine_->now() + retry;
+  sync_->after_failure(retry_at_, to_text(after_failure_));
   const auto report = [self, end, retry](Result<json::object> stored) {
     if (!stored) return self->release({stored.error(), {}, self->engine_->now() + retry, false});
     Ended ended;

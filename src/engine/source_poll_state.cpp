@@ -1,4 +1,5 @@
 // What is stored of a polled source between its rounds.
+#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include "engine/source_poll.hpp"
@@ -20,6 +21,7 @@ std::string to_text(const PollState& s) {
   if (!s.round.empty()) o["round"] = s.round;
   if (!s.waits.empty()) o["waits"] = s.waits;
   if (!s.claimed_by.empty()) o["claimed_by"] = s.claimed_by;
+  if (!s.unsaid.empty()) o["unsaid"] = json::array(s.unsaid.begin(), s.unsaid.end());
   return json::serialize(o);
 }
 
@@ -55,6 +57,11 @@ PollState parse_poll_state(const port::SourceRow& row) {
   s.round = word(*o, "round");
   s.waits = word(*o, "waits");
   s.claimed_by = word(*o, "claimed_by");
+  if (const auto* unsaid = o->if_contains("unsaid"); unsaid != nullptr && unsaid->is_array()) {
+    for (const auto& id : unsaid->get_array())
+      if (id.is_string()) s.unsaid.emplace_back(id.get_string());
+    std::sort(s.unsaid.begin(), s.unsaid.end());
+  }
   return s;
 }
 

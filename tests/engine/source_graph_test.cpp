@@ -164,6 +164,51 @@ TEST_CASE("nobody loses access by an answer of Graph's that is not whole", "[eng
   }
 }
 
+TEST_CASE(
+    "whom one list leaves out, and of whom Graph says nothing when asked, is believed gone by the next list alone",
+    "[engine][polls][graph][R6]") {
+  const auto uncounted = [](const test::ApiRequest& r) -> std::optional<port::HttpResponse> {
+    if (r.url.find("/appRoleAssignments?") == std::string::npos) return std::nullopt;
+    return port::HttpResponse{200, {}, R"({"totalResults":0,"Resources":[],"value":[]})"};
+  };
+  Tenant t;
+  auto& g = t.graph;
+  const auto without = [&](std::set<std::string> ids) {
+    for (const auto& id : ids) g.assigned.erase(id);
+    g.fault = uncounted;
+    return t.world.poll({.complete = true});
+  };
+  const auto first = without({"ext-ann"});
+  REQUIRE_FALSE(first);
+  CHECK(first.error().detail().find("ext-ann") != std::string::npos);
+  CHECK(first.error().detail().find("does not say") != std::string::npos);
+  CHECK(t.world.row().failing_since.micros != 0);
+  // The next one leaves out another one, too: of that one it is the first.
+  g.assigned.insert("ext-ann");
+  REQUIRE_FALSE(without({"ext-ben"}));
+  CHECK(t.world.disables() == 0);
+  // They were there all the time: what is whole forgets the doubt.
+  g.assigned.insert("ext-ben");
+  g.fault = {};
+  REQUIRE(t.world.poll({.complete = true}));
+  CHECK(t.world.row().failing_since.micros == 0);
+  // A dry run is none of the two.
+  g.assigned.erase("ext-ben");
+  g.fault = uncounted;
+  REQUIRE_FALSE(t.world.poll({.dry_run = true, .complete = true}));
+  REQUIRE_FALSE(without({"ext-ben"}));
+  CHECK(t.world.disables() == 0);
+  t.world.crash();
+  t.world.boot();
+  t.world.idp.executor = t.world.executor.get();
+  t.world.c = t.world.engine->integration(t.world.c->row.scope.integration);
+  t.world.run(1h);
+  CHECK_FALSE(t.world.active("ben"));
+  CHECK(t.world.cause("ben") == idp::Cause::unassigned);
+  CHECK(t.world.disables() == 1);
+  CHECK(t.world.row().failing_since.micros == 0);
+}
+
 TEST_CASE("a notification of Graph's is a hint: the delta is read at once, and says what happened",
           "[engine][polls][graph][R5]") {
   const std::string state = "client-state-of-the-subscription";
