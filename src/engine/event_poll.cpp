@@ -18,6 +18,7 @@ namespace {
 constexpr Duration poll_answer_time = std::chrono::seconds(30);
 constexpr Duration longest_wait = std::chrono::hours(1);
 constexpr Duration stored_again_after = std::chrono::seconds(60);
+constexpr Duration heard_recently = std::chrono::minutes(5);
 constexpr std::size_t most_poll_answer = std::size_t{16} << 20U;
 const policy::Retry retry{std::chrono::seconds(5), longest_wait};
 
@@ -133,14 +134,7 @@ void EventReceivers::poll_answered(const ReceiverPtr& r, const port::HttpResult&
     p.busy = false;
     return;
   }
-  if (!result.response || result.response->status != 200) {
-    if (result.response)
-      if (const auto wish = http::retry_after(*result.response, engine_.now(), longest_wait)) {
-        poll_failed(r, exchange_failure(result));
-        return poll_later(r, std::max<Duration>(*wish, std::chrono::seconds(1)));
-      }
-    return poll_failed(r, exchange_failure(result));
-  }
+  if (!result.response || result.response->status != 200) return poll_refused(r, result);
   scim::Limits limits;
   limits.max_body_bytes = most_poll_answer;
   const auto answer = scim::parse_json(result.response->body, limits);
@@ -153,6 +147,7 @@ void EventReceivers::poll_answered(const ReceiverPtr& r, const port::HttpResult&
   p.ack.clear();
   p.refused.clear();
   p.failures = 0;
+  p.answered = engine_.now();
   const auto* more = o->if_contains("moreAvailable");
   p.more = more != nullptr && more->is_bool() && more->get_bool();
   p.left = 1;
@@ -190,6 +185,23 @@ void EventReceivers::polled(const ReceiverPtr& r) {
   // Who has something to acknowledge does so soon (RFC 8936 section 2.4); that may bring the next ones.
   if (told) return poll_later(r, Duration{0});
   poll_later(r, jittered(r->config->poll->interval, engine_.ports.random));
+}
+
+void EventReceivers::poll_refused(const ReceiverPtr& r, const port::HttpResult& result) {
+  auto& p = r->poll;
+  const auto wish = result.response ? http::retry_after(*result.response, engine_.now(), longest_wait)
+                                    : std::optional<Duration>{};
+  const auto interval = r->config->poll->interval;
+  const bool throttled =
+      result.response && (result.response->status == 429 || (result.response->status == 503 && wish));
+  const auto recent = std::max<Duration>(4 * interval, heard_recently);
+  // To be left alone for a while is no failure, as long as what is known is recent.
+  if (throttled && engine_.now() - std::max(p.answered, r->row.succeeded) < recent) {
+    p.busy = false;
+    return poll_later(r, std::max<Duration>(wish.value_or(interval), std::chrono::seconds(1)));
+  }
+  poll_failed(r, exchange_failure(result));
+  if (wish) poll_later(r, std::max<Duration>(*wish, std::chrono::seconds(1)));
 }
 
 void EventReceivers::poll_failed(const ReceiverPtr& r, const std::string& why) {

@@ -73,6 +73,7 @@ class EventReceivers : public std::enable_shared_from_this<EventReceivers> {
     std::map<std::string, idp::SetRefusal> refused;  ///< likewise, refused
     std::size_t left = 0;                            ///< tokens of the last answer that are being taken
     bool more = false;                               ///< there are more at the transmitter
+    WallTime answered;                               ///< when a poll last went well
     WallTime stored;                                 ///< when the row was last written for a poll
     WallTime ours_until;                             ///< where several engines share the store; 0: not ours
   };
@@ -107,6 +108,7 @@ class EventReceivers : public std::enable_shared_from_this<EventReceivers> {
   void claim_poll(const ReceiverPtr& r);
   void poll_answered(const ReceiverPtr& r, const port::HttpResult& result);
   void polled(const ReceiverPtr& r);
+  void poll_refused(const ReceiverPtr& r, const port::HttpResult& result);
   void poll_failed(const ReceiverPtr& r, const std::string& why);
   /// Puts how the last poll went into the row: a failure, or (empty) none.
   void note_poll(const ReceiverPtr& r, const std::string& failure);

@@ -175,6 +175,51 @@ TEST_CASE("tokens are fetched, acknowledged when they are durable, and refused b
   CHECK(w.events(w.c, "source.recovered") == 1);
 }
 
+TEST_CASE("a transmitter that asks for patience is no failing source before nothing was heard of it for minutes",
+          "[engine][set][R16][R17]") {
+  Receiving w(1);
+  std::vector<std::int64_t> asked;
+  int status = 200;
+  bool says_when = true;
+  w.transmitter.answer = [&](const port::HttpRequest&) {
+    asked.push_back(w.clock.wall().micros / 1'000'000);
+    auto reply =
+        Transmitter::reply(status, status == 200 ? json::object{{"sets", json::object{}}} : json::object{});
+    if (status != 200 && says_when) reply.response->headers.push_back({"Retry-After", "45"});
+    return reply;
+  };
+  auto config = w.config;
+  config["poll"] = {{"url", "https://idp.example.com/poll"}, {"interval_s", 10}};
+  w.source = w.add("polled", config).value().id;
+  w.run(5min);
+  for (const int busy : {429, 503}) {
+    INFO(busy);
+    status = busy;
+    asked.clear();
+    w.run(3min);
+    REQUIRE(asked.size() >= 3);
+    CHECK(asked.size() <= 5);
+    for (std::size_t i = 1; i < asked.size(); ++i) CHECK(asked[i] - asked[i - 1] >= 45);
+    CHECK(w.row().failing_since.micros == 0);
+    status = 200;
+    w.run(2min);
+  }
+  says_when = false;
+  status = 503;  // that is no throttling
+  w.run(1min);
+  CHECK(w.row().failing_since.micros != 0);
+  status = 200;
+  w.run(2h);
+  CHECK(w.row().failing_since.micros == 0);
+  status = 429;
+  w.run(4min);
+  CHECK(w.row().failing_since.micros == 0);
+  w.run(5min);
+  CHECK(w.row().failing_since.micros != 0);
+  CHECK(w.row().failure.find("429") != std::string::npos);
+  CHECK(w.events(w.c, "source.unhealthy") == 2);
+}
+
 TEST_CASE("a verification that was asked for is known after a restart, and to another engine", "[engine][set]") {
   Receiving w(
       1, {{"stream_id", "f67e"},
