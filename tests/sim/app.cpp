@@ -107,6 +107,7 @@ void SimApp::flip(SimAccount& account, bool active, By by) {
   if (by == By::deprov) {
     account.in_doubt = false;
     account.ours_disabled = !active;
+    account.unverified = active;
   }
 }
 
@@ -252,6 +253,7 @@ Reply SimApp::carry_out(const Call& call) {
         return r;
       }
       r.accounts.push_back(show(it->second));
+      if (r.accounts.front().active == true) it->second.unverified = false;
       if (fault == ConnectorFault::reads_what_is_wanted) r.accounts.front().active = false;
       return r;
     }
@@ -295,7 +297,9 @@ Reply SimApp::change(const Call& call) {
     case Operation::enable: {
       const bool wanted = call.operation == Operation::enable;
       happened = a.active != wanted;
-      if (wanted) a.enabled_for_a_reason = a.ours_disabled || a.in_doubt || plan_.asynchronous;
+      // An enable that is read back as not done is a failed attempt (R19), also where somebody had undone it
+      // meanwhile.
+      if (wanted) a.enabled_for_a_reason = a.ours_disabled || a.in_doubt || a.unverified || plan_.asynchronous;
       flip(a, wanted, By::deprov);
       if (happened && !wanted) ++a.disabled;
       break;

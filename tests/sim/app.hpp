@@ -45,6 +45,7 @@ struct SimAccount {
   MonoTime by_hand_at;               ///< when somebody last flipped it
   bool in_doubt = false;             ///< since our last flip, a change of ours may have happened
   bool ours_disabled = false;        ///< our last flip was a disable
+  bool unverified = false;           ///< our last flip was an enable that no read has shown yet
   bool enabled_for_a_reason = true;  ///< at the last enable
   std::uint32_t disabled = 0;        ///< effects of deprov
   std::uint32_t deleted = 0;
