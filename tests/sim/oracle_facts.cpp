@@ -90,14 +90,19 @@ void Oracle::note_presence(std::size_t app) {
   }
 }
 
+namespace {
+/// A directory without anybody is read as a broken one (R6).
+bool anybody_in(const World::App& app) {
+  return std::any_of(app.presence.begin(), app.presence.end(), [](const auto& p) { return p.second.in; });
+}
+}  // namespace
+
 // R16: when nothing is wrong any more, the source is read, and does not fail.
 void Oracle::check_source(std::size_t app, port::Reader& reader) {
   const auto& state = world_.apps[app];
   if (violation_ || !state.directory || pending(app, reader)) return;
-  const bool anybody =
-      std::any_of(state.presence.begin(), state.presence.end(), [](const auto& p) { return p.second.in; });
   const auto row = reader.source(state.scope, state.source);
-  if (!anybody || !row || !*row || !(*row)->work.is_nil()) return;
+  if (!anybody_in(state) || !row || !*row || !(*row)->work.is_nil()) return;
   if ((*row)->failing_since.micros != 0)
     return violated("R16", "the source of app " + std::to_string(app) + " still fails: " + (*row)->failure);
   if (world_.clock.wall() - (*row)->succeeded > std::chrono::minutes(15))
@@ -305,7 +310,8 @@ void Oracle::reconciled(std::size_t app, WorkId run) {
 }
 
 void Oracle::check_queues(std::size_t app, port::Reader& reader) {
-  const auto& scope = world_.apps[app].scope;
+  const auto& state = world_.apps[app];
+  const auto& scope = state.scope;
   const auto now = world_.clock.wall();
   const auto somewhat_earlier = now - std::chrono::minutes(2);
   port::JobFilter filter;
@@ -316,7 +322,10 @@ void Oracle::check_queues(std::size_t app, port::Reader& reader) {
     const bool waits = job.state == JobState::held ||
                        ((job.state == JobState::in_grace || job.state == JobState::awaiting_approval) &&
                         job.due > somewhat_earlier);
-    if (waits || nobody_there) continue;
+    // What was inferred from a directory waits while that is empty, for good if nobody comes back.
+    const bool frozen = state.directory && !anybody_in(state) &&
+                        job.reason.find("a source that shows nobody") != std::string::npos;
+    if (waits || nobody_there || frozen) continue;
     return violated("rest", "job " + job.id.str() + " of " + name(app, job.subject) + " is left " +
                                 std::string(port::to_string(job.state)) + " since " + to_rfc3339(job.due) + ": " +
                                 job.reason);
