@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deprov/connector/connector.hpp>
 #include <deprov/error.hpp>
+#include <deprov/port/checkpoints.hpp>
 #include <deprov/port/clock.hpp>
 #include <deprov/port/executor.hpp>
 #include <deprov/port/http_transport.hpp>
@@ -25,6 +26,7 @@ struct ConnectorHost {
   Random& random;
   HttpTransport& http;
   Placement placement = Placement::by_default;
+  std::shared_ptr<Checkpoints> checkpoints{};  ///< of its integration; null: it keeps nothing
 };
 
 /// A file on the engine's machine that a config names.
