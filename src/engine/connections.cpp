@@ -3,6 +3,7 @@
 #include <boost/json/serialize.hpp>
 #include <deprov/json_schema.hpp>
 #include <utility>
+#include "engine/connector_checkpoints.hpp"
 #include "engine/courier.hpp"
 #include "engine/impl.hpp"
 #include "engine/source_config.hpp"
@@ -271,7 +272,8 @@ Result<std::unique_ptr<connector::Connector>> Engine::Impl::open_connector(const
   const auto settings = json::parse(row.settings.empty() ? "{}" : row.settings, ec);
   const auto placement =
       !ec && settings.is_object() ? placement_of(settings.get_object()) : port::Placement::by_default;
-  return kind->second->open(config, {ports.executor, ports.clock, ports.random, ports.http, placement});
+  return kind->second->open(config, {ports.executor, ports.clock, ports.random, ports.http, placement,
+                                     checkpoints_of(*this, row.scope)});
 }
 
 }  // namespace deprov::engine

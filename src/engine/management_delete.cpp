@@ -125,6 +125,7 @@ Result<port::Transaction> delete_piece(Engine::Impl& impl, port::Reader& reader,
   row.secrets.clear();
   txn.ops.emplace_back(port::op::PutIntegration{row});
   txn.ops.emplace_back(port::op::ExpireGatewayTokens{row.scope, {}, now});
+  txn.ops.emplace_back(port::op::RemoveCheckpoints{row.scope});
   txn.ops.emplace_back(impl.activity(row.scope, "integration.deleted", by.actor(), {{"name", row.name}}));
   txn.ops.emplace_back(impl.activity({row.scope.workspace, {}}, "integration.deleted", by.actor(),
                                      {{"integration", id.str()}, {"name", row.name}}));

@@ -562,6 +562,8 @@ class Commit {
   }
   Result<void> apply(const op::PutGrant& o) { return apply_to(s_, undo_, o); }
   Result<void> apply(const op::RemoveGrants& o) { return apply_to(s_, undo_, o); }
+  Result<void> apply(const op::PutCheckpoint& o) { return apply_to(s_, undo_, o); }
+  Result<void> apply(const op::RemoveCheckpoints& o) { return apply_to(s_, undo_, o); }
 
   MemoryState& s_;
   const Crypto& crypto_;

@@ -544,6 +544,9 @@ class MemoryReader final : public Reader {
                                                 std::size_t limit) override {
     return subjects_with_grants_of(s_, scope, after, limit);
   }
+  Result<std::optional<std::string>> checkpoint(const Scope& scope, std::string_view name) override {
+    return copy_of(s_.checkpoints, std::tuple(scope, std::string(name)));
+  }
   Result<Page<FindingRow>> findings(const Scope& scope, WorkId run, std::uint64_t after,
                                     std::size_t limit) override {
     Page<FindingRow> page;

@@ -86,6 +86,8 @@ struct MemoryState {
   std::map<Key<Scope, SourceId>, port::SourceRow> sources;
   std::map<Key<Scope, SourceId, port::SourcePart, std::uint32_t, std::uint64_t>, std::string> source_pieces;
   std::map<Key<Scope, ResourceId, SourceId>, port::GrantRow> grants;
+
+  std::map<Key<Scope, std::string>, std::string> checkpoints;
 };
 
 /// Changes maps, and takes the changes back in reverse order.
@@ -201,6 +203,10 @@ Result<port::Page<ResourceId>> subjects_to_reread_of(const MemoryState& s, const
                                                      std::size_t limit);
 Result<port::Page<ResourceId>> subjects_with_grants_of(const MemoryState& s, const Scope& scope,
                                                        std::optional<ResourceId> after, std::size_t limit);
+
+// memory_checkpoints.cpp
+Result<void> apply_to(MemoryState& s, Undo& undo, const port::op::PutCheckpoint& o);
+Result<void> apply_to(MemoryState& s, Undo& undo, const port::op::RemoveCheckpoints& o);
 
 /// Applies a whole transaction or nothing of it.
 [[nodiscard]] Result<port::Committed> apply_transaction(MemoryState& state, const port::Crypto& crypto,

@@ -61,6 +61,11 @@ Error hold_is_open(HoldId hold) {
   return {Errc::held_by_guard, "hold " + hold.str() + " is open", "guard", "decide it with `deprov holds`"};
 }
 
+Error too_many_checkpoints(std::string_view name, std::size_t most) {
+  return {Errc::limit_exceeded, "the connector keeps " + std::to_string(most) + " checkpoints already",
+          "checkpoint " + std::string(name), "take one away that is not needed"};
+}
+
 Error store_closed() { return {Errc::closed, "the store is closed", "store"}; }
 
 }  // namespace deprov::store

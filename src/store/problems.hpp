@@ -19,6 +19,7 @@ namespace deprov::store {
 [[nodiscard]] Error conflicting(std::string_view what, std::string_view why);
 [[nodiscard]] Error guard_refuses(std::string_view counter, std::uint64_t amount, std::string_view window,
                                   std::uint64_t sum, std::uint64_t limit);
+[[nodiscard]] Error too_many_checkpoints(std::string_view name, std::size_t most);
 [[nodiscard]] Error store_closed();
 
 /// Counters are kept longer than any window, since a clock may be set back.

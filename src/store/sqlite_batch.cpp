@@ -31,6 +31,8 @@ std::size_t texts_of(const Op& op) {
           return o.row.config.size() + o.row.secrets.size() + o.row.settings.size() + o.row.policy.size();
         } else if constexpr (std::is_same_v<T, op::PutSourcePiece>) {
           return o.row.bytes.size();
+        } else if constexpr (std::is_same_v<T, op::PutCheckpoint>) {
+          return o.value.size();
         } else {
           return 0;
         }

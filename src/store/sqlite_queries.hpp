@@ -351,6 +351,11 @@ namespace deprov::store {
   X(grant_subjects,                                                                                               \
     "SELECT DISTINCT subject FROM source_grant WHERE scope = ? AND subject > ? AND says <> 4 "                    \
     "ORDER BY subject LIMIT ?")                                                                                   \
+  X(checkpoint_get, "SELECT value FROM checkpoint WHERE scope = ? AND name = ?")                                  \
+  X(checkpoint_others, "SELECT count(*) FROM checkpoint WHERE scope = ? AND name <> ?")                           \
+  X(checkpoint_put, "INSERT OR REPLACE INTO checkpoint(scope, name, value) VALUES(?, ?, ?)")                      \
+  X(checkpoint_remove, "DELETE FROM checkpoint WHERE scope = ? AND name = ?")                                     \
+  X(checkpoint_remove_all, "DELETE FROM checkpoint WHERE scope = ?")                                              \
   X(webhook_all,                                                                                                  \
     "SELECT s.workspace, w.id, w.integration, w.name, w.url, w.events, w.ca_pem, w.secrets, w.created, "          \
     "w.version "                                                                                                  \

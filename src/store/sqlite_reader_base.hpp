@@ -54,6 +54,7 @@ class SqliteReaderBase : public port::Reader {
                                                     std::optional<ResourceId> after, std::size_t limit) override;
   Result<port::Page<ResourceId>> subjects_with_grants(const port::Scope& scope, std::optional<ResourceId> after,
                                                       std::size_t limit) override;
+  Result<std::optional<std::string>> checkpoint(const port::Scope& scope, std::string_view name) override;
 
   // sqlite_reader_webhooks.cpp
   Result<std::vector<port::WebhookRow>> webhooks(std::optional<WorkspaceId> workspace) override;

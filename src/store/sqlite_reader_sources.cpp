@@ -1,4 +1,4 @@
-// Views of sources, of their lists and of what they said.
+// Views of sources, of their lists and of what they said; and of what connectors keep.
 #include "sqlite_reader_base.hpp"
 
 namespace deprov::store {
@@ -60,6 +60,15 @@ Result<Page<ResourceId>> SqliteReaderBase::subjects_with_grants(const Scope& sco
     ResourceId id;
     use.read_all(id);
     return id;
+  });
+}
+
+Result<std::optional<std::string>> SqliteReaderBase::checkpoint(const Scope& scope, std::string_view name) {
+  Use use(c_, Q::checkpoint_get, scopes_.find(scope), name);
+  return one<std::string>(use, [&] {
+    std::string value;
+    use.read_all(value);
+    return value;
   });
 }
 

@@ -201,6 +201,11 @@ CREATE TABLE source_grant(
 ALTER TABLE member ADD COLUMN display TEXT;
 CREATE INDEX source_grant_hint ON source_grant(scope, source, subject) WHERE says = 4;
 )sql",
+    // What connectors keep between two starts.
+    R"sql(
+CREATE TABLE checkpoint(
+  cid INTEGER PRIMARY KEY, scope INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, UNIQUE(scope, name));
+)sql",
 };
 
 /// Makes the tables, or brings those of an older version up to `known`. Errors: `store_version`,

@@ -117,6 +117,10 @@ class SqliteWriter {
   Result<void> apply(const port::op::PutGrant& o);
   Result<void> apply(const port::op::RemoveGrants& o);
 
+  // sqlite_ops_checkpoints.cpp
+  Result<void> apply(const port::op::PutCheckpoint& o);
+  Result<void> apply(const port::op::RemoveCheckpoints& o);
+
   /// Its number; a scope that is new gets one, which is a write.
   Result<std::int64_t> scope_for_writing(const port::Scope& scope);
   Result<void> insert_resource(std::int64_t scope, const port::ResourceRow& row);

@@ -138,7 +138,10 @@ Op RandomWorld::source_op(Reader& reader) {
       return op::PutSourcePiece{
           {s, source, part, static_cast<std::uint32_t>(below(4)), 1 + below(6), std::string("\0\1", 2) + text(9)}};
     }
-    case 6: return op::PruneSourcePieces{s, source, below(4), below(6), 1 + below(4)};
+    case 6:
+      if (chance(50)) return op::PruneSourcePieces{s, source, below(4), below(6), 1 + below(4)};
+      if (chance(10)) return op::RemoveCheckpoints{s};
+      return op::PutCheckpoint{s, "name" + std::to_string(below(4)), chance(70) ? text(9) : "", 3};
     default: {
       GrantRow row{s, subject, chance(20) ? SourceId{} : source, {}, {}, at(), at()};
       row.says = static_cast<idp::Says>(1 + below(4));
@@ -166,6 +169,8 @@ std::vector<std::string> RandomWorld::source_lines(Reader& r, const Scope& s) {
     }
   }
   for (std::uint64_t n = 1; n <= 5; ++n) all(value(r.grants(s, id<ResourceId>(n))));
+  for (std::uint64_t n = 0; n < 4; ++n)
+    out.push_back(value(r.checkpoint(s, "name" + std::to_string(n))).value_or("nothing"));
   for (const auto after : {std::optional<ResourceId>{}, std::optional(id<ResourceId>(2))}) {
     const auto page = value(r.subjects_with_grants(s, after, 2));
     for (const auto subject : page.rows) out.push_back(subject.str());

@@ -161,6 +161,7 @@ class FakeConnector final : public connector::Connector {
 
 Result<std::unique_ptr<connector::Connector>> FakeKind::open(const connector::json::object&,
                                                              port::ConnectorHost host) const {
+  app_->checkpoints.push_back(host.checkpoints);
   return std::unique_ptr<connector::Connector>(std::make_unique<FakeConnector>(app_, host));
 }
 

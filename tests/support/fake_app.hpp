@@ -31,6 +31,7 @@ struct FakeApp {
   Duration latency{0};
   bool silent = false;  ///< calls are never answered
   std::vector<connector::Completion> unanswered;
+  std::vector<std::shared_ptr<port::Checkpoints>> checkpoints;  ///< of each connection that was opened
 
   FakeApp();
   connector::Account& add(const std::string& id, const std::string& external_id, const std::string& user_name);

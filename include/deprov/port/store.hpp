@@ -311,6 +311,18 @@ struct RemoveGrants {
   ResourceId subject;
   std::optional<SourceId> source{};
 };
+/// What a connector keeps (`Checkpoints`). Empty: the name is taken away. Errors: `limit_exceeded` where it is a
+/// new name, and there are `most`.
+struct PutCheckpoint {
+  Scope scope;
+  std::string name;
+  std::string value;
+  std::size_t most = 0;
+};
+/// All that the connector of an integration keeps.
+struct RemoveCheckpoints {
+  Scope scope;
+};
 }  // namespace op
 
 using Op =
@@ -322,7 +334,7 @@ using Op =
                  op::PutFinding, op::RemoveFindings, op::ClaimKey, op::ReleaseKey, op::PutWebhook,
                  op::RemoveWebhook, op::MoveWebhookCursor, op::PutDelivery, op::PruneDeliveries, op::PutSource,
                  op::RemoveSource, op::PutSourcePiece, op::PruneSourcePieces, op::PutGrant, op::RemoveGrants,
-                 op::NameMember>;
+                 op::NameMember, op::PutCheckpoint, op::RemoveCheckpoints>;
 
 /// All of it, or nothing. Ops are applied in order.
 struct Transaction {
@@ -521,6 +533,9 @@ class Reader {
   /// in order.
   virtual Result<Page<ResourceId>> subjects_to_reread(const Scope& scope, SourceId source,
                                                       std::optional<ResourceId> after, std::size_t limit) = 0;
+
+  /// What a connector keeps under that name.
+  virtual Result<std::optional<std::string>> checkpoint(const Scope& scope, std::string_view name) = 0;
 
   /// Findings of one reconciliation with `n` greater than `after`, in order.
   virtual Result<Page<FindingRow>> findings(const Scope& scope, WorkId run, std::uint64_t after,
