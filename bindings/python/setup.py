@@ -13,7 +13,7 @@ import shlex
 import shutil
 import subprocess
 
-from setuptools import setup
+from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -93,6 +93,7 @@ class BuildExtension(build_ext):
 setup(
     version=version(),
     cffi_modules=["native/build_ffi.py:ffi"],
+    ext_modules=[Extension("deprov._ask", ["native/ask.c"], depends=["native/room.h"], py_limited_api=True)],
     cmdclass={"build_ext": BuildExtension},
     options={"bdist_wheel": {"py_limited_api": "cp39"}},
 )

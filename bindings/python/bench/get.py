@@ -15,6 +15,7 @@ USER = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "externalId":
         "active": True, "name": {"givenName": "Some", "familyName": "One"},
         "emails": [{"value": "someone@example.com", "type": "work", "primary": True}]}
 IN_FLIGHT = 64
+CLOCK = 16  # so many requests, then a look at the clock; C++ looks once in 20,000
 
 
 def world(**options):
@@ -50,8 +51,9 @@ def one_at_a_time(seconds, **options):
     with engine:
         watch, done = Watch(seconds), 0
         while time.perf_counter() < watch.until:
-            check(engine.call("GET", target, headers))
-            done += 1
+            for _ in range(CLOCK):
+                check(engine.call("GET", target, headers))
+            done += CLOCK
         watch.report(done)
 
 
@@ -62,8 +64,9 @@ async def in_flight(seconds):
     async def ask(a, watch):
         nonlocal done
         while time.perf_counter() < watch.until:
-            check(await a.call("GET", target, headers))
-            done += 1
+            for _ in range(CLOCK):
+                check(await a.call("GET", target, headers))
+            done += CLOCK
 
     with engine:
         async with engine.aio() as a:

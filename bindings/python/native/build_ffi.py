@@ -1,5 +1,5 @@
 """Makes the extension module deprov._native of deprov.h: what the header declares is what Python sees, and the C
-compiler checks it. Python's own part of it is glue.h."""
+compiler checks it. Python's own part of it is room.h and glue.h."""
 
 import os
 import pathlib
@@ -45,10 +45,11 @@ extern "Python" {
 }
 """
 
-GLUE = (HERE / "glue.h").read_text(encoding="utf-8")
+ROOM, GLUE = ((HERE / name).read_text(encoding="utf-8") for name in ("room.h", "glue.h"))
 
 ffi = cffi.FFI()
 ffi.cdef(declarations(header().read_text(encoding="utf-8")))
 ffi.cdef(CALLBACKS)
-ffi.cdef(declarations(GLUE.split("/* --- bodies --- */", maxsplit=1)[0]))
-ffi.set_source("deprov._native", "#include <deprov.h>\n#include <stdlib.h>\n#include <string.h>\n" + GLUE)
+for ours in (ROOM, GLUE):
+    ffi.cdef(declarations(ours.split("/* --- bodies --- */", maxsplit=1)[0]))
+ffi.set_source("deprov._native", "#include <deprov.h>\n#include <stdlib.h>\n#include <string.h>\n" + ROOM + GLUE)

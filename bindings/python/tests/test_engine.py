@@ -1,11 +1,14 @@
 import asyncio
+import collections
 import gc
 import json
 import logging
 import os
 import pathlib
+import sys
 import threading
 import time
+import types
 import warnings
 
 import pytest
@@ -84,14 +87,55 @@ def test_requests_that_make_no_sense_are_refused(world):
         world.engine.call("GET", "/healthz", {"X": "a\0b"})
     for arguments, wrong in ((("GET", None), "target has to be str, and is NoneType"),
                              (("GET", "/healthz", {"X": 1}), "header 'X' has to be str, and is int"),
-                             (("GET", "/healthz", [(b"X", "y")]), "the name of a header has to be str, and is bytes")):
+                             (("GET", "/healthz", [(b"X", "y")]), "the name of a header has to be str, and is bytes"),
+                             (("GET", "/healthz", [("X",)]), "a pair of name and value"),
+                             (("GET", "/healthz", ["XY"]), "a pair of name and value"),
+                             (("GET", "/healthz", [None]), "a pair of name and value"),
+                             (("GET", "/healthz", 7), "not iterable"),
+                             (("GET", "/healthz", (), object()), "not JSON serializable")):
         with pytest.raises(TypeError, match=wrong):
             world.engine.call(*arguments)
     with pytest.raises(deprov.LimitExceededError):
         world.engine.call("GET", "/healthz", [("X", "y")] * 300)
     with pytest.raises(deprov.LimitExceededError):
         world.engine.call("GET", "/" + "x" * 70_000)
+    with pytest.raises(UnicodeEncodeError):
+        world.engine.call("GET", "/healthz", {"X": "\ud800"})
     assert world.engine.call("GET", "/healthz", [("X", "y")] * 256).status == 200
+    assert world.engine._hub.waiting() == []
+
+
+def test_headers_are_any_mapping_or_pairs(world):
+    token = "Bearer " + world.wiki.scim_token
+    target = world.wiki.scim_base_path + "/Users"
+    for headers in ({"Authorization": token}, types.MappingProxyType({"Authorization": token}),
+                    collections.UserDict(Authorization=token), [["Authorization", token]],
+                    (pair for pair in (("X", "\u00e9"), ("Authorization", token)))):
+        assert world.engine.call("GET", target, headers).status == 200
+    by = deprov.Caller(token=world.acme.owner_token)
+    assert world.engine.call("GET", "/api/v1/workspace", collections.UserDict(Accept="*/*"), by=by).status == 200
+    for body in (b"{}", bytearray(b"{}"), memoryview(b"{}"), "{}", {}):
+        assert world.engine.call("POST", target, {"Authorization": token, "Content-Type": "application/json"}, body).status == 400
+
+
+def test_asking_keeps_nothing(world):
+    """Of what was given, and of what was answered."""
+    value = "".join(["Bearer ", world.wiki.scim_token])
+    headers = {"Authorization": value}
+    target = world.wiki.scim_base_path + "/Users"
+    before = sys.getrefcount(value), sys.getrefcount(None)
+    for _ in range(1000):
+        got = world.engine.call("GET", target, headers)
+        with pytest.raises(TypeError):
+            world.engine.call("GET", target, [("Authorization", value), ("X", 1)])
+    del _
+    assert sys.getrefcount(value) == before[0]
+    assert sys.getrefcount(None) - before[1] < 500
+    assert sys.getrefcount(got.body) <= 3 and sys.getrefcount(got) == 2
+    got._headers = [("cycle", got)]
+    gc.collect()
+    del got
+    assert gc.collect() >= 1  # the answer was in it
 
 
 def test_a_directory_is_durable_and_has_one_owner(tmp_path):

@@ -13,7 +13,7 @@ from ._native import ffi, lib
 # How long a thread is in the library without looking for signals.
 SLICE_MS = 100
 
-# Of answers that are taken whole, many at once; what says how long they are has 20 bits for it.
+# Of answers that are taken whole, many at once.
 TEXT = 64 * 1024
 
 _ROOM = ffi.typeof("deprovpy_room *")
@@ -65,10 +65,11 @@ class Numbered(Protocol):
 class Room:
     """Where the library puts what ended; with `text`, whole answers are taken out of its memory at once."""
 
-    __slots__ = ("c", "events", "text", "waiter", "_keep")
+    __slots__ = ("c", "address", "events", "text", "waiter", "_keep")
 
     def __init__(self, text: int = 0) -> None:
         self.c = ffi.new(_ROOM)
+        self.address = int(ffi.cast("uintptr_t", self.c))
         self.events = self.c.events
         self._keep = ffi.new(_CHARS, text)
         self.c.text = self._keep

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, Any, AsyncIterator, Iterable, Optional, Tuple
+import types
+from typing import TYPE_CHECKING, Any, AsyncIterator, Generator, Iterable, Optional, Tuple
 
 from . import _process, errors
+from ._ask import ask
 from ._hub import TEXT, Answer, Hub, Room, empty_error
 from ._native import ffi, lib
-from .engine import Body, Engine, Headers, _admin, _answered, begin_call, closed_error, pack
+from .engine import AS_TOKEN, Body, Engine, Headers, _admin, _answered, closed_error, on_behalf, pack_body
 from .lists import Begin, ListHandle, SourceUser, batches, beginning
 from .records import Caller, Integration
 from .response import Response
@@ -36,6 +38,12 @@ _END = int(lib.DEPROV_END)
 _PUMP_BUDGET = 0.005
 # So many requests that are answered at once come one after the other, before the loop has its turn: about 0.1 ms.
 _AT_ONCE = 16
+
+
+@types.coroutine
+def _turn() -> Generator[None, None, None]:
+    """What asyncio.sleep(0) comes to."""
+    yield
 
 
 #: What became of a request.
@@ -204,10 +212,14 @@ class AsyncEngine:
                    by: Optional[Caller] = None, subject: str = "") -> "AsyncResponse":
         """As :meth:`Engine.call`. A task that is cancelled lets go of the request; what was asked for may happen all
         the same."""
-        as_, head, count, content = pack(method, target, headers, body, peer, by, subject)
         loop = self._loop
         if loop is None or loop is not get_running_loop():
             raise self._not_here()
+        if body is not None and type(body) is not bytes:
+            body = pack_body(body)
+        as_, workspace = AS_TOKEN, ""
+        if by is not None:
+            as_, workspace, headers = on_behalf(by, headers)
         engine = self.engine
         hub = engine._hub
         room = self._room
@@ -221,8 +233,9 @@ class AsyncEngine:
         try:
             if engine._free_wanted:
                 raise closed_error()
-            told = begin_call(engine._handle, room.c, user, as_, head, len(head) + 1, count, content, len(content))
-            if told == 0:
+            answered = ask(AsyncResponse, engine._address, room.address, user, as_, method, target, peer, workspace,
+                           subject, headers, body)
+            if answered is None:
                 self._spare = _Awaited(self, loop)
                 hub.begun(room, awaited)
         except BaseException:
@@ -234,18 +247,14 @@ class AsyncEngine:
                 engine._freed_by_last()
             if _process._interrupted:
                 _process.raise_interrupt()
-        if told != 0:
+        if answered is not None:
             hub.expected.pop(user, None)  # who closes the engine may have taken it
-            body_at = told >> 20 & 0xFFFFF
-            text = room.text
-            answered = AsyncResponse(told >> 40, text[:body_at], text[body_at:told & 0xFFFFF])
-            answered._aio = self
             self._at_once += 1
             if self._at_once < _AT_ONCE:
                 return answered
             # Others have their turn all the same.
             self._at_once = 0
-            await asyncio.sleep(0)
+            await _turn()
             return answered
         status, answer = await self._end(awaited, user)
         if answer is None:
@@ -368,7 +377,7 @@ class AsyncResponse(Response):
         piece = ffi.new("deprov_str *")
         error = ffi.new("deprov_error **")
         while True:
-            with self._turn:
+            with self._my_turn():
                 status = lib.deprov_response_read(self._open(), 0, piece, error)
                 if status == 0:
                     return errors.bytes_of(piece[0])
@@ -391,7 +400,7 @@ class AsyncResponse(Response):
         hub = self._aio.engine._hub
         error = ffi.new("deprov_error **")
         wanted = _Wanted(hub, hub.expect(awaited), awaited.wait())
-        with self._turn:
+        with self._my_turn():
             status = lib.deprov_response_want(self._open(), ffi.cast("void *", wanted.user), error)
         if status != 0:
             errors.raise_for(status, error[0])

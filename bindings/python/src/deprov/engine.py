@@ -12,6 +12,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Callable, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from . import _process, errors
+from ._ask import ask
 from ._hub import SLICE_MS, TEXT, Hub, Room, Waiter, empty_error
 from ._native import ffi, lib
 from ._options import LogCallback, Plugins, open_engine
@@ -33,31 +34,17 @@ Body = Union[bytes, bytearray, memoryview, str, Mapping[str, Any], Sequence[Any]
 
 _TIMEOUT = int(lib.DEPROV_ERR_TIMEOUT)
 _NULL = ffi.NULL
-_AS_TOKEN = int(lib.DEPROV_AS_TOKEN)
+AS_TOKEN = int(lib.DEPROV_AS_TOKEN)
 _AS_LOCAL = int(lib.DEPROV_AS_LOCAL)
 _main_ident = _process.main_ident
 get_ident = threading.get_ident
-begin_call = lib.deprovpy_begin
-whole_call = lib.deprovpy_call
 
 
 def closed_error() -> errors.Error:
     return errors.make(int(lib.DEPROV_ERR_CLOSED), detail="the engine is closed", where="engine")
 
 
-def _no_text(parts: List[Any]) -> str:
-    """Which part of a request is no text, as `pack` has them."""
-    for i, part in enumerate(parts):
-        if not isinstance(part, str):
-            names = ("method", "target", "peer", "workspace", "subject")
-            place = names[i] if i < 5 else "the name of a header" if i % 2 else f"header {parts[i - 1]!r}"
-            return f"{place} has to be str, and is {type(part).__name__}"
-    return "a part of the request is no str"
-
-
-def _pack_body(body: Union[bytes, bytearray, memoryview, str, Mapping[str, Any], Sequence[Any]]) -> bytes:
-    if isinstance(body, bytes):
-        return body
+def pack_body(body: Union[bytes, bytearray, memoryview, str, Mapping[str, Any], Sequence[Any]]) -> bytes:
     if isinstance(body, str):
         return body.encode()
     if isinstance(body, (bytearray, memoryview)):
@@ -65,25 +52,12 @@ def _pack_body(body: Union[bytes, bytearray, memoryview, str, Mapping[str, Any],
     return json.dumps(body, separators=(",", ":")).encode()
 
 
-def pack(method: str, target: str, headers: Headers, body: Body, peer: str, by: Optional[Caller],
-         subject: str) -> Tuple[int, bytes, int, bytes]:
-    """On behalf of whom, the head (as glue.h has it, but for the last zero, which bytes have), how many headers it has,
-    the body."""
-    parts = [method, target, peer, "", subject]
-    for pair in headers.items() if isinstance(headers, (dict, collections.abc.Mapping)) else headers:
-        parts += pair
-    as_ = _AS_TOKEN
-    if by is not None:
-        if by.token:
-            parts += ("Authorization", "Bearer " + by.token)
-        else:
-            as_ = _AS_LOCAL
-            parts[3] = by.workspace
-    try:
-        head = "\0".join(parts).encode()
-    except TypeError:
-        raise TypeError(_no_text(parts)) from None
-    return as_, head, (len(parts) - 5) // 2, b"" if body is None else _pack_body(body)
+def on_behalf(by: Caller, headers: Headers) -> Tuple[int, str, Headers]:
+    """As whom it is asked, the workspace, and the headers with their token."""
+    if not by.token:
+        return _AS_LOCAL, by.workspace, headers
+    pairs = headers.items() if isinstance(headers, collections.abc.Mapping) else headers
+    return AS_TOKEN, "", [*pairs, ("Authorization", "Bearer " + by.token)]
 
 
 class Engine:
@@ -116,6 +90,7 @@ class Engine:
                                         host_driven=host_driven, store_readers=store_readers, key=key,
                                         key_file=key_file, clock=clock, log=log, connectors=connectors,
                                         plugins=plugins)
+        self._address = int(ffi.cast("uintptr_t", self._handle))
         _process.opened()
         self._host_driven = host_driven
         self._hub = Hub(self._handle)
@@ -216,7 +191,11 @@ class Engine:
         """Carries out a request as an HTTP server got it: SCIM, the admin API, health, metrics. `by` asks as the
         local administrator, for paths below /api/v1. `subject`: the SCIM id of the User whom the program has
         authenticated, for `/Me`. Signals are heard while it waits in the main thread."""
-        as_, head, count, content = pack(method, target, headers, body, peer, by, subject)
+        if body is not None and type(body) is not bytes:
+            body = pack_body(body)
+        as_, workspace = AS_TOKEN, ""
+        if by is not None:
+            as_, workspace, headers = on_behalf(by, headers)
         if _process._forked:
             _process.check_fork()
         users = self._users
@@ -230,41 +209,38 @@ class Engine:
                 room = rooms.pop()
             except IndexError:
                 room = Room(TEXT)
-            # Once the text was read, and not before, the room is another's; one in which something failed is nobody's.
+            # A room in which something failed is nobody's any more.
             if get_ident() == _main_ident:
                 waiter = room.waiter
                 user = next(hub.ids)
                 hub.expected[user] = waiter
                 try:
-                    told = begin_call(self._handle, room.c, user, as_, head, len(head) + 1, count, content, len(content))
-                    if told == 0:
+                    answered = ask(Response, self._address, room.address, user, as_, method, target, peer, workspace,
+                                   subject, headers, body)
+                    if answered is None:
                         room.waiter = Waiter()
                         hub.begun(room, waiter)
                         if not waiter.done:
                             hub.wait(waiter)
                         if waiter.answer is None:
                             raise empty_error(waiter.status)
-                        answer = waiter.answer
-                        rooms.append(room)
-                        return Response(*answer)
-                    hub.expected.pop(user, None)  # who closes the engine may have taken it
+                        answered = Response(*waiter.answer)
+                    else:
+                        hub.expected.pop(user, None)  # who closes the engine may have taken it
                 except BaseException:
                     if hub.expected.pop(user, None) is not None and waiter.token != 0:
                         lib.deprov_engine_cancel(self._handle, waiter.token, _NULL)
                     raise
             else:
-                told = whole_call(self._handle, room.c, as_, head, len(head) + 1, count, content, len(content))
-                if told == 0:
+                answered = ask(Response, self._address, room.address, 0, as_, method, target, peer, workspace, subject,
+                               headers, body)
+                if answered is None:
                     if room.c.status != 0:
                         errors.raise_for(room.c.status, room.c.error)
                     large = room.answer(room.events[0])
                     if large is None:
                         raise empty_error(0)
-                    rooms.append(room)
-                    return Response(*large)
-            body_at = told >> 20 & 0xFFFFF
-            text = room.text
-            answered = Response(told >> 40, text[:body_at], text[body_at:told & 0xFFFFF])
+                    answered = Response(*large)
             rooms.append(room)
             return answered
         finally:

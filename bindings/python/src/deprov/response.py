@@ -7,6 +7,7 @@ import threading
 from typing import Any, Iterator, List, Optional, Tuple
 
 from . import _process, errors
+from ._ask import Answer
 from ._hub import SLICE_MS
 from ._native import ffi, lib
 
@@ -15,23 +16,26 @@ _TIMEOUT = int(lib.DEPROV_ERR_TIMEOUT)
 _NO_TURN = threading.RLock()
 
 
-class Response:
-    """What was answered. A refusal is an answer, too: see ``status``. Threads take turns at it."""
+class Response(Answer):
+    """What was answered. A refusal is an answer, too: see ``status``. Threads take turns at it.
 
-    __slots__ = ("_handle", "_head", "_body", "_headers", "_turn", "_closed", "status", "streaming")
+    ``streaming``: whether the body comes in pieces of unknown number; iterate over the response."""
 
+    __slots__ = ()
+
+    # Not called where `ask` makes one, of a whole answer.
     def __init__(self, status: int, head: bytes, body: Optional[bytes], handle: Any = None,
                  streaming: bool = False) -> None:
         self.status = status
         self._head = head
         self._body = body
         self._handle = handle
-        #: Whether the body comes in pieces of unknown number: iterate over the response.
         self.streaming = streaming
-        self._headers: Optional[List[Tuple[str, str]]] = None
-        # The library has one thread at a time for a response. What was taken out of it needs none.
-        self._turn = _NO_TURN if handle is None else threading.RLock()
-        self._closed = False
+        # The library has one thread at a time for a response.
+        self._turn = None if handle is None else threading.RLock()
+
+    def _my_turn(self) -> threading.RLock:
+        return self._turn or _NO_TURN
 
     def __repr__(self) -> str:
         return f"<deprov.Response {self.status}>"
@@ -45,7 +49,7 @@ class Response:
         if self._headers is None and self._handle is None:
             texts = self._head.decode("utf-8", "replace").split("\0")
             self._headers = list(zip(texts[:-1:2], texts[1::2]))
-        with self._turn:
+        with self._my_turn():
             if self._headers is None:
                 handle = self._handle
                 found = (lib.deprov_response_get_header(handle, i)
@@ -64,7 +68,7 @@ class Response:
             if self.streaming:
                 self._body = b"".join(self)
             else:
-                with self._turn:
+                with self._my_turn():
                     if self._body is None:
                         self._body = errors.bytes_of(lib.deprov_response_get_body(self._handle))
         return self._body
@@ -80,7 +84,7 @@ class Response:
         error = ffi.new("deprov_error **")
         while True:
             wait = SLICE_MS if left is None else min(left, SLICE_MS)
-            with self._turn:
+            with self._my_turn():
                 status = lib.deprov_response_read(self._open(), wait, piece, error)
                 if status == 0:
                     found = errors.bytes_of(piece[0])
@@ -123,7 +127,7 @@ class Response:
             _ = self.body
         _ = self.headers
         self._closed = True  # whoever reads comes to its end
-        with self._turn:
+        with self._my_turn():
             handle, self._handle = self._handle, None
             if handle is not None:
                 ffi.release(handle)
