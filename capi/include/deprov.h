@@ -240,6 +240,8 @@ typedef struct deprov_connector_callbacks {
  *
  *  `description` is a JSON object: `id` (what integrations name, `[a-z0-9_-]{1,64}`), `name`, `version`,
  *  `config_schema` (a JSON Schema for the config), `secrets` (dotted paths of the config that are kept sealed),
+ *  `own_account` (dotted paths of the config that name the account that the connection itself has in the app, by
+ *  login or id: it is never taken away, and ::DEPROV_OUTCOME_PROTECTED is then the answer about it alone),
  *  `revoke_before_disable`, `rate` (`per_second`, `burst`, `max_concurrency`), and `operations`: an object with a
  *  member for each operation offered ("check", "find", "read", "list", "disable", "enable", "remove", "transfer",
  *  "revoke_sessions", "list_entitlements", "revoke_entitlement", "grant_entitlement", "poll") that says
@@ -575,7 +577,7 @@ typedef struct deprov_rows deprov_rows;
 typedef struct deprov_rows_options {
   size_t struct_size;     /**< sizeof */
   int32_t kind;           /**< `DEPROV_ROWS_*` */
-  uint32_t page;          /**< rows that are read at once, 1 to 1000; 0: 200 */
+  uint32_t page;          /**< rows that are read at once, 1000 at most; 0: 200 */
   deprov_str integration; /**< its id */
   deprov_str restart;     /**< of deprov_rows_get_restart(): go on after that row */
   deprov_str filter; /**< more query parameters of the list, such as `state=failed`; already encoded for URLs */

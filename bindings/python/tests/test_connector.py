@@ -202,6 +202,9 @@ def test_descriptions_that_do_not_hold_are_refused_at_the_class():
     with pytest.raises(deprov.InvalidError) as caught:
         deprov.connector("Upper")(Check)
     assert caught.value.where == "description/id"
+    for workers in (-1, 1.5, None):
+        with pytest.raises(ValueError, match="workers is"):
+            deprov.connector("check", workers=workers)
 
 
 def test_the_engines_own_thread_does_not_wait_for_the_engine(apps):

@@ -284,7 +284,9 @@ def connector(id: str, *, name: str = "", version: str = "", config_schema: Opti
     """Makes a class a connector. Its instances are the ways to one app each: made with the integration's config, and
     ended with `close()`, if they have that. Its methods that are called as operations are those it offers.
     `own_account` names members of the config that say which account the connection itself has in the app: that one is
-    never taken away."""
+    never taken away. `workers`: threads of each instance, at most."""
+    if not isinstance(workers, int) or workers < 0:
+        raise ValueError(f"workers is {workers!r}; give how many threads run the methods, or 0 for the engine's own")
 
     def make(cls: T) -> T:
         operations = {}
