@@ -130,9 +130,14 @@ void exports(Bench& b) {
 // ---- contract
 
 void opens(Bench& b) {
-  b.open();
-  b.close();
-  b.open();
+  for (int i = 0; i < 2; ++i) {
+    b.close();
+    b.open();
+    if (!b.in_worker()) continue;
+    // The process starts, and opens the connection, with the first call.
+    auto calls = harmless(b);
+    if (!calls.empty()) (void)b.ask(std::move(calls.front()));
+  }
 }
 
 void completes(Bench& b) {

@@ -99,6 +99,7 @@ class Bench {
   void need(Operation o) const {
     if (!has(o)) throw Skipped{"the manifest does not name " + std::string(to_string(o))};
   }
+  [[nodiscard]] bool in_worker() const noexcept { return !worker_.empty(); }
   [[nodiscard]] connector::Connector& app() const { return *app_; }
   [[nodiscard]] const Fixture& fixture() const noexcept { return fixture_; }
   [[nodiscard]] const std::string& library() const noexcept { return library_; }

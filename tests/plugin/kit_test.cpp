@@ -66,6 +66,7 @@ TEST_CASE("without a fixture the kit checks what it can, and says what it needs"
 TEST_CASE("the kit finds defects in a worker, too, and says so where there is none") {
   for (const auto& [defect, name, detail] :
        {std::tuple("disable_lies", "semantics.disable", "still active"),
+        std::tuple("open_fails", "contract.opens", "no weather"),
         std::tuple("crashes", "contract.completes", "its worker process ended: by a signal: Aborted"),
         std::tuple("tells_secret", "hygiene.secrets", "***")}) {
     CAPTURE(defect);
