@@ -35,6 +35,7 @@ struct Options {
   uint32_t store_readers = 0;
   std::string key_file{};
   std::string key{};  ///< 32 bytes
+  /// Where it throws, the machine's clock is asked instead.
   std::function<std::chrono::microseconds()> clock{};
   std::function<void(int32_t level, std::string_view message)> log{};
   std::vector<const Connector*> connectors{};
@@ -106,7 +107,7 @@ class Engine {
     o.key_file = str(options.key_file);
     o.key_bytes = str(options.key);
     std::vector<const deprov_connector*> connectors;
-    for (const auto* c : options.connectors) connectors.push_back(c->get());
+    for (const auto* c : options.connectors) connectors.push_back(c == nullptr ? nullptr : c->get());
     o.connectors = connectors.data();
     o.connector_count = connectors.size();
     std::vector<deprov_str> directories;
@@ -128,7 +129,14 @@ class Engine {
     auto clock = options.clock ? std::make_unique<Clock>(options.clock) : nullptr;
     auto log = options.log ? std::make_unique<Log>(options.log) : nullptr;
     if (clock) {
-      o.clock = [](void* user) { return static_cast<int64_t>((*static_cast<Clock*>(user))().count()); };
+      o.clock = [](void* user) {
+        try {
+          return static_cast<int64_t>((*static_cast<Clock*>(user))().count());
+        } catch (...) {
+          const auto now = std::chrono::system_clock::now().time_since_epoch();
+          return static_cast<int64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+        }
+      };
       o.clock_user_free = [](void* user) { delete static_cast<Clock*>(user); };
       o.clock_user = clock.release();
     }

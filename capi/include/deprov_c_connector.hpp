@@ -5,6 +5,7 @@
 #include <exception>
 #include <functional>
 #include <optional>
+#include <stdexcept>
 #include <vector>
 
 namespace deprov_c {
@@ -81,7 +82,8 @@ class App {
   virtual void cancel(deprov_call* call) { (void)call; }
 };
 
-/// A kind of connector. An exception that leaves `open` refuses the config; Error brings its status along.
+/// A kind of connector. An exception that leaves `open`, or no app, refuses the config; Error brings its status
+/// along.
 class Connector {
  public:
   using Open = std::function<std::unique_ptr<App>(std::string_view config)>;
@@ -109,7 +111,9 @@ class Connector {
  private:
   static deprov_status open_app(void* user, deprov_str config, void** instance, deprov_error** error) {
     try {
-      *instance = (*static_cast<Open*>(user))(view(config)).release();
+      auto app = (*static_cast<Open*>(user))(view(config));
+      if (app == nullptr) throw std::logic_error("the connector's open made no app");
+      *instance = app.release();
       return DEPROV_OK;
     } catch (const Error& e) {
       *error = deprov_error_new(e.status(), str(e.what()), str(e.where()), str(e.advice()));

@@ -55,6 +55,32 @@ TEST_CASE("the C++ wrapper throws what the C interface says") {
   }
   CHECK_THROWS_AS(deprov_c::record_get("{}", "id"), deprov_c::Error);
   CHECK_THROWS_AS(deprov_c::Connector("{}", nullptr), deprov_c::Error);
+  deprov_c::Options options;
+  options.in_memory = true;
+  options.connectors = {nullptr};
+  CHECK_THROWS_WITH(deprov_c::Engine(options), Catch::Contains("options.connectors[0]"));
+}
+
+TEST_CASE("what the host's C++ throws or leaves out stays on its side") {
+  constexpr auto description = R"({"id": "ours", "operations": {"check": {}, "find": {}}})";
+  const deprov_c::Connector no_app(description, [](std::string_view) { return nullptr; });
+  std::atomic<int> asked{0};
+  deprov_c::Options options;
+  options.in_memory = true;
+  options.connectors = {&no_app};
+  options.clock = [&]() -> std::chrono::microseconds {
+    ++asked;
+    throw std::runtime_error("no clock");
+  };
+  options.log = [](int32_t, std::string_view) { throw std::runtime_error("no log"); };
+  deprov_c::Engine engine(options);
+  const auto made = engine.create_workspace("acme", "owner");
+  CHECK(asked > 0);
+  CHECK(json::parse(made).at("owner").at("created").as_string() > "2020");
+  const deprov_c::Caller by{deprov_c::record_get(made, "id"), {}};
+  CHECK_THROWS_WITH(engine.create_integration(by, R"({"name": "X", "idp": "okta", "connector": "ours"})"),
+                    Catch::Contains("made no app"));
+  CHECK(engine.close(10s).find("\"requests\":[]") != std::string::npos);
 }
 
 TEST_CASE("an exception in a connector becomes an outcome, and the removal goes on [R18]", "[R18]") {

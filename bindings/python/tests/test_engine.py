@@ -177,6 +177,16 @@ def test_the_clock_and_the_log_are_the_hosts(caplog):
     assert [r.message for r in caplog.records] == ["the engine was opened", "the engine was closed"]
 
 
+@pytest.mark.parametrize("now", [lambda: 1 / 0, lambda: float("nan"), lambda: "noon", lambda: 1e300])
+def test_a_clock_that_fails_dates_nothing(now, monkeypatch):
+    told = []
+    monkeypatch.setattr(sys, "excepthook", lambda kind, value, trace: told.append(kind))
+    with make_world(clock=now).engine as engine:
+        made = engine.admin(None, "POST", "/workspaces", {"name": "b"})
+        assert next(engine.activity(deprov.Caller(workspace=made["id"])))["at"] > "2020"
+    assert told
+
+
 def test_notifications_are_drained_once(world):
     """Whoever keeps the restart hears of each once."""
     by, wiki = world.by, world.wiki.id

@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import os
 import pathlib
+import time
 from typing import Any, Callable, Iterable, List, Mapping, Optional, Tuple, Union
 
 from . import _process, errors
@@ -175,7 +176,14 @@ def deprovpy_key(user: Any, key: Any) -> int:
 
 @ffi.def_extern(onerror=_process.in_callback)  # type: ignore[untyped-decorator]
 def deprovpy_clock(user: Any) -> int:
-    return int(ffi.from_handle(user)() * 1_000_000)
+    try:
+        now = int(ffi.from_handle(user)() * 1_000_000)
+        if not -2**63 <= now < 2**63:
+            raise OverflowError(f"the clock shows {now} microseconds, which is beyond what can be dated")
+        return now
+    except BaseException as e:  # noqa: BLE001  (there is nobody to be told, and 1970 would date what happens)
+        _process.in_callback(type(e), e, e.__traceback__)
+        return time.time_ns() // 1000
 
 
 _levels = {int(lib.DEPROV_LOG_INFO): logging.INFO, int(lib.DEPROV_LOG_WARNING): logging.WARNING,

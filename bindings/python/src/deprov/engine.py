@@ -66,7 +66,8 @@ class Engine:
     As a context manager it is closed at the end. One that nobody closed is let go of with a ResourceWarning.
 
     ``key``: the 32 bytes of the master key, or a function that answers them; ``key_file`` names a file instead.
-    ``clock``: seconds since 1970, called by any thread. ``log``: a function of a level of :mod:`logging` and a text, or a logger.
+    ``clock``: seconds since 1970, called by any thread; where it raises, the machine's is asked. ``log``: a function of a
+    level of :mod:`logging` and a text, or a logger.
     ``connectors``: classes that :func:`deprov.connector` made connectors. ``plugins``: files with connectors in them.
     ``host_driven``: no thread of deprov runs; call :meth:`pump`.
     """
