@@ -69,8 +69,17 @@ func (c *connection) start(call *C.deprov_call) {
 }
 
 func (c *connection) run(ctx context.Context, cancel context.CancelFunc, call *C.deprov_call, described *Call) {
-	defer cancel()
-	reply, err := c.carryOut(ctx, described)
+	// The goroutine may end in there, as one does that calls FailNow of a test.
+	var reply Reply
+	err := broken(described, "the goroutine of the call has ended")
+	defer func() {
+		cancel()
+		c.ended(call, described, reply, err)
+	}()
+	reply, err = c.carryOut(ctx, described)
+}
+
+func (c *connection) ended(call *C.deprov_call, described *Call, reply Reply, err error) {
 	complete(call, described.Operation, reply, err)
 	c.mu.Lock()
 	delete(c.calls, call) // before another call can have its address
@@ -87,13 +96,18 @@ func (c *connection) run(ctx context.Context, cancel context.CancelFunc, call *C
 func (c *connection) carryOut(ctx context.Context, call *Call) (reply Reply, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			reply, err = Reply{}, fmt.Errorf("panic: %v", p)
-			if !call.Operation.changes() {
-				err = &OutcomeError{Outcome: OutcomeInternal, Detail: err.Error()}
-			}
+			reply, err = Reply{}, broken(call, fmt.Sprintf("panic: %v", p))
 		}
 	}()
 	return c.Call(ctx, call)
+}
+
+// broken is what a fault of the connector means: of a change nobody knows whether it reached the app.
+func broken(call *Call, detail string) error {
+	if call.Operation.changes() {
+		return errors.New(detail)
+	}
+	return &OutcomeError{Outcome: OutcomeInternal, Detail: detail}
 }
 
 func (c *connection) cancel(call *C.deprov_call) {

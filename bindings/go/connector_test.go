@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -227,6 +228,10 @@ func TestEachWayToFailIsAnOutcome(t *testing.T) {
 			return Reply{}, errors.New("connection reset")
 		}, "UNKNOWN_OUTCOME"},
 		"a panic": {func(context.Context, *app, *Call) (Reply, error) { panic("no idea") }, "UNKNOWN_OUTCOME"},
+		"a goroutine that ends": {func(context.Context, *app, *Call) (Reply, error) {
+			runtime.Goexit()
+			return Reply{}, nil
+		}, "has ended"},
 		"nonsense": {func(_ context.Context, a *app, call *Call) (Reply, error) {
 			_, _ = a.answer(call) // it happened
 			return Reply{Effect: EffectAccepted}, nil
