@@ -269,11 +269,12 @@ static PyObject* ask(PyObject* module, PyObject* args) {
   deprovpy_room* room;
   asked a;
   uint64_t user;
+  const int given = PyTuple_Size(args) == want;
   long as;
   int i;
   (void)module;
-  for (i = 0; i < want && i < PyTuple_Size(args); ++i) arg[i] = PyTuple_GetItem(args, i);
-  if (i < want || !PyType_Check(arg[0]) || !PyType_IsSubtype((PyTypeObject*)arg[0], (PyTypeObject*)answer_type)) {
+  for (i = 0; given && i < want; ++i) arg[i] = PyTuple_GetItem(args, i);
+  if (!given || !PyType_Check(arg[0]) || !PyType_IsSubtype((PyTypeObject*)arg[0], (PyTypeObject*)answer_type)) {
     PyErr_SetString(PyExc_TypeError, "ask() is for this package alone");
     return NULL;
   }
