@@ -1,5 +1,6 @@
 // What a reconciliation found, queued: judged whole before any of its effects (R7), and the same decision as for a
 // push.
+#include <algorithm>
 #include <utility>
 #include "engine/reconciliation.hpp"
 
@@ -84,8 +85,12 @@ Result<void> Reconciliation::queue(Decision& decision, port::Reader& reader, por
   auto& s = state.subject;
   DEPROV_TRY(retained, reader.due(task_.scope, s.id, retained_kind));
   if (retained) return {};
+  bool was_out = false;
   if (!s.job.is_nil()) {
     DEPROV_TRY(job, reader.job(task_.scope, s.job));
+    using port::JobState;
+    was_out = job && (job->state == JobState::succeeded_verified || job->state == JobState::succeeded_unverified ||
+                      job->state == JobState::succeeded_no_account);
     const bool waits =
         job && (job->state == port::JobState::in_grace || job->state == port::JobState::awaiting_approval);
     if (job && job->kind == port::JobKind::remove_access && !port::is_finished(job->state) && !waits) return {};
@@ -102,6 +107,11 @@ Result<void> Reconciliation::queue(Decision& decision, port::Reader& reader, por
   end.via = s.via_group;
   end.inferred = s.via_inferred;
   end.evidence_at = impl_->now();
+  // Whose removal was never done: the clock has been running since access ended (R20). What was undone by hand, or
+  // came later, begins another one.
+  if (finding.kind == port::FindingKind::leftover && s.desired == port::Desired::no_access && !was_out &&
+      s.evidence_at.micros != 0)
+    end.evidence_at = std::min(end.evidence_at, s.evidence_at);
   end.reason = "reconciliation: " + finding.note;
   DEPROV_CHECK(decision.end_access(state, end));
   finding.job = state.subject.job;

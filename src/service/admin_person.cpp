@@ -5,6 +5,7 @@
 #include <deprov/evidence/record.hpp>
 #include <deprov/idp/dialect.hpp>
 #include <deprov/scim/fold.hpp>
+#include <map>
 #include <set>
 #include <utility>
 #include "service/admin_call.hpp"
@@ -158,7 +159,10 @@ json::object proof_json(const port::ActivityRow& row) {
           {"detail_deleted", !row.detail.has_value()}};
 }
 
-bool begins_removal(std::string_view event) { return event == "removal.requested" || event == "job.retried"; }
+/// The first of them decided: what was over and then attested by a person has no other one.
+bool begins_removal(std::string_view event) {
+  return event == "removal.requested" || event == "job.retried" || event == "job.attested";
+}
 
 Result<json::object> removal_json(port::Reader& reader, const port::JobRow& job,
                                   const std::vector<port::ActivityRow>& records) {
@@ -207,10 +211,17 @@ Result<json::object> app_json(port::Reader& reader, const Match& m) {
       records.push_back(std::move(row));
     }
   }
+  // What ended before access came back is another time. By their places in the chain: clocks jump.
+  std::uint64_t restored = 0;
+  std::map<JobId, std::uint64_t> begun;
+  for (const auto& r : records) {
+    if (r.event == "access.restored") restored = r.seq;
+    if (!r.job.is_nil()) begun.emplace(r.job, r.seq);
+  }
   port::JobFilter filter;
   filter.subject = m.subject.id;
   json::array removals;
-  json::value lost;
+  std::optional<WallTime> lost;
   std::optional<JobId> before;
   for (bool more = true; more && removals.size() < most_removals;) {
     DEPROV_TRY(page, reader.jobs(scope, filter, before, 100));
@@ -218,16 +229,18 @@ Result<json::object> app_json(port::Reader& reader, const Match& m) {
     for (const auto& job : page.rows) {
       before = job.id;
       if (job.kind != port::JobKind::remove_access || removals.size() >= most_removals) continue;
-      if (!access && lost.is_null() && job.state != port::JobState::superseded &&
-          job.state != port::JobState::cancelled)
-        lost = time_json(job.evidence_at);
+      // A deletion, or what somebody enabled in the app, ends nothing that had not ended before.
+      const auto first = begun.find(job.id);
+      if (!access && first != begun.end() && first->second > restored)
+        lost = std::min(lost.value_or(job.evidence_at), job.evidence_at);
       DEPROV_TRY(removal, removal_json(reader, job, records));
       removals.push_back(std::move(removal));
     }
   }
   // Who is retained has no removal, and lost access in the IdP all the same.
-  if (!access && lost.is_null() && retained && intent.is_object()) lost = intent.at("evidence_at");
-  o["lost_access_at"] = std::move(lost);
+  o["lost_access_at"] = lost                                        ? time_json(*lost)
+                        : !access && retained && intent.is_object() ? intent.at("evidence_at")
+                                                                    : json::value(nullptr);
   o["removals"] = std::move(removals);
   return o;
 }

@@ -86,14 +86,15 @@ class Figures : public std::enable_shared_from_this<Figures> {
     durations_.add(time);
   }
 
-  /// A failure that was retried is told by the job that took its place.
+  /// A failure that was retried, or taken up by a reconciliation, is told by the job that took its place.
   static Result<bool> replaced(port::Reader& reader, const port::JobRow& job) {
     port::JobFilter filter;
     filter.subject = job.subject;
     DEPROV_TRY(page, reader.jobs(job.scope, filter, std::nullopt, 50));
     for (const auto& other : page.rows) {
       if (!(job.id < other.id)) break;
-      if (other.kind == job.kind && other.generation == job.generation) return true;
+      if (other.kind != job.kind) continue;
+      if (other.generation == job.generation || other.evidence_at == job.evidence_at) return true;
     }
     return false;
   }

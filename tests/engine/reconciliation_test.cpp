@@ -183,6 +183,32 @@ TEST_CASE("an account that somebody re-enabled after our disable is drift", "[en
   CHECK(w.job(c, ann).state == JobState::succeeded_verified);
 }
 
+TEST_CASE("the clock of a leftover runs from when access ended, and that of a drift from when it was seen",
+          "[engine][R6][R20]") {
+  Listed w;
+  w.app->add("a1", "ext-ann", "ann");
+  const auto c = w.integrate("okta");
+  const auto ann = w.add_user(c, "ann");
+  w.run(1min);
+  const auto left = w.clock.wall();
+  w.app->answer(Operation::disable, Outcome::invalid_request);
+  REQUIRE(w.set_active(c, ann, false));
+  w.run(1min);
+  REQUIRE(w.job(c, ann).state == JobState::failed);
+  REQUIRE(w.job(c, ann).evidence_at == left);
+  w.run(48h);
+  CHECK(w.reconcile(c, true).at("queued") == 1);
+  w.run(1min);
+  CHECK(w.job(c, ann).state == JobState::succeeded_verified);
+  CHECK(w.job(c, ann).evidence_at == left);
+
+  w.app->accounts.at("a1").active = true;  // by hand, in the app
+  const auto seen = w.clock.wall();
+  CHECK(w.reconcile(c, true).at("queued") == 1);
+  w.run(1min);
+  CHECK(w.job(c, ann).evidence_at >= seen);
+}
+
 TEST_CASE("an account that somebody re-enabled while its deletion waits is drift", "[engine][R6][R20]") {
   Listed w;
   w.app->offer({Operation::remove});

@@ -267,6 +267,35 @@ TEST_CASE("a person is joined by declared ids, and logins are candidates only", 
   CHECK(w.call("GET", "/person-report?key=00u1").at("apps").as_array().size() == 2);
 }
 
+TEST_CASE("access was lost when it was lost first, whatever was removed again after that", "[service][R20]") {
+  Api w(true);
+  const auto crm = w.make("crm");
+  const auto ann = w.user(crm, "ann", "1");
+  const auto lost = [&] { return w.call("GET", "/person-report?key=1").at("apps").at(0).at("lost_access_at"); };
+  const auto set = [&](bool active) {
+    const auto at = to_rfc3339(w.clock.wall());
+    w.change({w.home, crm}, ann, [=](port::ResourceRow& row) { row.active = active; });
+    return at;
+  };
+  const auto first = set(false);
+  w.executor.run_for(1h);
+  CHECK(lost() == json::value(first));
+  set(true);
+  w.executor.run_for(1h);
+  CHECK(lost().is_null());
+  const auto second = set(false);
+  w.executor.run_for(1h);
+  CHECK(lost() == json::value(second));
+  w.app->accounts.at("a1").active = true;  // by hand, in the app
+  w.call("POST", "/integrations/" + crm.str() + "/reconciliation", R"({"mode":"queue"})");
+  w.executor.run_for(1h);
+  REQUIRE_FALSE(w.app->accounts.at("a1").active);
+  CHECK(lost() == json::value(second));
+  w.change({w.home, crm}, ann, [](port::ResourceRow& row) { row.deleted = true; });
+  w.executor.run_for(1h);
+  CHECK(lost() == json::value(second));
+}
+
 TEST_CASE("who was deleted is found by the login that they had, with whoever had it since",
           "[service][R12][R20]") {
   Api w;
@@ -400,10 +429,27 @@ TEST_CASE("time to deprovision in figures: what is overdue or failed is a miss",
   f = figures();
   CHECK(f.at("failed") == 0);
   CHECK(f.at("missed") == 1);
+  // Or by a reconciliation, which takes the removal up.
+  w.change(scope, again, [](port::ResourceRow& row) { row.active = true; });
+  w.executor.run_for(1min);
+  w.app->outcome = connector::Outcome::invalid_request;
+  leave(again);
+  w.executor.run_for(1min);
+  f = figures();
+  CHECK(f.at("failed") == 1);
+  const auto verified = f.at("verified").to_number<int>();
+  w.app->outcome.reset();
+  w.executor.run_for(25h);
+  w.call("POST", "/integrations/" + crm.str() + "/reconciliation", R"({"mode":"queue"})");
+  w.executor.run_for(1min);
+  f = figures();
+  CHECK(f.at("failed") == 0);
+  CHECK(f.at("verified") == verified + 1);
+  CHECK(f.at("missed") == 2);
   // Out of the range of time.
   w.clock.advance(24h * 31);
   CHECK(figures().at("counted") == 0);
-  CHECK(figures("?from=2000-01-01T00:00:00Z").at("missed") == 1);
+  CHECK(figures("?from=2000-01-01T00:00:00Z").at("missed") == 2);
 }
 
 TEST_CASE("the clock stops when access has ended, whatever follows after a grace", "[service][R20]") {
