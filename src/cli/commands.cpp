@@ -3,6 +3,7 @@
 #include <boost/json/parse.hpp>
 #include <csignal>
 #include <cstdlib>
+#include <deprov/scim/repeated_key.hpp>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -218,6 +219,8 @@ Result<json::value> read_json_file(const std::string& path, std::string_view opt
   if (!value.is_object() && !(list && value.is_array()))
     return Error(Errc::invalid_syntax, list ? "has to be a JSON object or array" : "has to be a JSON object",
                  where);
+  if (const auto twice = scim::repeated_key(text))
+    return Error(Errc::invalid_syntax, "is there twice", where + " " + *twice, "name each member once");
   return value;
 }
 

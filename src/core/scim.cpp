@@ -28,6 +28,7 @@
 #include <deprov/scim/impl/projection.ipp>
 #include <deprov/scim/impl/provider_schemas.ipp>
 #include <deprov/scim/impl/query.ipp>
+#include <deprov/scim/impl/repeated_key.ipp>
 #include <deprov/scim/impl/resource.ipp>
 #include <deprov/scim/impl/schema.ipp>
 #include <deprov/scim/impl/schema_json.ipp>

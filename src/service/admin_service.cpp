@@ -1,6 +1,7 @@
 // Finds the route of a request, checks who asks and what is sent, and runs it.
 #include <boost/json/parse.hpp>
 #include <deprov/json_schema.hpp>
+#include <deprov/scim/repeated_key.hpp>
 #include <deprov/service/admin_service.hpp>
 #include "service/admin_call.hpp"
 
@@ -121,6 +122,9 @@ Result<void> parse_body(AdminCall& call) {
     auto value = json::parse(body, ec);
     if (ec) return Error(Errc::invalid_syntax, "not JSON: " + ec.message(), "body");
     if (!value.is_object()) return Error(Errc::invalid_syntax, "has to be a JSON object", "body");
+    // Which of two protections counts, say, would be a guess.
+    if (const auto twice = scim::repeated_key(body))
+      return Error(Errc::invalid_syntax, "is there twice", "body" + *twice, "name each member once");
     call.body = std::move(value.get_object());
   }
   if (auto ok = validate_json(admin_schema(call.route->request), call.body); !ok)

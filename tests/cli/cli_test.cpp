@@ -264,6 +264,13 @@ TEST_CASE("policies are looked at without a store, set, shown, and planned befor
     CHECK(warned.err.find("/exemptions/0") == std::string::npos);
   }
   CHECK(run(home, "policy validate " + good).err.empty());
+  // One of two protections would be lost.
+  const auto twice = home.write("twice.json", R"({"protection":{"owner_group":"a"},"protection":{}})");
+  for (const std::string& how : {"policy validate " + twice, "policy set " + twice + home.local()}) {
+    const auto doubled = run(home, how);
+    CHECK(doubled.code == 1);
+    CHECK(doubled.err.find("twice.json /protection: is there twice") != std::string::npos);
+  }
   CHECK(run(home, "policy schema --json").json().at("$id") == "urn:deprov:schema:policy:1");
 
   REQUIRE(run(home, "integration create --name crm --idp okta --connector null" + home.local()).code == 0);

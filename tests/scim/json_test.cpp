@@ -1,4 +1,5 @@
 #include <deprov/scim/json.hpp>
+#include <deprov/scim/repeated_key.hpp>
 #include "catch.hpp"
 
 using namespace deprov;
@@ -43,6 +44,16 @@ TEST_CASE("a key that is there twice is refused at any depth") {
   CHECK(code_of(R"({"active":false,"active":true})") == Errc::invalid_syntax);
   CHECK(code_of(R"([{"x":{"a":1,"b":2,"\u0061":3}}])") == Errc::invalid_syntax);
   CHECK(code_of(R"({"a":{"a":{"a":1}},"b":[{"a":1},{"a":1}]})") == Errc::ok);
+}
+
+TEST_CASE("a key that is there twice is named by its JSON pointer") {
+  CHECK(repeated_key(R"({"active":false,"b":[],"active":true})") == "/active");
+  CHECK(repeated_key(R"([1,"x",[true,{}],{"a/b~":{"a":1,"b":2.5,"\u0061":3}}])") == "/3/a~1b~0/a");
+  CHECK(repeated_key(R"({"a":{"a":{"a":1}},"b":[{"a":1},{"a":null}]})") == std::nullopt);
+  CHECK(repeated_key(R"({"a":)") == std::nullopt);
+  const auto refused = parse_json(R"({"a":[{"b":1,"b":1}]})");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().where() == "/a/0/b");
 }
 
 TEST_CASE("every bound is named in its error") {

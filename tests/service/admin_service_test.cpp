@@ -240,6 +240,23 @@ TEST_CASE("every documented route answers as the document says") {
                            R"({"policy":)" + next + R"(,"state":)" + json::serialize(state) + "}");
   CHECK(text(same, "hash") == text(planned, "hash"));
   w.call(400, "POST", one + "/plan", at + "/plan", R"({"policy":{"settle_ms":-1}})");
+  // Which of the two counts would be a guess.
+  const auto twice = w.send(w.admin, "PATCH", at, R"({"policy":{"settle_ms":1,"settle_ms":2}})", w.owner_token);
+  CHECK(twice.status == 400);
+  CHECK(twice.body.find("body/policy/settle_ms") != std::string::npos);
+  // A recorded state is larger than other bodies.
+  auto recorded = state;
+  auto& users = recorded.at("users").as_array();
+  REQUIRE_FALSE(users.empty());
+  const auto first = users.front();
+  for (int i = 0; i < 30'000; ++i) {
+    auto user = first.as_object();
+    user["id"] = "user " + std::to_string(i);
+    users.push_back(std::move(user));
+  }
+  const auto large = json::serialize(json::object{{"state", recorded}});
+  REQUIRE(large.size() > 1U << 20U);
+  CHECK(w.call(200, "POST", one + "/plan", at + "/plan", large).at("counts").is_object());
   w.call(409, "PATCH", one, at, R"({"policy":)" + next + R"(,"plan_hash":")" + std::string(64, '0') + "\"}");
   w.call(200, "PATCH", one, at, R"({"policy":)" + next + R"(,"plan_hash":")" + text(planned, "hash") + "\"}");
 

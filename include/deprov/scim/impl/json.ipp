@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <deprov/scim/json.hpp>
+#include <deprov/scim/repeated_key.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -166,7 +167,8 @@ DEPROV_INLINE Result<json::value> parse_json(std::string_view text, const Limits
   }
   json::value value = handler.stack.release();
   if (handler.keys != detail::count_keys(value))
-    return Error(Errc::invalid_syntax, "an object names the same key twice", {}, "send each attribute once");
+    return Error(Errc::invalid_syntax, "an object names the same key twice", repeated_key(text).value_or(""),
+                 "send each attribute once");
   return value;
 }
 
