@@ -1,5 +1,6 @@
 #include "cli/commands.hpp"
 #include <algorithm>
+#include <array>
 #include <boost/json/parse.hpp>
 #include <csignal>
 #include <cstdlib>
@@ -16,8 +17,6 @@
 namespace deprov::cli {
 
 namespace {
-
-constexpr std::size_t max_file = 4U << 20U;
 
 constexpr const char* footer = R"(
 Commands work on a data directory (--data DIR) that no server uses, or on a running server
@@ -183,13 +182,13 @@ Result<std::string> find_integration(Api& api, const std::string& name_or_id) {
                "list them with `deprov integration list`");
 }
 
-Result<std::string> read_text_file(const std::string& path, std::string_view option) {
+Result<std::string> read_text_file(const std::string& path, std::string_view option, std::size_t most_bytes) {
   const auto where = std::string(option) + " " + path;
   std::string text;
-  const auto take = [&text](std::istream& in) {
-    text.resize(max_file + 1);
-    in.read(text.data(), static_cast<std::streamsize>(text.size()));
-    text.resize(static_cast<std::size_t>(in.gcount()));
+  const auto take = [&](std::istream& in) {
+    std::array<char, 1U << 16U> piece{};
+    while (text.size() <= most_bytes && in.read(piece.data(), piece.size()).gcount() > 0)
+      text.append(piece.data(), static_cast<std::size_t>(in.gcount()));
     return !in.bad();
   };
   if (path == "-") {
@@ -198,8 +197,8 @@ Result<std::string> read_text_file(const std::string& path, std::string_view opt
     std::ifstream in(path, std::ios::binary);
     if (!in || !take(in)) return Error(Errc::not_found, "the file cannot be read", where);
   }
-  if (text.size() > max_file)
-    return Error(Errc::limit_exceeded, "the file has more than " + std::to_string(max_file) + " bytes", where);
+  if (text.size() > most_bytes)
+    return Error(Errc::limit_exceeded, "the file has more than " + std::to_string(most_bytes) + " bytes", where);
   return text;
 }
 
@@ -210,9 +209,10 @@ Result<std::string> read_secret_file(const std::string& path, std::string_view o
   return std::move(text);
 }
 
-Result<json::value> read_json_file(const std::string& path, std::string_view option, bool list) {
+Result<json::value> read_json_file(const std::string& path, std::string_view option, bool list,
+                                   std::size_t most_bytes) {
   const auto where = std::string(option) + " " + path;
-  DEPROV_TRY(text, read_text_file(path, option));
+  DEPROV_TRY(text, read_text_file(path, option, most_bytes));
   boost::system::error_code ec;
   auto value = json::parse(text, ec);
   if (ec) return Error(Errc::invalid_syntax, "not JSON: " + ec.message(), where);

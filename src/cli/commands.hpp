@@ -49,15 +49,18 @@ void add_integration_option(CLI::App& command, Session& session);
 
 /// The id of the integration that is meant. Errors: `not_found`, `invalid_argument`.
 [[nodiscard]] Result<std::string> find_integration(Api& api, const std::string& name_or_id);
+/// What a file that a command reads may have, where nothing else is said.
+inline constexpr std::size_t usual_file_bytes = 4U << 20U;
 /// Reads a file, or standard input for "-". Errors: `not_found`, `limit_exceeded`.
-[[nodiscard]] Result<std::string> read_text_file(const std::string& path, std::string_view option);
+[[nodiscard]] Result<std::string> read_text_file(const std::string& path, std::string_view option,
+                                                 std::size_t most_bytes = usual_file_bytes);
 /// The same without the line breaks at its end: a secret is in a file, so that it is in no list of processes and
 /// in no history of a shell. Errors: those, and `invalid_argument` for an empty one.
 [[nodiscard]] Result<std::string> read_secret_file(const std::string& path, std::string_view option);
-/// Reads a JSON object from a file, or from standard input for "-". Errors: `invalid_syntax`, `not_found`,
-/// `limit_exceeded`.
+/// Reads a JSON object from a file, or from standard input for "-". Errors: `invalid_syntax` (also for a member
+/// that is there twice, with its place), `not_found`, `limit_exceeded`.
 [[nodiscard]] Result<json::value> read_json_file(const std::string& path, std::string_view option,
-                                                 bool list = false);
+                                                 bool list = false, std::size_t most_bytes = usual_file_bytes);
 
 /// deprov-connector-worker beside this program, or where it is installed with it; empty where it is not there.
 [[nodiscard]] std::string find_worker_program();

@@ -14,6 +14,9 @@ namespace deprov::cli {
 
 namespace {
 
+constexpr std::size_t most_of_a_state = 16U << 20U;  // what the admin API takes
+constexpr std::size_t most_of_a_plan = 256U << 20U;  // compared here, whatever a server takes
+
 struct PolicyOptions {
   std::string file, hash, policy, state, out, before, after;
 };
@@ -122,7 +125,7 @@ Result<int> plan(const Session& session, const PolicyOptions& o) {
     body["policy"] = std::move(document);
   }
   if (!o.state.empty()) {
-    DEPROV_TRY(document, read_json_file(o.state, "--state"));
+    DEPROV_TRY(document, read_json_file(o.state, "--state", false, most_of_a_state));
     body["state"] = std::move(document);
   }
   DEPROV_TRY(api, session.open());
@@ -153,8 +156,8 @@ Result<int> record(const Session& session, const PolicyOptions& o) {
 }
 
 Result<int> diff(const Session& session, const PolicyOptions& o) {
-  DEPROV_TRY(before, read_json_file(o.before, "before"));
-  DEPROV_TRY(after, read_json_file(o.after, "after"));
+  DEPROV_TRY(before, read_json_file(o.before, "before", false, most_of_a_plan));
+  DEPROV_TRY(after, read_json_file(o.after, "after", false, most_of_a_plan));
   DEPROV_TRY(found, policy::preview_diff(before, after));
   const bool same = found.at("same").as_bool();
   if (session.as_json) {

@@ -63,6 +63,7 @@ struct AdminRoute {
   void (*run)(const CallPtr& call) = nullptr;
   std::string_view media = "application/json";  ///< of the answer
   std::string_view raw{};                       ///< media type of a body that is taken as it is; empty: none is
+  std::size_t most_bytes = 0;                   ///< of a JSON body; 0: what is usual
 };
 
 [[nodiscard]] const std::vector<AdminRoute>& admin_routes();

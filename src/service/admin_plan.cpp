@@ -5,6 +5,8 @@ namespace deprov::service {
 
 namespace {
 
+constexpr std::size_t most_of_a_state = 16U << 20U;  // what the server takes as well
+
 std::optional<json::object> object_of(const CallPtr& call, std::string_view name) {
   const auto* v = call->body.if_contains(name);
   if (v == nullptr || !v->is_object()) return std::nullopt;
@@ -41,7 +43,10 @@ void add_plan_routes(std::vector<AdminRoute>& routes) {
                     "PlanRequest",
                     200,
                     "Plan",
-                    plan});
+                    plan,
+                    "application/json",
+                    {},
+                    most_of_a_state});
   routes.push_back({"GET",
                     "/integrations/{integration}/state",
                     "recordState",

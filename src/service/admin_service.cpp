@@ -109,8 +109,9 @@ Result<void> parse_body(AdminCall& call) {
     if (body.find_first_not_of(" \t\r\n{}") == std::string::npos) return {};
     return Error(Errc::invalid_argument, "this takes no body", "body");
   }
-  if (body.size() > max_body) {
-    return Error(Errc::limit_exceeded, "the body has more than " + std::to_string(max_body) + " bytes", "body");
+  const auto most = call.route->most_bytes != 0 ? call.route->most_bytes : max_body;
+  if (body.size() > most) {
+    return Error(Errc::limit_exceeded, "the body has more than " + std::to_string(most) + " bytes", "body");
   }
   if (!body.empty()) {
     if (const auto type = call.request.header("Content-Type");
