@@ -275,6 +275,13 @@ Result<port::Transaction> Expander::decide_dues(port::Reader& reader, const std:
     if (open) otherwise = Judging::hold;
   }
   for (const auto& due : dues) {
+    // Who was kept until now loses the account by the rule that kept it.
+    evidence.actor = "rule:R14";
+    if (due.kind == retained_kind) {
+      const auto kept = policy::parse_retention(due.payload);
+      const bool decided = kept && kept->kind == policy::Retention::Kind::kept_by_decision;
+      evidence.actor = decided ? "rule:R7" : "rule:R9";
+    }
     decision.judge(otherwise, held);
     DEPROV_CHECK(due.kind == retained_kind ? decision.reconsider(due) : decision.settle(due, otherwise, held));
   }

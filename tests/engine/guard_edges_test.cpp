@@ -354,6 +354,8 @@ TEST_CASE("what a person kept ends with its date, and is held again where the gu
   CHECK(w.open_hold().has_value() == full);
   CHECK(w.job(w.c, w.users[10]).state == (full ? JobState::held : JobState::succeeded_verified));
   CHECK(w.events(w.c, "retention.ended") == 1);
+  for (const auto& row : w.activity(w.c))
+    if (row.event == "retention.ended") CHECK(row.actor == "rule:R7");
 }
 
 TEST_CASE("a role that a person kept is lowered when that ends, unless a group gives it again",

@@ -180,6 +180,8 @@ TEST_CASE("an exemption holds until its end, then the removal follows", "[engine
   w.run(2h);
   CHECK_FALSE(active(w, "a1"));
   CHECK(w.events(c, "retention.ended") == 1);
+  for (const auto& row : w.activity(c))
+    if (row.event == "removal.requested") CHECK(row.actor == "rule:R9");
 }
 
 TEST_CASE("an exemption that has ended is refused when it is set, with its path", "[engine][R9]") {
