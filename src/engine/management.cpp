@@ -39,7 +39,7 @@ Result<void> check_name(std::string_view name, std::string_view where) {
 }
 
 Result<void> check_reason(std::string_view reason) {
-  if (reason.empty())
+  if (reason.find_first_not_of(" \t\r\n") == std::string_view::npos)
     return Error(Errc::invalid_argument, "a reason is needed", "reason", "say in a few words why");
   if (reason.size() > 1000) {
     return Error(Errc::invalid_argument, "the reason is " + std::to_string(reason.size()) + " bytes long",

@@ -190,8 +190,7 @@ void Engine::decide_hold(Principal by, IntegrationId id, HoldId hold, HoldDecisi
     return refuse({Errc::invalid_argument, "the reason is longer than 1000 bytes", "reason", "shorten it"});
   if (!what.allow) {
     const auto now = impl->now();
-    if (what.reason.empty())
-      return refuse({Errc::invalid_argument, "a reason is needed", "reason", "say in a few words why"});
+    if (auto ok = check_reason(what.reason); !ok) return refuse(ok.error());
     if (what.until <= now || what.until > now + longest_rejection)
       return refuse({Errc::invalid_argument, "the end has to lie within the next 366 days", "until",
                      "write it as in 2027-01-31T00:00:00Z"});

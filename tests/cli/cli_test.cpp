@@ -315,6 +315,7 @@ TEST_CASE("the kill switch by hand", "[stop]") {
   const Home home;
   REQUIRE(run(home, "integration create --name crm --idp okta --connector null" + home.local()).code == 0);
   CHECK(run(home, "integration stop crm" + home.local()).code == 2);  // a reason is needed
+  CHECK(run(home, "integration stop crm --reason ' '" + home.local()).code == 1);
   CHECK(run(home, "integration stop crm --reason 'odd feed' --json" + home.local()).text("state") == "stopped");
   CHECK(run(home, "integration list" + home.local()).out.find("stopped") != std::string::npos);
   CHECK(run(home, "integration pause crm" + home.local()).code == 4);

@@ -194,7 +194,10 @@ TEST_CASE("reject keeps access until its date", "[engine][R7]") {
   no.allow = false;
   no.subject = w.users[10];
   no.until = w.clock.wall() + 72h;
-  CHECK(w.decide(hold.id, no).error().code() == Errc::invalid_argument);  // a reason is needed
+  for (const auto* none : {"", " \t "}) {  // a reason is needed
+    no.reason = none;
+    CHECK(w.decide(hold.id, no).error().code() == Errc::invalid_argument);
+  }
   no.reason = "works until Friday";
   auto endless = no;
   endless.until = w.clock.wall() + 24h * 400;
