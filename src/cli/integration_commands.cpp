@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <boost/json/serialize.hpp>
 #include <deprov/idp/dialect.hpp>
 #include <iostream>
 #include "cli/commands.hpp"
@@ -132,6 +133,7 @@ Result<int> list_integrations(const Session& session, const IntegrationOptions& 
   for (const auto& i : found.at("items").as_array()) {
     auto state = cell(i, "state");
     if (cell(i.at("status"), "workspace_stopped") != "-") state += ", workspace stopped";
+    if (cell(i.at("status"), "lane_paused") != "-") state += ", lane paused";
     if (cell(i.at("policy"), "mode") == "observe") state += ", observing";
     if (cell(i, "fault") != "-") state += ", UNUSABLE (see `deprov integration show`)";
     rows.push_back({cell(i, "id"), cell(i, "name"), cell(i, "idp"), cell(i, "connector"), state,
@@ -173,7 +175,19 @@ void print_figures(const json::value& f) {
             << "; failed after access had ended: " << cell(f, "failed_afterwards") << "\n";
 }
 
-/// One integration with its figures.
+/// What the last comparison with the app found: one runs daily, and nobody is asked to look.
+void print_last_reconciliation(const json::value& last) {
+  if (cell(last, "state") == "never") return;
+  std::string line = "last reconciliation: " + cell(last, "state") + " " + cell(last, "finished") + ", " +
+                     cell(last, "mode") + " by " + cell(last, "by");
+  if (cell(last, "complete") == "false") line += ", incomplete: " + cell(last, "why_incomplete");
+  line += ";";
+  for (const auto& [name, count] : last.at("findings").as_object())
+    line.append(" ").append(name).append(" ").append(json::serialize(count));
+  std::cout << "\n" << safe(line) << "\n";
+}
+
+/// One integration with its figures, and what the last reconciliation found.
 Result<int> show_integration(const Session& session, const IntegrationOptions& o) {
   DEPROV_TRY(api, session.open());
   DEPROV_TRY(id, find_integration(*api, session.integration));
@@ -188,13 +202,16 @@ Result<int> show_integration(const Session& session, const IntegrationOptions& o
     query += (query.empty() ? "?to=" : "&to=") + url_encoded(to);
   }
   DEPROV_TRY(figures, api->call("GET", "/integrations/" + id + "/report" + query));
+  DEPROV_TRY(last, api->call("GET", "/integrations/" + id + "/reconciliation"));
   if (session.as_json) {
     row.as_object()["time_to_deprovision"] = std::move(figures);
+    row.as_object()["reconciliation"] = std::move(last);
     print_json(row);
     return exit_ok;
   }
   print_members(row);
   print_figures(figures);
+  print_last_reconciliation(last);
   return exit_ok;
 }
 
@@ -266,7 +283,7 @@ void add_integration_commands(CLI::App& program, Session& session) {
   auto* listing = add_command(*group, session, "list", "All of them with their status",
                               [&session, options] { return list_integrations(session, *options); });
   listing->add_flag("--deleted", options->deleted, "With those that were deleted, whose jobs and evidence stay");
-  auto* one = add("show", "One with its status and its time to deprovision",
+  auto* one = add("show", "One with its status, its time to deprovision and its last reconciliation",
                   [&session, options] { return show_integration(session, *options); });
   one->add_option("--from", options->from, "Figures from removals of this time or later (default: 30 days ago)");
   one->add_option("--to", options->to, "And before this one");

@@ -236,4 +236,7 @@ TEST_CASE("a reconciliation proposes, and queues when told", "[R6]") {
   CHECK(eventually([&] { return slurp(home.path + "/app.jsonl.effects").find("\"a3\"") != std::string::npos; }));
   CHECK(run(home, "reconcile Wiki --queue --propose" + Left::remote(s), env).code == 2);
   CHECK(run(home, "reconcile Wiki --last --json" + Left::remote(s), env).json().at("report").at("queued") == 1);
+  const auto shown = run(home, "integration show Wiki" + Left::remote(s), env);
+  CHECK(shown.out.find("last reconciliation: done ") != std::string::npos);
+  CHECK(shown.out.find(" leftover 1 ") != std::string::npos);
 }

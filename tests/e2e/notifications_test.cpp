@@ -86,6 +86,10 @@ class Provoked {
     CHECK(eventually([&] { return has_all(types_in(inbox_), case_.types); }));
     for (const auto& type : types_in(inbox_)) UNSCOPED_INFO("told: " << type);
     check_signatures(inbox_, secret_);
+    if (case_.types.front() != "lane.paused") return;
+    const auto listed = run_deprov({"integration", "list", "--server",
+                                    "http://127.0.0.1:" + std::to_string(app_.port()), "--token", app_.owner()});
+    CHECK(listed.out.find("active, lane paused") != std::string::npos);
   }
 
  private:
