@@ -114,7 +114,8 @@ void add_activity_command(CLI::App& program, Session& session) {
                               [&session, options] { return show_activity(session, *options); });
   command->add_option("--integration", session.integration, "Only this one, by id or name");
   command->add_flag("--follow", options->follow, "Go on as things happen");
-  command->add_option("--after", options->after, "Only records with a higher seq; left out: the newest");
+  command->add_option("--after", options->after, "Only records with a higher seq; left out: the newest")
+      ->check(CLI::NonNegativeNumber);
   command->add_option("--limit", options->limit, "Of each chain, 1 to 1000")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();

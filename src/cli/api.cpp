@@ -109,6 +109,9 @@ Result<WorkspaceId> choose_workspace(Instance& instance, const std::string& want
 }  // namespace
 
 Result<json::value> Api::call(std::string_view method, const std::string& path, const json::value& body) {
+  // Of an empty id a path is left that means something else: the list of all.
+  if (path.back() == '/' || path.find("//") < path.find('?') || path.find("/?") != std::string::npos)
+    return Error(Errc::not_found, "an empty id names nothing", {}, "ids are UUIDs");
   service::Request request;
   request.method = method;
   request.target = std::string(service::admin_base) + path;

@@ -211,7 +211,9 @@ Result<void> verify_store(const Session& session, const EvidenceOptions& o, cons
   DEPROV_TRY(range, range_of(*api, session, o));
   evidence::Verifier verifier(crypto);
   if (!o.against.empty()) {
-    DEPROV_TRY(earlier, read_manifest(o.against, crypto));
+    std::error_code ec;
+    const bool directory = std::filesystem::is_directory(o.against, ec);
+    DEPROV_TRY(earlier, read_manifest(directory ? o.against + "/manifest.json" : o.against, crypto));
     verifier.expect_heads(earlier);
   }
   ExportSink sink;

@@ -197,6 +197,13 @@ TEST_CASE("integrations by hand, on a data directory") {
   CHECK(run(home, "subjects show nobody" + home.local()).code == 3);
   CHECK(run(home, "jobs list --json" + home.local()).json().at("items").as_array().empty());
   CHECK(run(home, "jobs show 00000000-0000-7000-8000-000000000000" + home.local()).code == 3);
+  for (const std::string nothing : {"jobs show ''", "holds show ''", "principal remove ''"}) {
+    const auto ran = run(home, nothing + home.local());
+    INFO(nothing << ran.err);
+    CHECK(ran.code == 3);
+    CHECK(ran.err.find("an empty id names nothing") != std::string::npos);
+  }
+  CHECK(run(home, "activity --after -1" + home.local()).code == 2);
   const auto activity = run(home, "activity --json" + home.local());
   CHECK(activity.out.find("integration.created") != std::string::npos);
   CHECK(activity.out.find("\"actor\":\"local\"") != std::string::npos);

@@ -120,6 +120,7 @@ TEST_CASE("evidence is exported, verified without the store, and tampering is na
   CHECK(run(home, "evidence verify").code == 2);
   CHECK(run(home, "evidence export --out '" + out + "'" + home.local()).code == 4);  // nothing is written over
   CHECK(run(home, "evidence verify --json --against '" + out + "/manifest.json'" + home.local()).code == 0);
+  CHECK(run(home, "evidence verify --against '" + out + "'" + home.local()).code == 0);
   CHECK(run(home, "evidence verify --against '" + home.path + "/served.jsonl'" + home.local()).code == 0);
 
   SECTION("an edited line") {
