@@ -80,6 +80,24 @@ def check_first(company, source, report):
     assert (shown.auth, shown.poll.floor_s) == (deprov.TokenAuth(), 86400)
 
 
+@pytest.mark.parametrize("integration, source", [
+    ("wiki", ""), ("", "hr"), ("wiki", "."), ("wiki", ".."), ("wiki?", "hr"), ("wiki", "?"), ("wiki", "hr/unlinked"),
+    ("wiki/sources/hr", "x"), ("wiki", "%2e%2e"), ("wiki", "a\nb"), ("wiki", "\0")])
+def test_an_id_names_nothing_but_what_it_is_of(integration, source):
+    world = make_world()
+    with world.engine:
+        hr = world.engine.sources(world.by, world.wiki.id).add("hr", "rows")
+        named = [text.replace("wiki", world.wiki.id).replace("hr", hr.id) for text in (integration, source)]
+        for call in (lambda s: s.get(named[1]), lambda s: s.set(named[1], {"max_users": 10}), lambda s: s.poll(named[1]),
+                     lambda s: s.unlinked(named[1]), lambda s: s.link(named[1], hr.id, "x"), lambda s: s.verify(named[1]),
+                     lambda s: s.begin_list(named[1]), lambda s: s.remove(named[1])):
+            with pytest.raises((deprov.NotFoundError, deprov.InvalidError)):
+                call(world.engine.sources(world.by, named[0]))
+        with pytest.raises((deprov.NotFoundError, deprov.InvalidError)):
+            world.engine.begin_list(world.by, *named)
+        assert [s.name for s in world.engine.sources(world.by, world.wiki.id).all()] == ["hr"]
+
+
 def test_what_is_polled_has_types(company):
     with served(deprov.wsgi.Application(company.engine)) as port:
         added = company.sources.add("hr", "scim", company.polled(port))

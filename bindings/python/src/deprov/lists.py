@@ -23,7 +23,7 @@ from .engine import Engine, _answered
 from .records import Caller
 from .response import Response
 from .rows import Use
-from .sources import ListReport, report_of
+from .sources import ListReport, report_of, source_path
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -56,7 +56,7 @@ def beginning(integration: str, source: str, dry_run: bool, differences: int,
             raise ValueError("begun has no time zone, so it names no moment")
         utc = begun.astimezone(datetime.timezone.utc)
         body["begun"] = utc.isoformat(timespec="microseconds").replace("+00:00", "Z")
-    return "POST", f"/integrations/{integration}/sources/{source}/lists", body
+    return "POST", source_path(integration, source, "/lists"), body
 
 
 def batches(users: Iterable[SourceUser]) -> Iterator[List[SourceUser]]:

@@ -15,6 +15,7 @@ import datetime
 import urllib.parse
 from typing import TYPE_CHECKING, Any, Callable, Dict, Generic, List, Mapping, Optional, Tuple, TypeVar, Union
 
+from . import errors
 from .records import Caller, time_of as _time
 from .source_config import SourceConfig
 
@@ -191,14 +192,28 @@ def _nothing(_: Any) -> None:
     return None
 
 
+def _segment(what: str, id: str) -> str:
+    """Of a path. An empty one would name what is above."""
+    if not id:
+        raise errors.InvalidError(f"{what}: is not given; give its id", where=what, detail="is not given",
+                                  advice="give its id")
+    return urllib.parse.quote(id, safe="")
+
+
+def source_path(integration: str, source: str, what: str = "") -> str:
+    """Of the admin API."""
+    return f"/integrations/{_segment('integration', integration)}/sources/{_segment('source', source)}{what}"
+
+
 class _Asks:
     """Of one integration."""
 
     def __init__(self, integration: str) -> None:
-        self.path = "/integrations/" + urllib.parse.quote(integration, safe="")
+        self.integration = integration
+        self.path = "/integrations/" + _segment("integration", integration)
 
     def _of(self, source: str, what: str = "") -> str:
-        return f"{self.path}/sources/{urllib.parse.quote(source, safe='')}{what}"
+        return source_path(self.integration, source, what)
 
     def add(self, name: str, kind: str, config: Config) -> _Ask[Source]:
         body: Dict[str, Any] = {"name": name, "kind": kind}
