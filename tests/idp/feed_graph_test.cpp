@@ -252,6 +252,27 @@ TEST_CASE("a delta of users tells disabled, soft-deleted and deleted ones apart"
   CHECK(play(*open, {page({person("u1")})}).failure->kind == FeedFailureKind::protocol);
 }
 
+TEST_CASE("of whom a delta says two things, in whatever order, Graph is asked again", "[idp][feed][graph][R5]") {
+  const auto f = feed(directory);
+  const auto rows = [&](std::vector<json::value> first, std::vector<json::value> second) {
+    auto round = begin(*f, json::serialize(json::object{{"v", 1}, {"users", users_delta}}));
+    const auto link = graph + "/users/delta?$skiptoken=2";
+    const auto played = play(*round, {page(json::array(first.begin(), first.end()), link),
+                                      page(json::array(second.begin(), second.end()), {}, users_delta + "2")});
+    REQUIRE_FALSE(played.failure);
+    return played.rows();
+  };
+  // Disabled and enabled again: shown in the other order.
+  CHECK(rows({person("u1")}, {person("u1", false)}) == Rows{"u1 granted", "u1 hint"});
+  CHECK(rows({person("u1", false)}, {person("u1")}) == Rows{"u1 ended deactivated", "u1 hint"});
+  CHECK(rows({person("u1"), removed("u1", "changed")}, {}) == Rows{"u1 granted", "u1 hint"});
+  CHECK(rows({removed("u1", "changed")}, {removed("u1", "deleted")}) ==
+        Rows{"u1 removed soft_deleted", "u1 hint"});
+  // The same again says nothing new.
+  CHECK(rows({person("u1", false)}, {person("u1", false), person("u2")}) ==
+        Rows{"u1 ended deactivated", "u1 ended deactivated", "u2 granted"});
+}
+
 TEST_CASE("the deltas of an app's users and groups are hints and ends, never grants",
           "[idp][feed][graph][R5][R8]") {
   const auto f = feed(app);

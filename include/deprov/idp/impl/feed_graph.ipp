@@ -6,6 +6,7 @@
 #include <deprov/idp/feed_wire.hpp>
 #include <deprov/idp/impl/feed_graph_answer.ipp>
 #include <deprov/json_schema.hpp>
+#include <map>
 #include <set>
 #include <utility>
 #include <vector>
@@ -356,6 +357,12 @@ class GraphChanges final : public GraphRound {
   Result<void> take(const json::object& o, const FeedSink& sink) {
     if (phase_ == Phase::users) {
       DEPROV_TRY(user, graph_changed_user(o, of_app()));
+      // Graph shows somebody several times, and in no order: of whom it says two things it is asked again.
+      const std::pair says{user.state, user.cause};
+      if (said_.try_emplace(std::string(user.id), says).first->second != says) {
+        user.state = FeedState::hint;
+        user.cause = Cause::none;
+      }
       sink(user);
       return {};
     }
@@ -410,6 +417,7 @@ class GraphChanges final : public GraphRound {
   const GraphCheckpoint from_;
   GraphCheckpoint to_;
   Phase phase_ = Phase::users;
+  std::map<std::string, std::pair<FeedState, Cause>> said_;  ///< of users, first
   GraphDigest digest_;
   bool read_all_ = false;  ///< what changed cannot be told user by user
 };
