@@ -204,6 +204,29 @@ TEST_CASE("a list that is not complete makes nobody absent", "[idp][snapshot][R6
   }
 }
 
+TEST_CASE("an id with control characters is no id: the list is damaged", "[idp][snapshot][R6]") {
+  const auto before = read({{"1"}, {"2"}}).value();
+  for (const auto id : {std::string_view("1\0", 2), std::string_view("\0\0\0", 3), std::string_view("1\n"),
+                        std::string_view("\t1"), std::string_view("1\x7f")}) {
+    SnapshotReading list(key, {}, &before);
+    REQUIRE(list.add({"2"}));
+    const auto refused = list.add({id});
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code() == Errc::protocol);
+    CHECK(refused.error().message().find("control characters") != std::string::npos);
+    CHECK_FALSE(list.add({"1"}));
+    CHECK_FALSE(std::move(list).close(EndOfList::seen()));
+    SnapshotChanges changes(before);
+    CHECK_FALSE(changes.add({id}));
+    CHECK_FALSE(std::move(changes).close(EndOfList::seen()));
+  }
+  // Names of directories have spaces in them, and letters of all kinds.
+  CHECK(read({{"CN=Ann Lee,OU=Caf\xc3\xa9"},
+              {"Stra\xdf"
+               "e"}})
+            .has_value());
+}
+
 TEST_CASE("a snapshot is taken up again as it was stored, or not at all", "[idp][snapshot][R6]") {
   SnapshotReading reading(key);
   for (int i = 0; i < 9'000; ++i) {

@@ -131,7 +131,7 @@ class SnapshotReading {
   /// Errors: `protocol` where this page was read before, `limit_exceeded` beyond `max_pages`.
   Result<void> begin_page(std::string_view mark);
   /// One user, and how they differ from `before`; only `close` makes anybody absent.
-  /// Errors: `protocol` for a user without id, or one that is listed twice (the list moved while it was read);
+  /// Errors: `protocol` for an id that is empty, has control characters (damage) or came before (the list moved);
   /// `limit_exceeded` beyond `max_users`. New users that are listed twice are found by `close`.
   Result<Difference> add(const SnapshotUser& user);
   /// A page could not be read, or a cap of the source was hit. It cannot be closed any more.
@@ -168,7 +168,7 @@ class SnapshotChanges {
   /// As in `SnapshotReading`.
   Result<void> begin_page(std::string_view mark);
   /// Of one user the last word counts. `stated` false: nothing was said of their access, which is as before (R10);
-  /// of somebody who was not in the list, that they have it. Errors: `protocol` for a user without id,
+  /// of somebody who was not in the list, that they have it. Errors: `protocol` for an id as in `add` there,
   /// `limit_exceeded` beyond `max_users`.
   Result<Difference> add(const SnapshotUser& user, bool stated = true);
   void fail(Error why);

@@ -74,6 +74,13 @@ inline UserPrint print_of(const FingerprintKey& key, const SnapshotUser& user, s
   return {fingerprint(key, user.id), (fingerprint(key, scratch).high & ~std::uint64_t{31}) | low};
 }
 
+/// No id has control characters; what a disk or a transfer lost has (a run of zeros in a file).
+inline bool is_damaged(std::string_view id) noexcept {
+  bool damaged = false;  // all of it is looked at, which takes less than to stop early
+  for (const char c : id) damaged |= static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+  return damaged;
+}
+
 inline Error page_again() {
   return {Errc::protocol, "a page came a second time, so that another may not have come at all", "the list",
           "read the list again from the start"};
@@ -219,6 +226,9 @@ DEPROV_INLINE Result<Difference> SnapshotReading::add(const SnapshotUser& user) 
   if (user.id.empty())
     return refuse(Errc::protocol, "it has no id",
                   "name the member or column that holds the source's immutable id");
+  if (detail::is_damaged(user.id))
+    return refuse(Errc::protocol, "its id has control characters in it, so that the list may be damaged",
+                  "write the list again");
   const auto now = detail::print_of(key_, user, scratch_);
   if (before_ != nullptr) {
     const auto& old = before_->users();
@@ -305,6 +315,9 @@ DEPROV_INLINE Result<Difference> SnapshotChanges::add(const SnapshotUser& user, 
                "raise max_users of the source"));
   if (!failure_ && user.id.empty())
     fail(Error(Errc::protocol, "it has no id", "user " + std::to_string(users_) + " of the changes"));
+  if (!failure_ && detail::is_damaged(user.id))
+    fail(Error(Errc::protocol, "its id has control characters in it, so that the changes may be damaged",
+               "user " + std::to_string(users_) + " of the changes"));
   if (failure_) return *failure_;
   auto now = detail::print_of(before_.key(), user, scratch_);
   const auto* old = before_.find(now.id);
