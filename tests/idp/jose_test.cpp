@@ -1,6 +1,7 @@
 // Tokens taken apart, and the keys that they are judged by.
 #include <boost/json/array.hpp>
 #include <deprov/idp/jose.hpp>
+#include <tuple>
 #include "catch.hpp"
 
 using namespace deprov;
@@ -35,6 +36,32 @@ TEST_CASE("only three parts that are what they should be make a token", "[idp][j
   CHECK(parse_compact_jws(std::string(max_token_bytes + 1, 'a')).error().code() == Errc::limit_exceeded);
   CHECK(parse_compact_jws(std::string(max_jose_header_bytes + 1, 'a') + ".e30.").error().code() ==
         Errc::limit_exceeded);
+}
+
+TEST_CASE("the examples of RFC 7515 that no key of an issuer can have signed are read, and are nobody's",
+          "[idp][jose]") {
+  const std::string payload =
+      "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+  // Appendix A.1: HS256, whose key both sides have. Appendix A.5: none.
+  for (const auto& [token, alg, size] :
+       {std::tuple{
+            "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9." + payload + ".dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+            "HS256", std::size_t{32}},
+        std::tuple{"eyJhbGciOiJub25lIn0." + payload + ".", "none", std::size_t{0}}}) {
+    CAPTURE(token);
+    const auto jws = parse_compact_jws(token);
+    REQUIRE(jws);
+    CHECK(jws->payload.at("iss") == "joe");
+    CHECK(jws->payload.at("http://example.com/is_root") == true);
+    CHECK(jws->header.at("alg") == alg);
+    CHECK(jws->signature.size() == size);
+    CHECK_FALSE(parse_jws_algorithm(alg));
+  }
+  // That key, as a JWK, is no key of an issuer.
+  const auto keys = parse_jwks(std::string_view(
+      R"({"keys":[{"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"}]})"));
+  REQUIRE(keys);
+  CHECK(keys->keys.empty());
 }
 
 TEST_CASE("of a set of keys the usable ones are taken, and each for what it is", "[idp][jose]") {
