@@ -150,6 +150,7 @@ void EventReceivers::poll_answered(const ReceiverPtr& r, const port::HttpResult&
   p.answered = engine_.now();
   const auto* more = o->if_contains("moreAvailable");
   p.more = more != nullptr && more->is_bool() && more->get_bool();
+  p.fresh = false;
   p.left = 1;
   for (const auto& [jti, token] : sets->get_object()) {
     // One that sends more than it was asked for sends the rest again.
@@ -158,12 +159,16 @@ void EventReceivers::poll_answered(const ReceiverPtr& r, const port::HttpResult&
     auto taken = [weak = weak_from_this(), r, jti = std::string(jti)](const Result<ReceivedSet>& received) {
       const auto self = weak.lock();
       if (!self || self->find(r->row.id) != r) return;
+      auto& its = r->poll;
       if (received && received->refused) {
-        r->poll.refused.emplace(jti, *received->refused);
+        if (its.told.size() >= most_refused) its.told.clear();
+        its.fresh = its.told.insert(short_digest(self->engine_.ports.crypto, jti)).second || its.fresh;
+        its.refused.emplace(jti, *received->refused);
       } else if (received) {
-        r->poll.ack.push_back(jti);
+        its.fresh = its.fresh || !received->repeated;
+        its.ack.push_back(jti);
       }
-      if (--r->poll.left == 0) self->polled(r);
+      if (--its.left == 0) self->polled(r);
     };
     if (!token.is_string()) {
       ReceivedSet refused;
@@ -182,8 +187,10 @@ void EventReceivers::polled(const ReceiverPtr& r) {
   if (!r->config->poll) return;
   note_poll(r, {});
   const bool told = !p.ack.empty() || !p.refused.empty();
-  // Who has something to acknowledge does so soon (RFC 8936 section 2.4); that may bring the next ones.
-  if (told) return poll_later(r, Duration{0});
+  // Who has something to acknowledge does so soon (RFC 8936 section 2.4); that may bring the next ones. Of a
+  // transmitter that hears of it and sends the same again nothing is to be had by haste.
+  p.stale = p.fresh ? 0 : p.stale + 1;
+  if (told && p.stale < 2) return poll_later(r, Duration{0});
   poll_later(r, jittered(r->config->poll->interval, engine_.ports.random));
 }
 

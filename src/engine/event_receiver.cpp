@@ -133,16 +133,16 @@ void EventReceivers::receive(SourceId id, std::string token, std::string authori
   const auto digest = [&](const std::string& text) { return crypto.sha256(port::bytes_of(text)); };
   if (!wanted.empty() && !crypto.equal(digest(wanted), digest(authorization))) {
     return refuse(r, {idp::SetError::authentication_failed, "the Authorization header is not the one agreed on"},
-                  false, std::move(done));
+                  std::nullopt, std::move(done));
   }
   take(r, token, std::move(done));
 }
 
 void EventReceivers::take(const ReceiverPtr& r, const std::string& token, Done<ReceivedSet> done) {
   auto jws = idp::parse_set(token);
-  if (!jws) return refuse(r, jws.error(), false, std::move(done));
+  if (!jws) return refuse(r, jws.error(), std::nullopt, std::move(done));
   auto signature = idp::check_set_header(*jws, expectation(*r));
-  if (!signature) return refuse(r, signature.error(), false, std::move(done));
+  if (!signature) return refuse(r, signature.error(), std::nullopt, std::move(done));
   verify_signature(r, {std::move(*jws), std::move(*signature), std::move(done)}, false);
 }
 
@@ -169,24 +169,25 @@ void EventReceivers::verify_signature(const ReceiverPtr& r, Waiting one, bool ju
                           "source " + r->row.name, "try again in a minute"));
   if (key == nullptr)
     return refuse(r, {idp::SetError::invalid_key, "no key of the issuer has that id and fits that algorithm"},
-                  false, std::move(one.done));
+                  std::nullopt, std::move(one.done));
   const auto ok =
       engine_.ports.crypto.verify(one.signature.algorithm, *key, one.jws.signing_input, one.jws.signature);
   if (ok) return verified(r, one.jws, std::move(one.done));
   if (ok.error().code() == Errc::invalid_argument)
-    return refuse(r, {idp::SetError::invalid_key, ok.error().detail()}, false, std::move(one.done));
+    return refuse(r, {idp::SetError::invalid_key, ok.error().detail()}, std::nullopt, std::move(one.done));
   if (ok.error().code() != Errc::unauthorized) return one.done(ok.error());
-  refuse(r, {idp::SetError::authentication_failed, "the signature is not that of the issuer's key"}, false,
+  refuse(r, {idp::SetError::authentication_failed, "the signature is not that of the issuer's key"}, std::nullopt,
          std::move(one.done));
 }
 
 void EventReceivers::verified(const ReceiverPtr& r, const idp::CompactJws& jws, Done<ReceivedSet> done) {
+  const auto content = short_digest(engine_.ports.crypto, json::serialize(jws.payload));
   auto set = idp::read_set(jws, expectation(*r));
-  if (!set) return refuse(r, set.error(), true, std::move(done));
+  if (!set) return refuse(r, set.error(), content, std::move(done));
   auto task = std::make_shared<EventTask>();
   task->scope = r->row.scope;
   task->source = r->row.id;
-  task->content = short_digest(engine_.ports.crypto, json::serialize(jws.payload));
+  task->content = content;
   task->set = std::move(*set);
   store(r, std::move(task), std::move(done));
 }
@@ -222,7 +223,8 @@ void EventReceivers::store(const ReceiverPtr& r, std::shared_ptr<EventTask> task
           });
         }
         if (!committed) return done(committed.error());
-        if (outcome->received.refused) return self->refuse(r, *outcome->received.refused, true, std::move(done));
+        if (outcome->received.refused)
+          return self->refuse(r, *outcome->received.refused, task->content, std::move(done));
         self->count(outcome->received.repeated ? "repeated" : "taken");
         if (!committed->activity_seqs.empty()) {
           impl->notify(scope);
@@ -234,13 +236,16 @@ void EventReceivers::store(const ReceiverPtr& r, std::shared_ptr<EventTask> task
 }
 
 /// What somebody without a key sends is counted, and no more: it would fill the chain. What the transmitter
-/// signed, and is refused all the same, somebody has to look at.
-void EventReceivers::refuse(const ReceiverPtr& r, idp::SetRefusal refusal, bool authentic,
+/// signed, and is refused all the same, somebody has to look at: once, for some transmitters send it for ever.
+void EventReceivers::refuse(const ReceiverPtr& r, idp::SetRefusal refusal, std::optional<std::uint64_t> content,
                             Done<ReceivedSet> done) {
   count("refused");
   ReceivedSet answer;
   answer.refused = std::move(refusal);
-  if (!authentic) return done(std::move(answer));
+  if (!content) return done(std::move(answer));
+  if (r->refused.size() >= most_refused) r->refused.clear();
+  const std::pair known{*content, answer.refused->error};
+  if (!r->refused.insert(known).second) return done(std::move(answer));
   auto impl = engine_.shared_from_this();
   const auto scope = r->row.scope;
   json::object detail{{"source", r->row.id.str()},
@@ -254,8 +259,12 @@ void EventReceivers::refuse(const ReceiverPtr& r, idp::SetRefusal refusal, bool 
         txn.ops.emplace_back(impl->activity(scope, "source.event_refused", actor, detail));
         return txn;
       },
-      [impl, scope, answer, done = std::move(done)](const Result<port::Committed>& committed) mutable {
-        if (!committed) return done(committed.error());
+      [weak = weak_from_this(), impl, r, known, scope, answer,
+       done = std::move(done)](const Result<port::Committed>& committed) mutable {
+        if (!committed) {
+          if (weak.lock()) r->refused.erase(known);
+          return done(committed.error());
+        }
         impl->notify(scope);
         done(std::move(answer));
       });

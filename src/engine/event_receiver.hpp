@@ -7,7 +7,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 #include "engine/event_config.hpp"
 #include "engine/event_decision.hpp"
@@ -26,6 +28,8 @@ class EventReceivers : public std::enable_shared_from_this<EventReceivers> {
   /// where they cannot be read, the old ones count for so long.
   static constexpr Duration keys_good = std::chrono::hours(24);
   static constexpr std::size_t most_waiting = 256;  ///< tokens of a source that wait for its keys
+  /// Of refused tokens that come again so many are known; beyond that they are told of anew.
+  static constexpr std::size_t most_refused = 4096;
 
   explicit EventReceivers(Engine::Impl& engine) : engine_(engine) {}
   ~EventReceivers();
@@ -71,7 +75,10 @@ class EventReceivers : public std::enable_shared_from_this<EventReceivers> {
     std::uint32_t failures = 0;
     std::vector<std::string> ack;                    ///< `jti`s to acknowledge
     std::map<std::string, idp::SetRefusal> refused;  ///< likewise, refused
+    std::set<std::uint64_t> told;                    ///< digests of `jti`s that were refused before
     std::size_t left = 0;                            ///< tokens of the last answer that are being taken
+    bool fresh = false;                              ///< one of them was not there before
+    std::size_t stale = 0;                           ///< answers in a row that brought nothing new
     bool more = false;                               ///< there are more at the transmitter
     WallTime answered;                               ///< when a poll last went well
     WallTime stored;                                 ///< when the row was last written for a poll
@@ -82,6 +89,7 @@ class EventReceivers : public std::enable_shared_from_this<EventReceivers> {
     std::shared_ptr<const EventConfig> config;  ///< decisions read it on other threads
     Keys keys;
     Poll poll;
+    std::set<std::pair<std::uint64_t, idp::SetError>> refused;  ///< what is on the activity already
   };
   using ReceiverPtr = std::shared_ptr<Receiver>;
 
@@ -94,7 +102,9 @@ class EventReceivers : public std::enable_shared_from_this<EventReceivers> {
   void verify_signature(const ReceiverPtr& r, Waiting one, bool just_read);
   void verified(const ReceiverPtr& r, const idp::CompactJws& jws, Done<ReceivedSet> done);
   void store(const ReceiverPtr& r, std::shared_ptr<EventTask> task, Done<ReceivedSet> done);
-  void refuse(const ReceiverPtr& r, idp::SetRefusal refusal, bool authentic, Done<ReceivedSet> done);
+  /// `content`: digest of what the transmitter signed; nothing: it was not found to be the transmitter's.
+  void refuse(const ReceiverPtr& r, idp::SetRefusal refusal, std::optional<std::uint64_t> content,
+              Done<ReceivedSet> done);
   [[nodiscard]] idp::SetExpectation expectation(const Receiver& r) const;
   void count(const std::string& result);
   // event_keys.cpp

@@ -220,6 +220,44 @@ TEST_CASE("a transmitter that asks for patience is no failing source before noth
   CHECK(w.events(w.c, "source.unhealthy") == 2);
 }
 
+TEST_CASE("a transmitter that sends again what was acknowledged or refused is asked in peace, and told of once",
+          "[engine][set]") {
+  Receiving w(3);
+  json::object sets;
+  std::size_t asked = 0;
+  w.transmitter.answer = [&](const port::HttpRequest&) {
+    ++asked;
+    return Transmitter::reply(200, json::object{{"sets", sets}, {"moreAvailable", true}});
+  };
+  const auto send = [&](const json::object& claims) {
+    sets[claims.at("jti").as_string()] = w.signer.sign(claims);
+  };
+  send(w.claims(session_revoked, Receiving::user(0)));
+  auto wrong = w.claims(session_revoked, Receiving::user(1));
+  wrong["aud"] = "https://other.example.com";
+  send(wrong);
+  sets["text"] = "no token";
+  auto config = w.config;
+  config["poll"] = {{"url", "https://idp.example.com/poll"}, {"interval_s", 60}};
+  w.source = w.add("polled", config).value().id;
+  w.run(10min);
+  CHECK(w.calls("revoke_sessions") == 1);
+  CHECK(w.events(w.c, "source.event_refused") == 1);
+  CHECK(asked >= 9);
+  CHECK(asked <= 15);
+  // What is new is taken as soon as it would be, and what it is then told it is told at once.
+  send(w.claims(session_revoked, Receiving::user(2)));
+  const auto before = asked;
+  w.run(90s);
+  CHECK(w.calls("revoke_sessions") == 2);
+  CHECK(asked >= before + 2);
+  CHECK(asked <= before + 4);
+  // So it is for what is pushed: each refusal is answered, and the same one is on the activity once.
+  const auto token = w.signer.sign(wrong);
+  for (int i = 0; i < 3; ++i) CHECK(w.refused(token) == SetError::invalid_audience);
+  CHECK(w.events(w.c, "source.event_refused") == 1);
+}
+
 TEST_CASE("a verification that was asked for is known after a restart, and to another engine", "[engine][set]") {
   Receiving w(
       1, {{"stream_id", "f67e"},
