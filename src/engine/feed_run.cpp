@@ -58,6 +58,7 @@ void FeedRun::step() {
   if (!request_) return finish({});
   attempt_ = 0;
   renewed_ = nonced_ = false;
+  throttled_since_.reset();
   const auto origin = idp::feed_origin(request_->url);
   const auto& origins = config_->feed->traits().origins;
   // The credential goes nowhere else, whatever a link says.
@@ -174,7 +175,10 @@ void FeedRun::failed(idp::FeedFailure failure, const std::string& authorization)
       if (!failure.retry_at && failure.quota.reset_at) span = *failure.quota.reset_at - now;
       outcome_.quota.remaining.reset();
       span = jobs::backoff(within_round, ++waits_, std::max(span, Duration{0}), engine_->ports.random);
-      if (span > longest_wait || waits_ > most_waits) {
+      // Whoever is always told to come later has to hear that the source is not read (R16).
+      const auto mono = engine_->ports.clock.mono();
+      if (!throttled_since_) throttled_since_ = mono;
+      if (mono - *throttled_since_ + span > longest_wait || waits_ > most_waits) {
         failure.retry_at = now + span;
         return finish(std::move(failure));
       }

@@ -27,7 +27,8 @@ struct FeedOutcome {
 class FeedRun : public std::enable_shared_from_this<FeedRun> {
  public:
   static constexpr std::uint32_t attempts = 5;
-  static constexpr Duration longest_wait = std::chrono::minutes(15);  ///< for quota or throttling, at once
+  /// For quota or throttling at once, and for one request that is throttled again and again in all.
+  static constexpr Duration longest_wait = std::chrono::minutes(15);
   static constexpr std::uint32_t most_waits = 1000;
   static constexpr std::size_t most_bytes = std::size_t{16} << 20U;  ///< of one answer
 
@@ -64,8 +65,9 @@ class FeedRun : public std::enable_shared_from_this<FeedRun> {
   FeedOutcome outcome_;
   std::optional<idp::FeedRequest> request_;
   std::uint32_t attempt_ = 0, waits_ = 0;
-  bool renewed_ = false;  ///< the access token, for this request
-  bool nonced_ = false;   ///< it was sent again, with a nonce
+  std::optional<MonoTime> throttled_since_;  ///< this request
+  bool renewed_ = false;                     ///< the access token, for this request
+  bool nonced_ = false;                      ///< it was sent again, with a nonce
   std::optional<port::HttpCallId> call_;
   port::TimerId timer_ = 0;
 };

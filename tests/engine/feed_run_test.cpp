@@ -1,5 +1,6 @@
 // How the API of a source is asked: its credential, its throttling and its quota.
 #include "engine/feed_run.hpp"
+#include <array>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <deprov/engine/sources.hpp>
@@ -64,6 +65,31 @@ TEST_CASE("a source that wants to be left alone for long is left alone, and does
   CHECK(asked == 1);
   w.run(30min);
   CHECK(asked > 1);
+}
+
+TEST_CASE("a source that throttles for ever is not waited for as long, and fails when what is known of it is old",
+          "[engine][polls][R16][R17]") {
+  Polled w(12, {{"poll", {{"floor_s", 60}, {"ceiling_s", 300}}}});
+  w.run(10s);
+  const auto forms = std::array<std::vector<port::HttpHeader>, 2>{{{}, {{"Retry-After", "20"}}}};
+  for (const auto& headers : forms) {
+    w.directory.fault = [&](const std::string& target, std::size_t) -> std::optional<port::HttpResult> {
+      if (target.find("startIndex=6") == std::string::npos) return std::nullopt;
+      return Directory::answer(429, "{}", headers);
+    };
+    const auto from = w.clock.wall();
+    const auto report = w.poll();
+    REQUIRE_FALSE(report);
+    CHECK(report.error().code() == Errc::rate_limited);
+    CHECK(w.clock.wall() - from <= 15min);
+    w.run(2h);
+    CHECK(w.row().failing_since.micros != 0);
+    CHECK(w.row().failure.find("429") != std::string::npos);
+    w.directory.fault = {};
+    w.run(20min);
+    CHECK(w.row().failing_since.micros == 0);
+  }
+  CHECK(w.disables() == 0);
 }
 
 TEST_CASE("what is secret of a polled source is sealed, and never shown", "[engine][polls]") {
