@@ -88,7 +88,7 @@ func (e *Engine) BeginList(ctx context.Context, by Caller, integration, source s
 		send["begun"] = options.Begun.UTC().Format("2006-01-02T15:04:05.000000Z")
 	}
 	var begun struct{ List string }
-	if err := e.Admin(ctx, by, http.MethodPost, sourcesPath(integration)+"/"+source+"/lists", send, &begun); err != nil {
+	if err := e.source(ctx, by, http.MethodPost, integration, source, "/lists", send, &begun); err != nil {
 		return nil, err
 	}
 	caller := (*C.deprov_caller)(C.calloc(1, C.sizeof_deprov_caller))

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 )
 
@@ -54,12 +56,36 @@ type AddSource struct {
 	Config any    `json:"config,omitempty"` // a SourceConfig, or what else has that JSON
 }
 
-func sourcesPath(integration string) string { return "/integrations/" + integration + "/sources" }
+// within is a path below what ids name: words and ids in turn. An id is one segment of it, whatever it has in it; one that is
+// empty would name what is above.
+func within(path ...string) (string, error) {
+	var whole strings.Builder
+	for i, part := range path {
+		if i%2 == 1 && part == "" {
+			return "", &Error{Status: ErrInvalidArgument, Detail: "is not given", Where: "id below " + whole.String(), Advice: "give an id"}
+		}
+		whole.WriteString("/" + url.PathEscape(part))
+	}
+	return whole.String(), nil
+}
+
+// source makes a call about a source of an integration, or about what is below it.
+func (e *Engine) source(ctx context.Context, by Caller, method, integration, source, below string, send, into any) error {
+	path, err := within("integrations", integration, "sources", source)
+	if err != nil {
+		return err
+	}
+	return e.Admin(ctx, by, method, path+below, send, into)
+}
 
 // AddSource makes a source; its first list changes nothing.
 func (e *Engine) AddSource(ctx context.Context, by Caller, integration string, source AddSource) (*Source, error) {
+	path, err := within("integrations", integration, "sources")
+	if err != nil {
+		return nil, err
+	}
 	made := new(Source)
-	if err := e.Admin(ctx, by, http.MethodPost, sourcesPath(integration), source, made); err != nil {
+	if err := e.Admin(ctx, by, http.MethodPost, path, source, made); err != nil {
 		return nil, err
 	}
 	return made, nil
@@ -67,15 +93,19 @@ func (e *Engine) AddSource(ctx context.Context, by Caller, integration string, s
 
 // Sources of an integration, with their health.
 func (e *Engine) Sources(ctx context.Context, by Caller, integration string) ([]Source, error) {
+	path, err := within("integrations", integration, "sources")
+	if err != nil {
+		return nil, err
+	}
 	var found struct{ Items []Source }
-	err := e.Admin(ctx, by, http.MethodGet, sourcesPath(integration), nil, &found)
+	err = e.Admin(ctx, by, http.MethodGet, path, nil, &found)
 	return found.Items, err
 }
 
 // Source is one of them.
 func (e *Engine) Source(ctx context.Context, by Caller, integration, source string) (*Source, error) {
 	found := new(Source)
-	if err := e.Admin(ctx, by, http.MethodGet, sourcesPath(integration)+"/"+source, nil, found); err != nil {
+	if err := e.source(ctx, by, http.MethodGet, integration, source, "", nil, found); err != nil {
 		return nil, err
 	}
 	return found, nil
@@ -89,7 +119,7 @@ func (e *Engine) Source(ctx context.Context, by Caller, integration, source stri
 func (e *Engine) SetSource(ctx context.Context, by Caller, integration, source string, config any) (*Source, error) {
 	changed := new(Source)
 	send := map[string]any{"config": config}
-	if err := e.Admin(ctx, by, http.MethodPatch, sourcesPath(integration)+"/"+source, send, changed); err != nil {
+	if err := e.source(ctx, by, http.MethodPatch, integration, source, "", send, changed); err != nil {
 		return nil, err
 	}
 	return changed, nil
@@ -97,7 +127,7 @@ func (e *Engine) SetSource(ctx context.Context, by Caller, integration, source s
 
 // RemoveSource forgets a source; that ends nobody's access and restores nobody's.
 func (e *Engine) RemoveSource(ctx context.Context, by Caller, integration, source string) error {
-	return e.Admin(ctx, by, http.MethodDelete, sourcesPath(integration)+"/"+source, nil, nil)
+	return e.source(ctx, by, http.MethodDelete, integration, source, "", nil, nil)
 }
 
 // PollOptions say how a source is read.
@@ -117,8 +147,7 @@ func (e *Engine) PollSource(ctx context.Context, by Caller, integration, source 
 		send["differences"] = options.Differences
 	}
 	report := new(ListReport)
-	path := sourcesPath(integration) + "/" + source + "/poll"
-	if err := e.Admin(ctx, by, http.MethodPost, path, send, report); err != nil {
+	if err := e.source(ctx, by, http.MethodPost, integration, source, "/poll", send, report); err != nil {
 		return nil, err
 	}
 	return report, nil
@@ -134,8 +163,12 @@ type Reread struct {
 // RereadSubject has one user read again from polled sources, soon; nothing follows from the request itself. It answers how
 // many sources will be asked.
 func (e *Engine) RereadSubject(ctx context.Context, by Caller, integration string, who Reread) (int, error) {
+	path, err := within("integrations", integration, "rereads")
+	if err != nil {
+		return 0, err
+	}
 	var found struct{ Asked int }
-	err := e.Admin(ctx, by, http.MethodPost, "/integrations/"+integration+"/rereads", who, &found)
+	err = e.Admin(ctx, by, http.MethodPost, path, who, &found)
 	return found.Asked, err
 }
 
@@ -153,17 +186,17 @@ type UnlinkedSubject struct {
 // UnlinkedSubjects of a source of kind events, the newest first, at most 100.
 func (e *Engine) UnlinkedSubjects(ctx context.Context, by Caller, integration, source string) ([]UnlinkedSubject, error) {
 	var found struct{ Items []UnlinkedSubject }
-	err := e.Admin(ctx, by, http.MethodGet, sourcesPath(integration)+"/"+source+"/unlinked", nil, &found)
+	err := e.source(ctx, by, http.MethodGet, integration, source, "/unlinked", nil, &found)
 	return found.Items, err
 }
 
 // LinkSubject says whom an identifier of a transmitter of events means; an empty one: none any more.
 func (e *Engine) LinkSubject(ctx context.Context, by Caller, integration, source, subject, identifier string) error {
 	send := map[string]string{"subject": subject, "identifier": identifier}
-	return e.Admin(ctx, by, http.MethodPost, sourcesPath(integration)+"/"+source+"/links", send, nil)
+	return e.source(ctx, by, http.MethodPost, integration, source, "/links", send, nil)
 }
 
 // VerifyStream asks the transmitter of a source of kind events for a verification event; its coming is on the activity.
 func (e *Engine) VerifyStream(ctx context.Context, by Caller, integration, source string) error {
-	return e.Admin(ctx, by, http.MethodPost, sourcesPath(integration)+"/"+source+"/verify", nil, nil)
+	return e.source(ctx, by, http.MethodPost, integration, source, "/verify", nil, nil)
 }

@@ -50,6 +50,38 @@ func polled(t *testing.T) (c *company, source *Source, leave func(name string)) 
 	}
 }
 
+func TestAnIDNamesNothingButWhatItIsOf(t *testing.T) {
+	c := newCompany(t)
+	source := c.source
+	// As a path each of them would lead to the integration, to the list of sources, or to another call.
+	for _, id := range []struct{ integration, source string }{
+		{c.wiki.ID, ""}, {"", source}, {c.wiki.ID, "."}, {c.wiki.ID, ".."}, {c.wiki.ID + "?", source}, {c.wiki.ID + "#", source},
+		{c.wiki.ID, "?"}, {c.wiki.ID, "#" + source}, {c.wiki.ID, source + "/unlinked"}, {c.wiki.ID, "%2e%2e"}, {c.wiki.ID, "hr"},
+		{c.wiki.ID, "../../" + c.wiki.ID + "/sources/" + source}, {c.wiki.ID + "/sources/" + source, "x"}, {c.wiki.ID, "a\nb"}, {c.wiki.ID, "\x00"},
+	} {
+		calls := map[string]error{}
+		_, calls["Source"] = c.engine.Source(c.ctx, c.by(), id.integration, id.source)
+		_, calls["SetSource"] = c.engine.SetSource(c.ctx, c.by(), id.integration, id.source, map[string]any{"max_users": 10})
+		_, calls["PollSource"] = c.engine.PollSource(c.ctx, c.by(), id.integration, id.source, PollOptions{})
+		_, calls["UnlinkedSubjects"] = c.engine.UnlinkedSubjects(c.ctx, c.by(), id.integration, id.source)
+		_, calls["BeginList"] = c.engine.BeginList(c.ctx, c.by(), id.integration, id.source, ListOptions{})
+		calls["LinkSubject"] = c.engine.LinkSubject(c.ctx, c.by(), id.integration, id.source, source, "x")
+		calls["VerifyStream"] = c.engine.VerifyStream(c.ctx, c.by(), id.integration, id.source)
+		calls["RemoveSource"] = c.engine.RemoveSource(c.ctx, c.by(), id.integration, id.source)
+		for call, err := range calls {
+			if !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrInvalidArgument) {
+				t.Errorf("%s of %q, %q: %v", call, id.integration, id.source, err)
+			}
+		}
+	}
+	if all, err := c.engine.Sources(c.ctx, c.by(), c.wiki.ID); err != nil || len(all) != 1 {
+		t.Error(err, all)
+	}
+	if _, err := c.engine.Sources(c.ctx, c.by(), c.wiki.ID+"?limit=1#"); err == nil {
+		t.Error("what is no id is taken for one")
+	}
+}
+
 func TestWhatIsPolledHasTypes(t *testing.T) {
 	c, source, leave := polled(t)
 	first, err := c.engine.PollSource(c.ctx, c.by(), c.wiki.ID, source.ID, PollOptions{})
