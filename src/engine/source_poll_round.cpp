@@ -109,7 +109,10 @@ void PollRound::start(port::UniqueFunction<void(Ended)> done) {
         port::Transaction txn;
         DEPROV_CHECK(look(reader));
         const auto now = self->engine_->now();
-        self->only_hints_ = self->task_.actor.empty() && !self->task_.called && self->row_.due > now;
+        // What this engine claimed and does not read is what a crash broke off.
+        const bool broken_off = self->state_.claimed_by == self->engine_->options.node;
+        self->only_hints_ =
+            self->task_.actor.empty() && !self->task_.called && self->row_.due > now && !broken_off;
         // Another engine was faster.
         if (self->only_hints_ && self->task_.hints.empty()) return txn;
         auto row = self->row_;
@@ -154,8 +157,13 @@ Result<void> PollRound::find_owed(port::Reader& reader) {
 void PollRound::claimed(const Result<void>& read) {
   if (!read) {
     const auto code = read.error().code();
-    // What cannot be claimed now is looked at again in a while.
-    const auto due = code == Errc::not_found ? WallTime{} : engine_->now() + jittered(std::chrono::seconds(30));
+    // What cannot be claimed now is looked at again in a while; its own work is mostly over in a moment, unless a
+    // person has to decide.
+    constexpr Duration longest = std::chrono::seconds(30);
+    const auto since = engine_->now() - row_.attempted;
+    const auto wait =
+        row_.work.is_nil() ? longest : std::clamp<Duration>(since / 2, std::chrono::seconds(1), longest);
+    const auto due = code == Errc::not_found ? WallTime{} : engine_->now() + jittered(wait);
     return finish({read.error(), {}, due, false});
   }
   renewed_ = engine_->now();

@@ -209,6 +209,26 @@ TEST_CASE("after a crash at any request of a round, the next one changes what it
   }
 }
 
+TEST_CASE("a round that a crash broke off is begun anew by the next start, and not when its claim ends",
+          "[engine][polls]") {
+  for (std::size_t at = 0; at < 3; ++at) {
+    INFO("crash at request " << at);
+    Polled w(12);
+    w.run(10s);
+    w.directory.users.erase(w.directory.users.begin() + 3);
+    const auto from = w.directory.log.size();
+    auto got = std::make_shared<bool>(false);
+    w.engine->sources().poll(w.owner, w.c->row.scope.integration, w.source, {},
+                             [got](Result<json::object>) { *got = true; });
+    while (w.directory.log.size() <= from + at && w.executor->run_one()) {
+    }
+    w.restart();
+    w.run(5s);
+    CHECK_FALSE(w.app_active(3));
+    CHECK(w.disables() == 1);
+  }
+}
+
 TEST_CASE("polls come faster while something changes, slower while nothing does, within their bounds",
           "[engine][polls]") {
   Polled w(12, {{"poll", {{"floor_s", 60}, {"ceiling_s", 960}}}});
