@@ -30,6 +30,8 @@ struct PollState {
   std::vector<std::string> unsaid{};
 };
 [[nodiscard]] std::string to_text(const PollState& state);
+/// Why a source of that name could not be read.
+[[nodiscard]] Error error_of(const idp::FeedFailure& failure, const std::string& name);
 /// What does not parse is as if nothing was known: everybody is read.
 [[nodiscard]] PollState parse_poll_state(const port::SourceRow& row);
 
@@ -86,7 +88,7 @@ class PollRound : public std::enable_shared_from_this<PollRound> {
   void hint_read(const FeedOutcome& outcome);
   void apply();
   void everybody_read(const FeedOutcome& outcome);
-  void confirm(std::vector<std::string> ids, Done<std::vector<std::string>> done);
+  void confirm(std::vector<std::string> ids, Done<SourceSync::Confirmed> done);
   void confirm_next();
   void all_asked();
   void close_round(const FeedOutcome& outcome);
@@ -118,9 +120,10 @@ class PollRound : public std::enable_shared_from_this<PollRound> {
   std::shared_ptr<FeedRun> run_;
   FeedOutcome outcome_;
   std::vector<Owned> rows_;
-  /// Who left the list, by what it says of each alone.
-  std::vector<std::string> unconfirmed_, there_, unsaid_;
-  Done<std::vector<std::string>> confirmed_;
+  std::vector<std::string> unconfirmed_,
+      unsaid_;  ///< who left the list: still to be asked for; nothing was said of
+  SourceSync::Confirmed said_;
+  Done<SourceSync::Confirmed> confirmed_;
   std::set<std::string> hinted_;
   std::vector<std::string> to_read_, owed_;
   std::set<std::string, std::less<>> marks_;

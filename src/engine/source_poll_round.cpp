@@ -12,26 +12,6 @@ namespace deprov::engine {
 namespace {
 using Kind = idp::FeedFailureKind;
 
-Error error_of(const idp::FeedFailure& failure, const std::string& name) {
-  const auto where = "source " + name;
-  switch (failure.kind) {
-    case Kind::throttled:
-      return {Errc::rate_limited, failure.detail.empty() ? "it is throttled" : failure.detail, where,
-              failure.retry_at ? "it is read again after " + to_rfc3339(*failure.retry_at) : "try again later"};
-    case Kind::auth_failed:
-      return {Errc::unavailable, "it refuses the credential: " + failure.detail, where,
-              "give it one that is good: deprov source set"};
-    case Kind::permission_denied:
-      return {Errc::unavailable, "the credential may not read it: " + failure.detail, where,
-              "give the client the scopes or the role that reading needs"};
-    case Kind::expired_checkpoint:
-      return {Errc::unavailable, "it does not know where to go on from: " + failure.detail, where};
-    case Kind::unavailable: return {Errc::unavailable, failure.detail, where};
-    case Kind::protocol: break;
-  }
-  return {Errc::protocol, failure.detail, where};
-}
-
 /// Whether that id names several subjects: what it shows is nobody's until a person says whose.
 Result<bool> names_several(port::Reader& reader, const port::Scope& scope, const SourceConfig& config,
                            const std::string& id) {
@@ -55,6 +35,26 @@ Result<bool> names_several(port::Reader& reader, const port::Scope& scope, const
   return live > 1;
 }
 }  // namespace
+
+Error error_of(const idp::FeedFailure& failure, const std::string& name) {
+  const auto where = "source " + name;
+  switch (failure.kind) {
+    case Kind::throttled:
+      return {Errc::rate_limited, failure.detail.empty() ? "it is throttled" : failure.detail, where,
+              failure.retry_at ? "it is read again after " + to_rfc3339(*failure.retry_at) : "try again later"};
+    case Kind::auth_failed:
+      return {Errc::unavailable, "it refuses the credential: " + failure.detail, where,
+              "give it one that is good: deprov source set"};
+    case Kind::permission_denied:
+      return {Errc::unavailable, "the credential may not read it: " + failure.detail, where,
+              "give the client the scopes or the role that reading needs"};
+    case Kind::expired_checkpoint:
+      return {Errc::unavailable, "it does not know where to go on from: " + failure.detail, where};
+    case Kind::unavailable: return {Errc::unavailable, failure.detail, where};
+    case Kind::protocol: break;
+  }
+  return {Errc::protocol, failure.detail, where};
+}
 
 PollRound::PollRound(std::shared_ptr<Engine::Impl> engine, Task task, std::shared_ptr<PollAuth> auth)
     : engine_(std::move(engine)), task_(std::move(task)), auth_(std::move(auth)), begun_(engine_->now()) {}
@@ -271,54 +271,6 @@ void PollRound::everybody_read(const FeedOutcome& outcome) {
   close_round(outcome);
 }
 
-void PollRound::confirm(std::vector<std::string> ids, Done<std::vector<std::string>> done) {
-  if (!done_) return;
-  unconfirmed_ = std::move(ids);
-  there_.clear();
-  unsaid_.clear();
-  confirmed_ = std::move(done);
-  confirm_next();
-}
-
-void PollRound::confirm_next() {
-  if (unconfirmed_.empty()) return all_asked();
-  const auto id = unconfirmed_.back();
-  unconfirmed_.pop_back();
-  auto round = feed_->feed->reread(id, engine_->now());
-  if (!round) return confirm_next();
-  FeedRun::Sink sink;
-  sink.page = [](std::string_view) { return Result<void>(); };
-  auto said = std::make_shared<bool>(false);
-  sink.user = [self = shared_from_this(), id, said](const idp::FeedUser& user) -> Result<void> {
-    if (user.id != id) return {};
-    *said = true;
-    if (user.state == idp::FeedState::granted) self->there_.push_back(id);
-    return {};
-  };
-  run(std::move(round), std::move(sink), [self = shared_from_this(), id, said](const FeedOutcome& outcome) {
-    if (outcome.failure) return std::exchange(self->confirmed_, {})(error_of(*outcome.failure, self->row_.name));
-    if (!*said) self->unsaid_.push_back(id);
-    self->confirm_next();
-  });
-}
-
-/// Of whom the source says nothing when asked there is the list alone, and one list alone ends nobody's access:
-/// another one has to leave the same people out (R6).
-void PollRound::all_asked() {
-  std::sort(unsaid_.begin(), unsaid_.end());
-  const auto& before = state_.unsaid;
-  const bool doubt =
-      there_.empty() && !std::includes(before.begin(), before.end(), unsaid_.begin(), unsaid_.end());
-  if (!doubt) return std::exchange(confirmed_, {})(std::exchange(there_, {}));
-  after_failure_.unsaid = unsaid_;
-  sync_->after_failure(retry_at_, to_text(after_failure_));
-  std::exchange(confirmed_, {})(
-      Error(Errc::protocol,
-            "of " + std::to_string(unsaid_.size()) + " users who are not in the list, such as " +
-                unsaid_.front().substr(0, 100) + ", the source does not say when asked whether they have access",
-            "the list", "it is read again, and counts if it leaves them out once more"));
-}
-
 // ---- what changed
 
 void PollRound::keep(const idp::FeedUser& user, bool fresh) {
@@ -501,8 +453,8 @@ void PollRound::close_round(const FeedOutcome& outcome) {
   const bool nobody = state_.round != "complete" && rows_.empty();
   const auto sync = sync_;  // until it has returned
   if (feed_->feed->traits().rereads) {
-    sync->confirm_with([self](std::vector<std::string> ids, Done<std::vector<std::string>> there) {
-      self->confirm(std::move(ids), std::move(there));
+    sync->confirm_with([self](std::vector<std::string> ids, Done<SourceSync::Confirmed> done) {
+      self->confirm(std::move(ids), std::move(done));
     });
   }
   if (nobody) return sync->quiet(end, report);

@@ -123,34 +123,53 @@ void SourceSync::confirm_absent() {
   for (const auto& change : changes_)
     if (change.says == idp::Says::absent) absent.push_back(change.subject);
   if (!confirm_ || absent.empty()) return name_found();
-  auto ids = std::make_shared<std::vector<std::string>>();
+  auto asked = std::make_shared<std::map<std::string, ResourceId>>();  // by id at the source
   auto self = shared_from_this();
   impl_->ports.store.view(
-      [self, absent = std::move(absent), ids](port::Reader& reader) -> Result<void> {
+      [self, absent = std::move(absent), asked](port::Reader& reader) -> Result<void> {
         const auto wanted = std::min(absent.size(), most_confirmed);
         for (std::size_t i = 0; i < wanted; ++i) {
           DEPROV_TRY(resource, reader.resource(self->scope_, absent[i * absent.size() / wanted]));
           if (!resource) continue;
           if (auto link = engine::link_of(self->config_, *resource); !link.empty())
-            ids->push_back(std::move(link));
+            asked->emplace(std::move(link), resource->id);
         }
         return {};
       },
-      [self, ids](Result<void> viewed) {
-        self->impl_->ports.executor.post([self, ids, viewed] {
+      [self, asked](Result<void> viewed) {
+        self->impl_->ports.executor.post([self, asked, viewed] {
           if (!viewed) return self->done_(viewed.error());
-          const auto asked = ids->size();
-          self->confirm_(std::move(*ids), [self, asked](Result<std::vector<std::string>> there) {
-            if (!there) return self->refuse(there.error());
-            if (there->empty()) return self->name_found();
+          std::vector<std::string> ids;
+          for (const auto& [id, subject] : *asked) ids.push_back(id);
+          self->confirm_(std::move(ids), [self, asked](const Result<Confirmed>& said) {
+            if (!said) return self->refuse(said.error());
+            if (said->there.empty()) {
+              self->take_confirmed(*said, *asked);
+              return self->name_found();
+            }
             self->refuse(Error(Errc::protocol,
-                               std::to_string(there->size()) + " of " + std::to_string(asked) +
+                               std::to_string(said->there.size()) + " of " + std::to_string(asked->size()) +
                                    " users who were not in the list are there when asked for alone, such as " +
-                                   there->front().substr(0, 100),
+                                   said->there.front().substr(0, 100),
                                "the list", "it is read again from the start"));
           });
         });
       });
+}
+
+/// What was read of a subject itself says more than that the list does not have them: also why (R2).
+void SourceSync::take_confirmed(const Confirmed& said, const std::map<std::string, ResourceId>& asked) {
+  std::map<ResourceId, idp::Cause> ended;
+  for (const auto& [id, cause] : said.ended)
+    if (const auto who = asked.find(id); who != asked.end() && cause != idp::Cause::none)
+      ended.emplace(who->second, cause);
+  for (auto& change : changes_) {
+    if (change.says != idp::Says::absent) continue;
+    if (const auto why = ended.find(change.subject); why != ended.end()) {
+      change.says = idp::Says::ended;
+      change.cause = why->second;
+    }
+  }
 }
 
 idp::Cause SourceSync::cause_of(const idp::UserPrint& user) const {

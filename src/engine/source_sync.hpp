@@ -49,8 +49,12 @@ class SourceSync : public std::enable_shared_from_this<SourceSync> {
   /// `fresh`: read for this user alone (a targeted read).
   Result<void> take(const idp::FeedUser& user, bool fresh);
   void end_round(RoundEnd how, Done<json::object> done);
-  /// Asks the source for these users alone; answers who of them has access after all.
-  using Confirm = port::UniqueFunction<void(std::vector<std::string> ids, Done<std::vector<std::string>> there)>;
+  /// What a source says of users whom it was asked for alone.
+  struct Confirmed {
+    std::vector<std::string> there;                        ///< have access after all
+    std::map<std::string, idp::Cause, std::less<>> ended;  ///< have none, and why
+  };
+  using Confirm = port::UniqueFunction<void(std::vector<std::string> ids, Done<Confirmed> done)>;
   /// Before `end_round`: those who are not listed any more are asked for, or a sample of them that is spread over
   /// all. One who is there, and the list was not whole, whatever it said of itself (R6).
   void confirm_with(Confirm confirm) { confirm_ = std::move(confirm); }
@@ -104,6 +108,7 @@ class SourceSync : public std::enable_shared_from_this<SourceSync> {
   void look_at_some(std::size_t from);
   void end_read();
   void confirm_absent();
+  void take_confirmed(const Confirmed& said, const std::map<std::string, ResourceId>& asked);
   void gather_said(std::optional<ResourceId> after);
   [[nodiscard]] idp::Cause cause_of(const idp::UserPrint& user) const;
   [[nodiscard]] bool nothing_new() const;

@@ -89,10 +89,15 @@ TEST_CASE("a delta that Graph forgot is made up for by a complete list, in which
           "[engine][polls][graph][R6]") {
   Tenant t;
   t.graph.erase("ext-cid");
+  t.graph.set("ext-dan", State::soft_deleted);
   t.graph.oldest = 100;
   t.world.run(30min);
   CHECK_FALSE(t.world.active("cid"));
-  CHECK(t.world.disables() == 1);
+  CHECK_FALSE(t.world.active("dan"));
+  CHECK(t.world.disables() == 2);
+  // Asked for alone, before their absence counts, Graph says why.
+  CHECK(t.world.cause("cid") == idp::Cause::hard_deleted);
+  CHECK(t.world.cause("dan") == idp::Cause::soft_deleted);
   CHECK(t.world.row().failing_since.micros == 0);
 }
 
