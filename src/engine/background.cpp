@@ -6,7 +6,7 @@
 #include "engine/decision.hpp"
 #include "engine/management.hpp"
 #include "engine/objective.hpp"
-#include "engine/source_poll.hpp"
+#include "engine/sources/source_poll.hpp"
 
 namespace deprov::engine {
 

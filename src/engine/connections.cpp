@@ -6,7 +6,7 @@
 #include "engine/connector_checkpoints.hpp"
 #include "engine/courier.hpp"
 #include "engine/impl.hpp"
-#include "engine/source_config.hpp"
+#include "engine/sources/source_config.hpp"
 
 namespace deprov::engine {
 

@@ -8,7 +8,7 @@
 #include <deprov/http/retry_after.hpp>
 #include <utility>
 #include "engine/courier.hpp"
-#include "engine/http_failure.hpp"
+#include "engine/sources/http_failure.hpp"
 #include "jobs/backoff.hpp"
 
 namespace deprov::engine {

@@ -5,11 +5,11 @@
 #include "engine/chores.hpp"
 #include "engine/courier.hpp"
 #include "engine/decision.hpp"
-#include "engine/event_receiver.hpp"
 #include "engine/impl.hpp"
 #include "engine/objective.hpp"
 #include "engine/reconciliation.hpp"
-#include "engine/source_poll.hpp"
+#include "engine/sources/event_receiver.hpp"
+#include "engine/sources/source_poll.hpp"
 #include "jobs/lane.hpp"
 
 namespace deprov::engine {

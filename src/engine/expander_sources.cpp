@@ -4,7 +4,7 @@
 #include <charconv>
 #include <utility>
 #include "engine/expander.hpp"
-#include "engine/source_config.hpp"
+#include "engine/sources/source_config.hpp"
 
 namespace deprov::engine {
 

@@ -4,12 +4,12 @@
 #include <boost/json/serialize.hpp>
 #include <deprov/engine/sources.hpp>
 #include <utility>
-#include "engine/event_receiver.hpp"
-#include "engine/feed_config.hpp"
 #include "engine/management.hpp"
-#include "engine/source_change.hpp"
-#include "engine/source_poll.hpp"
-#include "engine/source_sync.hpp"
+#include "engine/sources/event_receiver.hpp"
+#include "engine/sources/feed_config.hpp"
+#include "engine/sources/source_change.hpp"
+#include "engine/sources/source_poll.hpp"
+#include "engine/sources/source_sync.hpp"
 
 namespace deprov::engine {
 
