@@ -73,8 +73,9 @@ void Chores::plan(const Context& context, std::string_view chore, std::optional<
     return;
   }
   auto row = std::make_shared<std::optional<port::ChoreRow>>();
-  const auto first =
-      std::max(context->row.created, context->row.modified) + (chore == retention_chore ? after_start : *every);
+  // Changes of the integration do not put its first reconciliation off.
+  const auto first = chore == retention_chore ? std::max(context->row.created, context->row.modified) + after_start
+                                              : context->row.created + *every;
   const auto at_most = engine_.now() + *every;
   engine_.ports.store.view(
       [row, scope = context->row.scope, name = key.chore](port::Reader& reader) -> Result<void> {

@@ -519,6 +519,23 @@ TEST_CASE("each integration is reconciled daily by itself, proposing; and as its
   }
 }
 
+TEST_CASE("changes of an integration do not put its first reconciliation off", "[engine]") {
+  Listed w;
+  w.app->add("a1", "ext-ann", "ann");
+  const auto c = w.integrate("okta");
+  for (int hours = 0; hours < 25; hours += 5) {
+    w.run(5h);
+    std::optional<bool> ok;
+    w.engine->update_integration(w.by(), c->row.scope.integration,
+                                 {{"name", "app " + std::to_string(hours)}, {"check", false}},
+                                 [&](const Result<port::IntegrationRow>& r) { ok = r.has_value(); });
+    w.run(0s);
+    REQUIRE(ok == true);
+  }
+  w.run(5min);
+  CHECK(w.events(c, "reconciliation.done") == 1);
+}
+
 TEST_CASE("who may not manage integrations may not reconcile, and an app that cannot list says so",
           "[engine][R21]") {
   test::World w;
