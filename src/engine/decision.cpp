@@ -6,14 +6,13 @@
 #include <deprov/scim/fold.hpp>
 #include <unordered_set>
 #include <utility>
+#include "engine/job_priority.hpp"
 #include "jobs/history.hpp"
 
 namespace deprov::engine {
 
 namespace {
 
-constexpr std::uint8_t access_priority = 1;
-constexpr std::uint8_t bind_priority = 9;
 constexpr std::size_t max_notes = 20;
 /// Stands in where this program does not know the connector kind: the plan then names what policy wants, and
 /// the lane holds the job with that reason.

@@ -5,6 +5,7 @@
 #include <deprov/policy/guard.hpp>
 #include <utility>
 #include "engine/decision.hpp"
+#include "engine/payload.hpp"
 #include "jobs/history.hpp"
 
 namespace deprov::engine {
@@ -17,10 +18,6 @@ json::object object_of(const std::string& text) {
   boost::system::error_code ec;
   auto value = json::parse(text, ec);
   return !ec && value.is_object() ? std::move(value.get_object()) : json::object{};
-}
-std::string text_of(const json::object& o, const char* name) {
-  const auto* v = o.if_contains(name);
-  return v != nullptr && v->is_string() ? std::string(v->get_string()) : std::string{};
 }
 bool is_set(const json::object& o, const char* name) {
   const auto* v = o.if_contains(name);

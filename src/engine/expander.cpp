@@ -5,6 +5,7 @@
 #include <unordered_set>
 #include <utility>
 #include "engine/decision.hpp"
+#include "engine/payload.hpp"
 
 namespace deprov::engine {
 
@@ -55,11 +56,6 @@ std::vector<ResourceId> ids_of(const json::object& o, const char* name) {
     if (id) ids.push_back(*id);
   }
   return ids;
-}
-
-std::string text_of(const json::object& o, const char* name) {
-  const auto* v = o.if_contains(name);
-  return v != nullptr && v->is_string() ? std::string(v->get_string()) : std::string{};
 }
 
 }  // namespace

@@ -2,14 +2,12 @@
 #include <algorithm>
 #include <deprov/policy/plan.hpp>
 #include "engine/decision.hpp"
+#include "engine/job_priority.hpp"
 #include "engine/management.hpp"
 
 namespace deprov::engine {
 
 namespace {
-
-constexpr std::uint8_t access_priority = 1;
-constexpr std::uint8_t bind_priority = 9;
 
 struct Found {
   port::IntegrationRow integration;
@@ -130,8 +128,8 @@ Result<policy::Plan> plan_again(const port::JobRow& job, const IntegrationContex
 }
 
 /// The transaction of `jobs retry`; the new job's id goes to `made`.
-Result<port::Transaction> retry(Engine::Impl& impl, port::Reader& reader, const Principal& by, IntegrationId id,
-                                JobId job_id, JobId& made) {
+Result<port::Transaction> retried(Engine::Impl& impl, port::Reader& reader, const Principal& by, IntegrationId id,
+                                  JobId job_id, JobId& made) {
   DEPROV_TRY(integration, load_integration(reader, by, id));
   const auto& scope = integration.scope;
   DEPROV_TRY(old, reader.job(scope, job_id));
@@ -324,7 +322,7 @@ void Engine::retry_job(Principal by, IntegrationId id, JobId job, Done<JobId> do
   if (auto ok = require_integrations(by); !ok) return finish<JobId>(impl, std::move(done), ok.error());
   auto made = std::make_shared<JobId>();
   impl->decide(
-      [impl, by, id, job, made](port::Reader& reader) { return retry(*impl, reader, by, id, job, *made); },
+      [impl, by, id, job, made](port::Reader& reader) { return retried(*impl, reader, by, id, job, *made); },
       [impl, by, id, made, done = std::move(done)](Result<port::Committed> committed) mutable {
         if (!committed) return done(committed.error());
         announce(impl, {by.workspace, id});

@@ -15,7 +15,7 @@ namespace {
 constexpr Duration longest_pause = std::chrono::minutes(15);
 constexpr Duration shortest_pause = std::chrono::seconds(1);
 /// What came due while nobody was there waits a little, so that a start is not a stampede.
-constexpr Duration after_start = std::chrono::minutes(1);
+constexpr Duration first_look = std::chrono::minutes(1);
 constexpr std::size_t jobs_a_page = 500;
 constexpr std::size_t named = 20;
 
@@ -62,7 +62,7 @@ Objectives::~Objectives() {
 
 void Objectives::watch(const Context& context) {
   if (stopped_) return;
-  const auto at = engine_.now() + after_start;
+  const auto at = engine_.now() + first_look;
   const auto [it, added] = due_.emplace(context->row.scope.integration, at);
   if (!added) it->second = std::min(it->second, at);
   arm();

@@ -70,7 +70,7 @@ Result<void> each_left_behind(port::Reader& reader, const port::Scope& scope, Ta
   return {};
 }
 
-Error too_many(std::size_t bound, std::string_view what) {
+Error beyond(std::size_t bound, std::string_view what) {
   return {Errc::limit_exceeded,
           "the integration has more than " + std::to_string(bound) + " " + std::string(what) +
               ", which is more than a plan shows",
@@ -84,7 +84,7 @@ Result<policy::RecordedState> read_state(port::Reader& reader, const port::Scope
   const bool attributes = policy::needs_attributes(protection);
   policy::RecordedState state;
   const auto take_user = [&](const port::ResourceRow& row) -> Result<void> {
-    if (state.users.size() == policy::max_state_users) return too_many(policy::max_state_users, "users");
+    if (state.users.size() == policy::max_state_users) return beyond(policy::max_state_users, "users");
     policy::RecordedState::User u;
     u.id = row.id.str();
     u.user_name = text_in(row, "userName");
@@ -135,7 +135,7 @@ Result<policy::RecordedState> read_state(port::Reader& reader, const port::Scope
       if (!page.rows.empty()) after = page.rows.back().member;
       more = page.more && !page.rows.empty();
       members += page.rows.size();
-      if (members > policy::max_state_members) return too_many(policy::max_state_members, "memberships");
+      if (members > policy::max_state_members) return beyond(policy::max_state_members, "memberships");
     }
     state.groups.push_back(std::move(g));
     return {};

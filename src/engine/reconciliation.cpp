@@ -6,6 +6,7 @@
 #include <deprov/scim/fold.hpp>
 #include <functional>
 #include "engine/chores.hpp"
+#include "engine/job_priority.hpp"
 #include "engine/management.hpp"
 
 namespace deprov::engine {
@@ -16,8 +17,7 @@ constexpr std::uint32_t accounts_a_page = 100;
 constexpr std::uint32_t max_failures = 5;       // in a row
 constexpr std::uint32_t max_waits = 10'000;     // for an app that throttles
 constexpr std::size_t findings_removed = 1000;  // of the runs before, with each transaction
-constexpr Duration longest_wait = std::chrono::minutes(5);
-constexpr std::uint8_t bind_priority = 9;
+constexpr Duration longest_rest = std::chrono::minutes(5);
 
 std::string note_of(const policy::Retention& why) {
   auto note = std::string(policy::to_string(why.kind)) + ": " + why.reason;
@@ -184,7 +184,7 @@ void Reconciliation::start() {
 
 void Reconciliation::again(Duration wait) {
   auto self = shared_from_this();
-  timer_ = impl_->ports.executor.post_at(impl_->ports.clock.mono() + std::min(wait, longest_wait), [self] {
+  timer_ = impl_->ports.executor.post_at(impl_->ports.clock.mono() + std::min(wait, longest_rest), [self] {
     self->timer_ = 0;
     self->list_page();
   });

@@ -147,11 +147,6 @@ std::string secret_of(const json::object& config, const json::object& secrets, c
 
 }  // namespace
 
-std::string text_of(const json::object& o, std::string_view name) {
-  const auto* v = o.if_contains(name);
-  return v != nullptr && v->is_string() ? std::string(v->get_string()) : std::string{};
-}
-
 Result<EventConfig> parse_event_config(const json::object& config, const json::object& secrets) {
   if (auto ok = validate_json(event_config_schema(), config); !ok)
     return Error(ok.error().code(), ok.error().detail(), "config" + ok.error().where(), ok.error().advice());

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include "engine/payload.hpp"
 
 namespace deprov::engine {
 
@@ -32,9 +33,6 @@ struct EventConfig {
   // Values of Authorization headers.
   std::string push_authorization, poll_authorization, verification_authorization;
 };
-
-/// The text of a member; empty where there is none.
-[[nodiscard]] std::string text_of(const json::object& o, std::string_view name);
 
 /// `config` with or without its secrets; those that it lacks are looked for in `secrets`.
 /// Errors: `invalid_argument`.

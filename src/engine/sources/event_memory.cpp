@@ -9,8 +9,8 @@ namespace deprov::engine {
 
 namespace {
 
-constexpr std::size_t key_bytes = 16;
-constexpr std::size_t fact_bytes = key_bytes + 16;
+constexpr std::size_t fact_key_bytes = 16;
+constexpr std::size_t fact_bytes = fact_key_bytes + 16;
 constexpr std::size_t most_unlinked = 100;
 constexpr std::size_t most_candidates = 5;
 constexpr std::uint64_t generation = 1;
@@ -44,7 +44,7 @@ std::string EventMemory::digest(std::string_view kind, std::string_view key) con
   text.push_back('\0');
   text.append(key);
   const auto bytes = crypto_.sha256(port::bytes_of(text));
-  return {reinterpret_cast<const char*>(bytes.data()), key_bytes};
+  return {reinterpret_cast<const char*>(bytes.data()), fact_key_bytes};
 }
 
 Result<EventMemory::Piece*> EventMemory::piece(std::uint8_t place) {
@@ -57,9 +57,9 @@ Result<EventMemory::Piece*> EventMemory::piece(std::uint8_t place) {
     if (bytes.size() % fact_bytes != 8) return unreadable(source_);
     piece.forgotten = {static_cast<std::int64_t>(word_at(bytes, 0))};
     for (std::size_t at = 8; at < bytes.size(); at += fact_bytes) {
-      Fact fact{bytes.substr(at, key_bytes),
-                word_at(bytes, at + key_bytes),
-                {static_cast<std::int64_t>(word_at(bytes, at + key_bytes + 8))}};
+      Fact fact{bytes.substr(at, fact_key_bytes),
+                word_at(bytes, at + fact_key_bytes),
+                {static_cast<std::int64_t>(word_at(bytes, at + fact_key_bytes + 8))}};
       if (now_ - fact.issued <= kept) piece.facts.push_back(std::move(fact));
     }
   }
