@@ -31,11 +31,14 @@
  * did; NOT_SENT only where nothing can have reached the app; UNKNOWN_OUTCOME where it may have. Twice is once:
  * what is already as wanted is OK with the effect ALREADY. A disabled account is found and read as every other.
  *
- * **Not offered in ABI 1.0**: checkpoints, timers, and feeding changes. A connector keeps nothing between two
- * starts.
+ * **What it keeps** from one start to the next are checkpoints (since ABI 1.1): small texts by name, of its
+ * integration alone. What else it has in memory goes with its connection or process.
  *
- * **Compatibility.** A connector built with this header is loaded by every deprov whose connector ABI has the same
- * major and the same or a higher minor.
+ * **Not offered in ABI 1.1**: timers, and feeding changes.
+ *
+ * **Compatibility.** A connector is loaded by every deprov whose connector ABI has the same major as its manifest's
+ * `abi`, and the same or a higher minor. What came with a later minor than the manifest requires is used only where
+ * the host's `struct_size` says that it is there.
  */
 #ifndef DEPROV_CONNECTOR_H
 #define DEPROV_CONNECTOR_H
@@ -48,7 +51,7 @@ extern "C" {
 #endif
 
 #define DEPROV_CONNECTOR_ABI_MAJOR 1 /**< the version of this interface */
-#define DEPROV_CONNECTOR_ABI_MINOR 0 /**< the same */
+#define DEPROV_CONNECTOR_ABI_MINOR 1 /**< the same */
 
 /** Marks the one function that a connector exports; compile everything else with hidden visibility. */
 #define DEPROV_CONNECTOR_EXPORT __attribute__((visibility("default")))
@@ -120,6 +123,11 @@ typedef struct deprov_str {
 #define DEPROV_THROTTLE_CONNECTION 0 /**< to all that is asked of the app */
 #define DEPROV_THROTTLE_OPERATION 1  /**< to this operation */
 #define DEPROV_THROTTLE_ACCOUNT 2    /**< to this account */
+
+#define DEPROV_CHECKPOINT_NAME_BYTES 100    /**< the most that the name of a checkpoint may have */
+#define DEPROV_CHECKPOINT_VALUE_BYTES 65536 /**< the most that a checkpoint may have */
+#define DEPROV_CHECKPOINT_NAMES 32          /**< the most checkpoints that one integration may have */
+#define DEPROV_CHECKPOINTS_AT_ONCE 64       /**< the most that one connection may ask for and not have been told */
 
 #define DEPROV_LOG_INFO 0    /**< what is normal */
 #define DEPROV_LOG_WARNING 1 /**< what somebody should look at */
@@ -286,6 +294,29 @@ typedef struct deprov_connector_host_v1 {
    *  cancelled cancels its exchanges. *Errors*: DEPROV_ERR_INVALID_ARGUMENT, DEPROV_ERR_CLOSED. */
   int32_t (*http_send)(deprov_connector_call* call, const deprov_connector_http_request* request, void* user,
                        void (*done)(void* user, const deprov_connector_http_response* response));
+
+  /* ---- checkpoints, since ABI 1.1: what is kept for the integration of `call`, durably, wherever its connector
+   * runs next. They are no place for secrets: they are stored as they are. A call that is cancelled or complete does
+   * not end them. At most ::DEPROV_CHECKPOINTS_AT_ONCE of a connection are under way.
+   *
+   * Both copy. `done` is called exactly once, unless an error is answered; by the thread that calls `start`, never
+   * inside the function, and at the latest before `close`.
+   * *Errors*, answered at once: DEPROV_ERR_INVALID_ARGUMENT (no call, no `done`, or a name that is empty or not of
+   * visible ASCII characters), DEPROV_ERR_LIMIT_EXCEEDED (more than ::DEPROV_CHECKPOINT_NAME_BYTES or
+   * ::DEPROV_CHECKPOINT_VALUE_BYTES), DEPROV_ERR_UNAVAILABLE (too many under way), DEPROV_ERR_UNSUPPORTED (this
+   * host keeps nothing), DEPROV_ERR_CLOSED. */
+  /** What was last kept under a name; `value` is good during the callback only. *Told*: DEPROV_OK,
+   *  DEPROV_ERR_NOT_FOUND (nothing, with an empty `value` as for all that follows), DEPROV_ERR_UNAVAILABLE,
+   *  DEPROV_ERR_CLOSED, DEPROV_ERR_INTERNAL. */
+  int32_t (*checkpoint_get)(deprov_connector_call* call, deprov_str name, void* user,
+                            void (*done)(void* user, int32_t status, deprov_str value));
+  /** Keeps `value` in place of what was kept under that name; an empty one forgets it. Of two that are under way the
+   * later one counts. *Told*: DEPROV_OK (it is kept for good), DEPROV_ERR_INVALID_ARGUMENT (a secret of the
+   * configuration is in it: nothing was kept), DEPROV_ERR_LIMIT_EXCEEDED (there are ::DEPROV_CHECKPOINT_NAMES names
+   * already), DEPROV_ERR_NOT_FOUND (the integration is gone), DEPROV_ERR_UNAVAILABLE and DEPROV_ERR_INTERNAL (it
+   * cannot be said that it is kept), DEPROV_ERR_CLOSED (it was not waited for: it may be kept or not). */
+  int32_t (*checkpoint_set)(deprov_connector_call* call, deprov_str name, deprov_str value, void* user,
+                            void (*done)(void* user, int32_t status));
 } deprov_connector_host_v1;
 
 /** Functions of the connector. The table, and the texts in it, are there for as long as the process. */

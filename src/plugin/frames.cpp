@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <deprov/connector/json.hpp>
+#include <deprov/port/checkpoints.hpp>
 #include <deprov/utf8.hpp>
 #include <type_traits>
 #include <utility>
@@ -14,6 +15,7 @@ constexpr std::size_t length_bytes = 4;
 constexpr std::int64_t longest_us = std::int64_t{7} * 24 * 3600 * 1'000'000;
 constexpr std::int32_t last_http_failure = 9;
 constexpr std::uint8_t last_log_level = 2;
+constexpr std::int32_t last_status = 75;
 /// Of one list: those of a connector are far shorter, and an empty item takes much more memory than bytes here.
 constexpr std::uint64_t most_items = 100'000;
 
@@ -128,7 +130,7 @@ void fields(Io& io, Hello& m) {
   io(m.version);
   if constexpr (Io::reads)
     if (m.version != version) return;
-  io(m.path, m.manifest, m.config, m.egress, m.memory_bytes, m.cpu_seconds, m.files, m.calls, m.wall);
+  io(m.path, m.manifest, m.config, m.egress, m.memory_bytes, m.cpu_seconds, m.files, m.calls, m.wall, m.keeps);
 }
 template <class Io>
 void fields(Io& io, Ready& m) {
@@ -219,6 +221,18 @@ void fields(Io& io, Log& m) {
 }
 template <class Io>
 void fields(Io&, Close&) {}
+template <class Io>
+void fields(Io& io, Checkpoint& m) {
+  io(m.id, m.set, m.name, m.value);
+  if constexpr (Io::reads)
+    if (!port::check_checkpoint(m.name, m.value) || (!m.set && !m.value.empty())) io.refuse();
+}
+template <class Io>
+void fields(Io& io, CheckpointTold& m) {
+  io(m.id, m.status, m.value);
+  if constexpr (Io::reads)
+    if (m.status < 0 || m.status > last_status || m.value.size() > port::Checkpoints::max_value_bytes) io.refuse();
+}
 
 Error malformed(std::string detail) {
   return {Errc::invalid_syntax, std::move(detail), "frame", "host and worker have to be of one build"};

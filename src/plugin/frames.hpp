@@ -15,7 +15,7 @@
 
 namespace deprov::plugin::wire {
 
-inline constexpr std::uint32_t version = 1;
+inline constexpr std::uint32_t version = 2;
 /// A page of accounts (`connector::max_accounts_bytes`) or an HTTP body (16 MiB), and what stands around them.
 inline constexpr std::size_t max_frame_bytes = std::size_t{80} << 20U;
 
@@ -31,6 +31,7 @@ struct Hello {
   std::uint64_t files = 0;
   std::uint32_t calls = 0;  ///< how many are ever in flight
   std::int64_t wall = 0;    ///< the host's clock, in microseconds
+  bool keeps = false;       ///< whether there are checkpoints
 };
 /// Worker to host: the connection is open.
 struct Ready {
@@ -84,9 +85,21 @@ struct Log {
 };
 /// Host to worker: closes the connection, and ends.
 struct Close {};
+/// Worker to host: to be kept by it, or asked back.
+struct Checkpoint {
+  std::uint64_t id = 0;
+  bool set = false;
+  std::string name;
+  std::string value;  ///< of one that is set
+};
+struct CheckpointTold {
+  std::uint64_t id = 0;
+  std::int32_t status = 0;  ///< `DEPROV_OK` or `DEPROV_ERR_*`
+  std::string value;
+};
 
-using Message =
-    std::variant<Hello, Ready, Failed, Start, Cancel, Replied, AskSecret, Secret, SendHttp, HttpDone, Log, Close>;
+using Message = std::variant<Hello, Ready, Failed, Start, Cancel, Replied, AskSecret, Secret, SendHttp, HttpDone,
+                             Log, Close, Checkpoint, CheckpointTold>;
 
 /// A whole frame. Errors: `limit_exceeded`, naming the bound.
 [[nodiscard]] Result<std::string> encode(const Message& message);

@@ -312,6 +312,31 @@ std::int32_t http_send(deprov_connector_call* call, const deprov_connector_http_
   });
 }
 
+// ---- checkpoints
+
+bool is_text(deprov_str s) { return s.ptr != nullptr || s.len == 0; }
+
+std::int32_t checkpoint_get(deprov_connector_call* call, deprov_str name, void* user,
+                            void (*done)(void*, std::int32_t, deprov_str)) {
+  return guarded([&]() -> std::int32_t {
+    if (call == nullptr || done == nullptr || !is_text(name)) return DEPROV_ERR_INVALID_ARGUMENT;
+    return call->connection->checkpoint(
+        std::string(view(name)), std::nullopt,
+        [user, done](std::int32_t status, const std::string& value) { done(user, status, str(value)); });
+  });
+}
+
+std::int32_t checkpoint_set(deprov_connector_call* call, deprov_str name, deprov_str value, void* user,
+                            void (*done)(void*, std::int32_t)) {
+  return guarded([&]() -> std::int32_t {
+    if (call == nullptr || done == nullptr || !is_text(name) || !is_text(value))
+      return DEPROV_ERR_INVALID_ARGUMENT;
+    return call->connection->checkpoint(
+        std::string(view(name)), std::string(view(value)),
+        [user, done](std::int32_t status, const std::string&) { done(user, status); });
+  });
+}
+
 constexpr deprov_connector_host_v1 table{sizeof(deprov_connector_host_v1),
                                          DEPROV_CONNECTOR_ABI_MINOR,
                                          0,
@@ -333,7 +358,9 @@ constexpr deprov_connector_host_v1 table{sizeof(deprov_connector_host_v1),
                                          call_is_cancelled,
                                          call_retain,
                                          call_free,
-                                         http_send};
+                                         http_send,
+                                         checkpoint_get,
+                                         checkpoint_set};
 
 #define DEPROV_SAME(macro, type, value) static_assert((macro) == static_cast<std::int32_t>(connector::type::value))
 DEPROV_SAME(DEPROV_OPERATION_CHECK, Operation, check);
@@ -359,7 +386,13 @@ static_assert(sizeof(void*) != 8 || (offsetof(deprov_connector_host_v1, text_new
                                      offsetof(deprov_connector_host_v1, json_parse) == 48 &&
                                      offsetof(deprov_connector_host_v1, config_get) == 88 &&
                                      offsetof(deprov_connector_host_v1, call_complete) == 128 &&
-                                     offsetof(deprov_connector_host_v1, http_send) == 160));
+                                     offsetof(deprov_connector_host_v1, http_send) == 160 &&
+                                     offsetof(deprov_connector_host_v1, checkpoint_get) == 168 &&
+                                     offsetof(deprov_connector_host_v1, checkpoint_set) == 176 &&
+                                     sizeof(deprov_connector_host_v1) == 184));
+static_assert(DEPROV_CHECKPOINT_NAME_BYTES == port::Checkpoints::max_name_bytes &&
+              DEPROV_CHECKPOINT_VALUE_BYTES == port::Checkpoints::max_value_bytes &&
+              DEPROV_CHECKPOINT_NAMES == port::Checkpoints::max_names);
 
 }  // namespace
 

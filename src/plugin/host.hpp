@@ -8,6 +8,7 @@
 #include <deprov/connector/connector.hpp>
 #include <deprov/plugin/plugins.hpp>
 #include <deprov/port/connector.hpp>
+#include <deprov/port/task.hpp>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -32,6 +33,9 @@ inline std::atomic<std::int64_t> live_calls{0};
 /// Which table connectors are given. Static.
 [[nodiscard]] const deprov_connector_host_v1& host_table() noexcept;
 
+/// What became of a checkpoint: one of `DEPROV_OK` and `DEPROV_ERR_*`, and what was kept.
+using CheckpointTold = port::UniqueFunction<void(std::int32_t status, std::string value)>;
+
 /// In a worker process: the host that it works for.
 class RemoteHost {
  public:
@@ -40,6 +44,9 @@ class RemoteHost {
   /// As `HttpTransport::send`, on behalf of a call by its id there; it is ended when the call is cancelled.
   virtual void send(std::uint64_t call, port::HttpRequest request,
                     port::UniqueFunction<void(port::HttpResult)> done) = 0;
+  [[nodiscard]] virtual bool keeps() const = 0;
+  /// As `deprov_connector_connection::checkpoint`.
+  virtual void checkpoint(std::string name, std::optional<std::string> value, CheckpointTold done) = 0;
 };
 
 /// A connector that was loaded.
@@ -108,6 +115,13 @@ struct deprov_connector_connection : std::enable_shared_from_this<deprov_connect
   deprov::Result<void> send(deprov_connector_call& call, deprov::port::HttpRequest request, void* user,
                             HttpDone done);
 
+  /// Keeps `value` under `name`, or asks for what is kept there. `done` is called by the executor, once, unless an
+  /// error is answered; at the latest by `close`. Errors: `DEPROV_ERR_*`.
+  [[nodiscard]] std::int32_t checkpoint(std::string name, std::optional<std::string> value,
+                                        deprov::plugin::CheckpointTold done);
+  /// Whether its host keeps anything.
+  [[nodiscard]] bool keeps() const noexcept;
+
   /// Runs `f`, which calls the connector, unless that was closed; never two at once. False: it was closed.
   template <class F>
   bool in_turn(F f) {
@@ -122,6 +136,7 @@ struct deprov_connector_connection : std::enable_shared_from_this<deprov_connect
   void close(F f) {
     const std::lock_guard lock(turn_);
     end_exchanges();
+    end_checkpoints();
     closed_ = true;
     f();
     shut();
@@ -147,6 +162,9 @@ struct deprov_connector_connection : std::enable_shared_from_this<deprov_connect
   void deliver(std::uint64_t exchange, const deprov::port::HttpResult& result, std::int32_t failure);
   void overdue(std::uint64_t id);
   void end_exchanges();
+  void kept(std::uint64_t number, std::int32_t status, std::string value);
+  void tell(std::uint64_t number, std::int32_t status, std::string value);
+  void end_checkpoints();
 
   const std::shared_ptr<const deprov::plugin::Plugin> plugin_;
   const deprov::port::ConnectorHost host_;
@@ -161,6 +179,8 @@ struct deprov_connector_connection : std::enable_shared_from_this<deprov_connect
   std::uint64_t last_ = 0;
   std::map<std::uint64_t, Pending> pending_;
   std::map<std::uint64_t, Exchange> exchanges_;
+  bool keeping_ = true;
+  std::map<std::uint64_t, deprov::plugin::CheckpointTold> checkpoints_;
 };
 
 struct deprov_connector_call {

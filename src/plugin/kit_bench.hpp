@@ -16,6 +16,7 @@
 #include "plugin/host.hpp"
 #include "plugin/kit.hpp"
 #include "plugin/library.hpp"
+#include "plugin/memory_checkpoints.hpp"
 #include "plugin/worker_session.hpp"
 
 namespace deprov::plugin::kit {
@@ -88,7 +89,8 @@ class Bench {
         throw Skipped{"needs a configuration: give one with --fixture (" + ok.error().message() + ")"};
       throw Failed{"the config of the fixture does not fit the manifest: " + ok.error().message()};
     }
-    auto opened = kind_->open(fixture_.config, {executor_, clock_, random_, http_});
+    auto opened =
+        kind_->open(fixture_.config, {executor_, clock_, random_, http_, port::Placement::by_default, kept_});
     if (!opened) throw Failed{"the connection cannot be opened: " + opened.error().message()};
     app_ = std::move(*opened);
   }
@@ -160,6 +162,7 @@ class Bench {
   runtime::SystemClock clock_;
   runtime::SeededRandom random_{1};
   runtime::ThreadedExecutor executor_;
+  std::shared_ptr<port::Checkpoints> kept_ = std::make_shared<MemoryCheckpoints>(executor_);
   std::shared_ptr<const port::ConnectorKind> kind_;
   std::unique_ptr<connector::Connector> app_;
   mutable std::mutex mutex_;

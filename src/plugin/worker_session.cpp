@@ -184,6 +184,7 @@ std::string WorkerSession::serve(WorkerProcess& process) {
     hello.files = code_.options.files;
     hello.calls = std::max<std::uint32_t>(code_.options.calls, 1);
     hello.wall = clock_.wall().micros;
+    hello.keeps = connection_->keeps();
     put(hello);
     if (closing_) process.kill();
   }
@@ -256,6 +257,10 @@ Result<void> WorkerSession::handle(wire::Message message) {
   if (auto* m = std::get_if<wire::Replied>(&message)) return replied(std::move(*m));
   if (auto* m = std::get_if<wire::SendHttp>(&message)) {
     send_http(std::move(*m));
+    return {};
+  }
+  if (auto* m = std::get_if<wire::Checkpoint>(&message)) {
+    checkpoint(std::move(*m));
     return {};
   }
   if (const auto* m = std::get_if<wire::AskSecret>(&message)) {
@@ -343,6 +348,24 @@ void WorkerSession::http_done(void* user, const deprov_connector_http_response* 
   if (exchange->generation != self->generation_) return;  // its process has ended
   --self->exchanges_;
   self->put(m);
+}
+
+void WorkerSession::checkpoint(wire::Checkpoint asked) {
+  std::uint64_t generation = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    generation = generation_;
+  }
+  auto told = [weak = weak_from_this(), id = asked.id, generation](std::int32_t status, std::string value) {
+    const auto self = weak.lock();
+    if (!self) return;
+    const std::lock_guard lock(self->mutex_);
+    // What was asked by a process that has ended is done all the same.
+    if (generation == self->generation_) self->put(wire::CheckpointTold{id, status, std::move(value)});
+  };
+  auto value = asked.set ? std::optional(std::move(asked.value)) : std::nullopt;
+  const auto status = connection_->checkpoint(std::move(asked.name), std::move(value), std::move(told));
+  if (status != DEPROV_OK) answer(wire::CheckpointTold{asked.id, status, {}});
 }
 
 void WorkerSession::answer(const wire::Message& message) {

@@ -62,6 +62,7 @@ class WorkerSession : public std::enable_shared_from_this<WorkerSession> {
   [[nodiscard]] Result<void> replied(wire::Replied replied);
   void send_http(wire::SendHttp send);
   static void http_done(void* user, const deprov_connector_http_response* response);
+  void checkpoint(wire::Checkpoint asked);
   void answer(const wire::Message& message);
 
   // With the lock held.

@@ -112,6 +112,7 @@ class Worker final : public RemoteHost, public port::HttpTransport {
     if (const auto* m = std::get_if<wire::Cancel>(&message)) return cancel_call(m->id);
     if (auto* m = std::get_if<wire::Secret>(&message)) return answer(*m);
     if (auto* m = std::get_if<wire::HttpDone>(&message)) return done(std::move(*m));
+    if (auto* m = std::get_if<wire::CheckpointTold>(&message)) return told(std::move(*m));
     if (std::holds_alternative<wire::Close>(message)) {
       executor_.post([this] {
         app_.reset();
@@ -146,7 +147,20 @@ class Worker final : public RemoteHost, public port::HttpTransport {
     }
     tell(m);
   }
-  // Connectors send through the function above.
+  [[nodiscard]] bool keeps() const override { return hello_.keeps; }
+  void checkpoint(std::string name, std::optional<std::string> value, CheckpointTold done) override {
+    wire::Checkpoint m;
+    m.set = value.has_value();
+    m.name = std::move(name);
+    m.value = std::move(value).value_or(std::string{});
+    {
+      const std::lock_guard lock(mutex_);
+      m.id = ++last_;
+      checkpoints_.emplace(m.id, std::move(done));
+    }
+    tell(m);
+  }
+  // Connectors send through the function with a call.
   port::HttpCallId send(port::HttpRequest, port::UniqueFunction<void(port::HttpResult)> done) override {
     port::HttpResult none;
     none.failure = {port::HttpFailure::Kind::protocol, false, "a worker sends nothing itself"};
@@ -235,6 +249,18 @@ class Worker final : public RemoteHost, public port::HttpTransport {
     (*f)(result_of(std::move(m)));
   }
 
+  void told(wire::CheckpointTold m) {
+    CheckpointTold f;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto it = checkpoints_.find(m.id);
+      if (it == checkpoints_.end()) return;
+      f = std::move(it->second);
+      checkpoints_.erase(it);
+    }
+    f(m.status, std::move(m.value));
+  }
+
   /// The bound is on what is burnt without a new call.
   void renew_cpu() const {
     rusage used{};
@@ -253,6 +279,7 @@ class Worker final : public RemoteHost, public port::HttpTransport {
   std::uint64_t last_ = 0;
   std::map<std::uint64_t, Asked*> asked_;
   std::map<std::uint64_t, port::UniqueFunction<void(port::HttpResult)>> exchanges_;
+  std::map<std::uint64_t, CheckpointTold> checkpoints_;
   std::map<std::uint64_t, connector::CallId> here_;   ///< by the host's id
   std::map<connector::CallId, std::uint64_t> there_;  ///< the host's id
   std::unique_ptr<connector::Connector> app_;
