@@ -4,6 +4,7 @@
 #pragma once
 
 #include <deprov_connector.h>
+#include <cstddef>
 #include <cstring>
 #include <exception>
 #include <functional>
@@ -163,6 +164,12 @@ struct HttpResponse {
   std::string detail{};
 };
 
+/// What was kept under a name.
+struct Checkpoint {
+  std::int32_t status = DEPROV_OK;  ///< DEPROV_ERR_NOT_FOUND: nothing
+  std::string value{};
+};
+
 /// One call: what is asked, and where the answer goes. Copies are the same call. Whoever keeps none lets go of it.
 class Call {
  public:
@@ -220,6 +227,21 @@ class Call {
   /// Begins an exchange; `then` gets the call and what came back, and what it throws becomes the outcome.
   void http(const HttpRequest& request, std::function<void(Call, const HttpResponse&)> then) const;
 
+  /// Whether this host has checkpoints: it may be older than this header.
+  [[nodiscard]] static bool has_checkpoints() noexcept {
+    constexpr auto needed = offsetof(deprov_connector_host_v1, checkpoint_set) + sizeof(void (*)());
+    return detail::host()->struct_size >= needed;
+  }
+  /// Asks for what was last kept under `name`. `then` gets the call and what there is, and what it throws becomes
+  /// the outcome; it is not called where the answer is not DEPROV_OK (DEPROV_ERR_UNSUPPORTED where the host has no
+  /// checkpoints).
+  [[nodiscard]] std::int32_t checkpoint_get(std::string_view name,
+                                            std::function<void(Call, const Checkpoint&)> then) const;
+  /// Keeps `value` in its place; an empty one forgets it. No secrets: they are stored as they are. `then` gets the
+  /// call and what became of it; otherwise as checkpoint_get().
+  [[nodiscard]] std::int32_t checkpoint_set(std::string_view name, std::string_view value,
+                                            std::function<void(Call, std::int32_t status)> then) const;
+
   /// Runs `f`, and makes outcomes of what it throws. An unknown exception of a change that may have been sent is
   /// an unknown outcome.
   template <class F>
@@ -248,10 +270,14 @@ class Call {
     const deprov_connector_request* request;
   };
   struct Waiting;
+  struct Got;
+  struct Kept;
 
   [[nodiscard]] const deprov_connector_request& request() const noexcept { return *state_->request; }
 
   static void arrived(void* user, const deprov_connector_http_response* in);
+  static void got(void* user, std::int32_t status, deprov_str value);
+  static void kept(void* user, std::int32_t status);
 
   static std::string json_of(const std::vector<Account>& accounts) {
     const auto texts = [](const std::vector<std::string>& list) {
@@ -316,6 +342,45 @@ inline void Call::arrived(void* user, const deprov_connector_http_response* in) 
     r.detail = view(in->detail);
     waiting->then(waiting->call, r);
   });
+}
+
+struct Call::Got {
+  Call call;
+  std::function<void(Call, const Checkpoint&)> then;
+};
+
+inline std::int32_t Call::checkpoint_get(std::string_view name,
+                                         std::function<void(Call, const Checkpoint&)> then) const {
+  if (!has_checkpoints()) return DEPROV_ERR_UNSUPPORTED;
+  auto waiting = std::make_unique<Got>(Got{*this, std::move(then)});
+  const auto status = detail::host()->checkpoint_get(state_->call, str(name), waiting.get(), &Call::got);
+  if (status == DEPROV_OK) (void)waiting.release();
+  return status;
+}
+
+inline void Call::got(void* user, std::int32_t status, deprov_str value) {
+  const std::unique_ptr<Got> waiting(static_cast<Got*>(user));
+  waiting->call.run([&] { waiting->then(waiting->call, Checkpoint{status, std::string(view(value))}); });
+}
+
+struct Call::Kept {
+  Call call;
+  std::function<void(Call, std::int32_t)> then;
+};
+
+inline std::int32_t Call::checkpoint_set(std::string_view name, std::string_view value,
+                                         std::function<void(Call, std::int32_t status)> then) const {
+  if (!has_checkpoints()) return DEPROV_ERR_UNSUPPORTED;
+  auto waiting = std::make_unique<Kept>(Kept{*this, std::move(then)});
+  const auto status =
+      detail::host()->checkpoint_set(state_->call, str(name), str(value), waiting.get(), &Call::kept);
+  if (status == DEPROV_OK) (void)waiting.release();
+  return status;
+}
+
+inline void Call::kept(void* user, std::int32_t status) {
+  const std::unique_ptr<Kept> waiting(static_cast<Kept*>(user));
+  waiting->call.run([&] { waiting->then(waiting->call, status); });
 }
 
 /// Throws what an exchange that did not succeed means; does nothing where the status is 2xx.
