@@ -130,13 +130,13 @@ struct deprov_connector_connection : std::enable_shared_from_this<deprov_connect
     f();
     return true;
   }
-  /// Ends the exchanges that are left as cancelled, has `f` close the connector, and lets nothing reach it again,
-  /// and no completion have a consequence.
+  /// Ends the exchanges and checkpoints that are left, has `f` close the connector, and lets nothing reach it
+  /// again, and no completion have a consequence.
   template <class F>
   void close(F f) {
     const std::lock_guard lock(turn_);
+    end_checkpoints();  // first: an exchange that one of them begins is ended with the others
     end_exchanges();
-    end_checkpoints();
     closed_ = true;
     f();
     shut();
