@@ -12,6 +12,7 @@ struct CheckOptions {
   std::string library;
   std::string fixture;
   std::string junit;
+  std::string record;  ///< a file for what the connector exchanges over HTTP
   std::vector<std::string> only;
   int time_limit = 60;
   std::string placement;  ///< "in_process", "worker", or both

@@ -115,6 +115,8 @@ void add_connector_commands(CLI::App& program, Session& session) {
   command->add_option("--only", check->only, "A check, or a group of them; more than once for several")
       ->allow_extra_args(false);
   command->add_option("--junit", check->junit, "File to write the report to besides, as JUnit's XML");
+  command->add_option("--record", check->record,
+                      "File to write what it exchanges over HTTP to, without credentials, as JSON Lines");
   command->add_option("--time-limit", check->time_limit, "Seconds for each check")
       ->check(CLI::Range(1, 3600))
       ->capture_default_str();

@@ -114,6 +114,7 @@ deprov_connector_connection::deprov_connector_connection(std::shared_ptr<const P
   // so that one which contains another is taken out whole.
   std::erase_if(hidden_, [](const std::string& s) { return s.size() < 4; });
   std::sort(hidden_.begin(), hidden_.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
+  if (plugin_->record) recorder_.emplace(hidden_);
   for (const auto& pattern : plugin_->manifest.egress) {
     constexpr std::string_view of_config = "config:";
     if (pattern.rfind(of_config, 0) != 0) {
@@ -259,11 +260,16 @@ bool deprov_connector_connection::may_reach(const std::string& url) const {
 Result<void> deprov_connector_connection::send(deprov_connector_call& call, port::HttpRequest request, void* user,
                                                HttpDone done) {
   std::uint64_t number = 0;
+  std::shared_ptr<deprov::plugin::RecordedExchange> recorded;
+  if (recorder_) {
+    recorded = std::make_shared<deprov::plugin::RecordedExchange>(
+        recorder_->begin(plugin_->manifest.description.id, call.call.operation, request, host_.clock.wall()));
+  }
   {
     const std::lock_guard lock(mutex_);
     if (!open_) return Error(Errc::closed, "the connection of the call is closed", "call");
     number = ++last_;
-    exchanges_.emplace(number, Exchange{call.id, user, done, 0, false});
+    exchanges_.emplace(number, Exchange{call.id, user, done, 0, false, std::move(recorded), host_.clock.mono()});
   }
   using Kind = port::HttpFailure::Kind;
   const auto left = call.deadline - host_.clock.mono();
@@ -346,6 +352,10 @@ void deprov_connector_connection::deliver(std::uint64_t exchange, const port::Ht
     out.failure = failure != DEPROV_HTTP_OK ? failure : failure_of(result.failure.kind);
     out.sent = result.failure.sent ? 1 : 0;
     out.detail = str(detail);
+  }
+  if (e.recorded) {
+    recorder_->end(*e.recorded, result, out.failure, host_.clock.mono() - e.at);
+    plugin_->record(*e.recorded);
   }
   try {
     e.done(e.user, &out);

@@ -18,6 +18,7 @@
 #include <vector>
 #include "plugin/abi.hpp"
 #include "plugin/manifest.hpp"
+#include "plugin/recording.hpp"
 
 namespace deprov::plugin {
 
@@ -56,6 +57,7 @@ struct Plugin {
   std::function<void(LogLevel, std::string_view)> log;
   /// Also takes secrets out of what is said, since it knows them.
   RemoteHost* remote = nullptr;
+  std::function<void(const RecordedExchange&)> record{};
 };
 
 /// Begins what is logged of a connector's own faults.
@@ -156,6 +158,8 @@ struct deprov_connector_connection : std::enable_shared_from_this<deprov_connect
     HttpDone done;
     deprov::port::HttpCallId id;
     bool begun;
+    std::shared_ptr<deprov::plugin::RecordedExchange> recorded;
+    deprov::MonoTime at;
   };
   [[nodiscard]] bool may_reach(const std::string& url) const;
   void arrived(std::uint64_t exchange, deprov::port::HttpResult result);
@@ -172,7 +176,8 @@ struct deprov_connector_connection : std::enable_shared_from_this<deprov_connect
   std::map<std::string, std::string, std::less<>> secrets_;
   std::vector<std::string> hidden_;  ///< texts that must not appear in any log
   std::vector<std::string> egress_;
-  std::recursive_mutex turn_;  ///< around what calls the connector; taken before `mutex_`
+  std::optional<deprov::plugin::Recorder> recorder_;  ///< nothing where nobody wants it
+  std::recursive_mutex turn_;                         ///< around what calls the connector; taken before `mutex_`
   bool closed_ = false;
   std::mutex mutex_;
   bool open_ = true;

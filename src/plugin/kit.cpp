@@ -469,11 +469,13 @@ Result<Fixture> parse_fixture(const json::value& value) {
 }
 
 Verdict run_check(std::string_view name, const std::string& library, const Fixture& fixture,
-                  port::HttpTransport& http, const port::Crypto& crypto, const std::string& worker) {
+                  port::HttpTransport& http, const port::Crypto& crypto, const std::string& worker,
+                  std::function<void(const RecordedExchange&)> record) {
   const auto it = std::find_if(entries_of_kit.begin(), entries_of_kit.end(),
                                [&](const KitEntry& e) { return e.check.name == name; });
   if (it == entries_of_kit.end()) return {Verdict::Is::failed, "the kit has no such check"};
   Bench bench(library, fixture, http, crypto, worker);
+  bench.record = std::move(record);
   try {
     it->run(bench);
     bench.no_faults();

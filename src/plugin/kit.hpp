@@ -4,8 +4,10 @@
 #include <boost/json/object.hpp>
 #include <deprov/connector/connector.hpp>
 #include <deprov/error.hpp>
+#include <deprov/plugin/recording.hpp>
 #include <deprov/port/crypto.hpp>
 #include <deprov/port/http_transport.hpp>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -41,9 +43,10 @@ struct Verdict {
 
 /// Runs one check on `library`, which may do anything to this process: call it in one of its own, of which
 /// standard output and error are nobody's, and end that without ado. `worker`: the program to run the connector
-/// in; empty: this process.
+/// in; empty: this process. `record`: is told of each HTTP exchange, as `Options::record`.
 [[nodiscard]] Verdict run_check(std::string_view name, const std::string& library, const Fixture& fixture,
                                 port::HttpTransport& http, const port::Crypto& crypto,
-                                const std::string& worker = {});
+                                const std::string& worker = {},
+                                std::function<void(const RecordedExchange&)> record = {});
 
 }  // namespace deprov::plugin

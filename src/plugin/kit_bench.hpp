@@ -78,6 +78,7 @@ class Bench {
       const std::lock_guard lock(mutex_);
       said_.append(message).append("\n");
     };
+    options.record = record;
     auto kinds = load_plugins(options, crypto_);
     if (!kinds) throw Failed{kinds.error().message()};
     kind_ = kinds->begin()->second;
@@ -152,6 +153,8 @@ class Bench {
     if (at == std::string::npos) return;
     throw Failed{text.substr(at + 2, text.find('\n', at) - at - 2)};
   }
+
+  std::function<void(const RecordedExchange&)> record{};
 
  private:
   const std::string worker_;

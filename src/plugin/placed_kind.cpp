@@ -87,7 +87,8 @@ class PlacedKind final : public port::ConnectorKind {
   [[nodiscard]] Result<std::shared_ptr<const port::ConnectorKind>> in_process() const {
     DEPROV_TRY(table, load_library(code_.copy, hash_, code_.path));
     DEPROV_CHECK(check_identity(*table, remote_->manifest, code_.path));
-    return make_kind(std::make_shared<const Plugin>(Plugin{remote_->manifest, table, remote_->log}));
+    return make_kind(
+        std::make_shared<const Plugin>(Plugin{remote_->manifest, table, remote_->log, nullptr, remote_->record}));
   }
 
  private:

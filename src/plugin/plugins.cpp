@@ -164,8 +164,8 @@ Result<std::shared_ptr<const port::ConnectorKind>> load_one(const std::string& p
   }
   if (auto ok = check_elf(copy.bytes()); !ok) return ok.error().within(path);
   WorkerCode code{std::make_shared<const SealedCopy>(std::move(copy)), path, std::move(*text), options.worker};
-  return make_placed_kind(Plugin{std::move(*manifest), nullptr, options.log}, options.placement, std::move(code),
-                          hash);
+  return make_placed_kind(Plugin{std::move(*manifest), nullptr, options.log, nullptr, options.record},
+                          options.placement, std::move(code), hash);
 }
 
 Result<std::vector<std::string>> libraries_in(const std::string& directory) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deprov/error.hpp>
+#include <deprov/plugin/recording.hpp>
 #include <deprov/port/connector.hpp>
 #include <deprov/port/crypto.hpp>
 #include <functional>
@@ -37,6 +38,9 @@ struct Options {
   std::vector<AllowedFile> files{};
   /// What connectors log, with the secrets of their configuration taken out, and faults of theirs. Any thread.
   std::function<void(LogLevel level, std::string_view message)> log{};
+  /// Is told of each HTTP exchange of theirs that has ended, whatever came of it; an exchange that the connection
+  /// was closed before as well. The thread that starts calls; it waits meanwhile.
+  std::function<void(const RecordedExchange&)> record{};
   /// Where connectors run whose integration does not say. With `worker` no code of theirs is loaded into this
   /// process.
   port::Placement placement = port::Placement::in_process;
