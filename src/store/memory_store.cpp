@@ -35,8 +35,8 @@ class Remembered {
 };
 
 /// What the tasks on an executor share with the store, so that they may outlive it.
-struct Core {
-  Core(const Crypto& c, MemoryStoreOptions o)
+struct MemoryCore {
+  MemoryCore(const Crypto& c, MemoryStoreOptions o)
       : crypto(c), options(std::move(o)), remembered(options.remembered_transactions) {}
 
   std::shared_mutex mutex;      // who only looks waits for nobody who does
@@ -96,7 +96,7 @@ struct Core {
 class MemoryStore final : public Store {
  public:
   MemoryStore(const Crypto& crypto, MemoryStoreOptions options)
-      : core_(std::make_shared<Core>(crypto, std::move(options))) {}
+      : core_(std::make_shared<MemoryCore>(crypto, std::move(options))) {}
   MemoryStore(const MemoryStore&) = delete;
   MemoryStore& operator=(const MemoryStore&) = delete;
   ~MemoryStore() override {
@@ -108,13 +108,14 @@ class MemoryStore final : public Store {
   void glance(ViewBody body, Done<void> done) override { done(look(body)); }
 
   void commit(Transaction txn, Done<Committed> done) override {
-    run<Committed>([txn = std::move(txn)](Core& core) { return core.commit(txn); }, std::move(done));
+    run<Committed>([txn = std::move(txn)](MemoryCore& core) { return core.commit(txn); }, std::move(done));
   }
   void transact(DecideBody body, Done<Committed> done) override {
-    run<Committed>([body = std::move(body)](Core& core) mutable { return core.transact(body); }, std::move(done));
+    run<Committed>([body = std::move(body)](MemoryCore& core) mutable { return core.transact(body); },
+                   std::move(done));
   }
   void committed(TxnId id, Done<bool> done) override {
-    run<bool>([id](Core& core) -> Result<bool> { return core.remembered.has(id); }, std::move(done));
+    run<bool>([id](MemoryCore& core) -> Result<bool> { return core.remembered.has(id); }, std::move(done));
   }
 
   [[nodiscard]] StoreStats stats() const override {
@@ -161,7 +162,7 @@ class MemoryStore final : public Store {
     });
   }
 
-  std::shared_ptr<Core> core_;
+  std::shared_ptr<MemoryCore> core_;
 };
 
 }  // namespace
