@@ -186,8 +186,9 @@ void FeedRun::failed(idp::FeedFailure failure, const std::string& authorization)
     }
     case Kind::unavailable: {
       if (++attempt_ >= attempts) return finish(std::move(failure));
-      const auto server = failure.retry_at ? std::optional(*failure.retry_at - now) : std::nullopt;
-      const auto span = jobs::backoff(within_round, attempt_, server, engine_->ports.random);
+      // Later than nothing is no wish of its own.
+      const auto wish = failure.retry_at ? *failure.retry_at - now : Duration{0};
+      const auto span = jobs::backoff(within_round, attempt_, std::max(wish, Duration{0}), engine_->ports.random);
       if (span > longest_wait) return finish(std::move(failure));
       return wait(span);
     }
