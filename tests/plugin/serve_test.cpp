@@ -16,12 +16,12 @@ namespace json = boost::json;
 namespace {
 
 /// A directory of connectors, as an operator has it.
-std::string plugins_with(const TempDir& dir, const std::string& library) {
+std::string plugins_with(const TempDir& dir, const std::string& library, const std::string& manifest = "zoo") {
   const auto plugins = dir.file("plugins");
   std::filesystem::create_directory(plugins);
   const auto zoo = std::filesystem::path(program()).parent_path().parent_path() / "tests/plugin/zoo";
   std::filesystem::copy_file(zoo / (library + ".so"), plugins + "/zoo.so");
-  std::filesystem::copy_file(source_dir() + "/tests/plugin/zoo/zoo.json", plugins + "/zoo.json");
+  std::filesystem::copy_file(source_dir() + "/tests/plugin/zoo/" + manifest + ".json", plugins + "/zoo.json");
   for (const auto* file : {"", "/zoo.so", "/zoo.json"}) REQUIRE(::chmod((plugins + file).c_str(), 0755) == 0);
   return plugins;
 }
@@ -82,6 +82,37 @@ TEST_CASE("a removal goes through a plugin in a worker process, where its integr
             .at("placement") == "worker");
   remove_and_verify(server, zoo, owner);
   CHECK(server.terminate() == 0);
+}
+
+TEST_CASE("what a plugin keeps is in the server's store, and there after its restart") {
+  const TempDir dir;
+  const auto plugins = plugins_with(dir, "keeper", "keeper");
+  const auto worker = dir.file("deprov-connector-worker");
+  std::filesystem::copy_file(std::filesystem::path(program()).parent_path() / "deprov-connector-worker", worker);
+  REQUIRE(::chmod(worker.c_str(), 0755) == 0);
+  const auto data = dir.file("data");
+  const auto owner = init_data(data);
+  for (const auto* placement : {"in_process", "worker"}) {
+    (void)create_integration(
+        dir, data, placement, "okta", "keeper", json::object{}, json::object{},
+        {"--plugins", plugins, "--plugin-worker", worker, "--placement", placement, "--no-check"});
+  }
+  for (const bool restarted : {false, true}) {
+    INFO("restarted: " << restarted);
+    Serve server(data, closed_port(), Serve::Options{{"--plugins", plugins, "--plugin-worker", worker}, ""});
+    INFO(server.log());
+    REQUIRE(server.wait_ready());
+    const auto list = http(server.port(), "GET", "/api/v1/integrations", owner).json;
+    REQUIRE(list.at("items").as_array().size() == 2);
+    for (const auto& item : list.at("items").as_array()) {
+      const auto path = "/api/v1/integrations/" + std::string(item.at("id").as_string()) + "/check";
+      const auto checked = http(server.port(), "POST", path, owner);
+      INFO(json::serialize(checked.json));
+      const auto text = json::serialize(checked.json);
+      CHECK((text.find("kept since the first one") != std::string::npos) == restarted);
+    }
+    CHECK(server.terminate() == 0);
+  }
 }
 
 TEST_CASE("a server does not start with a plugin that it may not load, and says why") {

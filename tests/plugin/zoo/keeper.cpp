@@ -1,5 +1,5 @@
 // A connector by the wrapper for C++: find asks the app, with its token in many places; grant keeps `entitlement`,
-// NAME=VALUE, and poll answers with what is kept under `handle`.
+// NAME=VALUE, and poll answers with what is kept under `handle`. check is good once, and then tells what it kept.
 #include <cstdlib>
 #include <deprov_connector.hpp>
 #include <string>
@@ -29,6 +29,20 @@ class Keeper : public sdk::Connector {
         });
     inside_ = false;
     if (status != DEPROV_OK) call.fail(DEPROV_OUTCOME_INVALID_REQUEST, "at once " + std::to_string(status));
+  }
+  void check(sdk::Call call) override {
+    const auto asked = call.checkpoint_get("check", [](sdk::Call c, const sdk::Checkpoint& kept) {
+      if (kept.status == DEPROV_OK) return c.fail(DEPROV_OUTCOME_UNAVAILABLE, "kept " + kept.value);
+      const auto told = c.checkpoint_set("check", "since the first one", [](const sdk::Call& of, std::int32_t) {
+        sdk::Account ann;
+        ann.id = "1";
+        sdk::Reply reply;
+        reply.accounts.push_back(ann);
+        of.complete(reply);
+      });
+      if (told != DEPROV_OK) c.fail(DEPROV_OUTCOME_INTERNAL, "at once " + std::to_string(told));
+    });
+    if (asked != DEPROV_OK) call.fail(DEPROV_OUTCOME_INTERNAL, "at once " + std::to_string(asked));
   }
   void poll(sdk::Call call) override {
     const auto status =
