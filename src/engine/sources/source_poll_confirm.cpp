@@ -28,8 +28,9 @@ void PollRound::confirm_next() {
     if (user.id != id) return {};
     *said = true;
     if (user.state == idp::FeedState::granted) self->said_.there.push_back(id);
-    if (user.state == idp::FeedState::ended || user.state == idp::FeedState::removed)
-      self->said_.ended.emplace(id, user.cause);
+    // A SCIM server's 404 may as well mean that it does not show them any more.
+    const bool gone = user.state == idp::FeedState::removed && self->row_.kind != "scim";
+    if (user.state == idp::FeedState::ended || gone) self->said_.ended.emplace(id, user.cause);
     return {};
   };
   run(std::move(round), std::move(sink), [self = shared_from_this(), id, said](const FeedOutcome& outcome) {
