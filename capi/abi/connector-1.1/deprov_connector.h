@@ -36,9 +36,9 @@
  *
  * **Not offered in ABI 1.1**: timers, and feeding changes.
  *
- * **Compatibility.** A connector is loaded by every deprov whose connector ABI has the same major as its manifest's
- * `abi`, and the same or a higher minor. What came with a later minor than the manifest requires is used only where
- * the host's `struct_size` says that it is there.
+ * **Compatibility.** A connector is loaded by every deprov whose connector ABI has the same major as its
+ * manifest's `abi`, and the same or a higher minor. What came with a later minor than the manifest requires is
+ * used only where the host's `struct_size` says that it is there.
  */
 #ifndef DEPROV_CONNECTOR_H
 #define DEPROV_CONNECTOR_H
@@ -296,8 +296,8 @@ typedef struct deprov_connector_host_v1 {
                        void (*done)(void* user, const deprov_connector_http_response* response));
 
   /* ---- checkpoints, since ABI 1.1: what is kept for the integration of `call`, durably, wherever its connector
-   * runs next. They are no place for secrets: they are stored as they are. A call that is cancelled or complete does
-   * not end them. At most ::DEPROV_CHECKPOINTS_AT_ONCE of a connection are under way.
+   * runs next. They are no place for secrets: they are stored as they are. A call that is cancelled or complete
+   * does not end them. At most ::DEPROV_CHECKPOINTS_AT_ONCE of a connection are under way.
    *
    * Both copy. `done` is called exactly once, unless an error is answered; by the thread that calls `start`, never
    * inside the function, and at the latest before `close`.
@@ -310,11 +310,11 @@ typedef struct deprov_connector_host_v1 {
    *  DEPROV_ERR_CLOSED, DEPROV_ERR_INTERNAL. */
   int32_t (*checkpoint_get)(deprov_connector_call* call, deprov_str name, void* user,
                             void (*done)(void* user, int32_t status, deprov_str value));
-  /** Keeps `value` in place of what was kept under that name; an empty one forgets it. Of two that are under way the
-   * later one counts. *Told*: DEPROV_OK (it is kept for good), DEPROV_ERR_INVALID_ARGUMENT (a secret of the
-   * configuration is in it: nothing was kept), DEPROV_ERR_LIMIT_EXCEEDED (there are ::DEPROV_CHECKPOINT_NAMES names
-   * already), DEPROV_ERR_NOT_FOUND (the integration is gone), DEPROV_ERR_UNAVAILABLE and DEPROV_ERR_INTERNAL (it
-   * cannot be said that it is kept), DEPROV_ERR_CLOSED (it was not waited for: it may be kept or not). */
+  /** Keeps `value` in place of what was kept under that name; an empty one forgets it. Of two that are under way
+   * the later one counts. *Told*: DEPROV_OK (it is kept for good), DEPROV_ERR_INVALID_ARGUMENT (a secret of the
+   * configuration is in it: nothing was kept), DEPROV_ERR_LIMIT_EXCEEDED (there are ::DEPROV_CHECKPOINT_NAMES
+   * names already), DEPROV_ERR_NOT_FOUND (the integration is gone), DEPROV_ERR_UNAVAILABLE and DEPROV_ERR_INTERNAL
+   * (it cannot be said that it is kept), DEPROV_ERR_CLOSED (it was not waited for: it may be kept or not). */
   int32_t (*checkpoint_set)(deprov_connector_call* call, deprov_str name, deprov_str value, void* user,
                             void (*done)(void* user, int32_t status));
 } deprov_connector_host_v1;
