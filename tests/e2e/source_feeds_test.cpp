@@ -221,7 +221,8 @@ TEST_CASE("the running program polls Microsoft Graph with client credentials", "
   graph.erase("ext-user2");
   graph.oldest = 1000;
   (void)app.sync();
-  CHECK(app.removal_reaches(app.ids[2], "succeeded_verified"));
+  CHECK(app.removal_reaches(app.ids[2], "in_grace"));
+  CHECK(app.removal(app.ids[2]).at("cause").as_string() == "hard_deleted");
   for (const auto i : {3U, 5U}) CHECK(app.removal(app.ids[i]).is_null());
   CHECK(app.server().log().find("the-secret") == std::string::npos);
 }
