@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deprov/port/checkpoints.hpp>
+#include <deprov/port/executor.hpp>
 #include <map>
 #include <mutex>
 #include <string>
