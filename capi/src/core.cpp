@@ -11,8 +11,16 @@ namespace deprov::capi {
 
 namespace json = boost::json;
 
-Core::Core(std::unique_ptr<Instance> instance, std::shared_ptr<Calls> calls, std::shared_ptr<const Log> log)
+Core::Core(Key, std::unique_ptr<Instance> instance, std::shared_ptr<Calls> calls, std::shared_ptr<const Log> log)
     : log_(std::move(log)), calls_(std::move(calls)), instance_(std::move(instance)) {}
+
+std::shared_ptr<Core> Core::make(std::unique_ptr<Instance> instance, std::shared_ptr<Calls> calls,
+                                 std::shared_ptr<const Log> log) {
+  // In one piece of memory: nothing can fail once there is a core.
+  auto core = std::make_shared<Core>(Key{}, std::move(instance), std::move(calls), std::move(log));
+  core->events_->belong_to(core);
+  return core;
+}
 
 Core::~Core() { finish(); }
 

@@ -23,16 +23,19 @@ struct Caller {
   WorkspaceId workspace;
 };
 
-class Core : public std::enable_shared_from_this<Core> {
+class Core {
+  struct Key {};
+
  public:
-  Core(std::unique_ptr<Instance> instance, std::shared_ptr<Calls> calls, std::shared_ptr<const Log> log);
+  Core(Key, std::unique_ptr<Instance> instance, std::shared_ptr<Calls> calls, std::shared_ptr<const Log> log);
+  [[nodiscard]] static std::shared_ptr<Core> make(std::unique_ptr<Instance> instance, std::shared_ptr<Calls> calls,
+                                                  std::shared_ptr<const Log> log);
   ~Core();
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
 
   [[nodiscard]] Instance& instance() noexcept { return *instance_; }
   [[nodiscard]] const std::shared_ptr<Events>& events() const noexcept { return events_; }
-  [[nodiscard]] const std::shared_ptr<Blocks>& blocks() const noexcept { return blocks_; }
 
   /// Throws WrongThread where the caller is a callback of this engine.
   void may_wait() const;
@@ -62,7 +65,6 @@ class Core : public std::enable_shared_from_this<Core> {
 
   std::shared_ptr<const Log> log_;
   std::shared_ptr<Events> events_ = std::make_shared<Events>();
-  std::shared_ptr<Blocks> blocks_ = std::make_shared<Blocks>();
   std::shared_ptr<Calls> calls_;
   std::unique_ptr<Instance> instance_;
 

@@ -161,7 +161,7 @@ deprov_status deprov_engine_open(const deprov_engine_options* options, deprov_en
     out.host_driven = in.host_driven != 0;
     DEPROV_TRY(instance, Instance::open(std::move(out)));
     auto made = std::make_unique<deprov_engine>();
-    made->core = std::make_shared<capi::Core>(std::move(instance), calls, log);
+    made->core = capi::Core::make(std::move(instance), calls, log);
     (*log)(DEPROV_LOG_INFO, "the engine was opened");
     *engine = made.release();
     return {};

@@ -103,11 +103,14 @@ void Events::piece(void* user) {
 }
 
 std::size_t Events::take(deprov_event* out, std::size_t count) {
+  if (!some_.load(std::memory_order_acquire)) return 0;
   const std::lock_guard lock(mutex_);
   const auto n = std::min(count, queue_.size());
   std::copy_n(queue_.begin(), n, out);
   queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(n));
-  if (queue_.empty() && !ended_) ready_.clear();
+  if (!queue_.empty()) return n;
+  some_.store(false, std::memory_order_release);
+  if (!ended_) ready_.clear();
   return n;
 }
 
@@ -137,6 +140,7 @@ bool Events::over() const {
 void Events::push_locked(const deprov_event& event) {
   const bool first = queue_.empty();
   queue_.push_back(event);
+  some_.store(true, std::memory_order_release);
   if (first) ready_.set();  // it stays up until the last one is taken
 }
 

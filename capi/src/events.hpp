@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deprov.h>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deprov/error.hpp>
@@ -13,8 +14,11 @@
 #include <optional>
 #include <utility>
 #include <vector>
+#include "blocks.hpp"
 
 namespace deprov::capi {
+
+class Core;
 
 /// The completion queue of one engine. *Thread safety*: any thread.
 class Events {
@@ -45,6 +49,11 @@ class Events {
     std::uint64_t token_ = 0;  // no request has it
     std::optional<deprov_event> event_;
   };
+
+  /// Of whose requests they are; before the first begins.
+  void belong_to(std::weak_ptr<Core> core) { core_ = std::move(core); }
+  [[nodiscard]] const std::weak_ptr<Core>& core() const noexcept { return core_; }
+  [[nodiscard]] const std::shared_ptr<Blocks>& blocks() const noexcept { return blocks_; }
 
   /// A request begins, which ends with an event of this kind. Errors: `closed`, `busy`.
   Result<std::uint64_t> begin(int32_t kind, void* user);
@@ -82,8 +91,11 @@ class Events {
   void free_locked(Place& place, std::uint64_t token);
   void end_locked(Place& place, std::uint64_t token, deprov_status status, deprov_response* response);
 
+  std::weak_ptr<Core> core_;
+  std::shared_ptr<Blocks> blocks_ = std::make_shared<Blocks>();
   mutable std::mutex mutex_;
   std::deque<deprov_event> queue_;
+  std::atomic<bool> some_{false};  // whether the queue has any, for who would only look
   std::vector<Place> places_;
   std::vector<std::uint32_t> free_;
   std::size_t under_way_ = 0;

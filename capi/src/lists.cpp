@@ -318,9 +318,8 @@ deprov_status deprov_list_send(deprov_list* list, const deprov_list_step* step, 
     }
     if (token != nullptr) *token = *begun;
     const auto kind = in.kind;
-    of->run(std::move(in), [events, weak = std::weak_ptr(of->core()), kind, id = *begun](Result<json::object> r) {
-      if (const auto alive = weak.lock())
-        events->finish(id, capi::make_response(response_of(kind, std::move(r)), alive));
+    of->run(std::move(in), [events, kind, id = *begun](Result<json::object> r) {
+      events->finish(id, capi::make_response(response_of(kind, std::move(r)), events));
     });
     return {};
   });

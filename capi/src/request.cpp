@@ -31,13 +31,11 @@ Error too_large(std::string_view what, std::size_t most) {
 
 // This is on the way of every request: what is taken goes to its place at once.
 Result<void> take_request(const deprov_request& in, service::Request& out, std::optional<Caller>& local) {
-  const std::pair<deprov_str, const char*> texts[] = {{in.method, "request.method"},
-                                                      {in.target, "request.target"},
-                                                      {in.body, "request.body"},
-                                                      {in.peer, "request.peer"},
-                                                      {in.subject, "request.subject"}};
-  for (const auto& [s, name] : texts)
-    if (!is_text(s)) return no_text(s, name);
+  if (!is_text(in.method)) return no_text(in.method, "request.method");
+  if (!is_text(in.target)) return no_text(in.target, "request.target");
+  if (!is_text(in.body)) return no_text(in.body, "request.body");
+  if (!is_text(in.peer)) return no_text(in.peer, "request.peer");
+  if (!is_text(in.subject)) return no_text(in.subject, "request.subject");
   const auto target = view(in.target);
   if (in.method.len == 0) return Error(Errc::invalid_argument, "names no method", "request.method");
   // Answers quote it.
@@ -72,16 +70,15 @@ Result<void> take_request(const deprov_request& in, service::Request& out, std::
     }
     default: return Error(Errc::invalid_argument, std::to_string(in.as) + " is nobody", "request.as");
   }
-  out.method = view(in.method);
-  out.target = target;
-  out.headers.resize(in.header_count);
-  for (std::size_t i = 0; i < in.header_count; ++i) {
-    out.headers[i].name = view(in.headers[i].name);
-    out.headers[i].value = view(in.headers[i].value);
-  }
-  out.body = view(in.body);
-  out.peer = view(in.peer);
-  out.subject = view(in.subject);
+  // Made where they lie; to assign would look at what was there before.
+  out.headers.reserve(in.header_count);
+  for (std::size_t i = 0; i < in.header_count; ++i)
+    out.headers.push_back({std::string(view(in.headers[i].name)), std::string(view(in.headers[i].value))});
+  out.method = std::string(view(in.method));
+  out.target = std::string(target);
+  if (in.body.len != 0) out.body = std::string(view(in.body));
+  if (in.peer.len != 0) out.peer = std::string(view(in.peer));
+  if (in.subject.len != 0) out.subject = std::string(view(in.subject));
   return {};
 }
 
@@ -108,7 +105,7 @@ deprov_status deprov_engine_call(deprov_engine* engine, const deprov_request* re
     std::optional<capi::Caller> local;
     DEPROV_CHECK(take(engine, request, in, local));
     DEPROV_TRY(answer, engine->core->call(std::move(in), std::move(local)));
-    *response = capi::make_response(std::move(answer), engine->core).release();
+    *response = capi::make_response(std::move(answer), engine->core->events()).release();
     return {};
   });
 }
@@ -123,12 +120,10 @@ Result<std::uint64_t> begin(deprov_engine* engine, const deprov_request* request
   const auto& core = engine->core;
   DEPROV_TRY(begun, core->events()->begin(DEPROV_EVENT_RESPONSE, user));
   if (caught != nullptr) caught->expect(begun);
-  core->start(std::move(in), std::move(local),
-              [weak = std::weak_ptr(core), id = begun](service::Response&& answer) {
-                // An answer that comes when the engine is gone is nobody's.
-                if (const auto alive = weak.lock())
-                  alive->events()->finish(id, capi::make_response(std::move(answer), alive));
-              });
+  // An answer that comes when the engine is gone is nobody's, and its queue has ended.
+  core->start(std::move(in), std::move(local), [events = core->events(), id = begun](service::Response&& answer) {
+    events->finish(id, capi::make_response(std::move(answer), events));
+  });
   return begun;
 }
 

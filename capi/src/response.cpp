@@ -30,39 +30,8 @@ class Texts {
   char* at_;
 };
 
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool keep_blocks = false;  // so that what is used after it was freed is found
-#elif defined(__has_feature)
-constexpr bool keep_blocks = !__has_feature(address_sanitizer);
-#else
-constexpr bool keep_blocks = true;
-#endif
-
 Error body_closed() { return {Errc::closed, "the engine was closed before the body ended", "response"}; }
 }  // namespace
-
-Blocks::~Blocks() {
-  for (std::size_t i = 0; i < count_; ++i) ::operator delete(free_[i]);
-}
-
-void* Blocks::get() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (count_ != 0) return free_[--count_];
-  }
-  return ::operator new(bytes);
-}
-
-void Blocks::put(void* block) noexcept {
-  if (keep_blocks) {
-    const std::lock_guard lock(mutex_);
-    if (count_ < free_.size()) {
-      free_[count_++] = block;
-      return;
-    }
-  }
-  ::operator delete(block);
-}
 
 Body::Body(std::shared_ptr<service::BodyStream> stream, std::weak_ptr<Core> core, std::weak_ptr<Events> events)
     : core_(std::move(core)), events_(std::move(events)), stream_(std::move(stream)) {}
@@ -135,16 +104,17 @@ void Body::close() {
   ready_.set();
 }
 
-std::unique_ptr<deprov_response> make_response(service::Response&& response, const std::shared_ptr<Core>& core) {
+std::unique_ptr<deprov_response> make_response(service::Response&& response,
+                                               const std::shared_ptr<Events>& events) {
   const auto headers = response.headers.size() * sizeof(deprov_header);
   const bool is_short = response.body.size() <= short_body;
   auto texts = is_short ? response.body.size() + 1 : 0;
   for (const auto& h : response.headers) texts += h.name.size() + h.value.size() + 2;
   const auto bytes = sizeof(deprov_response) + headers + texts;
   const bool pooled = bytes <= Blocks::bytes;
-  std::unique_ptr<deprov_response> out(new (pooled ? core->blocks()->get() : ::operator new(bytes))
+  std::unique_ptr<deprov_response> out(new (pooled ? events->blocks()->get() : ::operator new(bytes))
                                            deprov_response);
-  if (pooled) out->blocks = core->blocks();
+  if (pooled) out->blocks = events->blocks();
   out->status = response.status;
   static_assert(sizeof(deprov_response) % alignof(deprov_header) == 0);
   auto* const table = reinterpret_cast<deprov_header*>(out.get() + 1);
@@ -159,8 +129,9 @@ std::unique_ptr<deprov_response> make_response(service::Response&& response, con
     out->body = str(out->long_body);
   }
   if (response.stream) {
-    out->pieces = std::make_shared<Body>(std::move(response.stream), core, core->events());
-    core->add_body(out->pieces);
+    out->pieces = std::make_shared<Body>(std::move(response.stream), events->core(), events);
+    const auto core = events->core().lock();
+    if (core) core->add_body(out->pieces);
   }
   return out;
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <deprov.h>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deprov/error.hpp>
@@ -13,6 +12,7 @@
 #include <new>
 #include <optional>
 #include <string>
+#include "blocks.hpp"
 
 namespace deprov::capi {
 
@@ -50,29 +50,6 @@ class Body : public std::enable_shared_from_this<Body> {
 
 }  // namespace deprov::capi
 
-namespace deprov::capi {
-
-/// Memory of answers that were let go of, for the next ones of the engine: many wait at once to be taken, and
-/// whoever takes them frees them elsewhere than where they were made, which allocators are slow at. *Thread
-/// safety*: any thread.
-class Blocks {
- public:
-  static constexpr std::size_t bytes = 2048;  ///< of each
-  Blocks() = default;
-  ~Blocks();
-  Blocks(const Blocks&) = delete;
-  Blocks& operator=(const Blocks&) = delete;
-  [[nodiscard]] void* get();
-  void put(void* block) noexcept;
-
- private:
-  std::mutex mutex_;
-  std::size_t count_ = 0;
-  std::array<void*, 128> free_{};
-};
-
-}  // namespace deprov::capi
-
 /// One piece of memory: behind it lie its headers, their texts and a body that is short.
 struct deprov_response {
   enum class State : std::uint32_t { alive = 0x616c6976, freed = 0x66726565 };
@@ -96,5 +73,5 @@ struct deprov_response {
 
 namespace deprov::capi {
 [[nodiscard]] std::unique_ptr<deprov_response> make_response(service::Response&& response,
-                                                             const std::shared_ptr<Core>& core);
+                                                             const std::shared_ptr<Events>& events);
 }
