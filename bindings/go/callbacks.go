@@ -262,6 +262,12 @@ func deprovGoLog(user C.uintptr_t, level C.int32_t, message C.deprov_str) {
 	valueOf(user).(func(Level, string))(Level(level), goString(message))
 }
 
+//export deprovGoRecord
+func deprovGoRecord(user C.uintptr_t, exchange C.deprov_str) {
+	atBorder()
+	valueOf(user).(func([]byte))(goBytes(exchange))
+}
+
 //export deprovGoOpen
 func deprovGoOpen(user C.uintptr_t, config C.deprov_str, instance *C.uintptr_t, why **C.deprov_error) (status C.deprov_status) {
 	atBorder()

@@ -71,6 +71,10 @@ type Plugins struct {
 	Worker    string
 	Placement Placement // of integrations whose settings do not say
 	Limits    WorkerLimits
+	// Record is told of each HTTP exchange of theirs, a JSON object (schemas/connector-recording.schema.json) without
+	// credentials, but with what else bodies say of people. On the engine's thread, which waits meanwhile; it must not
+	// call deprov.
+	Record func(exchange []byte)
 }
 
 // PluginFile is a plugin that is loaded, if it has these bytes.
@@ -181,6 +185,9 @@ func (o *Options) open() (*C.deprov_engine, error) {
 	}
 	if o.Log != nil {
 		hooks.log = newHandle(o.Log)
+	}
+	if o.Plugins.Record != nil {
+		hooks.record = newHandle(o.Plugins.Record)
 	}
 	if len(connectors) > 0 {
 		size := C.size_t(len(connectors)) * C.size_t(unsafe.Sizeof(connectors[0]))

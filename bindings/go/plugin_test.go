@@ -4,10 +4,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 )
 
 // zoo is a directory with the good connector of the tests, and the worker of the build tree.
@@ -83,5 +87,52 @@ func TestPluginsThatMayNotBeLoaded(t *testing.T) {
 		if _, err := Open(context.Background(), Options{InMemory: true, Plugins: bad.plugins}); !errors.Is(err, bad.want) {
 			t.Errorf("%v: %v", bad.plugins, err)
 		}
+	}
+}
+
+func TestWhatPluginsExchangeIsTold(t *testing.T) {
+	directory, _ := zoo(t)
+	library, err := os.ReadFile(filepath.Join(os.Getenv("DEPROV_BUILD_DIR"), "tests", "plugin", "zoo", "keeper.so"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest, err := os.ReadFile(filepath.Join("..", "..", "tests", "plugin", "zoo", "keeper.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string][]byte{"zoo.so": library, "zoo.json": manifest} {
+		if err := os.WriteFile(filepath.Join(directory, name), content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := "http://" + nobody.Addr().String()
+	nobody.Close()
+	told := make(chan []byte, 100)
+	plugins := Plugins{Directories: []string{directory}, Record: func(exchange []byte) {
+		select {
+		case told <- exchange:
+		default:
+		}
+	}}
+	w := newWorld(t, Options{InMemory: true, Plugins: plugins}, Integration{Name: "Keeper", IdP: "okta", Connector: "keeper",
+		Config: map[string]string{"token": "hunter2-hunter2", "base_url": url}, SkipCheck: true})
+	w.addUser("ann@example.com")
+	var line []byte
+	select {
+	case line = <-told:
+	case <-time.After(time.Minute):
+		t.Fatal("nothing was told")
+	}
+	var exchange struct {
+		Connector, Operation string
+		Failure              struct{ Kind string }
+	}
+	if err := json.Unmarshal(line, &exchange); err != nil || exchange.Connector != "keeper" || exchange.Operation != "find" ||
+		exchange.Failure.Kind != "connect" || strings.Contains(string(line), "hunter2") {
+		t.Errorf("%v: %s", err, line)
 	}
 }

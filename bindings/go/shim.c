@@ -9,6 +9,7 @@ static int64_t clock_us(void* user) { return deprovGoClock((uintptr_t)user); }
 static void write_log(void* user, int32_t level, deprov_str message) {
   deprovGoLog((uintptr_t)user, level, message);
 }
+static void record_exchange(void* user, deprov_str exchange) { deprovGoRecord((uintptr_t)user, exchange); }
 
 deprov_go_opened deprov_go_open(const deprov_engine_options* options, deprov_go_hooks hooks) {
   deprov_go_opened out = {DEPROV_OK, NULL, NULL};
@@ -28,6 +29,11 @@ deprov_go_opened deprov_go_open(const deprov_engine_options* options, deprov_go_
     o.log = write_log;
     o.log_user = (void*)hooks.log;
     o.log_user_free = free_user;
+  }
+  if (hooks.record != 0) {
+    o.plugin_record = record_exchange;
+    o.plugin_record_user = (void*)hooks.record;
+    o.plugin_record_user_free = free_user;
   }
   out.status = deprov_engine_open(&o, &out.engine, &out.error);
   return out;

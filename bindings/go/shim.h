@@ -7,7 +7,7 @@
 
 /* Handles of runtime/cgo, 0 where there is no such callback. */
 typedef struct deprov_go_hooks {
-  uintptr_t key, clock, log;
+  uintptr_t key, clock, log, record;
 } deprov_go_hooks;
 
 typedef struct deprov_go_opened {

@@ -36,7 +36,13 @@ def version() -> str:
     raise SystemExit(f"deprov: {ROOT} is no checkout of deprov; install from one, or set DEPROV_SOURCE_DIR")
 
 
+def made_in(place: pathlib.Path, folder: str) -> pathlib.Path:
+    """Where a build tree has what it has built; tests install older copies elsewhere in it."""
+    return place / folder if (place / "CMakeCache.txt").is_file() else place
+
+
 def shared_library(place: pathlib.Path) -> pathlib.Path:
+    place = made_in(place, "capi")
     found = sorted(p for p in place.rglob("libdeprov_c.so.*") if not p.is_symlink() and p.is_file())
     if not found:
         raise SystemExit(f"deprov: there is no libdeprov_c.so below {place}; build the target deprov_capi there")
@@ -45,6 +51,7 @@ def shared_library(place: pathlib.Path) -> pathlib.Path:
 
 def worker_program(place: pathlib.Path) -> "pathlib.Path | None":
     """What connectors of plugins run in. A build tree may not have built it."""
+    place = made_in(place, "bin")
     found = sorted(p for p in place.rglob("deprov-connector-worker") if p.is_file() and os.access(p, os.X_OK))
     return found[0] if found else None
 

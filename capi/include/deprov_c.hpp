@@ -44,6 +44,8 @@ struct Options {
   std::string plugin_worker{};                                      ///< absolute: deprov-connector-worker
   int32_t plugin_placement = DEPROV_PLACEMENT_IN_PROCESS;           ///< of integrations that do not say
   WorkerLimits worker_limits{};
+  /// Of each HTTP exchange of a plugin's connector: a JSON object. On the engine's thread.
+  std::function<void(std::string_view exchange)> plugin_record{};
 };
 
 struct Request {
@@ -126,8 +128,10 @@ class Engine {
     o.worker_calls = options.worker_limits.calls;
     using Clock = std::function<std::chrono::microseconds()>;
     using Log = std::function<void(int32_t, std::string_view)>;
+    using Record = std::function<void(std::string_view)>;
     auto clock = options.clock ? std::make_unique<Clock>(options.clock) : nullptr;
     auto log = options.log ? std::make_unique<Log>(options.log) : nullptr;
+    auto record = options.plugin_record ? std::make_unique<Record>(options.plugin_record) : nullptr;
     if (clock) {
       o.clock = [](void* user) {
         try {
@@ -149,6 +153,16 @@ class Engine {
       };
       o.log_user_free = [](void* user) { delete static_cast<Log*>(user); };
       o.log_user = log.release();
+    }
+    if (record) {
+      o.plugin_record = [](void* user, deprov_str exchange) {
+        try {
+          (*static_cast<Record*>(user))(view(exchange));
+        } catch (...) {  // as with the log
+        }
+      };
+      o.plugin_record_user_free = [](void* user) { delete static_cast<Record*>(user); };
+      o.plugin_record_user = record.release();
     }
     deprov_engine* made = nullptr;
     detail::check([&](deprov_error** e) { return deprov_engine_open(&o, &made, e); });

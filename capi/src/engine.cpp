@@ -1,6 +1,7 @@
 // Opening, closing and driving an engine.
 #include <algorithm>
 #include <array>
+#include <boost/json/serialize.hpp>
 #include <deprov/runtime/clock.hpp>
 #include <utility>
 #include "connector.hpp"
@@ -147,6 +148,7 @@ deprov_status deprov_engine_open(const deprov_engine_options* options, deprov_en
     const capi::UserData key_user(in.key_user, in.key_user_free);
     capi::UserData clock_user(in.clock_user, in.clock_user_free);
     capi::UserData log_user(in.log_user, in.log_user_free);
+    auto record_user = std::make_shared<const capi::UserData>(in.plugin_record_user, in.plugin_record_user_free);
     if (!taken) return Error(taken.error());
     if (engine == nullptr) return capi::null_argument("engine");
     const auto log = std::make_shared<const capi::Log>(std::move(log_user), in.log);
@@ -156,6 +158,12 @@ deprov_status deprov_engine_open(const deprov_engine_options* options, deprov_en
     DEPROV_CHECK(capi::take_key(in, key_user, out));
     DEPROV_CHECK(capi::take_connectors(in, calls, out));
     DEPROV_CHECK(capi::take_plugins(in, log, out));
+    if (in.plugin_record != nullptr) {
+      out.plugins.record = [record_user, record = in.plugin_record](const plugin::RecordedExchange& exchange) {
+        const auto text = boost::json::serialize(plugin::recorded_json(exchange));
+        record(record_user->get(), capi::str(text));
+      };
+    }
     if (in.clock != nullptr) out.clock = std::make_shared<capi::WallClock>(std::move(clock_user), in.clock);
     out.background = in.look_only == 0;
     out.host_driven = in.host_driven != 0;

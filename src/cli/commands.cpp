@@ -8,11 +8,14 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <memory>
+#include <mutex>
 #include <new>
 #include <optional>
 #include <stdexcept>
 #include <string_view>
 #include <vector>
+#include "cli/recording_file.hpp"
 
 namespace deprov::cli {
 
@@ -90,6 +93,16 @@ Result<plugin::Options> Session::plugins() const {
   }
   if (out.worker.program.empty() && !out.empty()) out.worker.program = find_worker_program();
   out.log = [](plugin::LogLevel, std::string_view message) { std::cerr << (safe(message) + "\n"); };
+  if (plugin_record.empty()) return out;
+  DEPROV_TRY(file, RecordingFile::open(plugin_record, RecordingFile::Begin::append, "--plugin-record"));
+  out.record = [file, path = plugin_record,
+                said = std::make_shared<std::once_flag>()](const plugin::RecordedExchange& exchange) {
+    if (file->add(exchange)) return;
+    std::call_once(*said, [&] {
+      std::cerr << (safe("--plugin-record " + path + ": a line cannot be written; nothing more is recorded") +
+                    "\n");
+    });
+  };
   return out;
 }
 
@@ -124,6 +137,10 @@ void add_plugin_options(CLI::App& command, Session& session) {
       .add_option("--plugin-sha256", session.plugin_files,
                   "PATH=HASH: one connector that is loaded if its file has this SHA-256")
       ->allow_extra_args(false);
+  command.add_option("--plugin-record", session.plugin_record,
+                     "File that gets a line of JSON for each HTTP exchange of theirs, without credentials but "
+                     "with what else bodies "
+                     "say of people; appended to, and readable for this user alone");
   command
       .add_option(
           "--plugin-placement", session.plugin_placement,

@@ -25,6 +25,7 @@ struct Session {
   std::vector<std::string> plugin_files;  ///< PATH=SHA-256
   std::string plugin_placement = "in_process";
   plugin::WorkerOptions plugin_worker;
+  std::string plugin_record;  ///< a file
   std::uint64_t plugin_memory_mib = plugin::WorkerOptions{}.memory_bytes >> 20U;
   bool as_json = false;
   std::function<Result<int>()> chosen;  ///< answers with the exit code
@@ -32,7 +33,7 @@ struct Session {
   /// Opens the API that the options name. Errors: `invalid_argument` where they name none.
   [[nodiscard]] Result<std::unique_ptr<Api>> open(bool any_workspace = false) const;
   /// What --plugins and --plugin-sha256 allow; what connectors log goes to standard error.
-  /// Errors: `invalid_argument`.
+  /// Errors: `invalid_argument`; `io` where --plugin-record cannot be written.
   [[nodiscard]] Result<plugin::Options> plugins() const;
 };
 

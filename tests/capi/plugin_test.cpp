@@ -1,8 +1,11 @@
 // Plugins through the C interface: none unless they are allowed, and refused with a reason.
 #include <sys/stat.h>
 #include <unistd.h>
+#include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include "c_api.hpp"
 #include "paths.hpp"
 #include "support/sanitized.hpp"
@@ -11,14 +14,14 @@ using namespace deprov::test;
 
 namespace {
 
-/// A directory with the good connector of the zoo.
+/// A directory with a connector of the zoo: the good one, or another.
 struct Plugins {
   std::string path = (std::filesystem::temp_directory_path() / "deprov-capi-XXXXXX").string();
-  Plugins() {
+  explicit Plugins(const std::string& library = "good", const std::string& manifest = "zoo") {
     REQUIRE(::mkdtemp(path.data()) != nullptr);
     const auto zoo = std::filesystem::path(program()).parent_path().parent_path() / "tests/plugin/zoo";
-    std::filesystem::copy_file(zoo / "good.so", path + "/zoo.so");
-    std::filesystem::copy_file(source_dir() + "/tests/plugin/zoo/zoo.json", path + "/zoo.json");
+    std::filesystem::copy_file(zoo / (library + ".so"), path + "/zoo.so");
+    std::filesystem::copy_file(source_dir() + "/tests/plugin/zoo/" + manifest + ".json", path + "/zoo.json");
     for (const auto* file : {"/zoo.so", "/zoo.json"}) REQUIRE(::chmod((path + file).c_str(), 0644) == 0);
   }
   ~Plugins() {
@@ -112,6 +115,50 @@ TEST_CASE("plugins run in the worker that the options name, within the bounds th
     options.plugin_placement = DEPROV_PLACEMENT_IN_PROCESS;
     options.worker_reserved = 1;
     CHECK(refused(options).status == DEPROV_ERR_UNSUPPORTED);
+  }
+}
+
+TEST_CASE("a host is told of what plugins exchange over HTTP") {
+  const Plugins plugins("keeper", "keeper");
+  struct Told {
+    std::promise<std::string> first;
+    std::atomic<int> times{0}, freed{0};
+  } told;
+  const auto directory = str(plugins.path);
+  auto options = in_memory();
+  options.plugin_directories = &directory;
+  options.plugin_directory_count = 1;
+  options.plugin_record = [](void* user, deprov_str exchange) {
+    auto& to = *static_cast<Told*>(user);
+    if (to.times++ == 0) to.first.set_value(text(exchange));
+  };
+  options.plugin_record_user = &told;
+  options.plugin_record_user_free = [](void* user) { ++static_cast<Told*>(user)->freed; };
+  SECTION("while the engine lives") {
+    const std::string url = "http://127.0.0.1:1";  // where nobody listens
+    {
+      const World world(
+          options, "keeper",
+          R"(, "config": {"token": "hunter2-hunter2", "base_url": ")" + url + R"("}, "check": false)");
+      world.add_user("ann");
+      auto first = told.first.get_future();
+      REQUIRE(first.wait_for(std::chrono::seconds(60)) == std::future_status::ready);
+      const auto line = first.get();
+      INFO(line);
+      CHECK(line.find("hunter2") == std::string::npos);
+      const auto exchange = json::parse(line).as_object();
+      CHECK(exchange.at("connector") == "keeper");
+      CHECK(exchange.at("operation") == "find");
+      CHECK(exchange.at("failure").at("kind") == "connect");
+      CHECK(told.freed == 0);
+    }
+    CHECK(told.freed == 1);
+  }
+  SECTION("of an engine that does not open there is nothing to tell") {
+    options.plugin_placement = 7;
+    CHECK(refused(options).status == DEPROV_ERR_INVALID_ARGUMENT);
+    CHECK(told.freed == 1);
+    CHECK(told.times == 0);
   }
 }
 

@@ -73,6 +73,7 @@ TEST_CASE("what the host's C++ throws or leaves out stays on its side") {
     throw std::runtime_error("no clock");
   };
   options.log = [](int32_t, std::string_view) { throw std::runtime_error("no log"); };
+  options.plugin_record = [](std::string_view) { throw std::runtime_error("no record"); };
   deprov_c::Engine engine(options);
   const auto made = engine.create_workspace("acme", "owner");
   CHECK(asked > 0);

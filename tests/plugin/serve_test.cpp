@@ -115,6 +115,38 @@ TEST_CASE("what a plugin keeps is in the server's store, and there after its res
   }
 }
 
+TEST_CASE("a server writes down what plugins exchange over HTTP, where it is told to") {
+  const TempDir dir;
+  const auto plugins = plugins_with(dir, "keeper", "keeper");
+  const auto data = dir.file("data");
+  (void)init_data(data);
+  const auto app = "http://127.0.0.1:" + std::to_string(closed_port());
+  const auto keeper = create_integration(dir, data, "Keeper", "okta", "keeper",
+                                         json::object{{"token", "hunter2-hunter2"}, {"base_url", app}},
+                                         json::object{}, {"--plugins", plugins, "--no-check"});
+  const auto file = dir.file("lines.jsonl");
+  write_file(file, "{\"before\":true}\n");
+  Serve server(data, closed_port(), Serve::Options{{"--plugins", plugins, "--plugin-record", file}, ""});
+  INFO(server.log());
+  REQUIRE(server.wait_ready());
+  const auto made = http(server.port(), "POST", keeper.base + "/Users", keeper.token,
+                         R"({"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"dan@example.com",
+                             "externalId":"x3","active":true})");
+  REQUIRE(made.status == 201);
+  CHECK(eventually([&] { return read_file(file).find("\"operation\":\"find\"") != std::string::npos; }));
+  CHECK(server.terminate() == 0);
+  const auto text = read_file(file);
+  CHECK(text.find("{\"before\":true}\n") == 0);
+  CHECK(text.find("hunter2") == std::string::npos);
+  struct stat is {};
+  REQUIRE(::stat(file.c_str(), &is) == 0);
+  CHECK((is.st_mode & 0777U) == 0600U);
+  const auto refused = run_deprov({"serve", "--data", data, "--listen", "127.0.0.1:0", "--plugins", plugins,
+                                   "--plugin-record", dir.path() + "/no/such/place"});
+  CHECK(refused.exit_code != 0);
+  CHECK(refused.err.find("--plugin-record") != std::string::npos);
+}
+
 TEST_CASE("a server does not start with a plugin that it may not load, and says why") {
   const TempDir dir;
   const auto plugins = plugins_with(dir, "good");

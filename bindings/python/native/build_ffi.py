@@ -41,6 +41,7 @@ extern "Python" {
   deprov_status deprovpy_key(void* user, uint8_t* key);
   int64_t deprovpy_clock(void* user);
   void deprovpy_log(void* user, int32_t level, deprov_str message);
+  void deprovpy_record(void* user, deprov_str exchange);
   void deprovpy_user_free(void* user);
 }
 """

@@ -3,7 +3,9 @@
 import hashlib
 import os
 import pathlib
+import queue
 import shutil
+import socket
 import stat
 
 import pytest
@@ -102,6 +104,26 @@ def test_bounds_reach_the_worker(plugins):
     world = world_with(tight, check=False)
     with world.engine:
         assert outcome(world) != "OK"
+
+
+@needs_plugin
+def test_what_plugins_exchange_over_http_is_told(plugins):
+    root = pathlib.Path(os.environ.get("DEPROV_SOURCE_DIR") or pathlib.Path(__file__).parents[3])
+    shutil.copy(GOOD.parent / "keeper.so", plugins / "zoo.so")
+    shutil.copy(root / "tests" / "plugin" / "zoo" / "keeper.json", plugins / "zoo.json")
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+    exchanges = queue.Queue()
+    world = make_world(plugins=deprov.Plugins(directories=[plugins], record=exchanges.put))
+    with world.engine as engine:
+        world.wiki = engine.create_integration(world.by, "Keeper", idp="okta", connector="keeper", check=False,
+                                               config={**CONFIG, "base_url": url})
+        world.add_user("ann@example.com")
+        exchange = exchanges.get(timeout=60)
+    assert exchange["connector"] == "keeper" and exchange["operation"] == "find"
+    assert exchange["failure"]["kind"] == "connect"
+    assert CONFIG["token"] not in repr(exchange)
 
 
 @needs_plugin

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import logging
 import os
 import pathlib
 import time
-from typing import Any, Callable, Iterable, List, Mapping, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple, Union
 
 from . import _process, errors
 from ._native import ffi, lib
@@ -45,6 +46,9 @@ class Plugins:
     #: "in_process" or "worker": of integrations whose setting ``placement`` does not say.
     placement: str = "in_process"
     limits: WorkerLimits = WorkerLimits()
+    #: Is told of each HTTP exchange of theirs (``schemas/connector-recording.schema.json``), which is without credentials,
+    #: but has what else bodies say of people. On the engine's thread, which waits meanwhile; it calls nothing of deprov.
+    record: Optional[Callable[[Dict[str, Any]], None]] = None
 
 
 _placements = {"in_process": int(lib.DEPROV_PLACEMENT_IN_PROCESS), "worker": int(lib.DEPROV_PLACEMENT_WORKER)}
@@ -103,6 +107,10 @@ def open_engine(directory: Optional[Path], *, memory: bool, must_exist: bool, lo
         options.log = lib.deprovpy_log
         options.log_user = _process.user_of(log.log if isinstance(log, logging.Logger) else log)
         options.log_user_free = lib.deprovpy_user_free
+    if plugins is not None and plugins.record is not None:
+        options.plugin_record = lib.deprovpy_record
+        options.plugin_record_user = _process.user_of(plugins.record)
+        options.plugin_record_user_free = lib.deprovpy_user_free
     engine = ffi.new("deprov_engine **")
     error = ffi.new("deprov_error **")
     status = lib.deprov_engine_open(options, engine, error)
@@ -193,3 +201,8 @@ _levels = {int(lib.DEPROV_LOG_INFO): logging.INFO, int(lib.DEPROV_LOG_WARNING): 
 @ffi.def_extern(onerror=_process.in_callback)  # type: ignore[untyped-decorator]
 def deprovpy_log(user: Any, level: int, message: Any) -> None:
     ffi.from_handle(user)(_levels.get(int(level), logging.ERROR), errors.text(message))
+
+
+@ffi.def_extern(onerror=_process.in_callback)  # type: ignore[untyped-decorator]
+def deprovpy_record(user: Any, exchange: Any) -> None:
+    ffi.from_handle(user)(json.loads(errors.text(exchange)))
