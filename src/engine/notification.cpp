@@ -16,7 +16,7 @@ constexpr std::size_t records_a_look = 1000;
 constexpr std::size_t records_a_page = 250;
 constexpr std::size_t subjects_named = 20;
 
-constexpr std::array<std::pair<T, std::string_view>, 17> names{{
+constexpr std::array<std::pair<T, std::string_view>, 19> names{{
     {T::removal_verified, "removal.verified"},
     {T::removal_unverified, "removal.unverified"},
     {T::removal_failed, "removal.failed"},
@@ -33,11 +33,13 @@ constexpr std::array<std::pair<T, std::string_view>, 17> names{{
     {T::lane_resumed, "lane.resumed"},
     {T::source_unhealthy, "source.unhealthy"},
     {T::source_recovered, "source.recovered"},
+    {T::reconciliation_found, "reconciliation.found"},
+    {T::reconciliation_failed, "reconciliation.failed"},
     {T::webhook_test, "webhook.test"},
 }};
 
 /// The records that tell something, by the name of their event.
-constexpr std::array<std::pair<std::string_view, T>, 26> records{{
+constexpr std::array<std::pair<std::string_view, T>, 28> records{{
     {"removal.verified", T::removal_verified},
     {"removal.unverified", T::removal_unverified},
     {"removal.failed", T::removal_failed},
@@ -64,7 +66,21 @@ constexpr std::array<std::pair<std::string_view, T>, 26> records{{
     {"workspace.resumed", T::lane_resumed},
     {source_unhealthy_event, T::source_unhealthy},
     {source_recovered_event, T::source_recovered},
+    {"reconciliation.done", T::reconciliation_found},
+    {"reconciliation.failed", T::reconciliation_failed},
 }};
+
+/// What a reconciliation counted of accounts that should be gone. Not of those that nobody is known for: most apps
+/// have some, day by day the same.
+std::int64_t accounts_too_many(const json::object& report) {
+  const auto* const findings = report.if_contains("findings");
+  if (findings == nullptr || !findings->is_object()) return 0;
+  std::int64_t sum = 0;
+  for (const auto kind : {port::FindingKind::leftover, port::FindingKind::drift})
+    if (const auto* n = findings->get_object().if_contains(port::to_string(kind)); n != nullptr && n->is_number())
+      sum += n->to_number<std::int64_t>();
+  return sum;
+}
 
 json::value id_or_null(const std::string& text, bool nil) { return nil ? json::value() : json::value(text); }
 json::value text_or_null(const std::string& text) { return text.empty() ? json::value() : json::value(text); }
@@ -120,6 +136,7 @@ std::optional<Notification> notification_of(const port::ActivityRow& row) {
     if (state != nullptr && state->is_string() && state->get_string() == port::to_string(port::JobState::dead))
       n.type = T::removal_dead;
   }
+  if (n.type == T::reconciliation_found && accounts_too_many(n.detail) == 0) return std::nullopt;
   // Which of the records it was is not lost: a pause by a person and one by a failed credential are told alike.
   n.detail["record"] = row.event;
   return n;

@@ -80,6 +80,11 @@ TEST_CASE("which records tell what", "[engine][notify]") {
   for (const auto* kind : {"removal", "role", "sessions"})
     CHECK(type(kind + std::string(".approval_wanted")) == "approval.wanted");
   CHECK(type("step.done") == "nothing");
+  CHECK(type("reconciliation.failed") == "reconciliation.failed");
+  CHECK(type("reconciliation.done", R"({"findings":{"leftover":1,"drift":0}})") == "reconciliation.found");
+  CHECK(type("reconciliation.done", R"({"findings":{"leftover":0,"drift":2}})") == "reconciliation.found");
+  CHECK(type("reconciliation.done", R"({"findings":{"leftover":0,"drift":0,"orphan":3}})") == "nothing");
+  CHECK(type("reconciliation.done") == "nothing");
   CHECK(type("integration.updated") == "nothing");
   auto deleted = record(1, "removal.failed");
   deleted.detail.reset();

@@ -74,6 +74,16 @@ TEST_CASE("leftover access is found and proposed, and nothing is done", "[engine
   CHECK(w.effects() == 0);
   CHECK(w.events(c, "reconciliation.done") == 1);
   CHECK(w.events(c, "removal.requested") == 0);
+  // Somebody is told of it, also where nobody asked.
+  std::optional<Result<engine::NotificationPage>> told;
+  w.engine->notifications({w.workspace, {}, "tester", port::Role::owner}, c->row.scope.integration, 0, 100,
+                          [&](Result<engine::NotificationPage> page) { told = std::move(page); });
+  w.run(1s);
+  REQUIRE(told);
+  REQUIRE(*told);
+  REQUIRE((*told)->items.size() == 1);
+  CHECK((*told)->items[0].type == engine::NotificationType::reconciliation_found);
+  CHECK((*told)->items[0].detail.at("findings").at("leftover") == 1);
 }
 
 TEST_CASE("who is protected, exempt or kept is shown with the reason and the date, and never queued",

@@ -33,6 +33,8 @@ enum class NotificationType : std::uint8_t {
   lane_resumed,
   source_unhealthy,  ///< a source of changes fails; removals that would be inferred from it are frozen (R16)
   source_recovered,
+  reconciliation_found,   ///< accounts that should be gone are in the app: leftover, or drift
+  reconciliation_failed,  ///< whether there are any is not known
   webhook_test,
 };
 /// "removal.verified", ...; the names that a webhook is subscribed by.
