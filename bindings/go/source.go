@@ -36,7 +36,9 @@ type SourcePolling struct {
 	Round      string      `json:"round"`       // of the last time: complete or changes; empty before the first
 	CompleteAt time.Time   `json:"complete_at"` // when everybody was last read
 	LagS       *int64      `json:"lag_s"`       // how old what is known of it is, in seconds; nil: nothing is
-	IntervalS  *int64      `json:"interval_s"`  // between two polls, now
+	IntervalS  *int64      `json:"interval_s"`  // between two polls, now; nil: it was not polled yet
+	FloorS     int64       `json:"floor_s"`     // at least, and at most
+	CeilingS   int64       `json:"ceiling_s"`
 	Quota      SourceQuota `json:"quota"`
 	Waits      string      `json:"waits"`  // why it is not read now, though it does not fail
 	Reader     string      `json:"reader"` // the engine that reads it now

@@ -89,6 +89,9 @@ Result<int> poll(const Session& session, const SourceOptions& o, bool dry_run) {
   DEPROV_TRY(id, find_integration(*api, session.integration));
   DEPROV_TRY(source, find_source(*api, id, o.source));
   const auto& polled = source.as_object();
+  if (cell(source, "kind") == "events")
+    return Error(Errc::invalid_argument, "it has no list to read: events come to it", "source " + o.source,
+                 "where they are fetched, `deprov source show` says when next");
   if (polled.contains("poll") && polled.at("poll").is_null())
     return Error(Errc::invalid_argument, "lists are handed in to this source", "--file",
                  "name the file that has the list, or - for standard input");
@@ -245,8 +248,8 @@ Result<int> list_sources(const Session& session) {
   std::vector<std::vector<std::string>> rows;
   for (const auto& s : all.at("items").as_array())
     rows.push_back({cell(s, "name"), cell(s, "kind"), cell(s, "health"), cell(s, "users"), cell(s, "succeeded"),
-                    cell(s, "failure"), cell(s, "id")});
-  print_table({"NAME", "KIND", "HEALTH", "USERS", "LAST COMPLETE", "FAILURE", "ID"}, rows);
+                    cell(s, "next_poll"), cell(s, "failure"), cell(s, "id")});
+  print_table({"NAME", "KIND", "HEALTH", "USERS", "LAST COMPLETE", "NEXT POLL", "FAILURE", "ID"}, rows);
   return exit_ok;
 }
 

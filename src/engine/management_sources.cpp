@@ -176,7 +176,7 @@ void Sources::add(Principal by, IntegrationId id, AddSource what, Done<port::Sou
   row.name = std::move(what.name);
   row.kind = std::move(what.kind);
   row.created = impl->now();
-  if (polled) row.due = row.created;
+  if (polled || (events && what.config.contains("poll"))) row.due = row.created;
   idp::FingerprintKey key;
   impl->ports.random.fill(key.bytes);
   if (auto ok = put_config(*impl, row, std::move(what.config), key); !ok) return refuse(ok.error());
@@ -408,6 +408,9 @@ void Sources::poll(Principal by, IntegrationId id, SourceId source, PollSource h
       [by, id, source](port::Reader& reader) -> Result<void> {
         DEPROV_TRY(integration, load_integration(reader, by, id));
         DEPROV_TRY(row, load_source(reader, integration.scope, source));
+        if (row.kind == event_source_kind)
+          return Error(Errc::invalid_argument, "it has no list to read: events come to it", "source " + row.name,
+                       "where they are fetched, `next_poll` says when");
         if (idp::find_feed_kind(row.kind) == nullptr)
           return Error(Errc::invalid_argument, "it is not polled; its lists are handed in", "source " + row.name,
                        "give the list: `deprov source sync --file`");

@@ -36,16 +36,18 @@ constexpr std::string_view source_schema_text = R"json({
     "attempted": {"$ref": "#/components/schemas/TimeOrNull"}, "succeeded": {"$ref": "#/components/schemas/TimeOrNull"},
     "failing_since": {"$ref": "#/components/schemas/TimeOrNull", "description": "Since then what was inferred from it waits (R16)."},
     "failure": {"type": ["string", "null"]}, "failures": {"type": "integer", "description": "In a row."},
-    "next_poll": {"$ref": "#/components/schemas/TimeOrNull", "description": "Null: it is not read by itself."},
+    "next_poll": {"$ref": "#/components/schemas/TimeOrNull", "description": "Null: it is not read by itself. While somebody reads a list of it, when another engine would if that one were gone. Of security events, past: it is being asked, for 30 s at most, or overdue."},
     "poll": {"description": "Null: it is not polled.", "oneOf": [{"type": "null"}, {"type": "object", "additionalProperties": false,
-      "required": ["round", "complete_at", "lag_s", "interval_s", "quota", "waits", "reader"],
+      "required": ["round", "complete_at", "lag_s", "interval_s", "floor_s", "ceiling_s", "quota", "waits", "reader"],
       "properties": {"round": {"type": ["string", "null"], "description": "What its last round was: complete, or changes."},
         "complete_at": {"$ref": "#/components/schemas/TimeOrNull", "description": "When everybody was last read."},
         "lag_s": {"type": ["integer", "null"], "description": "How old what is known of it is."},
-        "interval_s": {"type": ["integer", "null"], "description": "Between polls, now."},
+        "interval_s": {"type": ["integer", "null"], "description": "Between polls, now; longer after failures. Null: it was not polled yet."},
+        "floor_s": {"type": "integer", "description": "Between polls at least; what is acknowledged of security events is so at once."},
+        "ceiling_s": {"type": "integer", "description": "At most, unless its API asks for more."},
         "quota": {"$ref": "#/components/schemas/SourceQuota"},
         "waits": {"type": ["string", "null"], "description": "Why it is not read now, though it does not fail."},
-        "reader": {"type": ["string", "null"], "description": "The engine that reads it now."}}}]}}},
+        "reader": {"type": ["string", "null"], "description": "The engine that reads it now; of security events, the one that asks for them, where several share the store."}}}]}}},
 "SourceQuota": {
   "type": "object", "additionalProperties": false, "description": "What its API last said may still be asked.",
   "properties": {"remaining": {"type": "integer"}, "limit": {"type": "integer"}, "reset_at": {"$ref": "#/components/schemas/Time"}}},
@@ -140,14 +142,17 @@ json::value poll_json(const port::SourceRow& r, WallTime now) {
   if (h->quota_remaining) quota["remaining"] = *h->quota_remaining;
   if (h->quota_limit) quota["limit"] = *h->quota_limit;
   if (h->quota_reset) quota["reset_at"] = to_rfc3339(*h->quota_reset);
+  const bool there = h->reader_until.micros == 0 || h->reader_until > now;
   const bool read = r.succeeded.micros != 0;
   return json::object{{"round", or_null(h->round)},
                       {"complete_at", time_json(h->complete_at)},
                       {"lag_s", read ? json::value(seconds(now - r.succeeded)) : json::value()},
                       {"interval_s", h->interval.count() != 0 ? json::value(seconds(h->interval)) : json::value()},
+                      {"floor_s", seconds(h->floor)},
+                      {"ceiling_s", seconds(h->ceiling)},
                       {"quota", std::move(quota)},
                       {"waits", or_null(h->waits)},
-                      {"reader", or_null(h->reader)}};
+                      {"reader", there ? or_null(h->reader) : json::value()}};
 }
 
 json::object source_json(const port::SourceRow& r, WallTime now) {

@@ -273,4 +273,9 @@ TEST_CASE("members of a source's schedule come from the file and from options") 
   REQUIRE(polled.code == 0);
   CHECK(polled.json().at("config").at("poll").at("interval_s") == 90);
   CHECK(polled.json().at("config").at("poll").at("url") == "https://i/poll");
+  CHECK_FALSE(polled.json().at("next_poll").is_null());
+  CHECK(source("list Wiki").out.find("NEXT POLL") != std::string::npos);
+  const auto now = source("sync Wiki f");
+  CHECK(now.code == 2);
+  CHECK(now.err.find("source show") != std::string::npos);
 }

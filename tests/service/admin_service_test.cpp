@@ -93,6 +93,8 @@ void walk_sources(Api& w) {
   const auto set = w.call(200, "PATCH", route, idp, R"({"config":{"poll":{"floor_s":900},"max_users":50}})");
   CHECK(set.at("config").at("poll").at("floor_s") == 900);
   CHECK(set.at("poll").at("round") == "complete");
+  CHECK(set.at("poll").at("floor_s") == 900);
+  CHECK(set.at("poll").at("ceiling_s") == 3600);
   w.call(400, "PATCH", route, idp, R"({"config":{"id":"mail"}})");
   w.call(400, "PATCH", route, idp, R"({"name":"other"})");
   w.call(400, "POST", one + "/rereads", at + "/rereads", "{}");
@@ -134,6 +136,14 @@ void walk_events(Api& w) {
   CHECK(json::serialize(w.call(200, "GET", one, source)).find("00u1") != std::string::npos);
   w.http.status = 204;
   w.call(204, "POST", one + "/verify", source + "/verify");
+  CHECK(w.call(200, "GET", one, source).at("next_poll").is_null());
+  const auto fetched =
+      w.call(200, "PATCH", one, source, R"({"config":{"poll":{"url":"https://idp.example.com/poll"}}})");
+  CHECK_FALSE(fetched.at("next_poll").is_null());
+  CHECK(fetched.at("poll").at("interval_s").is_null());
+  CHECK(fetched.at("poll").at("floor_s") == 60);
+  CHECK(fetched.at("poll").at("ceiling_s") == 3600);
+  w.call(400, "POST", one + "/poll", source + "/poll", "{}");
 }
 
 }  // namespace

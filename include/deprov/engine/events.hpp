@@ -46,8 +46,8 @@ struct UnlinkedSubject {
 /// Protection, guard and approvals hold as for anything else. Subjects are linked by what the config says, by
 /// default by immutable ids alone; who is named by nobody or by several is listed, and nothing follows (R12).
 ///
-/// Of several engines that share a store one fetches the tokens of a stream (RFC 8936); when it is silent for
-/// twice the lease of lanes, another one does.
+/// Of several engines that share a store one fetches the tokens of a stream (RFC 8936); when it is silent for 30
+/// seconds and twice the lease of lanes after it was to ask, another one does.
 ///
 /// *Thread safety*: any thread; completions come on the executor, once.
 class Events {

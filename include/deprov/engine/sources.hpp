@@ -63,13 +63,18 @@ struct SourceHint {
   std::optional<ResourceId> subject{};  ///< found in the source by what links it
 };
 
-/// How a polled source is doing, besides what its row says.
+/// How a polled source is doing, besides what its row says, whose `due` is when it is read next. Security events
+/// are asked for at `due`; past that it is being asked, for 30 seconds at most, or nobody is there who would.
 struct PollHealth {
   WallTime complete_at{};  ///< when everybody was last read; 0: never
   std::string round{};     ///< what its last round was: complete, changes
   std::string waits{};     ///< why it is not read now, though it does not fail
-  std::string reader{};    ///< the engine that reads it now; empty: none does
-  Duration interval{0};    ///< between polls, now
+  /// The engine that reads it now; of security events, the one that fetches them where several engines share the
+  /// store. Empty: none does.
+  std::string reader{};
+  WallTime reader_until{};        ///< silent for longer, and another one takes its place; 0: while it reads
+  Duration interval{0};           ///< between polls, now; 0: it was not polled yet
+  Duration floor{0}, ceiling{0};  ///< what that lies between; an answer with Retry-After may ask for more
   std::optional<std::uint64_t> quota_remaining{}, quota_limit{};  ///< as its API last said
   std::optional<WallTime> quota_reset{};
 };

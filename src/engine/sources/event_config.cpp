@@ -186,9 +186,7 @@ Result<EventConfig> parse_event_config(const json::object& config, const json::o
     EventConfig::Poll p;
     p.url = text_of(*poll, "url");
     DEPROV_CHECK(check_url(p.url, "config/poll/url"));
-    const auto* interval = poll->if_contains("interval_s");
-    p.interval =
-        std::chrono::seconds(interval != nullptr ? interval->to_number<std::int64_t>() : default_interval);
+    p.interval = poll_interval(*poll);
     const auto* most = poll->if_contains("max_events");
     p.max_events = most != nullptr ? most->to_number<std::size_t>() : default_events;
     c.poll = std::move(p);
@@ -207,6 +205,11 @@ Result<EventConfig> parse_event_config(const json::object& config, const json::o
   DEPROV_CHECK(check_header(c.poll_authorization, "config/poll/authorization"));
   DEPROV_CHECK(check_header(c.verification_authorization, "config/verification/authorization"));
   return c;
+}
+
+Duration poll_interval(const json::object& poll) {
+  const auto* interval = poll.if_contains("interval_s");
+  return std::chrono::seconds(interval != nullptr ? interval->to_number<std::int64_t>() : default_interval);
 }
 
 Result<void> put_event_config(Engine::Impl& impl, port::SourceRow& row, const json::object& config) {

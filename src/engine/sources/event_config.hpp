@@ -27,6 +27,7 @@ struct EventConfig {
     std::string url;
     Duration interval{0};
     std::size_t max_events = 0;
+    bool operator==(const Poll&) const = default;
   };
   std::optional<Poll> poll;
   std::string verification_url;
@@ -37,6 +38,9 @@ struct EventConfig {
 /// `config` with or without its secrets; those that it lacks are looked for in `secrets`.
 /// Errors: `invalid_argument`.
 [[nodiscard]] Result<EventConfig> parse_event_config(const json::object& config, const json::object& secrets);
+
+/// Of the config's `poll`.
+[[nodiscard]] Duration poll_interval(const json::object& poll);
 
 /// Puts config and sealed secrets into the row. Errors: `invalid_argument`, those of sealing.
 [[nodiscard]] Result<void> put_event_config(Engine::Impl& impl, port::SourceRow& row, const json::object& config);

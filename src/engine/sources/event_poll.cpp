@@ -1,6 +1,7 @@
 // Tokens that are fetched (RFC 8936). What is acknowledged is durable; what is neither acknowledged nor refused
 // comes again.
 #include <algorithm>
+#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <deprov/config.hpp>
 #include <deprov/engine/notification.hpp>
@@ -89,9 +90,10 @@ void EventReceivers::claim_poll(const ReceiverPtr& r) {
   // For longer than a poll takes, and than it is until the next one.
   const auto until = now + std::max(engine_.options.lane_lease, poll_answer_time + r->config->poll->interval) * 2;
   auto others = std::make_shared<WallTime>();
+  auto due = std::make_shared<WallTime>();
   impl->decide(
-      [impl, scope = r->row.scope, id = r->row.id, now, until,
-       others](port::Reader& reader) -> Result<port::Transaction> {
+      [impl, scope = r->row.scope, id = r->row.id, now, until, others,
+       due](port::Reader& reader) -> Result<port::Transaction> {
         port::Transaction txn;
         *others = {};
         DEPROV_TRY(row, reader.source(scope, id));
@@ -102,6 +104,7 @@ void EventReceivers::claim_poll(const ReceiverPtr& r) {
           *others = stream.poller_until;
           return txn;
         }
+        *due = row->due;
         stream.poller = impl->options.node;
         stream.poller_until = until;
         row->header = to_text(stream);
@@ -109,7 +112,7 @@ void EventReceivers::claim_poll(const ReceiverPtr& r) {
         txn.ops.emplace_back(port::op::PutSource{std::move(*row)});
         return txn;
       },
-      [weak = weak_from_this(), r, until, others](const Result<port::Committed>& committed) {
+      [weak = weak_from_this(), r, until, others, due](const Result<port::Committed>& committed) {
         const auto self = weak.lock();
         if (!self || self->find(r->row.id) != r) return;
         r->poll.busy = false;
@@ -123,6 +126,9 @@ void EventReceivers::claim_poll(const ReceiverPtr& r) {
           return self->poll_later(r, std::max<Duration>(*others - self->engine_.now(), std::chrono::seconds(1)));
         }
         r->poll.ours_until = until;
+        // The one before may have been asked to wait, and what it heard counts for all.
+        if (const auto wait = self->wait_for(*due, *r->config); wait.count() != 0)
+          return self->poll_later(r, wait);
         self->poll(r);
       });
 }
@@ -185,13 +191,13 @@ void EventReceivers::polled(const ReceiverPtr& r) {
   auto& p = r->poll;
   p.busy = false;
   if (!r->config->poll) return;
-  note_poll(r, {});
+  const auto interval = r->config->poll->interval;
   const bool told = !p.ack.empty() || !p.refused.empty();
   // Who has something to acknowledge does so soon (RFC 8936 section 2.4); that may bring the next ones. Of a
   // transmitter that hears of it and sends the same again nothing is to be had by haste.
   p.stale = p.fresh ? 0 : p.stale + 1;
-  if (told && p.stale < 2) return poll_later(r, Duration{0});
-  poll_later(r, jittered(r->config->poll->interval, engine_.ports.random));
+  const bool soon = told && p.stale < 2;
+  end_poll(r, {{}, {}, interval, soon ? Duration{0} : jittered(interval, engine_.ports.random)});
 }
 
 void EventReceivers::poll_refused(const ReceiverPtr& r, const port::HttpResult& result) {
@@ -202,66 +208,133 @@ void EventReceivers::poll_refused(const ReceiverPtr& r, const port::HttpResult& 
   const bool throttled =
       result.response && (result.response->status == 429 || (result.response->status == 503 && wish));
   const auto recent = std::max<Duration>(4 * interval, heard_recently);
+  const auto patience = std::max<Duration>(wish.value_or(interval), std::chrono::seconds(1));
   // To be left alone for a while is no failure, as long as what is known is recent.
   if (throttled && engine_.now() - std::max(p.answered, r->row.succeeded) < recent) {
     p.busy = false;
-    return poll_later(r, std::max<Duration>(wish.value_or(interval), std::chrono::seconds(1)));
+    return end_poll(r, {{}, "asks for patience: " + exchange_failure(result), patience, patience});
   }
-  poll_failed(r, exchange_failure(result));
-  if (wish) poll_later(r, std::max<Duration>(*wish, std::chrono::seconds(1)));
+  poll_failed(r, exchange_failure(result), wish ? patience : Duration{0});
 }
 
-void EventReceivers::poll_failed(const ReceiverPtr& r, const std::string& why) {
+void EventReceivers::poll_failed(const ReceiverPtr& r, const std::string& why, Duration wish) {
   auto& p = r->poll;
   p.busy = false;
   ++p.failures;
-  note_poll(r, why);
-  poll_later(r, std::max(r->config->poll->interval,
-                         jobs::backoff(retry, p.failures, std::nullopt, engine_.ports.random)));
+  const auto wait =
+      std::max({wish, r->config->poll->interval,
+                static_cast<Duration>(jobs::backoff(retry, p.failures, std::nullopt, engine_.ports.random))});
+  end_poll(r, {std::string(polling_failure) + why, {}, wait, wait});
 }
 
-void EventReceivers::note_poll(const ReceiverPtr& r, const std::string& failure) {
+Duration EventReceivers::wait_for(WallTime due, const EventConfig& config) const {
+  const auto wait = due - engine_.now();
+  // It is never put off for longer: somebody set the clock back meanwhile.
+  const bool made_up = wait > std::max<Duration>(longest_wait, config.poll->interval * 2);
+  return made_up ? Duration{0} : std::max(wait, Duration{0});
+}
+
+Duration EventReceivers::first_wait(const Receiver& r) const { return wait_for(r.row.due, *r.config); }
+
+void EventReceivers::end_poll(const ReceiverPtr& r, PollEnd end) {
+  if (std::exchange(r->poll.at_once, false)) end.wait = {};
+  note_poll(r, end);
+  poll_later(r, end.wait);
+}
+
+void EventReceivers::note_poll(const ReceiverPtr& r, const PollEnd& end) {
   auto& p = r->poll;
   const auto now = engine_.now();
-  // A poll that went as the one before is not worth a transaction each time.
-  if (failure.empty() && p.stored.micros != 0 && now - p.stored < stored_again_after) return;
-  p.stored = failure.empty() ? now : WallTime{};
+  const bool well = end.failure.empty() && end.waits.empty();
+  // What it acknowledges at once is due since the row says so; a transaction for each answer would add nothing.
+  if (well && end.wait.count() == 0 && p.stored.micros != 0 && now - p.stored < stored_again_after) return;
+  p.stored = well ? now : WallTime{};
   auto impl = engine_.shared_from_this();
   const auto scope = r->row.scope;
+  const auto lease = engine_.options.lane_lease;
+  const auto due = now + end.wait;
+  // Another engine takes over when it should have asked long ago, and not while it rests.
+  const auto until = due + poll_answer_time + lease * 2;
+  auto ours = std::make_shared<bool>(false);
   impl->decide(
-      [impl, scope, id = r->row.id, failure, now](port::Reader& reader) -> Result<port::Transaction> {
+      [impl, scope, id = r->row.id, config = r->row.config, secrets = r->row.secrets, lease, end, now, due, well,
+       until, ours](port::Reader& reader) -> Result<port::Transaction> {
         port::Transaction txn;
+        *ours = false;
         DEPROV_TRY(row, reader.source(scope, id));
         if (!row) return txn;
+        auto stream = parse_stream_state(*row);
+        if (lease.count() != 0 && stream.poller != impl->options.node) return txn;  // it is another one's by now
+        *ours = true;
         txn.id = impl->new_id<TxnId>();
         row->attempted = now;
+        stream.waits = end.waits;
+        stream.interval = end.interval;
+        if (lease.count() != 0) stream.poller_until = until;
+        // Where its config was changed meanwhile, that says when it is polled.
+        if (row->config == config && row->secrets == secrets) row->due = due;
         const bool failed = row->failing_since.micros != 0;
         const auto actor = "source:" + row->name;
         json::object detail{{"source", row->id.str()}, {"name", row->name}};
-        if (!failure.empty()) {
-          row->failure = "polling: " + failure;
+        if (!end.failure.empty()) {
+          row->failure = end.failure;
           ++row->failures;
           if (!failed) {
             row->failing_since = now;
             detail["reason"] = row->failure;
             txn.ops.emplace_back(impl->activity(scope, std::string(source_unhealthy_event), actor, detail));
           }
-        } else {
+        } else if (well) {
           row->succeeded = now;
           // A stream that its transmitter stopped answers polls all the same.
-          if (failed && row->failure.rfind("polling: ", 0) == 0) {
+          if (failed && row->failure.rfind(polling_failure, 0) == 0) {
             row->failing_since = {};
             row->failure.clear();
             row->failures = 0;
             txn.ops.emplace_back(impl->activity(scope, std::string(source_recovered_event), actor, detail));
           }
         }
+        row->header = to_text(stream);
         txn.ops.emplace_back(port::op::PutSource{std::move(*row)});
         return txn;
       },
-      [impl, scope](const Result<port::Committed>& committed) {
+      [weak = weak_from_this(), impl, r, scope, until, lease, ours](const Result<port::Committed>& committed) {
         if (committed && !committed->activity_seqs.empty()) impl->notify(scope);
+        const auto self = weak.lock();
+        if (self && committed && *ours && lease.count() != 0) r->poll.ours_until = until;
       });
+}
+
+std::optional<PollHealth> event_poll_health(const port::SourceRow& row) {
+  boost::system::error_code ec;
+  const auto config = json::parse(row.config, ec);
+  const auto* o = ec ? nullptr : config.if_object();
+  const auto* poll = o != nullptr ? o->if_contains("poll") : nullptr;
+  if (poll == nullptr || !poll->is_object()) return std::nullopt;
+  auto stream = parse_stream_state(row);
+  PollHealth h;
+  h.waits = std::move(stream.waits);
+  h.reader = std::move(stream.poller);
+  h.reader_until = stream.poller_until;
+  h.interval = stream.interval;
+  h.floor = poll_interval(poll->get_object());
+  h.ceiling = std::max<Duration>(h.floor, longest_wait);
+  return h;
+}
+
+void put_poll_due(port::SourceRow& row, const json::object& before, const json::object& after, WallTime now) {
+  const auto same = [&](std::string_view name) {
+    const auto* a = before.if_contains(name);
+    const auto* b = after.if_contains(name);
+    return (a == nullptr) == (b == nullptr) && (a == nullptr || *a == *b);
+  };
+  const bool polled = after.contains("poll");
+  if (same("poll") && (!polled || same("ca_pem"))) return;
+  auto stream = parse_stream_state(row);
+  stream.waits.clear();
+  stream.interval = {};
+  row.header = to_text(stream);
+  row.due = polled ? now : WallTime{};
 }
 
 }  // namespace deprov::engine

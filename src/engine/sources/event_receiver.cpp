@@ -59,7 +59,9 @@ void EventReceivers::put(const port::SourceRow& row) {
   r->row = row;
   r->config = std::move(shared);
   receivers_[row.id] = r;
-  if (r->config->poll && engine_.options.background) poll_later(r, Duration{0});
+  // Whoever asked to be left alone, or fails, is as far from being asked as before.
+  if (row.failure.rfind(polling_failure, 0) == 0) r->poll.failures = row.failures;
+  if (r->config->poll && engine_.options.background) poll_later(r, first_wait(*r));
 }
 
 /// Tokens on their way are judged by the new config; keys and polls of the old one are no more.
@@ -74,9 +76,12 @@ void EventReceivers::renew(const ReceiverPtr& r, const port::SourceRow& row,
     r->keys = {};
     for (auto& one : waiting) verify_signature(r, std::move(one), false);
   }
-  const bool other_interval = before->poll && now.poll && before->poll->interval != now.poll->interval;
-  if (before->poll.has_value() == now.poll.has_value() && !other_interval) return;
+  if (before->poll == now.poll && before->poll_authorization == now.poll_authorization &&
+      (!now.poll || before->ca_pem == now.ca_pem))
+    return;
   if (r->poll.timer != 0) engine_.ports.executor.cancel(std::exchange(r->poll.timer, 0));
+  r->poll.failures = 0;
+  r->poll.at_once = r->poll.busy;
   if (now.poll && !r->poll.busy && engine_.options.background) poll_later(r, Duration{0});
 }
 

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <deprov/engine/events.hpp>
+#include <deprov/engine/sources.hpp>
 #include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 #include "engine/impl.hpp"
@@ -17,6 +19,14 @@
 #include "engine/sources/source_lookup.hpp"
 
 namespace deprov::engine {
+
+/// What a failure begins with that a poll met, and that a poll which goes well ends.
+inline constexpr std::string_view polling_failure = "polling: ";
+
+/// Of a source of security events: nothing where they are pushed.
+[[nodiscard]] std::optional<PollHealth> event_poll_health(const port::SourceRow& row);
+/// A config that was changed: it is polled at once where how it is polled is different. Their secrets are in both.
+void put_poll_due(port::SourceRow& row, const json::object& before, const json::object& after, WallTime now);
 
 /// *Thread safety*: the executor only, but for the constructor.
 class EventReceivers : public std::enable_shared_from_this<EventReceivers> {
@@ -81,8 +91,9 @@ class EventReceivers : public std::enable_shared_from_this<EventReceivers> {
     std::size_t stale = 0;                           ///< answers in a row that brought nothing new
     bool more = false;                               ///< there are more at the transmitter
     WallTime answered;                               ///< when a poll last went well
-    WallTime stored;                                 ///< when the row was last written for a poll
+    WallTime stored;                                 ///< when the row last learned of a poll that went well
     WallTime ours_until;                             ///< where several engines share the store; 0: not ours
+    bool at_once = false;                            ///< the config of the poll under way is not the last one
   };
   struct Receiver {
     port::SourceRow row;
@@ -119,9 +130,20 @@ class EventReceivers : public std::enable_shared_from_this<EventReceivers> {
   void poll_answered(const ReceiverPtr& r, const port::HttpResult& result);
   void polled(const ReceiverPtr& r);
   void poll_refused(const ReceiverPtr& r, const port::HttpResult& result);
-  void poll_failed(const ReceiverPtr& r, const std::string& why);
-  /// Puts how the last poll went into the row: a failure, or (empty) none.
-  void note_poll(const ReceiverPtr& r, const std::string& failure);
+  void poll_failed(const ReceiverPtr& r, const std::string& why, Duration wish = {});
+  /// How a poll went, and when the next one is.
+  struct PollEnd {
+    std::string failure{};  ///< empty: none
+    std::string waits{};    ///< it is to be left alone, which is no failure
+    Duration interval{0};   ///< between polls, now
+    Duration wait{0};       ///< until the next one
+  };
+  void end_poll(const ReceiverPtr& r, PollEnd end);
+  /// Puts that into the row, where every engine that is asked finds it.
+  void note_poll(const ReceiverPtr& r, const PollEnd& end);
+  /// When it is polled first here: as the row says, also after a restart.
+  [[nodiscard]] Duration first_wait(const Receiver& r) const;
+  [[nodiscard]] Duration wait_for(WallTime due, const EventConfig& config) const;
 
   Engine::Impl& engine_;
   std::map<SourceId, ReceiverPtr> receivers_;

@@ -176,6 +176,30 @@ json::object feed_config_properties() {
   return properties;
 }
 
+namespace {
+Result<void> parse_poll(const json::object& config, FeedConfig& c) {
+  const auto& traits = c.feed->traits();
+  // Whoever shows everybody at each poll is asked less often.
+  c.floor = traits.changes ? Duration(std::chrono::seconds(30)) : Duration(std::chrono::minutes(5));
+  c.ceiling = traits.changes ? Duration(std::chrono::minutes(5)) : Duration(std::chrono::hours(1));
+  if (const auto* poll = config.if_contains("poll")) {
+    const auto& p = poll->as_object();
+    if (const auto s = seconds_of(p, "floor_s")) {
+      c.floor = *s;
+      c.ceiling = std::max(c.ceiling, *s);
+    }
+    if (const auto s = seconds_of(p, "ceiling_s")) c.ceiling = *s;
+    if (c.ceiling < c.floor) return invalid("poll/ceiling_s", "is below floor_s", "give the same, or more");
+    if (const auto s = seconds_of(p, "complete_every_s")) c.complete_every = *s;
+    if (const auto s = seconds_of(p, "timeout_s")) c.timeout = *s;
+    if (const auto* n = p.if_contains("quota_reserve_percent"))
+      c.quota_reserve_percent = n->to_number<std::uint32_t>();
+    if (const auto* n = p.if_contains("max_pages")) c.max_pages = n->to_number<std::size_t>();
+  }
+  return {};
+}
+}  // namespace
+
 Result<FeedConfig> parse_feed_config(std::string_view kind, const json::object& config) {
   const auto* known = idp::find_feed_kind(kind);
   if (known == nullptr) return invalid("kind", "is no kind of feed");
@@ -208,24 +232,19 @@ Result<FeedConfig> parse_feed_config(std::string_view kind, const json::object& 
   if (!c.peer.ca_pem.empty())
     if (auto ok = http::check_authorities(c.peer.ca_pem); !ok)
       return invalid("ca_pem", ok.error().detail(), ok.error().advice());
-  // Whoever shows everybody at each poll is asked less often.
-  c.floor = traits.changes ? Duration(std::chrono::seconds(30)) : Duration(std::chrono::minutes(5));
-  c.ceiling = traits.changes ? Duration(std::chrono::minutes(5)) : Duration(std::chrono::hours(1));
-  if (const auto* poll = config.if_contains("poll")) {
-    const auto& p = poll->as_object();
-    if (const auto s = seconds_of(p, "floor_s")) {
-      c.floor = *s;
-      c.ceiling = std::max(c.ceiling, *s);
-    }
-    if (const auto s = seconds_of(p, "ceiling_s")) c.ceiling = *s;
-    if (c.ceiling < c.floor) return invalid("poll/ceiling_s", "is below floor_s", "give the same, or more");
-    if (const auto s = seconds_of(p, "complete_every_s")) c.complete_every = *s;
-    if (const auto s = seconds_of(p, "timeout_s")) c.timeout = *s;
-    if (const auto* n = p.if_contains("quota_reserve_percent"))
-      c.quota_reserve_percent = n->to_number<std::uint32_t>();
-    if (const auto* n = p.if_contains("max_pages")) c.max_pages = n->to_number<std::size_t>();
-  }
+  DEPROV_CHECK(parse_poll(config, c));
   return c;
+}
+
+Result<std::pair<Duration, Duration>> poll_bounds(std::string_view kind, const json::object& config) {
+  const auto* known = idp::find_feed_kind(kind);
+  const auto* own = config.if_contains(kind);
+  if (known == nullptr || own == nullptr || !own->is_object()) return invalid(std::string(kind), "is missing");
+  FeedConfig c;
+  DEPROV_TRY(feed, known->make(own->get_object()));
+  c.feed = std::move(feed);
+  DEPROV_CHECK(parse_poll(config, c));
+  return std::pair(c.floor, c.ceiling);
 }
 
 json::object take_secrets(json::object& config) {

@@ -52,6 +52,8 @@ struct FeedConfig {
 [[nodiscard]] json::object feed_config_properties();
 /// `config` has passed the schema, with its secrets in it. Errors: `invalid_argument`, naming no secret.
 [[nodiscard]] Result<FeedConfig> parse_feed_config(std::string_view kind, const json::object& config);
+/// The shortest and the longest time between polls; the config needs no secrets for that.
+[[nodiscard]] Result<std::pair<Duration, Duration>> poll_bounds(std::string_view kind, const json::object& config);
 /// Takes what is secret out of a config, to be sealed; `with_secrets` puts it back.
 [[nodiscard]] json::object take_secrets(json::object& config);
 [[nodiscard]] json::object with_secrets(json::object config, const json::object& secrets);

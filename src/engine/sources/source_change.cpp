@@ -128,7 +128,8 @@ void Sources::set(Principal by, IntegrationId id, SourceId source, SetSource wha
           DEPROV_TRY(config, unseal_source_config(*impl, *row));
           before = std::move(config);
         }
-        DEPROV_TRY(config, changed_config(row->kind, std::move(before), what.config));
+        DEPROV_TRY(config, changed_config(row->kind, before, what.config));
+        if (row->kind == event_source_kind) put_poll_due(*row, before, config, impl->now());
         DEPROV_CHECK(put_config(*impl, *row, std::move(config), key));
         // Where an engine reads it, `due` says until when that one has it.
         if (idp::find_feed_kind(row->kind) != nullptr && parse_poll_state(*row).claimed_by.empty() &&

@@ -2,6 +2,9 @@
 #include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <tuple>
+#include "engine/sources/event_receiver.hpp"
+#include "engine/sources/feed_config.hpp"
 #include "engine/sources/source_poll.hpp"
 #include "engine/sources/source_sync.hpp"
 
@@ -66,6 +69,7 @@ PollState parse_poll_state(const port::SourceRow& row) {
 }
 
 std::optional<PollHealth> poll_health(const port::SourceRow& row) {
+  if (row.kind == event_source_kind) return event_poll_health(row);
   if (idp::find_feed_kind(row.kind) == nullptr) return std::nullopt;
   auto s = parse_poll_state(row);
   PollHealth h;
@@ -77,6 +81,10 @@ std::optional<PollHealth> poll_health(const port::SourceRow& row) {
   h.quota_remaining = s.quota.remaining;
   h.quota_limit = s.quota.limit;
   h.quota_reset = s.quota.reset_at;
+  boost::system::error_code ec;
+  const auto config = json::parse(row.config, ec);
+  if (ec || !config.is_object()) return h;
+  if (const auto bounds = poll_bounds(row.kind, config.get_object())) std::tie(h.floor, h.ceiling) = *bounds;
   return h;
 }
 

@@ -7,6 +7,7 @@
 #include <deprov/engine/events.hpp>
 #include <deprov/engine/sources.hpp>
 #include <deque>
+#include <utility>
 #include "catch.hpp"
 #include "support/fake_app.hpp"
 #include "support/set_signer.hpp"
@@ -26,14 +27,25 @@ inline constexpr const char* stream_updated = "https://schemas.openid.net/seceve
 struct Transmitter final : port::HttpTransport {
   std::function<port::HttpResult(const port::HttpRequest&)> answer;
   std::vector<port::HttpRequest> got;
+  bool holds = false;  ///< it answers when `let_go` says so, as one does that is asked for a long poll
+  std::deque<port::UniqueFunction<void(port::HttpResult)>> held;
 
   port::HttpCallId send(port::HttpRequest request, port::UniqueFunction<void(port::HttpResult)> done) override {
     got.push_back(request);
     port::HttpResult none;
-    done(answer ? answer(request) : none);
+    if (holds) {
+      held.push_back(std::move(done));
+    } else {
+      done(answer ? answer(request) : none);
+    }
     return got.size();
   }
   void cancel(port::HttpCallId) override {}
+  void let_go() {
+    holds = false;
+    for (auto waiting = std::exchange(held, {}); !waiting.empty(); waiting.pop_front())
+      waiting.front()(answer(got.back()));
+  }
   static port::HttpResult reply(int status, const json::value& body = {}) {
     port::HttpResult r;
     r.response.emplace();

@@ -48,6 +48,9 @@ class Polling:
     #: How old what is known of it is, and what lies between two polls now, in seconds.
     lag_s: Optional[int]
     interval_s: Optional[int]
+    #: What that lies between.
+    floor_s: int
+    ceiling_s: int
     quota: Quota
     #: Why it is not read now, though it does not fail.
     waits: Optional[str]
