@@ -88,7 +88,7 @@ func TestAListThatIsNotWholeIsRefused(t *testing.T) {
 	if err := list.Add(c.ctx, listed("ann")...); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := list.End(c.ctx, 6); !errors.Is(err, ErrProtocol) {
+	if _, err := list.End(c.ctx, 6); !errors.Is(err, ErrInvalidArgument) {
 		t.Fatal(err)
 	}
 	if err := list.Add(c.ctx, listed("bob")...); !errors.Is(err, ErrNotFound) { // it has ended

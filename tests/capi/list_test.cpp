@@ -137,9 +137,13 @@ TEST_CASE("a list of the host that is not whole is refused, and ends nobody's ac
   };
   const uint64_t all = company.people.size();
   const uint64_t none = 0;
-  CHECK(end_with({company.people.front()}, &all) == DEPROV_ERR_PROTOCOL);
-  CHECK(end_with(company.people, nullptr) == DEPROV_ERR_PROTOCOL);  // nothing shows its end
-  CHECK(end_with({}, &none) != DEPROV_OK);
+  CHECK(end_with({company.people.front()}, &all) == DEPROV_ERR_INVALID_ARGUMENT);
+  CHECK(end_with(company.people, nullptr) == DEPROV_ERR_INVALID_ARGUMENT);  // nothing shows its end
+  CHECK(end_with({}, &none) == DEPROV_ERR_INVALID_ARGUMENT);
+  auto twice = company.people;
+  twice.push_back(twice.front());
+  const auto list = company.begun();
+  CHECK(added(list.get(), twice).status == DEPROV_ERR_INVALID_ARGUMENT);
   CHECK(company.shown().at("health").as_string() == "failing");
   CHECK_FALSE(company.happened("removal.requested"));
 }
@@ -253,8 +257,8 @@ TEST_CASE("a list of the host without waiting: one step at a time, told by the q
   step.user_count = 1;
   REQUIRE(deprov_list_send(made, &step, nullptr, &token, nullptr) == DEPROV_OK);
   std::tie(status, body) = take();
-  CHECK(status == 502);  // as over HTTP: the source does not keep to what a list is
-  CHECK(body.at("error").at("code").as_string() == "protocol");
+  CHECK(status == 400);  // as over HTTP: it is the caller's list
+  CHECK(body.at("error").at("code").as_string() == "invalid_argument");
   step.kind = DEPROV_LIST_GIVE_UP;
   REQUIRE(deprov_list_send(made, &step, nullptr, &token, nullptr) == DEPROV_OK);
   CHECK(take().first == 204);

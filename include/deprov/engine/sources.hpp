@@ -127,8 +127,8 @@ class Sources {
                  Done<std::uint64_t> done);
   /// It is over. `count`: how many users there should be, where the source counts them; a list that does not show
   /// its own end needs that, or a config that says `whole`. Answers a report: what differs from the subjects, and
-  /// what follows. Errors: why the list is not complete; `conflict` where another list of the source was stored
-  /// meanwhile.
+  /// what follows. Errors: `invalid_argument`, why the list is not complete; `conflict` where another list of the
+  /// source was stored meanwhile.
   void end(Principal by, WorkId list, std::optional<std::uint64_t> count, Done<json::object> done);
   /// It will not come to its end; nothing follows from that. Where it could not be read, `failure` says why, and
   /// that is a failure of the source (R16). Errors: `invalid_argument` (of more than 1000 bytes; it goes on being

@@ -249,6 +249,7 @@ void SourceSync::touch() {
 
 void SourceSync::refuse(Error why) {
   auto self = shared_from_this();
+  why = blamed(std::move(why));
   record_failure(why, [self, why] { self->done_(why); });
 }
 

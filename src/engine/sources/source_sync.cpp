@@ -105,12 +105,18 @@ Result<void> SourceSync::usable(std::uint64_t offset, std::string_view unit) {
   return {};
 }
 
+/// Of a polled source its server is to blame; of a list that is handed in, whoever hands it in.
+Error SourceSync::blamed(Error why) const {
+  if (round_ || why.code() != Errc::protocol) return why;
+  return {Errc::invalid_argument, why.detail(), why.where(), why.advice()};
+}
+
 Result<std::uint64_t> SourceSync::feed(std::uint64_t offset, std::string_view bytes) {
   if (!reader_)
     return Error(Errc::invalid_argument, "users are handed in to this source, not bytes", "list " + id_.str());
   DEPROV_CHECK(usable(offset, "bytes"));
   if (auto r = reader_->feed(bytes); !r) {
-    failure_ = r.error();
+    failure_ = blamed(r.error());
     return *failure_;
   }
   return offset_ += bytes.size();
@@ -123,7 +129,7 @@ Result<std::uint64_t> SourceSync::add(std::uint64_t offset, const std::vector<So
   DEPROV_CHECK(usable(offset, "users"));
   for (const auto& u : users) {
     if (auto r = reading_->add({u.id, u.external_id, u.user_name, u.email, u.active}); !r) {
-      failure_ = r.error();
+      failure_ = blamed(r.error());
       return *failure_;
     }
   }

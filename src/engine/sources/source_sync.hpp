@@ -98,6 +98,7 @@ class SourceSync : public std::enable_shared_from_this<SourceSync> {
   void load(const std::shared_ptr<idp::SnapshotLoader>& loader, std::uint32_t from, Done<void> done);
   Result<void> ready();
   Result<void> ready_for_round();
+  [[nodiscard]] Error blamed(Error why) const;
   Result<void> usable(std::uint64_t offset, std::string_view unit);
   void scan(std::optional<ResourceId> after);
   Result<Seen> look_at(port::Reader& reader, const port::ResourceRow& resource) const;

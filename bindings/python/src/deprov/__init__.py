@@ -17,7 +17,7 @@ from .connector import (LATER, Account, Call, Effect, Failed, Operation, Outcome
 from .engine import Engine
 from .errors import (BusyError, CancelledError, ClosedError, ConflictError, Error, ForbiddenError, ForkedError,
                      HeldError, InternalError, InvalidError, LimitExceededError, NotFoundError,
-                     PreconditionFailedError, StoreError, StoreLockedError, TimeoutError, UnauthorizedError,
+                     PreconditionFailedError, ProtocolError, StoreError, StoreLockedError, TimeoutError, UnauthorizedError,
                      UniquenessError, UnsupportedError, WrongThreadError, text as _text)
 from .evidence import Problem, Verdict, verify_evidence
 from .lists import SourceList, SourceUser
@@ -35,7 +35,7 @@ __all__ = [
     "ForbiddenError", "ForkedError", "HeldError", "Hold", "Integration", "Intent", "InternalError", "InvalidError",
     "Job", "JobMark", "LATER", "LimitExceededError", "ListDifference", "ListReport", "NoAuth", "NotFoundError",
     "Notification", "NotificationSubject", "Operation", "OtherAuth", "Outcome", "Plugins", "Polling", "Polls",
-    "PreconditionFailedError", "Problem", "Quota", "Record", "Reply", "Response", "Retained", "Rows", "Source",
+    "PreconditionFailedError", "Problem", "ProtocolError", "Quota", "Record", "Reply", "Response", "Retained", "Rows", "Source",
     "SourceConfig", "SourceList", "SourceUser", "Sources", "StoreError", "StoreLockedError", "Subject", "ThrottleScope",
     "TimeoutError", "TokenAuth", "UnauthorizedError", "UniquenessError", "UnlinkedSubject", "UnsupportedError",
     "Verdict", "WebhookMessage", "WorkerLimits", "Workspace", "WrongThreadError", "build_info", "connector", "has_feature", "operation",

@@ -138,6 +138,12 @@ class ForkedError(ClosedError, RuntimeError):
     on the data directory. Open engines after the fork, or start processes with the method "spawn"."""
 
 
+class ProtocolError(Error):
+    """The other side, an app or an IdP, does not keep to its protocol."""
+
+    status = int(lib.DEPROV_ERR_PROTOCOL)
+
+
 class InternalError(Error):
     """A fault of deprov, or a status that this package does not know."""
 
@@ -155,7 +161,7 @@ _classes: Dict[int, Type[Error]] = {
 }
 for _class in (LimitExceededError, UniquenessError, UnsupportedError, UnauthorizedError, ForbiddenError, NotFoundError,
                ConflictError, BusyError, StoreError, StoreLockedError, HeldError, TimeoutError, CancelledError,
-               ClosedError, WrongThreadError):
+               ClosedError, WrongThreadError, ProtocolError):
     _classes[_class.status] = _class
 
 
