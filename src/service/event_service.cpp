@@ -13,19 +13,25 @@ namespace {
 
 constexpr std::string_view media_type = "application/secevent+jwt";
 
-Response refusal(int status, std::string_view err, std::string_view description) {
+Response with_text(int status, boost::json::object text) {
   Response r;
   r.status = status;
   r.headers = {{"Content-Type", "application/json"}, {"Content-Language", "en"}, {"Cache-Control", "no-store"}};
-  r.body = boost::json::serialize(boost::json::object{{"err", err}, {"description", description}});
+  r.body = boost::json::serialize(text);
   return r;
 }
 
-Response refusal(int status, const idp::SetRefusal& why) {
-  return refusal(status, idp::to_string(why.error), why.description);
+/// What is wrong with a token (RFC 8935 section 2.3).
+Response refusal(const idp::SetRefusal& why) {
+  return with_text(400, {{"err", idp::to_string(why.error)}, {"description", why.description}});
 }
 
-Response not_here() { return refusal(404, "access_denied", "there is no receiver at this address"); }
+/// Whatever else HTTP has a status for: none of the error codes, which judge a token or its transmitter.
+Response failure(int status, std::string_view description) {
+  return with_text(status, {{"description", description}});
+}
+
+Response not_here() { return failure(404, "there is no receiver at this address"); }
 
 /// The media type without its parameters and the space around it.
 bool is_token(std::string_view type) {
@@ -35,7 +41,7 @@ bool is_token(std::string_view type) {
 }
 
 Response answer_of(const Result<engine::ReceivedSet>& received) {
-  if (received && received->refused) return refusal(400, *received->refused);
+  if (received && received->refused) return refusal(*received->refused);
   if (received) {
     Response r;
     r.status = 202;
@@ -44,7 +50,7 @@ Response answer_of(const Result<engine::ReceivedSet>& received) {
   }
   if (received.error().code() == Errc::not_found) return not_here();
   // What failed here is nothing that the transmitter could do otherwise: it is to send the token again.
-  auto r = refusal(503, "access_denied", "the token cannot be taken now; send it again");
+  auto r = failure(503, "the token cannot be taken now; send it again");
   r.headers.push_back({"Retry-After", "60"});
   return r;
 }
@@ -59,12 +65,12 @@ Response answer_of(const Result<idp::HookAnswer>& answer, bool post) {
     return r;
   }
   if (answer.error().code() != Errc::not_found) {
-    auto r = refusal(503, "access_denied", "the call cannot be taken now; send it again");
+    auto r = failure(503, "the call cannot be taken now; send it again");
     r.headers.push_back({"Retry-After", "60"});
     return r;
   }
-  if (post) return refusal(415, "invalid_request", "the Content-Type has to be application/secevent+jwt");
-  auto r = refusal(405, "invalid_request", "tokens are pushed with POST");
+  if (post) return failure(415, "the Content-Type has to be application/secevent+jwt");
+  auto r = failure(405, "tokens are pushed with POST");
   r.headers.push_back({"Allow", "POST"});
   return r;
 }
@@ -95,7 +101,7 @@ void EventService::handle(Request request, Responder respond) {
   if (request.method != "POST" || !is_token(request.header("Content-Type").value_or("")))
     return call(*source, std::move(request), std::move(respond));
   if (request.body.size() > idp::max_token_bytes)
-    return respond(refusal(413, "invalid_request", "a token has at most 65536 bytes here"));
+    return respond(failure(413, "a token has at most 65536 bytes here"));
   auto token = std::move(request.body);
   while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.pop_back();
   engine_.events().receive(*source, std::move(token), std::string(request.header("Authorization").value_or("")),

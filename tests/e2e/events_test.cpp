@@ -138,7 +138,8 @@ TEST_CASE("a signed event that is posted ends the person's sessions in the app",
     INFO(r.body);
     CHECK(r.status == status);
     REQUIRE(r.json.is_object());
-    CHECK(r.json.at("err") == err);
+    CHECK(r.json.as_object().contains("err") == (err != nullptr));
+    if (err != nullptr) CHECK(r.json.at("err") == err);
     CHECK_FALSE(r.json.at("description").as_string().empty());
   };
   refused(push(token, set_type, "somebody else"), 400, "authentication_failed");
@@ -148,12 +149,12 @@ TEST_CASE("a signed event that is posted ends the person's sessions in the app",
       400, "authentication_failed");
   refused(push(SetSigner(SetSigner::Kind::p256).sign(json::object{{"iss", "https://evil.example.com/"}})), 400,
           "invalid_issuer");
-  refused(push(token, "Content-Type: application/json\r\n"), 415, "invalid_request");
-  refused(push(std::string(70'000, 'a')), 413, "invalid_request");
-  refused(http(app.port(), "GET", "/events/" + source), 405, "invalid_request");
+  refused(push(token, "Content-Type: application/json\r\n"), 415, nullptr);
+  refused(push(std::string(70'000, 'a')), 413, nullptr);
+  refused(http(app.port(), "GET", "/events/" + source), 405, nullptr);
   refused(http(app.port(), "POST", "/events/00000000-0000-7000-8000-000000000000", "for-pushing", token, set_type),
-          404, "access_denied");
-  refused(http(app.port(), "POST", "/events/nonsense", "for-pushing", token, set_type), 404, "access_denied");
+          404, nullptr);
+  refused(http(app.port(), "POST", "/events/nonsense", "for-pushing", token, set_type), 404, nullptr);
 
   // Not lost, and not done twice, when the process is killed.
   app.server().kill();

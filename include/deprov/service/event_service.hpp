@@ -10,7 +10,8 @@ namespace deprov::service {
 
 /// `POST {prefix}/{source}` with `application/secevent+jwt`: 202 without a body once the token and what follows
 /// from it are durable; 400 with `{"err", "description"}` where it is refused for good; 503 and `Retry-After`
-/// where it is to come again. 404 for a receiver that there is not, 405, 413 (64 KiB), 415 as HTTP has them.
+/// where it is to come again. 404 for a receiver that there is not, 405, 413 (64 KiB), 415 as HTTP has them. Only
+/// 400 has an `err`, since that judges the token.
 ///
 /// Of a polled source with a `hook`: Okta's event hooks (GET verifies, POST delivers) and Microsoft Graph's change
 /// notifications, answered as those want it.
