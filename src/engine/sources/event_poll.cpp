@@ -182,7 +182,7 @@ void EventReceivers::poll_answered(const ReceiverPtr& r, const port::HttpResult&
       taken(refused);
       continue;
     }
-    take(r, std::string(token.get_string()), std::move(taken));
+    take(r, std::string(token.get_string()), std::string(jti), std::move(taken));
   }
   if (--p.left == 0) polled(r);
 }

@@ -140,15 +140,16 @@ void EventReceivers::receive(SourceId id, std::string token, std::string authori
     return refuse(r, {idp::SetError::authentication_failed, "the Authorization header is not the one agreed on"},
                   std::nullopt, std::move(done));
   }
-  take(r, token, std::move(done));
+  take(r, token, {}, std::move(done));
 }
 
-void EventReceivers::take(const ReceiverPtr& r, const std::string& token, Done<ReceivedSet> done) {
+void EventReceivers::take(const ReceiverPtr& r, const std::string& token, std::string jti,
+                          Done<ReceivedSet> done) {
   auto jws = idp::parse_set(token);
   if (!jws) return refuse(r, jws.error(), std::nullopt, std::move(done));
   auto signature = idp::check_set_header(*jws, expectation(*r));
   if (!signature) return refuse(r, signature.error(), std::nullopt, std::move(done));
-  verify_signature(r, {std::move(*jws), std::move(*signature), std::move(done)}, false);
+  verify_signature(r, {std::move(*jws), std::move(*signature), std::move(jti), std::move(done)}, false);
 }
 
 void EventReceivers::verify_signature(const ReceiverPtr& r, Waiting one, bool just_read) {
@@ -177,7 +178,7 @@ void EventReceivers::verify_signature(const ReceiverPtr& r, Waiting one, bool ju
                   std::nullopt, std::move(one.done));
   const auto ok =
       engine_.ports.crypto.verify(one.signature.algorithm, *key, one.jws.signing_input, one.jws.signature);
-  if (ok) return verified(r, one.jws, std::move(one.done));
+  if (ok) return verified(r, std::move(one));
   if (ok.error().code() == Errc::invalid_argument)
     return refuse(r, {idp::SetError::invalid_key, ok.error().detail()}, std::nullopt, std::move(one.done));
   if (ok.error().code() != Errc::unauthorized) return one.done(ok.error());
@@ -185,16 +186,22 @@ void EventReceivers::verify_signature(const ReceiverPtr& r, Waiting one, bool ju
          std::move(one.done));
 }
 
-void EventReceivers::verified(const ReceiverPtr& r, const idp::CompactJws& jws, Done<ReceivedSet> done) {
-  const auto content = short_digest(engine_.ports.crypto, json::serialize(jws.payload));
-  auto set = idp::read_set(jws, expectation(*r));
-  if (!set) return refuse(r, set.error(), content, std::move(done));
+void EventReceivers::verified(const ReceiverPtr& r, Waiting one) {
+  const auto content = short_digest(engine_.ports.crypto, json::serialize(one.jws.payload));
+  auto set = idp::read_set(one.jws, expectation(*r));
+  if (!set) return refuse(r, set.error(), content, std::move(one.done));
+  // To acknowledge it by a name that is another token's would let go of that one, which never came.
+  if (!one.jti.empty() && one.jti != set->jti)
+    return refuse(r,
+                  {idp::SetError::invalid_request,
+                   "it was sent as \"" + idp::shortened(one.jti, 100) + "\", and its \"jti\" is another one"},
+                  content, std::move(one.done));
   auto task = std::make_shared<EventTask>();
   task->scope = r->row.scope;
   task->source = r->row.id;
   task->content = content;
   task->set = std::move(*set);
-  store(r, std::move(task), std::move(done));
+  store(r, std::move(task), std::move(one.done));
 }
 
 void EventReceivers::store(const ReceiverPtr& r, std::shared_ptr<EventTask> task, Done<ReceivedSet> done) {

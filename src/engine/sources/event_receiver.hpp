@@ -68,6 +68,7 @@ class EventReceivers : public std::enable_shared_from_this<EventReceivers> {
   struct Waiting {
     idp::CompactJws jws;
     idp::SetSignature signature;
+    std::string jti;  ///< that it was said to have; empty: nobody said
     Done<ReceivedSet> done;
   };
   struct Keys {
@@ -109,9 +110,9 @@ class EventReceivers : public std::enable_shared_from_this<EventReceivers> {
   void start_again();
   /// `then` is told whether the store was asked.
   // event_receiver.cpp
-  void take(const ReceiverPtr& r, const std::string& token, Done<ReceivedSet> done);
+  void take(const ReceiverPtr& r, const std::string& token, std::string jti, Done<ReceivedSet> done);
   void verify_signature(const ReceiverPtr& r, Waiting one, bool just_read);
-  void verified(const ReceiverPtr& r, const idp::CompactJws& jws, Done<ReceivedSet> done);
+  void verified(const ReceiverPtr& r, Waiting one);
   void store(const ReceiverPtr& r, std::shared_ptr<EventTask> task, Done<ReceivedSet> done);
   /// `content`: digest of what the transmitter signed; nothing: it was not found to be the transmitter's.
   void refuse(const ReceiverPtr& r, idp::SetRefusal refusal, std::optional<std::uint64_t> content,

@@ -250,3 +250,37 @@ TEST_CASE("of several engines all say when events are asked for, and by which; o
   CHECK(w.until_next() > 20s);
   second.reset();
 }
+
+TEST_CASE("a token that is fetched under another name than its jti is refused by that name, and lets none go",
+          "[engine][set]") {
+  PolledEvents w(60);
+  std::map<std::string, std::string> errors;
+  std::vector<std::string> acknowledged;
+  w.transmitter.answer = [&](const port::HttpRequest& request) {
+    const auto body = json::parse(request.body).as_object();
+    if (body.contains("ack"))
+      for (const auto& jti : body.at("ack").as_array()) acknowledged.emplace_back(jti.as_string());
+    if (body.contains("setErrs"))
+      for (const auto& e : body.at("setErrs").as_object()) {
+        errors[std::string(e.key())] = std::string(e.value().at("err").as_string());
+        w.queue.erase(std::string(e.key()));
+      }
+    return w.answer(request);
+  };
+  const auto first = w.claims(session_revoked, Receiving::user(0));
+  const auto second = w.claims(session_revoked, Receiving::user(1));
+  const auto name = [](const json::object& claims) { return std::string(claims.at("jti").as_string()); };
+  // The second one stands under both names: what the first one is about was never sent.
+  w.queue[name(first)] = w.signer.sign(second);
+  w.queue[name(second)] = w.signer.sign(second);
+  w.run(30s);
+  CHECK(errors == std::map<std::string, std::string>{{name(first), "invalid_request"}});
+  CHECK(acknowledged == std::vector<std::string>{name(second)});
+  CHECK(w.calls("revoke_sessions") == 1);
+  CHECK(w.events(w.c, "source.event_refused") == 1);
+  // Sent as what it is, it is taken.
+  w.queue[name(first)] = w.signer.sign(first);
+  w.run(2min);
+  CHECK(acknowledged == std::vector<std::string>{name(second), name(first)});
+  CHECK(w.calls("revoke_sessions") == 2);
+}
