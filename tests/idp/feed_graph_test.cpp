@@ -382,6 +382,7 @@ TEST_CASE("Graph's errors and throttling", "[idp][feed][graph][R16][R17]") {
 TEST_CASE("one user is read again from Graph", "[idp][feed][graph][R5]") {
   const auto read = [&](std::string_view config, std::deque<FeedResponse> answers) {
     const auto f = feed(config);
+    CHECK(f->traits().not_found_is_gone);
     auto round = f->reread("u1", {});
     REQUIRE(round);
     CHECK(round->kind() == FeedRoundKind::subject);

@@ -103,6 +103,7 @@ TEST_CASE("everybody in a realm of Keycloak, counted at the end", "[idp][feed][k
   CHECK(f->traits().origins == Rows{"https://kc.example.com"});
   CHECK(f->traits().token_url == "https://kc.example.com/realms/staff/protocol/openid-connect/token");
   CHECK_FALSE(f->traits().repeats);
+  CHECK(f->traits().not_found_is_gone);
   Realm api;
   api.lists["users"] = {user("u1"), user("u2", false), user("u3"), user("u4"), user("u5"), user("u6")};
   api.count = 6;

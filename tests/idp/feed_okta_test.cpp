@@ -116,6 +116,7 @@ struct Org {
 TEST_CASE("Okta's assignments are read along their links", "[idp][feed][okta][R1]") {
   const auto f = feed();
   CHECK(f->traits().token_scheme == "SSWS");
+  CHECK(f->traits().not_found_is_gone);
   CHECK(f->traits().origins == Rows{org});
   CHECK_FALSE(f->traits().repeats);
   auto round = begin(*f);

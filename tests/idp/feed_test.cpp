@@ -193,6 +193,7 @@ TEST_CASE("one SCIM user is read again, and only an answer about that user says 
     return read(*round, {answer});
   };
   const char* plain = R"({"base_url":"https://idp.example.com/scim"})";
+  CHECK_FALSE(polled(plain)->traits().not_found_is_gone);  // or it is hidden from whoever asks
   auto r = reread(plain, response(200, R"({"id":"a/b","userName":"ann","active":false})"));
   CHECK(r.users == std::vector<std::string>{"a/b ann  out"});
   CHECK(r.urls == std::vector<std::string>{"https://idp.example.com/scim/Users/a%2Fb"});

@@ -161,6 +161,9 @@ struct FeedTraits {
   bool changes = false;
   /// `reread` is possible.
   bool rereads = false;
+  /// Whom `reread` does not find (`removed`) is gone. Otherwise that may as well mean that they are not shown any
+  /// more, which is no reason to call them deleted.
+  bool not_found_is_gone = false;
   /// A user may come several times in one round: of a complete one, access counts where any row grants it; of
   /// changes, the last row that says anything. Otherwise a user who comes twice makes a complete round void.
   bool repeats = false;

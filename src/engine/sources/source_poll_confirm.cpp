@@ -28,8 +28,7 @@ void PollRound::confirm_next() {
     if (user.id != id) return {};
     *said = true;
     if (user.state == idp::FeedState::granted) self->said_.there.push_back(id);
-    // A SCIM server's 404 may as well mean that it does not show them any more.
-    const bool gone = user.state == idp::FeedState::removed && self->row_.kind != "scim";
+    const bool gone = user.state == idp::FeedState::removed && self->feed_->feed->traits().not_found_is_gone;
     if (user.state == idp::FeedState::ended || gone) self->said_.ended.emplace(id, user.cause);
     return {};
   };

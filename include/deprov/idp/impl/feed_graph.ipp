@@ -418,6 +418,7 @@ class GraphFeed final : public Feed {
     traits_.origins = {origin_};
     traits_.changes = true;
     traits_.rereads = true;
+    traits_.not_found_is_gone = true;
     traits_.repeats = true;  // assigned several times, and changes that are shown again
     traits_.token_url = config_.login_url + "/" + feed_encode(config_.tenant) + "/oauth2/v2.0/token";
     traits_.token_scope = origin_ + "/.default";

@@ -477,6 +477,7 @@ class KeycloakFeed final : public Feed {
     traits_.origins = {feed_origin(config_.url).value_or(std::string{})};
     traits_.changes = config_.watch_admin_events;
     traits_.rereads = true;
+    traits_.not_found_is_gone = true;
     traits_.repeats = !config_.client.empty() || !config_.groups.empty();
     traits_.token_url =
         config_.url + "/realms/" + feed_encode(config_.token_realm) + "/protocol/openid-connect/token";

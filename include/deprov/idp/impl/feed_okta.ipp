@@ -376,6 +376,7 @@ class OktaFeed final : public Feed {
     traits_.origins = {origin_};
     traits_.changes = config_.watch_users || config_.watch_groups || config_.watch_log;
     traits_.rereads = true;
+    traits_.not_found_is_gone = true;
     traits_.token_scheme = "SSWS";
     traits_.binds_tokens = true;
     traits_.token_url = config_.url + "/oauth2/v1/token";
