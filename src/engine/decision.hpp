@@ -238,6 +238,7 @@ class Decision {
   /// Whether reading that source again shows anything: events come by themselves.
   Result<bool> can_be_asked(SourceId source);
   void forget_said(ResourceId subject, std::vector<port::GrantRow>& rows, std::vector<port::GrantRow> asked);
+  void owe(port::GrantRow said, std::vector<port::GrantRow>& rows);
   void hint_paid(const port::GrantRow& said, std::vector<port::GrantRow>& rows);
   /// All that was done is what a suspension calls for: an end for another reason calls for more.
   static bool only_suspended(const port::SubjectRow& s) {

@@ -101,6 +101,16 @@ void Decision::hint_paid(const port::GrantRow& said, std::vector<port::GrantRow>
   rows.erase(own);
 }
 
+/// That its source is to be read again for somebody is stored; what it has said of them stays.
+void Decision::owe(port::GrantRow said, std::vector<port::GrantRow>& rows) {
+  if (std::any_of(rows.begin(), rows.end(), [&](const auto& r) { return r.source == said.source; })) return;
+  said.says = idp::Says::hint;
+  said.cause = idp::Cause::none;
+  said.evidence_at = said.begun;
+  rows.push_back(said);
+  txn_.ops.emplace_back(port::op::PutGrant{std::move(said)});
+}
+
 Result<void> Decision::source_says(port::GrantRow said) {
   DEPROV_TRY(state, load(said.subject));
   if (!state.stored) return {};
@@ -112,6 +122,10 @@ Result<void> Decision::source_says(port::GrantRow said) {
     state.had_access = s.access;
   }
   DEPROV_TRY(rows, said_of(s.id));
+  if (said.says == idp::Says::hint) {
+    owe(std::move(said), *rows);
+    return {};
+  }
   // Nobody says otherwise.
   const bool undisputed =
       std::all_of(rows->begin(), rows->end(), [](const auto& r) { return r.says == idp::Says::hint; });
@@ -130,14 +144,7 @@ Result<void> Decision::source_says(port::GrantRow said) {
         doubted_.push_back(s.id);
         // Its next list is like this one: only that it is owed another look makes it count.
         DEPROV_TRY(can, can_be_asked(said.source));
-        const bool known =
-            std::any_of(rows->begin(), rows->end(), [&](const auto& r) { return r.source == said.source; });
-        if (!can || known) return {};
-        said.says = idp::Says::hint;
-        said.cause = idp::Cause::none;
-        said.evidence_at = said.begun;
-        rows->push_back(said);
-        txn_.ops.emplace_back(port::op::PutGrant{said});
+        if (can) owe(std::move(said), *rows);
         return {};
       }
       if (changes.size() < limit || changes.back().at <= said.begun) break;

@@ -38,7 +38,7 @@ Result<void> Expander::count_source(port::Reader& reader, Decision& decision, Co
       if (left == 0) break;
       --left;
       ++c.index;
-      if (change.says == idp::Says::granted) continue;
+      if (change.says == idp::Says::granted || change.says == idp::Says::hint) continue;
       DEPROV_CHECK(decision.tally(c.unit, change.subject, true, {}, false));
     }
   }

@@ -75,7 +75,7 @@ constexpr std::string_view source_schema_text = R"json({
 "LinkSubject": {
   "type": "object", "additionalProperties": false, "required": ["subject", "identifier"],
   "properties": {"subject": {"$ref": "#/components/schemas/Id"},
-    "identifier": {"type": "string", "maxLength": 1024, "description": "Its id at the transmitter; empty: none any more."}}},
+    "identifier": {"type": "string", "maxLength": 1024, "description": "Its id at the transmitter, which then means it and nobody else whom it fits; empty: none any more."}}},
 "SourceList": {
   "type": "object", "additionalProperties": false, "required": ["items"],
   "properties": {"items": {"type": "array", "items": {"$ref": "#/components/schemas/Source"}}}},
@@ -119,7 +119,8 @@ constexpr std::string_view source_schema_text = R"json({
     "work": {"$ref": "#/components/schemas/IdOrNull", "description": "What carries it out; null: nothing has to be."},
     "differences": {"type": "array", "items": {"type": "object", "additionalProperties": false,
       "required": ["kind", "subject", "user_name", "external_id", "acts", "what"],
-      "properties": {"kind": {"enum": ["not_listed", "listed_inactive", "no_access_here", "no_link", "ambiguous"]},
+      "properties": {"kind": {"enum": ["not_listed", "listed_inactive", "no_access_here", "no_link", "ambiguous"],
+          "description": "ambiguous: its id fits several subjects, and `links` of the source's config say which one is meant; what was shown of it is acted on then."},
         "subject": {"$ref": "#/components/schemas/Id"}, "user_name": {"type": "string"}, "external_id": {"type": "string"},
         "acts": {"type": "boolean", "description": "Something follows from it."}, "what": {"type": "string"}}}},
     "more": {"type": "boolean"},

@@ -32,7 +32,7 @@ const json::value& event_config_schema() {
       "link": {"type": "object", "additionalProperties": {"enum": ["external_id", "id", "user_name", "email", "nothing"]},
         "description": "By format of a subject's identifier, what of a subject here it is compared with. Default: external_id for iss_sub, opaque, scim_id and scim_external_id; nothing for the others, since names and e-mails pass from one person to another."},
       "links": {"type": "object", "maxProperties": 10000, "additionalProperties": {"type": "string", "minLength": 1, "maxLength": 1024},
-        "description": "Subjects that a person linked: subject's id to its id at the transmitter."},
+        "description": "Subjects that a person linked: subject's id to its id at the transmitter, which then means them and nobody else whom it fits."},
       "critical_members": {"type": "array", "maxItems": 20, "items": {"type": "string", "maxLength": 64},
         "description": "Members of complex subjects that the transmitter calls critical: events that have one besides `user` are discarded."},
       "stream_id": {"type": "string", "maxLength": 256, "description": "Events about the stream itself have to name it."},

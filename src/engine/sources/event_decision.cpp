@@ -244,11 +244,20 @@ Result<void> EventDecision::look_up(LinkTo to, const std::string& value, std::ve
 Result<EventDecision::Linked> EventDecision::link(const idp::EventSubject& subject) {
   Linked linked;
   auto& found = linked.subjects;
+  std::vector<ResourceId> ended;
   for (const auto& identifier : subject.identifiers) {
     if (identifier.format == idp::IdentifierFormat::iss_sub && identifier.issuer != config_.subject_issuer)
       continue;
+    // Whom a person linked to it is meant, and nobody else.
     const auto [first, last] = config_.links.equal_range(identifier.value);
-    for (auto it = first; it != last; ++it) found.push_back(it->second);
+    bool by_person = false;
+    for (auto it = first; it != last; ++it) {
+      DEPROV_TRY(row, reader_.resource(task_.scope, it->second));
+      if (!row) continue;
+      (row->deleted ? ended : found).push_back(it->second);
+      by_person = by_person || !row->deleted;
+    }
+    if (by_person) continue;
     const auto to = config_.link.find(identifier.format);
     if (to != config_.link.end()) DEPROV_CHECK(look_up(to->second, identifier.value, found));
   }
@@ -256,6 +265,8 @@ Result<EventDecision::Linked> EventDecision::link(const idp::EventSubject& subje
   found.erase(std::unique(found.begin(), found.end()), found.end());
   if (!found.empty()) return linked;
   // Whose end SCIM push has shown already: one more piece of evidence for that.
+  found = std::move(ended);
+  linked.deleted = !found.empty();
   for (const auto& identifier : subject.identifiers) {
     const auto to = config_.link.find(identifier.format);
     if (to == config_.link.end() || to->second != LinkTo::external_id) continue;

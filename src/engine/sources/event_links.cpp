@@ -44,8 +44,10 @@ void Events::link(Principal by, IntegrationId id, SourceId source, ResourceId su
                         Error(Errc::invalid_argument, "an identifier has at most 1024 bytes", "identifier"));
   const port::Scope scope{by.workspace, id};
   auto put = std::make_shared<port::SourceRow>();
+  auto named = std::make_shared<bool>(false);
   impl->decide(
-      [impl, by, scope, source, subject, identifier, put](port::Reader& reader) -> Result<port::Transaction> {
+      [impl, by, scope, source, subject, identifier, put,
+       named](port::Reader& reader) -> Result<port::Transaction> {
         DEPROV_TRY(integration, load_integration(reader, by, scope.integration));
         DEPROV_TRY(row, reader.source(scope, source));
         if (!row)
@@ -61,6 +63,7 @@ void Events::link(Principal by, IntegrationId id, SourceId source, ResourceId su
         const auto gone = std::erase_if(unlinked, [&](const UnlinkedSubject& u) {
           return !identifier.empty() && u.subject.find(quoted) != std::string::npos;
         });
+        *named = gone != 0;
         port::Transaction txn;
         txn.id = impl->new_id<TxnId>();
         txn.ops.emplace_back(port::op::PutIntegration{std::move(integration)});  // other engines look again
@@ -73,8 +76,11 @@ void Events::link(Principal by, IntegrationId id, SourceId source, ResourceId su
         txn.ops.emplace_back(port::op::PutSource{std::move(*row)});
         return txn;
       },
-      [impl, scope, put, done = std::move(done)](const Result<port::Committed>& committed) mutable {
+      [impl, scope, subject, put, named,
+       done = std::move(done)](const Result<port::Committed>& committed) mutable {
         if (!committed) return done(committed.error());
+        // What was said of them is not said again: who can be asked is (R5).
+        if (*named && impl->on_hint) impl->on_hint(scope, {subject});
         make_current(impl, scope, std::nullopt, [impl, scope, put, done = std::move(done)]() mutable {
           impl->events->put(*put);
           impl->notify(scope);

@@ -3,6 +3,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <deprov/json_schema.hpp>
+#include <set>
 #include <utility>
 #include "engine/impl.hpp"
 #include "engine/sources/feed_config.hpp"
@@ -26,7 +27,7 @@ const json::value& source_config_schema() {
       "end_marker": {"type": "string", "maxLength": 256, "description": "CSV, JSON Lines: the line that ends the list."},
       "whole": {"type": "boolean", "description": "Whoever hands the list in vouches that it is the whole list, where nothing in it shows its end."},
       "link": {"enum": ["external_id", "id"], "description": "What of a subject the list names it by: externalId, or the SCIM id (default: external_id)."},
-      "links": {"type": "object", "description": "Subjects that a person linked: subject's id to the id in the list; at most 10,000.",
+      "links": {"type": "object", "description": "Subjects that a person linked: subject's id to the id in the list, which then means them and nobody else whom it fits; so several that one id fits are told apart. At most 10,000.",
         "maxProperties": 10000, "additionalProperties": {"type": "string", "minLength": 1, "maxLength": 1024}},
       "inactive_cause": {"enum": ["deactivated", "suspended", "soft_deleted"], "description": "What it means to be listed as not active (default: deactivated)."},
       "max_users": {"type": "integer", "minimum": 1, "maximum": 20000000, "description": "A longer list is refused (default: 5,000,000)."}
@@ -100,6 +101,28 @@ Result<SourceConfig> parse_source_config(const json::object& config) {
 std::string link_of(const SourceConfig& config, const port::ResourceRow& resource) {
   if (const auto own = config.links.find(resource.id); own != config.links.end()) return own->second;
   return config.link_by_id ? resource.id.str() : resource.external_id;
+}
+
+Result<Names> whom_it_names(port::Reader& reader, const port::Scope& scope, const SourceConfig& config,
+                            ResourceId subject, const std::string& id) {
+  std::set<ResourceId> named;
+  const auto add = [&](ResourceId one) -> Result<void> {
+    DEPROV_TRY(row, reader.resource(scope, one));
+    if (row && !row->deleted && row->type == "User") named.insert(one);
+    return {};
+  };
+  for (const auto& [one, link] : config.links)
+    if (link == id) DEPROV_CHECK(add(one));
+  if (named.empty() && config.link_by_id) {
+    const auto one = ResourceId::parse(id);
+    if (one && !config.links.contains(*one)) DEPROV_CHECK(add(*one));
+  } else if (named.empty()) {
+    DEPROV_TRY(rows, reader.resources_by_key(scope, "User", {port::ResourceKey::Attribute::external_id, id}, 10));
+    for (const auto& row : rows)
+      if (!config.links.contains(row.id)) DEPROV_CHECK(add(row.id));
+  }
+  if (named.size() > 1) return Names::several;
+  return named.empty() || named.contains(subject) ? Names::subject : Names::another;
 }
 
 std::string source_seal_context(const port::SourceRow& row) {
@@ -179,7 +202,7 @@ Result<std::vector<SourceChange>> decode_changes(const std::string& bytes) {
       micros |= static_cast<std::uint64_t>(static_cast<std::uint8_t>(bytes[i + 17 + k])) << (8 * k);
     c.cause = static_cast<idp::Cause>(word >> 3U);
     c.evidence_at = {static_cast<std::int64_t>(micros)};
-    if (says < 1 || says > 3)
+    if (says < 1 || says > 4)
       return Error(Errc::store_corrupt, "a stored change of a source says nothing that is known", "source_piece");
     c.says = static_cast<idp::Says>(says);
     changes.push_back(c);

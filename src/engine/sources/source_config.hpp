@@ -25,6 +25,12 @@ struct SourceConfig {
 /// The id that a list has of this subject; empty: none.
 [[nodiscard]] std::string link_of(const SourceConfig& config, const port::ResourceRow& resource);
 
+/// Whom the id that `link_of` has of a subject names, of those who are here (R12): those that a person linked to
+/// it, and otherwise all whom it fits. What it shows of several is nobody's until a person says whose.
+enum class Names : std::uint8_t { subject, another, several };
+[[nodiscard]] Result<Names> whom_it_names(port::Reader& reader, const port::Scope& scope,
+                                          const SourceConfig& config, ResourceId subject, const std::string& id);
+
 /// What the secrets of a source are bound to.
 [[nodiscard]] std::string source_seal_context(const port::SourceRow& row);
 /// Sealed beside the source: the key of its fingerprints, and what is secret in its config.

@@ -11,29 +11,6 @@ namespace deprov::engine {
 
 namespace {
 using Kind = idp::FeedFailureKind;
-
-/// Whether that id names several subjects: what it shows is nobody's until a person says whose.
-Result<bool> names_several(port::Reader& reader, const port::Scope& scope, const SourceConfig& config,
-                           const std::string& id) {
-  std::set<ResourceId> named;
-  for (const auto& [subject, link] : config.links)
-    if (link == id) named.insert(subject);
-  if (config.link_by_id) {
-    const auto subject = ResourceId::parse(id);
-    if (subject && !config.links.contains(*subject)) named.insert(*subject);
-  } else {
-    DEPROV_TRY(rows, reader.resources_by_key(scope, "User", {port::ResourceKey::Attribute::external_id, id}, 10));
-    for (const auto& row : rows)
-      if (!config.links.contains(row.id)) named.insert(row.id);
-  }
-  if (named.size() < 2) return false;
-  std::size_t live = 0;
-  for (const auto& subject : named) {
-    DEPROV_TRY(row, reader.resource(scope, subject));
-    live += row && !row->deleted && row->type == "User" ? 1 : 0;
-  }
-  return live > 1;
-}
 }  // namespace
 
 Error error_of(const idp::FeedFailure& failure, const std::string& name) {
@@ -148,8 +125,8 @@ Result<void> PollRound::find_owed(port::Reader& reader) {
     if (!resource || resource->deleted) continue;
     auto id = link_of(*parsed, *resource);
     if (id.empty()) continue;
-    DEPROV_TRY(several, names_several(reader, task_.scope, *parsed, id));
-    if (!several) owed_.push_back(std::move(id));
+    DEPROV_TRY(names, whom_it_names(reader, task_.scope, *parsed, subject, id));
+    if (names == Names::subject) owed_.push_back(std::move(id));
   }
   return {};
 }

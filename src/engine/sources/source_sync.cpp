@@ -166,7 +166,12 @@ Result<SourceSync::Seen> SourceSync::look_at(port::Reader& reader, const port::R
   seen.access = subject && subject->access;
   const auto link = engine::link_of(config_, resource);
   seen.linked = !link.empty();
+  seen.by_person = config_.links.contains(resource.id);
   if (!seen.linked) return seen;
+  if (asked_.contains(resource.id)) {
+    DEPROV_TRY(names, whom_it_names(reader, scope_, config_, resource.id, link));
+    seen.names = names;
+  }
   const auto print = idp::fingerprint(key_, link);
   seen.place = place_in(*after_, after_->find(print));
   seen.fresh = fresh_.contains(print);
@@ -224,14 +229,33 @@ void SourceSync::gather_said(std::optional<ResourceId> after) {
       });
 }
 
+/// Whom an entry of a list means: of those that a person linked to it, and otherwise of all whom it fits. One is
+/// meant; of several, a person is to say which (R12).
+class SourceSync::Meant {
+ public:
+  explicit Meant(std::size_t entries) : all_(entries), by_person_(entries) {}
+  void add(std::uint32_t place, bool by_person) {
+    if (place == nowhere) return;
+    if (all_[place] < 2) ++all_[place];
+    if (by_person && by_person_[place] < 2) ++by_person_[place];
+  }
+  [[nodiscard]] bool nobody(std::size_t place) const { return all_[place] == 0; }
+  [[nodiscard]] bool another(std::uint32_t place, bool by_person) const {
+    return place != nowhere && !by_person && by_person_[place] != 0;
+  }
+  [[nodiscard]] bool several(std::uint32_t place) const {
+    return place != nowhere && (by_person_[place] != 0 ? by_person_[place] : all_[place]) > 1;
+  }
+
+ private:
+  std::vector<std::uint8_t> all_, by_person_;
+};
+
 void SourceSync::judge() {
-  std::vector<std::uint8_t> listed(after_->size()), was(before_ ? before_->size() : 0);
-  const auto count = [](std::vector<std::uint8_t>& at, std::uint32_t place) {
-    if (place != nowhere && at[place] < 2) ++at[place];
-  };
+  Meant listed(after_->size()), was(before_ ? before_->size() : 0);
   for (const auto& s : seen_) {
-    count(listed, s.place);
-    count(was, s.before);
+    listed.add(s.place, s.by_person);
+    was.add(s.before, s.by_person);
   }
   for (const auto& s : seen_) {
     with_access_ += s.access ? 1 : 0;
@@ -243,20 +267,26 @@ void SourceSync::judge() {
     const auto cause = here ? cause_of(after_->users()[s.place]) : idp::Cause::none;
     auto kind = Kind::same;
     std::optional<idp::Says> says;
-    if (!s.linked) {
+    const bool said = std::binary_search(said_.begin(), said_.end(), s.subject);
+    // A suspended user who is not listed any more has left.
+    const bool left = !here && said && was_suspended;
+    const bool worse = here && was_suspended && cause != idp::Cause::suspended;
+    const bool ends = !active && (was_active || left || worse || (here && s.fresh && s.access));
+    const bool anothers =
+        s.names == Names::another || listed.another(s.place, s.by_person) || was.another(s.before, s.by_person);
+    if (!s.linked || anothers) {
       if (s.access) kind = Kind::no_link;
-    } else if ((here && listed[s.place] > 1) || (s.before != nowhere && was[s.before] > 1)) {
+    } else if (s.names == Names::several || listed.several(s.place) || was.several(s.before)) {
       kind = Kind::ambiguous;
+      // No later list differs from this one by it: it is owed, and paid when a person has said who is meant.
+      if (ends && s.access && !asked_.contains(s.subject))
+        changes_.push_back({s.subject, idp::Says::hint, idp::Cause::none, {}});
     } else {
-      const bool said = std::binary_search(said_.begin(), said_.end(), s.subject);
-      // A suspended user who is not listed any more has left.
-      const bool left = !here && said && was_suspended;
-      const bool worse = here && was_suspended && cause != idp::Cause::suspended;
       // A list read to its end shows everybody; a round of changes only those who were asked for.
       const bool owed = asked_.contains(s.subject) && (s.fresh || !changes_only());
       if (active) {
         if (said || owed) says = idp::Says::granted;
-      } else if (was_active || left || worse || owed || (here && s.fresh && s.access)) {
+      } else if (ends || owed) {
         says = here ? idp::Says::ended : idp::Says::absent;
       }
       if (active != s.access)
@@ -278,8 +308,8 @@ void SourceSync::judge() {
       more_ = true;
     }
   }
-  for (std::size_t i = 0; i < listed.size() && !partial_; ++i)
-    unknown_ += listed[i] == 0 && after_->users()[i].active() ? 1 : 0;
+  for (std::size_t i = 0; i < after_->size() && !partial_; ++i)
+    unknown_ += listed.nobody(i) && after_->users()[i].active() ? 1 : 0;
   confirm_absent();
 }
 

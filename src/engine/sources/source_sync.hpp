@@ -86,8 +86,11 @@ class SourceSync : public std::enable_shared_from_this<SourceSync> {
     std::uint32_t place = nowhere;   ///< in the list
     std::uint32_t before = nowhere;  ///< in the one before
     bool access = false, linked = false, fresh = false;
+    bool by_person = false;        ///< a person said which id it has
+    Names names = Names::subject;  ///< of those who are owed: their id may be in no list any more
     WallTime happened;
   };
+  class Meant;
   struct Found {
     Seen seen;
     Kind kind = Kind::same;

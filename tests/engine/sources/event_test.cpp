@@ -384,6 +384,33 @@ TEST_CASE("who is named by nobody, or by several, is listed, and nothing follows
   CHECK(w.calls("disable") == 3);
 }
 
+TEST_CASE("whom a person linked to an identifier is meant by it, and nobody else whom it fits",
+          "[engine][set][R12]") {
+  Receiving w(2, {{"authoritative", json::array{"account-disabled"}}});
+  const auto link = [&](ResourceId subject, const std::string& as) {
+    return w.wait<void>([&](auto done) {
+      w.engine->events().link(w.owner, w.c->row.scope.integration, w.source, subject, as, std::move(done));
+    });
+  };
+  REQUIRE(link(w.users[0], "ext-u1"));
+  w.take(w.claims(account_disabled, Receiving::user(1)));
+  w.run(1min);
+  CHECK(w.app->count("disable a0") == 1);
+  CHECK(w.app->count("disable a1") == 0);
+  // Two whom a person linked are two.
+  REQUIRE(link(w.users[1], "ext-u1"));
+  w.take(w.claims(account_disabled, Receiving::user(1)));
+  w.run(1min);
+  CHECK(w.outcomes() == Outcomes{"ends", "ambiguous_subject"});
+  CHECK(w.app->count("disable a1") == 0);
+  // Of whom a person linked and who is deleted nothing is left to be meant.
+  REQUIRE(link(w.users[1], ""));
+  REQUIRE(w.remove_user(w.c, w.users[0]));
+  w.take(w.claims(account_disabled, Receiving::user(1)));
+  w.run(1min);
+  CHECK(w.app->count("disable a1") == 1);
+}
+
 TEST_CASE("protection and guard hold for events, too", "[engine][set][R7][R9]") {
   SECTION("a protected subject keeps its sessions") {
     Receiving w(2, {}, R"({"protection":{"subjects":[{"external_id":"ext-u1","reason":"break glass"}]}})");

@@ -394,7 +394,7 @@ TEST_CASE("a removal by an older list waits until the newer one is carried out",
 TEST_CASE("several subjects that one entry names are listed, and none is acted on", "[engine][R12]") {
   Listed w(6);
   REQUIRE(w.sync(w.csv()));
-  json::object links{{w.users[1].str(), "ext-u2"}, {w.users[3].str(), "number-3"}};
+  json::object links{{w.users[1].str(), "ext-u2"}, {w.users[2].str(), "ext-u2"}, {w.users[3].str(), "number-3"}};
   w.source = w.add("linked", {{"whole", true}, {"active", "active"}, {"links", links}}).value().id;
   const auto first = w.sync(w.csv() + "number-3,true\n");
   REQUIRE(first);
@@ -403,6 +403,52 @@ TEST_CASE("several subjects that one entry names are listed, and none is acted o
   w.run(1h);
   CHECK(w.disables() == 1);
   CHECK_FALSE(w.app_active(3));
+}
+
+TEST_CASE("an end that a list showed of several subjects is acted on when a person has said whose it is",
+          "[engine][R5][R6][R12]") {
+  Listed w(8);
+  // Two links to one id, and somebody whom a person links to what is another one's externalId.
+  json::object links{{w.users[1].str(), "ext-u2"}, {w.users[2].str(), "ext-u2"}, {w.users[4].str(), "ext-u5"}};
+  const bool inactive = GENERATE(false, true);
+  INFO((inactive ? "listed as inactive" : "not listed"));
+  w.source = w.add("linked", {{"whole", true}, {"active", "active"}, {"links", links}}).value().id;
+  const auto without_2 = [&] { return inactive ? w.csv({2}) + "ext-u2,false\n" : w.csv({2}); };
+  REQUIRE(w.sync(w.csv()));
+  const auto gone = w.sync(without_2());
+  REQUIRE(gone);
+  CHECK(number(gone->at("counts").as_object(), "ambiguous") == 2);
+  CHECK(number(*gone, "ends") == 0);
+  CHECK(number(gone->at("counts").as_object(), "no_link") == 1);  // users[5]: its id is another one's
+  w.run(1h);
+  // The same again says nothing new, and still nobody is guessed.
+  const auto still = w.sync(without_2());
+  REQUIRE(still);
+  CHECK(number(still->at("counts").as_object(), "ambiguous") == 2);
+  w.run(1h);
+  CHECK(w.disables() == 0);
+  REQUIRE(w.wait<port::SourceRow>([&](auto done) {
+    w.engine->sources().set(w.owner, w.c->row.scope.integration, w.source,
+                            {{{"links", {{w.users[1].str(), "another"}}}}}, std::move(done));
+  }));
+  const auto settled = w.sync(without_2());
+  REQUIRE(settled);
+  CHECK(number(*settled, "ends") == 1);
+  w.run(1h);
+  CHECK(w.disables() == 1);
+  CHECK_FALSE(w.app_active(2));
+  CHECK(w.app_active(1));
+  // Once, and whoever comes back is let in by the list as by any other.
+  REQUIRE(w.sync(w.csv()));
+  w.run(1h);
+  CHECK(w.disables() == 1);
+  CHECK(w.app_active(2));
+  // users[4] is meant by ext-u5, and users[5] is not.
+  REQUIRE(w.sync(w.csv({5})));
+  w.run(1h);
+  CHECK(w.disables() == 2);
+  CHECK_FALSE(w.app_active(4));
+  CHECK(w.app_active(5));
 }
 
 TEST_CASE("a list that has ended is not given up any more", "[engine][R16]") {
