@@ -118,7 +118,8 @@ DEPROV_API deprov_str deprov_status_get_name(deprov_status status);
 typedef struct deprov_error deprov_error;
 
 /** Makes an error, for callbacks that answer one. The texts say what is wrong, where, and what to do about it;
- * each may be empty. NULL where `status` is ::DEPROV_OK, or where memory is exhausted. */
+ * each may be empty; bytes that are not UTF-8 become U+FFFD. NULL where `status` is ::DEPROV_OK, or where memory
+ * is exhausted. */
 DEPROV_API deprov_error* deprov_error_new(deprov_status status, deprov_str detail, deprov_str where,
                                           deprov_str advice);
 /** ::DEPROV_OK for NULL. */
@@ -301,7 +302,8 @@ typedef struct deprov_reply {
   int64_t retry_after_ms;  /**< how long the app wants to be left alone, where `has_retry_after` is not 0 */
   int32_t has_retry_after; /**< 0: it did not say */
   int32_t throttle_scope;  /**< `DEPROV_THROTTLE_*` */
-  deprov_str detail;       /**< for people; never a secret; what is beyond 1000 bytes is cut off */
+  deprov_str detail; /**< for people; never a secret; bytes that are not UTF-8 become U+FFFD, and what is beyond
+                          1000 bytes is cut off */
 } deprov_reply;
 
 /** Ends a call. The first time counts; the handle stays valid until it is freed. From any thread, also inside
@@ -679,7 +681,8 @@ DEPROV_API deprov_status deprov_list_add(deprov_list* list, const deprov_list_us
 DEPROV_API deprov_status deprov_list_end(deprov_list* list, const uint64_t* count, deprov_buffer** report,
                                          deprov_error** error);
 /** It will not come to its end; nothing follows from that. Where it could not be read, `failure` says why (at most
- *  1000 bytes), and that is a failure of the source: what was inferred from it waits. Waits. */
+ *  1000 bytes, of which those that are not UTF-8 become U+FFFD), and that is a failure of the source: what was
+ * inferred from it waits. Waits. */
 DEPROV_API deprov_status deprov_list_give_up(deprov_list* list, deprov_str failure, deprov_error** error);
 
 #define DEPROV_LIST_ADD 0     /**< as deprov_list_add() */

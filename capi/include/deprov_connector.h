@@ -176,7 +176,8 @@ typedef struct deprov_connector_reply {
   int64_t retry_after_ms;  /**< how long the app wants to be left alone, where `has_retry_after` is not 0 */
   int32_t has_retry_after; /**< 0: it did not say */
   int32_t throttle_scope;  /**< `DEPROV_THROTTLE_*` */
-  deprov_str detail; /**< for people; secrets of the configuration are taken out, and all beyond 1000 bytes */
+  deprov_str detail; /**< for people; secrets of the configuration are taken out, and all beyond 1000 bytes; bytes
+                          that are not UTF-8 become U+FFFD */
 } deprov_connector_reply;
 
 /** One header of an HTTP message. Its layout is frozen. */

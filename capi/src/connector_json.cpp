@@ -1,5 +1,6 @@
 // What connectors of the host answer.
 #include <deprov/connector/json.hpp>
+#include <deprov/utf8.hpp>
 #include "connector.hpp"
 
 namespace deprov::capi {
@@ -10,6 +11,12 @@ Result<void> check_enum(std::int64_t value, std::int64_t most, std::string_view 
   if (value >= 0 && value <= most) return {};
   return Error(Errc::invalid_argument, std::to_string(value) + " is none of those that deprov.h names",
                std::string(name));
+}
+
+Result<std::string> utf8_text(deprov_str s, std::string_view name) {
+  DEPROV_TRY(out, text(s, name));
+  if (!is_utf8(out)) return Error(Errc::invalid_argument, "not UTF-8", std::string(name));
+  return std::move(out);
 }
 
 }  // namespace
@@ -24,11 +31,15 @@ Result<connector::Reply> take_reply(const deprov_reply* reply) {
   out.outcome = static_cast<connector::Outcome>(in.outcome);
   out.effect = static_cast<connector::Effect>(in.effect);
   DEPROV_TRY(listed, text(in.accounts, "reply.accounts"));
-  DEPROV_TRY(accounts, connector::parse_accounts(listed, "reply.accounts"));
-  out.accounts = std::move(accounts);
-  DEPROV_TRY(cursor, text(in.next_cursor, "reply.next_cursor"));
+  auto accounts = connector::parse_accounts(listed, "reply.accounts");
+  if (!accounts) {
+    const auto& e = accounts.error();
+    return Error(Errc::invalid_argument, e.detail(), e.where(), e.advice());
+  }
+  out.accounts = std::move(*accounts);
+  DEPROV_TRY(cursor, utf8_text(in.next_cursor, "reply.next_cursor"));
   out.next_cursor = std::move(cursor);
-  DEPROV_TRY(handle, text(in.handle, "reply.handle"));
+  DEPROV_TRY(handle, utf8_text(in.handle, "reply.handle"));
   out.handle = std::move(handle);
   if (out.outcome == connector::Outcome::ok && out.effect == connector::Effect::accepted && out.handle.empty())
     return Error(Errc::invalid_argument, "a change that is accepted needs a handle to ask for it", "reply.handle");

@@ -1,4 +1,5 @@
 // Statuses, errors and buffers.
+#include <deprov/utf8.hpp>
 #include "guard.hpp"
 
 namespace deprov::capi {
@@ -100,11 +101,11 @@ using deprov::capi::str;
 deprov_str deprov_status_get_name(deprov_status status) { return str(deprov::capi::name_of(status)); }
 
 deprov_error* deprov_error_new(deprov_status status, deprov_str detail, deprov_str where, deprov_str advice) {
-  using deprov::capi::view;
+  const auto read = [](deprov_str s) { return deprov::to_utf8(deprov::capi::view(s)); };
   if (status == DEPROV_OK) return nullptr;
   try {
-    return deprov::capi::make_error(status, deprov::Error(deprov::capi::errc_of(status), std::string(view(detail)),
-                                                          std::string(view(where)), std::string(view(advice))));
+    return deprov::capi::make_error(
+        status, deprov::Error(deprov::capi::errc_of(status), read(detail), read(where), read(advice)));
   } catch (...) {
     return nullptr;
   }

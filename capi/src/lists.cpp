@@ -196,7 +196,7 @@ Result<Step> take_step(const deprov_list_step* step) {
       return out;
     case DEPROV_LIST_GIVE_UP: {
       DEPROV_TRY(failure, capi::text(in.failure, "step.failure"));
-      out.failure = std::move(failure);
+      out.failure = to_utf8(failure);
       return out;
     }
     default:
@@ -296,7 +296,7 @@ deprov_status deprov_list_give_up(deprov_list* list, deprov_str failure, deprov_
     Step step;
     step.kind = DEPROV_LIST_GIVE_UP;
     DEPROV_TRY(why, capi::text(failure, "failure"));
-    step.failure = std::move(why);
+    step.failure = to_utf8(why);
     DEPROV_CHECK(carry_out(list, std::move(step)));
     return {};
   });

@@ -1,12 +1,12 @@
 #include "engine/decision.hpp"
 #include <algorithm>
 #include <boost/json/array.hpp>
-#include <boost/json/serialize.hpp>
 #include <deprov/policy/plan.hpp>
 #include <deprov/scim/fold.hpp>
 #include <unordered_set>
 #include <utility>
 #include "engine/job_priority.hpp"
+#include "jobs/activity_detail.hpp"
 #include "jobs/history.hpp"
 
 namespace deprov::engine {
@@ -83,7 +83,7 @@ void Decision::record(std::string event, const json::object& detail, ResourceId 
   a.actor = evidence_.actor;
   a.subject = subject;
   a.job = job;
-  a.detail = json::serialize(detail);
+  a.detail = jobs::activity_detail(detail);
   random_.fill(a.salt);
   txn_.ops.emplace_back(std::move(a));
 }

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <boost/json/serialize.hpp>
 #include <utility>
 #include "engine/background.hpp"
 #include "engine/chores.hpp"
@@ -10,6 +9,7 @@
 #include "engine/reconciliation.hpp"
 #include "engine/sources/event_receiver.hpp"
 #include "engine/sources/source_poll.hpp"
+#include "jobs/activity_detail.hpp"
 #include "jobs/lane.hpp"
 
 namespace deprov::engine {
@@ -472,7 +472,7 @@ port::op::AppendActivity Engine::Impl::activity(const port::Scope& scope, std::s
   a.actor = std::move(actor);
   a.subject = subject;
   a.job = job;
-  a.detail = json::serialize(detail);
+  a.detail = jobs::activity_detail(detail);
   ports.random.fill(a.salt);
   return a;
 }

@@ -1,4 +1,5 @@
 #include "engine/management.hpp"
+#include <deprov/utf8.hpp>
 #include "jobs/lane.hpp"
 
 namespace deprov::engine {
@@ -41,6 +42,7 @@ Result<void> check_name(std::string_view name, std::string_view where) {
 Result<void> check_reason(std::string_view reason) {
   if (reason.find_first_not_of(" \t\r\n") == std::string_view::npos)
     return Error(Errc::invalid_argument, "a reason is needed", "reason", "say in a few words why");
+  if (!is_utf8(reason)) return Error(Errc::invalid_argument, "not UTF-8", "reason", "give it as UTF-8");
   if (reason.size() > 1000) {
     return Error(Errc::invalid_argument, "the reason is " + std::to_string(reason.size()) + " bytes long",
                  "reason", "give at most 1000 bytes");

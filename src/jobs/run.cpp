@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <utility>
+#include "jobs/activity_detail.hpp"
 #include "jobs/history.hpp"
 #include "jobs/lane.hpp"
 
@@ -63,7 +63,7 @@ port::op::AppendActivity Lane::activity(const Run& run, std::string event, const
   a.actor = "engine";
   a.subject = run.row.subject;
   a.job = run.row.id;
-  a.detail = json::serialize(detail);
+  a.detail = activity_detail(detail);
   ports_.random.fill(a.salt);
   return a;
 }

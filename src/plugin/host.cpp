@@ -200,7 +200,7 @@ Result<connector::Reply> take_reply(const deprov_connector_reply* reply) {
   DEPROV_CHECK(check(in.outcome, DEPROV_OUTCOME_INTERNAL, "reply.outcome"));
   DEPROV_CHECK(check(in.effect, DEPROV_EFFECT_ACCEPTED, "reply.effect"));
   DEPROV_CHECK(check(in.throttle_scope, DEPROV_THROTTLE_ACCOUNT, "reply.throttle_scope"));
-  for (const auto s : {in.next_cursor, in.handle, in.detail})
+  for (const auto s : {in.next_cursor, in.handle})
     if ((s.ptr == nullptr && s.len != 0) || !is_utf8(view(s)))
       return Error(Errc::invalid_argument, "a text is not UTF-8", "reply");
   connector::Reply out;

@@ -34,6 +34,7 @@ struct App {
   bool drop_disable = false;  ///< such calls are let go of without being completed
   bool elsewhere = false;     ///< completed by another thread
   bool refuse_open = false;
+  std::string detail;                ///< unless empty: what disable fails with, PERMISSION_DENIED
   std::vector<std::string> faults;   ///< Catch2 is for one thread: what callbacks find wrong is looked at later
   deprov_status inside = DEPROV_OK;  ///< what a blocking call inside `start` answered
   deprov_engine* engine = nullptr;
@@ -118,6 +119,9 @@ struct App {
         expect(deprov_call_get_idempotency_key(call).len > 0, "an idempotency key");
         expect(deprov_call_get_timeout_ms(call) > 0, "a timeout");
         reply.effect = DEPROV_EFFECT_DONE;
+        if (detail.empty()) break;
+        reply.outcome = DEPROV_OUTCOME_PERMISSION_DENIED;
+        reply.detail = str(detail);
         break;
       default: reply.outcome = DEPROV_OUTCOME_UNSUPPORTED; break;
     }
@@ -335,8 +339,14 @@ TEST_CASE("a reply that says nothing sensible leaves the call open") {
   for (const auto* accounts : {"{", "{}", R"([{"user_name": "ann"}])", R"([{"id": "1", "colour": "red"}])",
                                R"([{"id": ""}])", R"([{"id": "1", "active": "yes"}])"}) {
     reply.accounts = str(accounts);
-    CHECK(refused().status != DEPROV_OK);
+    CHECK(refused().status == DEPROV_ERR_INVALID_ARGUMENT);
   }
+  reply.accounts = {nullptr, 0};
+  reply.handle = str("\xff");
+  CHECK(refused().where == "reply.handle");
+  reply.handle = {nullptr, 0};
+  reply.next_cursor = str("\xc3");
+  CHECK(refused().where == "reply.next_cursor");
   CHECK(deprov_call_complete(call, nullptr, nullptr) == DEPROV_ERR_INVALID_ARGUMENT);
   {
     const std::lock_guard lock(app.mutex);
@@ -344,6 +354,38 @@ TEST_CASE("a reply that says nothing sensible leaves the call open") {
     app.answer(call);
   }
   wait_for_event(world, "removal.verified");
+}
+
+TEST_CASE("what a connector says in bytes that are no text is told as text, and evidence of it holds") {
+  App app;
+  app.detail = "caf\xe9 closed";
+  const auto connector = app.connector();
+  const deprov_connector* handle = connector.get();
+  const World world(with(handle), "ours", config);
+  world.deactivate(world.add_user("ann"));
+  const auto failed = wait_for_event(world, "step.failed");
+  CHECK(failed.at("detail").at("detail").as_string() == "caf\xef\xbf\xbd closed");
+  deprov_request request{};
+  request.struct_size = sizeof request;
+  request.as = DEPROV_AS_LOCAL;
+  request.method = str("GET");
+  request.target = str("/api/v1/evidence");
+  request.workspace = str(world.workspace);
+  deprov_response* response = nullptr;
+  REQUIRE(deprov_engine_call(world.engine.get(), &request, &response, nullptr) == DEPROV_OK);
+  const ResponsePtr owned(response);
+  deprov_verifier* verifier = nullptr;
+  REQUIRE(deprov_verifier_new(nullptr, &verifier, nullptr) == DEPROV_OK);
+  deprov_str piece{};
+  while (deprov_response_read(response, 60'000, &piece, nullptr) == DEPROV_OK)
+    CHECK(deprov_verifier_feed(verifier, piece, nullptr) == DEPROV_OK);
+  int32_t holds = 0;
+  CHECK(deprov_verifier_finish(verifier, &holds, nullptr, nullptr) == DEPROV_OK);
+  deprov_verifier_free(verifier);
+  CHECK(holds == 1);
+  auto* const error = deprov_error_new(DEPROV_ERR_UNAVAILABLE, str("\xff"), str("a\xfe"), str("\xc3"));
+  CHECK(text(deprov_error_get_message(error)) == "a\xef\xbf\xbd: \xef\xbf\xbd; \xef\xbf\xbd");
+  deprov_error_free(error);
 }
 
 TEST_CASE("a connector that cannot be opened says why") {

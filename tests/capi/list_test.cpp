@@ -215,8 +215,8 @@ TEST_CASE("a list that is freed before its end is given up; one that could not b
   CHECK(company.shown().at("health").as_string() == "ok");
   list = company.begun();
   CHECK(deprov_list_give_up(list.get(), str(std::string(1001, 'x')), nullptr) == DEPROV_ERR_INVALID_ARGUMENT);
-  CHECK(deprov_list_give_up(list.get(), str("the database was away"), nullptr) == DEPROV_OK);
-  CHECK(company.shown().at("failure").as_string().find("the database was away") != json::string::npos);
+  CHECK(deprov_list_give_up(list.get(), str("the caf\xe9 was away"), nullptr) == DEPROV_OK);
+  CHECK(company.shown().at("failure").as_string().find("the caf\xef\xbf\xbd was away") != json::string::npos);
 }
 
 TEST_CASE("a list of the host without waiting: one step at a time, told by the queue") {

@@ -51,4 +51,6 @@ TEST_CASE("a detail is cut between characters") {
   CHECK(cut_detail("short") == "short");
   CHECK(cut_detail(std::string(2000, 'x')).size() == max_detail_bytes);
   CHECK(cut_detail("ab\xC3\xA4", 3) == "ab");
+  CHECK(cut_detail("caf\xE9 closed") == "caf\xEF\xBF\xBD closed");
+  CHECK(cut_detail("ab\xC3", 4) == "ab");
 }

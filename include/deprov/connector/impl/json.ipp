@@ -5,6 +5,7 @@
 #include <boost/json/parse.hpp>
 #include <deprov/connector/json.hpp>
 #include <deprov/json_schema.hpp>
+#include <deprov/utf8.hpp>
 
 namespace deprov::connector {
 
@@ -186,6 +187,7 @@ DEPROV_INLINE json::array accounts_json(const std::vector<Account>& accounts) {
 }
 
 DEPROV_INLINE std::string cut_detail(std::string text, std::size_t most) {
+  if (!is_utf8(text)) text = to_utf8(text);
   if (text.size() <= most) return text;
   auto end = most;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
