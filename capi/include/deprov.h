@@ -351,7 +351,8 @@ typedef struct deprov_engine_options {
   int32_t key_source;   /**< `DEPROV_KEY_*`: the master key, which seals the secrets of connections */
   deprov_str key_file;  /**< for ::DEPROV_KEY_FILE */
   deprov_str key_bytes; /**< for ::DEPROV_KEY_BYTES */
-  /** Writes 32 bytes to `key`. Any status but ::DEPROV_OK is what deprov_engine_open() answers. */
+  /** Writes 32 bytes to `key`. Any status but ::DEPROV_OK is what deprov_engine_open() answers;
+   *  ::DEPROV_ERR_INTERNAL for one that is none of the world, of the input or of who asks. */
   deprov_status (*key)(void* user, uint8_t* key);
   void* key_user;                    /**< handed to `key` */
   void (*key_user_free)(void* user); /**< may be NULL */
@@ -489,7 +490,8 @@ DEPROV_API void deprov_response_free(deprov_response* response);
 
 /** Carries a request out and waits for the answer.
  *  *Errors*: ::DEPROV_ERR_CLOSED, ::DEPROV_ERR_WRONG_THREAD, ::DEPROV_ERR_INVALID_ARGUMENT,
- *  ::DEPROV_ERR_NOT_FOUND (no such workspace). */
+ *  ::DEPROV_ERR_UNSUPPORTED (members that are newer than this library), ::DEPROV_ERR_LIMIT_EXCEEDED (64 KiB of
+ *  target, 256 headers of 256 KiB together, 64 MiB of body). A workspace that is not there is an answer: 404. */
 DEPROV_API deprov_status deprov_engine_call(deprov_engine* engine, const deprov_request* request,
                                             deprov_response** response, deprov_error** error);
 /** Begins a request; its answer comes through deprov_engine_next(), with `user` and the token.
@@ -533,7 +535,8 @@ DEPROV_API int32_t deprov_engine_get_event_descriptor(const deprov_engine* engin
 
 /* ---- Managing ---- */
 
-/** Who manages. NULL in its place, or all zero: the local administrator without a workspace. */
+/** Who manages. NULL in its place, or nothing set but `struct_size`: the local administrator without a workspace.
+ */
 typedef struct deprov_caller {
   size_t struct_size;   /**< sizeof */
   deprov_str workspace; /**< the local administrator of this workspace */
