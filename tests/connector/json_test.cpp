@@ -31,6 +31,28 @@ TEST_CASE("a description says what it does not leave to the defaults") {
   }
 }
 
+TEST_CASE("a secret is a member that a config can have, or it would be kept in clear") {
+  const auto with = [](const std::string& schema, const std::string& secret) {
+    return parse_description(std::string_view(R"({"id":"wiki","operations":{"read":{}},"config_schema":)" +
+                                              schema + R"(,"secrets":["token",")" + secret + "\"]}"));
+  };
+  const std::string closed =
+      R"({"type":"object","additionalProperties":false,"properties":{"token":{"type":"string"},
+          "auth":{"type":"object","properties":{"key":{"type":"string"}},"additionalProperties":false},
+          "more":{"type":"object","additionalProperties":{"type":"string"}},"any":{"type":"object"}}})";
+  for (const auto* there : {"auth", "auth.key", "more.x", "any.x.y"}) {
+    CAPTURE(there);
+    CHECK(with(closed, there));
+  }
+  CHECK(with(R"({"type":"object"})", "apikey"));
+  for (const auto* missing : {"apikey", "auth.kye", "Token"}) {
+    CAPTURE(missing);
+    const auto refused = with(closed, missing);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().where() == "description/secrets/1");
+  }
+}
+
 TEST_CASE("accounts survive the way there and back") {
   const auto text =
       R"([{"id":"1","external_id":"x","user_name":"ann","emails":["a@b"],"active":false,"groups":["g"]},

@@ -166,6 +166,9 @@ TEST_CASE("a library without a manifest, or with a wrong one, is refused") {
       {manifest_with("/abi/from", "one"), Errc::invalid_argument, "MAJOR.MINOR"},
       {manifest_with("/abi/to", "0"), Errc::unsupported, "up to"},
       {manifest_with("/egress", json::array{"https://a.example/x"}), Errc::invalid_argument, "without scheme"},
+      {manifest_with("/egress", json::array{"config:hots"}), Errc::invalid_argument, "no member \"hots\""},
+      {manifest_with("/secrets", json::array{"tokn"}), Errc::invalid_argument, "no member \"tokn\""},
+      {manifest_with("/own_account", json::array{"limit.user"}), Errc::invalid_argument, "limit.user"},
       {manifest_with("/version", "1.0.1"), Errc::invalid_argument, "of the same build"},
   };
   for (const auto& w : wrong) {

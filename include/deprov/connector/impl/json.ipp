@@ -80,6 +80,36 @@ inline bool is_id(std::string_view id) {
   });
 }
 
+/// Whether a config that fits the schema can have a member at the dotted path. What is not said in plain
+/// `properties` may be there.
+inline bool may_have(const json::value& schema, std::string_view path) {
+  const auto* at = schema.if_object();
+  while (at != nullptr) {
+    const auto dot = path.find('.');
+    const auto* properties = at->if_contains("properties");
+    const auto* member = properties != nullptr && properties->is_object()
+                             ? properties->get_object().if_contains(path.substr(0, dot))
+                             : nullptr;
+    if (member == nullptr) {
+      const auto* more = at->if_contains("additionalProperties");
+      return more == nullptr || !more->is_bool() || more->get_bool();
+    }
+    if (dot == std::string_view::npos) return true;
+    path.remove_prefix(dot + 1);
+    at = member->if_object();
+  }
+  return true;
+}
+
+inline Result<void> check_paths(const json::value& schema, const std::vector<std::string>& paths,
+                                const std::string& where) {
+  for (std::size_t i = 0; i < paths.size(); ++i)
+    if (!may_have(schema, paths[i]))
+      return Error(Errc::invalid_argument, "config_schema has no member \"" + paths[i] + "\"",
+                   where + "/" + std::to_string(i), "name it as config_schema does");
+  return {};
+}
+
 inline Capability capability_of(const json::object& o) {
   Capability c;
   c.supported = true;
@@ -125,6 +155,9 @@ DEPROV_INLINE Result<Description> parse_description(const json::value& value) {
   if (auto ok = check_json_schema(d.config_schema); !ok) return ok.error().within("description/config_schema");
   d.secret_paths = texts_of(o, "secrets");
   d.own_account = texts_of(o, "own_account");
+  // A secret by a name that no config has would be stored as it is, in clear.
+  DEPROV_CHECK(check_paths(d.config_schema, d.secret_paths, "description/secrets"));
+  DEPROV_CHECK(check_paths(d.config_schema, d.own_account, "description/own_account"));
   d.revoke_before_disable = flag_of(o, "revoke_before_disable");
   if (const auto* rate = o.if_contains("rate")) {
     const auto& r = rate->get_object();
