@@ -94,12 +94,45 @@ func (c *connection) ended(call *C.deprov_call, described *Call, reply Reply, er
 
 // carryOut never panics.
 func (c *connection) carryOut(ctx context.Context, call *Call) (reply Reply, err error) {
+	cameBack := false // what panic(nil) was recovered from cannot be told by the value in all versions of Go
 	defer func() {
-		if p := recover(); p != nil {
+		if p := recover(); !cameBack {
 			reply, err = Reply{}, broken(call, fmt.Sprintf("panic: %v", p))
 		}
 	}()
-	return c.Call(ctx, call)
+	reply, err = c.Call(ctx, call)
+	canSpeak(err)
+	cameBack = true
+	return reply, err
+}
+
+// canSpeak panics where an error does, such as a nil pointer that became an error: here it can be caught.
+func canSpeak(err error) {
+	if err != nil {
+		_ = err.Error()
+	}
+}
+
+// connect asks for a connection in a goroutine of its own, which may end in there: one of the library's cannot.
+func (k *kind) connect(config []byte) (opened Connection, err error) {
+	done := make(chan struct{})
+	err = errors.New("the goroutine that connects has ended")
+	go func() {
+		defer close(done)
+		cameBack := false
+		defer func() {
+			if p := recover(); p != nil {
+				opened, err = nil, fmt.Errorf("panic: %v", p)
+			} else if cameBack && err == nil && opened == nil {
+				err = errors.New("the connector answered neither a connection nor an error")
+			}
+		}()
+		opened, err = k.Connect(config)
+		canSpeak(err)
+		cameBack = true
+	}()
+	<-done
+	return opened, err
 }
 
 // broken is what a fault of the connector means: of a change nobody knows whether it reached the app.
@@ -159,10 +192,12 @@ func describe(c *C.deprov_call) *Call {
 // outcomeOf says what an error means for an operation.
 func outcomeOf(operation Operation, err error) *OutcomeError {
 	var said *OutcomeError
-	if errors.As(err, &said) {
+	if errors.As(err, &said) && said.Outcome != 0 {
 		return said
 	}
 	switch {
+	case said != nil && !operation.changes(): // an error is never OK: its Outcome was forgotten
+		return &OutcomeError{Outcome: OutcomeInternal, Detail: err.Error()}
 	case operation.changes(): // it may have happened
 		return &OutcomeError{Outcome: OutcomeUnknown, Detail: err.Error()}
 	case errors.Is(err, context.Canceled):
@@ -269,19 +304,12 @@ func deprovGoRecord(user C.uintptr_t, exchange C.deprov_str) {
 }
 
 //export deprovGoOpen
-func deprovGoOpen(user C.uintptr_t, config C.deprov_str, instance *C.uintptr_t, why **C.deprov_error) (status C.deprov_status) {
+func deprovGoOpen(user C.uintptr_t, config C.deprov_str, instance *C.uintptr_t, why **C.deprov_error) C.deprov_status {
 	atBorder()
-	defer func() {
-		if p := recover(); p != nil {
-			status, *why = newCError(fmt.Errorf("panic: %v", p))
-		}
-	}()
 	k := valueOf(user).(*kind)
-	opened, err := k.Connect(goBytes(config))
-	if err == nil && opened == nil {
-		err = errors.New("the connector answered neither a connection nor an error")
-	}
+	opened, err := k.connect(goBytes(config))
 	if err != nil {
+		var status C.deprov_status
 		status, *why = newCError(err)
 		return status
 	}

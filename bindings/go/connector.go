@@ -238,7 +238,7 @@ const (
 
 // OutcomeError is how Connection.Call says what went wrong.
 type OutcomeError struct {
-	Outcome    Outcome
+	Outcome    Outcome        // never 0: where it was forgotten, OutcomeInternal, and OutcomeUnknown of a change
 	Detail     string         // for people; never a secret
 	RetryAfter *time.Duration // how long the app wants to be left alone; nil: it does not say
 	Scope      Throttle       // of OutcomeThrottled

@@ -1,6 +1,7 @@
 package deprov
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,6 +26,7 @@ type app struct {
 
 	refuse  error
 	panics  bool // in Connect
+	ends    bool // the goroutine, in there
 	disable func(ctx context.Context, a *app, call *Call) (Reply, error)
 }
 
@@ -44,6 +46,9 @@ func (a *app) Connect(config json.RawMessage) (Connection, error) {
 	defer a.mu.Unlock()
 	if a.panics {
 		panic("no idea")
+	}
+	if a.ends {
+		runtime.Goexit()
 	}
 	if a.refuse != nil {
 		return nil, a.refuse
@@ -227,7 +232,11 @@ func TestEachWayToFailIsAnOutcome(t *testing.T) {
 		"any other error": {func(context.Context, *app, *Call) (Reply, error) {
 			return Reply{}, errors.New("connection reset")
 		}, "UNKNOWN_OUTCOME"},
-		"a panic": {func(context.Context, *app, *Call) (Reply, error) { panic("no idea") }, "UNKNOWN_OUTCOME"},
+		"a panic":          {func(context.Context, *app, *Call) (Reply, error) { panic("no idea") }, "UNKNOWN_OUTCOME"},
+		"a panic of nil":   {func(context.Context, *app, *Call) (Reply, error) { panic(nil) }, "UNKNOWN_OUTCOME"},
+		"a nil pointer":    {func(context.Context, *app, *Call) (Reply, error) { return Reply{}, (*OutcomeError)(nil) }, "UNKNOWN_OUTCOME"},
+		"no outcome":       {func(context.Context, *app, *Call) (Reply, error) { return Reply{}, &OutcomeError{Detail: "boom"} }, `"UNKNOWN_OUTCOME","detail":"boom"`},
+		"bytes, not UTF-8": {func(context.Context, *app, *Call) (Reply, error) { return Reply{}, errors.New("caf\xe9") }, "caf\ufffd"},
 		"a goroutine that ends": {func(context.Context, *app, *Call) (Reply, error) {
 			runtime.Goexit()
 			return Reply{}, nil
@@ -250,6 +259,13 @@ func TestEachWayToFailIsAnOutcome(t *testing.T) {
 			for rows.Next() {
 				found = found || strings.Contains(string(rows.Value().Detail), c.outcome)
 			}
+			var export bytes.Buffer
+			if err := w.engine.Evidence(w.ctx, w.by(), nil, &export); err != nil {
+				t.Fatal(err)
+			}
+			if report, err := VerifyEvidence(&export, VerifyOptions{}); err != nil || !report.Holds {
+				t.Error(err, report)
+			}
 			if !found {
 				t.Errorf("the activity does not say %s", c.outcome)
 			}
@@ -269,6 +285,8 @@ func TestWhatErrorsMeanForReadsAndForChanges(t *testing.T) {
 		{OpFind, context.DeadlineExceeded, OutcomeDeadlineExceeded},
 		{OpList, errors.New("refused"), OutcomeUnavailable},
 		{OpPoll, &OutcomeError{Outcome: OutcomeNotFound}, OutcomeNotFound},
+		{OpFind, &OutcomeError{Detail: "forgotten"}, OutcomeInternal},
+		{OpDisable, &OutcomeError{Detail: "forgotten"}, OutcomeUnknown},
 	} {
 		if got := outcomeOf(c.operation, c.err); got.Outcome != c.outcome {
 			t.Errorf("%v of %v: %v", c.err, c.operation, got.Outcome)
@@ -330,6 +348,8 @@ func TestAConnectorThatCannotBeOpenedSaysWhy(t *testing.T) {
 		{refuse: errors.New("no such app")},
 		{refuse: fmt.Errorf("no such app: %w", Status(0))},
 		{panics: true},
+		{ends: true},
+		{refuse: (*Error)(nil)},
 	} {
 		engine := openIn(t, Options{InMemory: true, Connectors: []Connector{a}})
 		ctx := context.Background()
@@ -342,6 +362,10 @@ func TestAConnectorThatCannotBeOpenedSaysWhy(t *testing.T) {
 		switch {
 		case a.panics:
 			text = "panic: no idea"
+		case a.ends:
+			text = "has ended"
+		case a.refuse == error((*Error)(nil)):
+			text = "nil pointer"
 		case errors.Is(a.refuse, ErrInvalidArgument):
 			want = ErrInvalidArgument
 		case errors.Is(a.refuse, ErrForbidden):

@@ -48,7 +48,8 @@ class Text {
 
 }  // namespace detail
 
-/// What a call ends with where it does not succeed. Thrown out of an operation, it becomes its outcome.
+/// What a call ends with where it does not succeed. Thrown out of an operation, it becomes its outcome, which is
+/// never OK.
 class Failure : public std::runtime_error {
  public:
   Failure(std::int32_t outcome, const std::string& detail) : std::runtime_error(detail), outcome_(outcome) {}
@@ -250,9 +251,10 @@ class Call {
     try {
       f();
     } catch (const Failure& e) {
-      // A change whose answer cannot be understood may have happened.
-      const bool may_have = is_change() && e.outcome() == DEPROV_OUTCOME_PROTOCOL;
-      fail(may_have ? DEPROV_OUTCOME_UNKNOWN_OUTCOME : e.outcome(), e.what(), e.retry_after_ms);
+      // A change whose answer cannot be understood may have happened; and what failed is not OK.
+      const bool unclear =
+          e.outcome() == DEPROV_OUTCOME_OK || (is_change() && e.outcome() == DEPROV_OUTCOME_PROTOCOL);
+      fail(unclear ? unforeseen : e.outcome(), e.what(), e.retry_after_ms);
     } catch (const std::exception& e) {
       fail(unforeseen, e.what());
     } catch (...) {

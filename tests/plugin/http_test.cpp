@@ -48,6 +48,11 @@ class Rest : public sdk::Connector {
   }
   void list(sdk::Call) override { throw 42; }
   void revoke_sessions(sdk::Call) override {}  // forgets it
+  void transfer(sdk::Call) override {
+    throw sdk::Failure(DEPROV_OUTCOME_PERMISSION_DENIED, "the caf\xE9 is closed");
+  }
+  void remove(sdk::Call) override { throw sdk::Failure(DEPROV_OUTCOME_OK, "all is well"); }
+  void list_entitlements(sdk::Call) override { throw sdk::Failure(DEPROV_OUTCOME_OK, "all is well"); }
 
  private:
   [[nodiscard]] sdk::HttpRequest request(std::string method, const std::string& path,
@@ -75,7 +80,7 @@ class Rest : public sdk::Connector {
 
 constexpr auto manifest = R"({"id": "rest", "version": "1", "abi": {"from": "1.0"}, "secrets": ["key"],
   "egress": ["config:base_url"], "operations": {"check": {}, "find": {}, "read": {}, "list": {}, "disable": {},
-  "enable": {}, "revoke_sessions": {}}})";
+  "enable": {}, "revoke_sessions": {}, "transfer": {}, "remove": {}, "list_entitlements": {}}})";
 
 struct App {
   explicit App(const std::string& base_url) {
@@ -187,6 +192,11 @@ TEST_CASE("exceptions become outcomes, and secrets stay") {
   CHECK(r.detail == "the key is ***");
   check_outcome(a.call(Operation::list), Outcome::internal);
   check_outcome(a.call(Operation::revoke_sessions, "1"), Outcome::unknown_outcome);
+  const auto said = a.call(Operation::transfer, "1");
+  check_outcome(said, Outcome::permission_denied);
+  CHECK(said.detail == "the caf\xEF\xBF\xBD is closed");
+  check_outcome(a.call(Operation::remove, "1"), Outcome::unknown_outcome);
+  check_outcome(a.call(Operation::list_entitlements, "1"), Outcome::internal);
   const auto refused = a.kind->open({{"base_url", "http://broken"}, {"key", "open-sesame"}}, a.bench.host());
   REQUIRE_FALSE(refused);
   CHECK(refused.error().detail() == "there is nothing at that base_url");

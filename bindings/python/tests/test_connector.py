@@ -60,6 +60,31 @@ def test_an_exception_becomes_an_outcome_and_the_removal_goes_on(apps):
     assert "ConnectionResetError: the line went dead" in str(told)
 
 
+class Speechless(Exception):
+    def __str__(self):
+        raise RuntimeError("no words")
+
+
+@pytest.mark.parametrize("workers", [0, 8])
+@pytest.mark.parametrize("why, words", [
+    (lambda: Speechless(), "Speechless"),
+    (lambda: deprov.Failed(deprov.Outcome.UNAVAILABLE, retry_after=float("nan")), "ValueError: cannot convert"),
+    (lambda: deprov.Failed(deprov.Outcome.OK, "all is well"), "ValueError: OK is no failure"),
+    (lambda: SystemExit(3), "SystemExit: 3"),
+])
+def test_what_makes_no_sense_as_a_failure_says_so(apps, workers, why, words):
+    def disable(self, call):
+        apps.active[call.account] = False
+        raise why()
+
+    world = world_with(everybody(apps, disable=like_disable(disable)), workers)
+    with world.engine:
+        world.deactivate(world.add_user("ann"))
+        world.wait_for("removal.verified")
+        told = str([r["detail"] for r in world.engine.activity(world.by, world.wiki.id)])
+    assert "UNKNOWN_OUTCOME" in told and words in told
+
+
 def test_outcomes_are_raised(apps):
     def disable(self, call):
         apps.log.append("disable")

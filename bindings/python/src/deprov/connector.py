@@ -131,10 +131,12 @@ class Reply:
 
 
 class Failed(Exception):
-    """Raised by a method of a connector: the call ends with this outcome."""
+    """Raised by a method of a connector: the call ends with this outcome, which is not OK."""
 
     def __init__(self, outcome: Outcome, detail: str = "", *, retry_after: Optional[float] = None,
                  throttle_scope: ThrottleScope = ThrottleScope.CONNECTION) -> None:
+        if outcome is Outcome.OK:
+            raise ValueError("OK is no failure: answer a Reply, or nothing")
         super().__init__(f"{outcome.name}: {detail}" if detail else outcome.name)
         self.reply = Reply(outcome, detail=detail, retry_after=retry_after, throttle_scope=throttle_scope)
 
@@ -395,7 +397,7 @@ class _Way:
         with self._lock:
             task = asyncio.run_coroutine_threadsafe(run(), self._loop)
             self._tasks[key] = task
-        task.add_done_callback(lambda _: self._forget(key))
+        task.add_done_callback(lambda done: self._forget(key, done))
 
     @staticmethod
     def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
@@ -409,9 +411,10 @@ class _Way:
         finally:
             loop.close()
 
-    def _forget(self, key: int) -> None:
+    def _forget(self, key: int, task: "concurrent.futures.Future[None]") -> None:
         with self._lock:
-            self._tasks.pop(key, None)
+            if self._tasks.get(key) is task:  # another call may have the address of this one by now
+                del self._tasks[key]
 
     def cancel(self, handle: Any) -> None:
         with self._lock:
@@ -444,23 +447,29 @@ def _finish(call: Call, answer: Any) -> None:
 
 
 def _fail(call: Call, why: BaseException) -> None:
-    operation = call.operation
     _process.interrupted_by(why)
-    if isinstance(why, Failed):
-        reply = why.reply
-    elif operation in _CHANGES:
-        reply = Reply(Outcome.UNKNOWN_OUTCOME, detail=_words(why))
-    else:
-        reply = Reply(Outcome.CANCELLED if isinstance(why, asyncio.CancelledError) else Outcome.INTERNAL,
-                      detail=_words(why))
     try:
-        call.complete(reply)
-    except errors.Error:
+        call.complete(why.reply if isinstance(why, Failed) else _unforeseen(call, why))
+    except errors.ConflictError:
         pass  # it was completed before it failed
+    except Exception as e:  # noqa: BLE001  (a reply that says nothing sensible)
+        try:
+            call.complete(_unforeseen(call, e))
+        except errors.Error:
+            pass
+
+
+def _unforeseen(call: Call, why: BaseException) -> Reply:
+    if call.operation in _CHANGES:
+        return Reply(Outcome.UNKNOWN_OUTCOME, detail=_words(why))
+    return Reply(Outcome.CANCELLED if isinstance(why, asyncio.CancelledError) else Outcome.INTERNAL, detail=_words(why))
 
 
 def _words(why: BaseException) -> str:
-    said = str(why)
+    try:
+        said = str(why)
+    except Exception:  # noqa: BLE001  (its own fault)
+        said = ""
     return f"{type(why).__name__}: {said}" if said else type(why).__name__
 
 
