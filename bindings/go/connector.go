@@ -37,10 +37,12 @@ type Connection interface {
 type Operation int32
 
 const (
-	OpCheck             Operation = C.DEPROV_OPERATION_CHECK // reachable, credential good, able to see accounts
-	OpFind              Operation = C.DEPROV_OPERATION_FIND  // accounts that match a subject exactly
-	OpRead              Operation = C.DEPROV_OPERATION_READ  // one account by its immutable id
-	OpList              Operation = C.DEPROV_OPERATION_LIST  // a page of all accounts
+	// OpCheck: reachable, credential good, able to see accounts. It answers with any one account that there is: only then is
+	// it believed that an account is not there, and a removal of somebody without one is tried again.
+	OpCheck             Operation = C.DEPROV_OPERATION_CHECK
+	OpFind              Operation = C.DEPROV_OPERATION_FIND // accounts that match a subject exactly
+	OpRead              Operation = C.DEPROV_OPERATION_READ // one account by its immutable id
+	OpList              Operation = C.DEPROV_OPERATION_LIST // a page of all accounts
 	OpDisable           Operation = C.DEPROV_OPERATION_DISABLE
 	OpEnable            Operation = C.DEPROV_OPERATION_ENABLE
 	OpRemove            Operation = C.DEPROV_OPERATION_REMOVE // the membership, or the account: Call.DeleteAccount
@@ -198,7 +200,7 @@ func Bool(b bool) *bool { return &b }
 // Reply is what a call answers.
 type Reply struct {
 	Effect     Effect
-	Accounts   []Account // for OpFind, OpRead, OpList; for a change what was observed
+	Accounts   []Account // for OpCheck, OpFind, OpRead, OpList; for a change what was observed
 	NextCursor string    // for OpList: empty at the end, and only then is the list complete
 	Handle     string    // of what was accepted
 }

@@ -130,6 +130,9 @@ func (d *Directory) Call(ctx context.Context, call *deprov.Call) (deprov.Reply, 
 	active, known := d.active[id]
 	switch call.Operation {
 	case deprov.OpCheck:
+		for id, active := range d.active { // any one account: it shows that they can be seen
+			return deprov.Reply{Accounts: []deprov.Account{{ID: id, Active: deprov.Bool(active)}}}, nil
+		}
 		return deprov.Reply{}, nil
 	case deprov.OpFind:
 		if !known {

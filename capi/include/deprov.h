@@ -294,8 +294,9 @@ typedef struct deprov_reply {
   int32_t outcome;    /**< `DEPROV_OUTCOME_*` */
   int32_t effect;     /**< `DEPROV_EFFECT_*`, for a change that is ok */
   /** A JSON array of accounts, or empty: `id` (needed), `external_id`, `user_name`, `emails` and `groups` (arrays
-   *  of texts), `active` (absent where the app does not say). For find, read, list; for a change what was
-   * observed. */
+   *  of texts), `active` (absent where the app does not say). For check, find, read, list; for a change what was
+   * observed. check answers with any one account that the credential can see: only then is it believed that an
+   * account is not there, and a removal of somebody without one is tried again. */
   deprov_str accounts;
   deprov_str next_cursor;  /**< list: empty at the end, and only then is the list complete */
   deprov_str handle;       /**< of an accepted change */

@@ -1,3 +1,5 @@
+import dataclasses
+
 import deprov
 
 people = {"7": deprov.Account("7", active=True, user_name="ann@example.com")}
@@ -8,8 +10,8 @@ class Wiki:
     def __init__(self, config):  # what the integration says; raise to refuse it
         self.config = config
 
-    def check(self, call):  # reachable, and the credential good?
-        pass
+    def check(self, call):  # reachable, the credential good? any one account shows that it can see them
+        return list(people.values())[:1]
 
     def find(self, call):
         return [p for p in people.values() if p.user_name == call.user_name]
@@ -21,7 +23,7 @@ class Wiki:
     def disable(self, call):
         if call.account == "1":
             raise deprov.Failed(deprov.Outcome.PROTECTED, "nobody could open the wiki any more")
-        people[call.account] = deprov.Account(call.account, active=False)
+        people[call.account] = dataclasses.replace(people[call.account], active=False)
 
 
 engine = deprov.Engine(memory=True, connectors=[Wiki])

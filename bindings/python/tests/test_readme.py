@@ -35,4 +35,6 @@ def test_a_connector():
         world = World(engine, acme, engine.create_integration(acme.local, "Wiki", idp="okta", connector="wiki"))
         world.deactivate(world.add_user("ann@example.com"))
         world.wait_for("removal.verified")
+        world.deactivate(world.add_user("bob@example.com"))
+        world.wait_for("removal.no_account")
     assert example["people"]["7"].active is False

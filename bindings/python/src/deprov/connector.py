@@ -6,7 +6,7 @@
     class Wiki:
         def __init__(self, config):              # the integration's config; raise to refuse it
             ...
-        def check(self, call): ...               # no answer: ok
+        def check(self, call): ...               # any one Account: only then is it believed that one is not there
         def find(self, call): ...                # a list of Account
         def read(self, call): ...                # an Account; None: there is none
         @deprov.operation(reversible=True, idempotency="naturally", verification="read")
