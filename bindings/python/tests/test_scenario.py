@@ -49,6 +49,9 @@ def connector_of(said):
             accounts[a.id] = deprov.Account(a.id, active, a.user_name, a.external_id, a.emails, a.groups)
             return deprov.Reply(effect=deprov.Effect.ALREADY if a.active is active else deprov.Effect.DONE)
 
+    for name in (o.name.lower() for o in deprov.Operation):
+        if name not in said["operations"] and hasattr(Roster, name):
+            delattr(Roster, name)  # what the file does not name is not offered, as everywhere else
     for name, like in said["operations"].items():
         setattr(Roster, name, deprov.operation(**like)(getattr(Roster, name)))
     return deprov.connector(said["id"], workers=0)(Roster), accounts
