@@ -391,9 +391,9 @@ typedef struct deprov_engine_options {
   uint32_t worker_files;        /**< open descriptors; 0: 256 */
   uint32_t worker_calls;        /**< in flight at once, the others wait in the host; 0: 64 */
   uint32_t worker_reserved;     /**< 0 */
-  /** NULL: nothing is recorded. Is told of each HTTP exchange of a plugin's connector that has ended, whatever came
-   *  of it: a JSON object (`schemas/connector-recording.schema.json`) without credentials, but with what else bodies
-   *  say of people. On the engine's thread, which waits meanwhile; it calls nothing here. */
+  /** NULL: nothing is recorded. Is told of each HTTP exchange of a plugin's connector that has ended, whatever
+   * came of it: a JSON object (`schemas/connector-recording.schema.json`) without credentials, but with what else
+   * bodies say of people. On the engine's thread, which waits meanwhile; it calls nothing here. */
   void (*plugin_record)(void* user, deprov_str exchange);
   void* plugin_record_user;                    /**< handed to `plugin_record` */
   void (*plugin_record_user_free)(void* user); /**< may be NULL */

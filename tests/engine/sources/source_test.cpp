@@ -1,90 +1,13 @@
 // Lists of a source: what they change, what they never change, and what is left where something goes wrong.
-#include <deprov/engine/sources.hpp>
-#include <set>
-#include "catch.hpp"
-#include "support/fake_app.hpp"
+#include "engine/sources/listed.hpp"
 #include "support/faulty_store.hpp"
 
 using namespace deprov;
 using namespace std::chrono_literals;
 namespace json = boost::json;
 using port::JobState;
-
-namespace {
-
-struct Listed : test::World {
-  engine::Context c;
-  std::vector<ResourceId> users;
-  engine::Principal owner;
-  SourceId source;
-
-  explicit Listed(std::size_t population, json::object listing = {{"whole", true}},
-                  const StoreMaker& make_store = {}, const std::string& policy = "{}")
-      : World(1, make_store) {
-    c = integrate("okta", policy);
-    owner = {workspace, {}, "tester", port::Role::owner};
-    for (std::size_t i = 0; i < population; ++i) {
-      const auto n = std::to_string(i);
-      app->add("a" + n, "ext-u" + n, "u" + n);
-      users.push_back(add_user(c, "u" + n));
-    }
-    run(30s);
-    listing["active"] = "active";
-    source = add("directory", std::move(listing)).value().id;
-  }
-  template <class T, class Start>
-  Result<T> wait(Start start) {
-    auto got = std::make_shared<std::optional<Result<T>>>();
-    start(engine::Done<T>([got](Result<T> r) { got->emplace(std::move(r)); }));
-    while (!*got && executor->run_one()) {
-    }
-    return *got ? std::move(**got) : Result<T>(Error(Errc::timeout, "no answer"));
-  }
-  Result<port::SourceRow> add(const std::string& name, json::object listing, const std::string& kind = "file") {
-    return wait<port::SourceRow>([&](auto done) {
-      engine->sources().add(owner, c->row.scope.integration, {name, kind, std::move(listing)}, std::move(done));
-    });
-  }
-  Result<json::object> sync(const std::string& text, bool dry_run = false, std::optional<std::uint64_t> count = {},
-                            std::optional<WallTime> begun = {}) {
-    auto list = wait<WorkId>([&](auto done) {
-      engine->sources().begin(owner, c->row.scope.integration, source, {dry_run, 1000, {}, begun},
-                              std::move(done));
-    });
-    if (!list) return list.error();
-    for (std::size_t at = 0; at < text.size(); at += 100) {
-      (void)wait<std::uint64_t>(
-          [&](auto done) { engine->sources().feed(owner, *list, at, text.substr(at, 100), std::move(done)); });
-    }
-    return wait<json::object>([&](auto done) { engine->sources().end(owner, *list, count, std::move(done)); });
-  }
-  /// Everybody but those; these are listed as not active.
-  std::string csv(const std::set<std::size_t>& without = {}, const std::set<std::size_t>& inactive = {}) const {
-    std::string text = "id,active\n";
-    for (std::size_t i = 0; i < users.size(); ++i)
-      if (!without.contains(i))
-        text += "ext-u" + std::to_string(i) + (inactive.contains(i) ? ",false\n" : ",true\n");
-    return text;
-  }
-  bool app_active(std::size_t i) { return app->accounts.at("a" + std::to_string(i)).active.value_or(true); }
-  std::size_t disables() const {
-    std::size_t n = 0;
-    for (const auto& entry : app->log) n += entry.rfind("disable", 0) == 0 ? 1 : 0;
-    return n;
-  }
-  port::SourceRow row() {
-    std::optional<port::SourceRow> found;
-    read([&](port::Reader& r) { found = r.source(c->row.scope, source).value(); });
-    REQUIRE(found);
-    return *found;
-  }
-};
-
-std::int64_t number(const json::object& report, const char* name) {
-  return report.at(name).to_number<std::int64_t>();
-}
-
-}  // namespace
+using test::listing::Listed;
+using test::listing::number;
 
 TEST_CASE("the first list of a source changes nothing, and says what differs", "[engine][R6][R22]") {
   Listed w(10);
@@ -449,114 +372,6 @@ TEST_CASE("an end that a list showed of several subjects is acted on when a pers
   CHECK(w.disables() == 2);
   CHECK_FALSE(w.app_active(4));
   CHECK(w.app_active(5));
-}
-
-TEST_CASE("a list that has ended is not given up any more", "[engine][R16]") {
-  Listed w(10);
-  REQUIRE(w.sync(w.csv()));
-  const auto begin = [&] {
-    return w
-        .wait<WorkId>([&](auto done) {
-          w.engine->sources().begin(w.owner, w.c->row.scope.integration, w.source, {}, std::move(done));
-        })
-        .value();
-  };
-  auto list = begin();
-  const auto text = w.csv();
-  REQUIRE(w.wait<std::uint64_t>(
-      [&](auto done) { w.engine->sources().feed(w.owner, list, 0, text, std::move(done)); }));
-  std::optional<Result<json::object>> report;
-  std::optional<Result<void>> given_up;
-  w.engine->sources().end(w.owner, list, std::nullopt,
-                          [&](Result<json::object> r) { report.emplace(std::move(r)); });
-  w.engine->sources().give_up(w.owner, list, "too slow", [&](Result<void> r) { given_up.emplace(r); });
-  w.run(1min);
-  REQUIRE(report);
-  CHECK(report->has_value());
-  REQUIRE(given_up);
-  CHECK_FALSE(given_up->has_value());
-  CHECK(w.row().failing_since.micros == 0);
-  // A reason that is refused gives nothing up: the list is still there for one that is not.
-  list = begin();
-  const auto give_up = [&](std::string why) {
-    return w.wait<void>(
-        [&](auto done) { w.engine->sources().give_up(w.owner, list, std::move(why), std::move(done)); });
-  };
-  CHECK_FALSE(give_up(std::string(1001, 'x')));
-  CHECK(give_up("the directory does not answer"));
-  CHECK(w.row().failing_since.micros != 0);
-}
-
-TEST_CASE("a failure at any commit of a list loses no change and makes none twice", "[engine][R6][R13]") {
-  bool ended = false;
-  int failed = 0;
-  for (int n = 0; !ended; ++n) {
-    CAPTURE(n);
-    REQUIRE(n < 200);
-    const auto faults = std::make_shared<test::StoreFaults>();
-    Listed w(8, {{"whole", true}}, test::faulty(faults));
-    REQUIRE(w.sync(w.csv()));
-    w.run(1s);
-    int left = n;
-    bool hit = false;
-    faults->on_commit = [&](const port::Transaction&) -> std::optional<Error> {
-      if (hit || left-- != 0) return std::nullopt;
-      hit = true;
-      return Error(Errc::io, "the disk is gone");
-    };
-    const auto stored = w.sync(w.csv({1}, {6}));
-    w.run(1s);
-    w.crash();
-    faults->on_commit = {};
-    w.boot();
-    w.run(1min);
-    if (!stored) {
-      ++failed;
-      CHECK(w.disables() == 0);
-      REQUIRE(w.sync(w.csv({1}, {6})));
-    }
-    w.run(1h);
-    CHECK_FALSE(w.app_active(1));
-    CHECK_FALSE(w.app_active(6));
-    CHECK(w.disables() == 2);
-    CHECK(w.row().work.is_nil());
-    ended = !hit;
-  }
-  CHECK(failed > 2);
-}
-
-TEST_CASE("a list that was being handed in when the engine died counts for nothing, and is begun anew",
-          "[engine][R6]") {
-  Listed w(8, {{"whole", true}});
-  REQUIRE(w.sync(w.csv()));
-  const auto text = w.csv({1});
-  // It would be a whole list without the last two lines, by what its config says.
-  const auto cut = text.rfind('\n', text.rfind('\n', text.size() - 2) - 1) + 1;
-  const auto list = w.wait<WorkId>([&](auto done) {
-    w.engine->sources().begin(w.owner, w.c->row.scope.integration, w.source, {}, std::move(done));
-  });
-  REQUIRE(list);
-  REQUIRE(w.wait<std::uint64_t>(
-      [&](auto done) { w.engine->sources().feed(w.owner, *list, 0, text.substr(0, cut), std::move(done)); }));
-  w.crash();
-  w.boot();
-  w.run(1h);
-  CHECK(w.disables() == 0);
-  CHECK(w.row().failing_since.micros == 0);
-  CHECK(w.row().users == 8);
-  // It is known no more: neither its rest nor its end is taken.
-  CHECK(w.wait<std::uint64_t>(
-             [&](auto done) { w.engine->sources().feed(w.owner, *list, cut, text.substr(cut), std::move(done)); })
-            .error()
-            .code() == Errc::not_found);
-  CHECK(w.wait<json::object>(
-             [&](auto done) { w.engine->sources().end(w.owner, *list, std::nullopt, std::move(done)); })
-            .error()
-            .code() == Errc::not_found);
-  REQUIRE(w.sync(text));
-  w.run(1h);
-  CHECK(w.disables() == 1);
-  CHECK_FALSE(w.app_active(1));
 }
 
 TEST_CASE("what is told of a list that is not UTF-8 is", "[engine][R20]") {
