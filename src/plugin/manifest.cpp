@@ -137,12 +137,15 @@ Result<Manifest> parse_manifest(std::string_view text) {
   auto description = connector::parse_description(value);
   if (!description) return description.error().within("manifest");
   constexpr std::string_view of_config = "config:";
-  for (std::size_t i = 0; i < hosts.size(); ++i)
-    if (hosts[i].rfind(of_config, 0) == 0 &&
-        !connector::detail::may_have(description->config_schema, hosts[i].substr(of_config.size())))
-      return Error(Errc::invalid_argument,
-                   "config_schema has no member \"" + hosts[i].substr(of_config.size()) + "\"",
-                   "manifest/egress/" + std::to_string(i), "name it as config_schema does");
+  const auto missing = std::find_if(hosts.begin(), hosts.end(), [&](const std::string& host) {
+    return host.rfind(of_config, 0) == 0 &&
+           !connector::config_may_have(description->config_schema, host.substr(of_config.size()));
+  });
+  if (missing != hosts.end()) {
+    return Error(Errc::invalid_argument,
+                 "config_schema has no member \"" + missing->substr(of_config.size()) + "\"",
+                 "manifest/egress/" + std::to_string(missing - hosts.begin()), "name it as config_schema does");
+  }
   return Manifest{std::move(*description), std::move(hosts)};
 }
 

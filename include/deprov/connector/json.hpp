@@ -21,10 +21,15 @@ inline constexpr std::size_t max_detail_bytes = 1000;
 [[nodiscard]] const json::value& description_schema();
 
 /// `id` and `operations` are needed; what is absent is false, "no", "none", 0 or empty.
-/// Errors: `invalid_argument` with a JSON pointer, also where the schema of the config is none.
+/// Errors: `invalid_argument` with a JSON pointer, also where the schema of the config is none, and where a secret
+/// or the account of the connection is no member that a config can have.
 [[nodiscard]] Result<Description> parse_description(const json::value& value);
 /// The same of a text. Errors: `invalid_syntax`, `limit_exceeded` besides.
 [[nodiscard]] Result<Description> parse_description(std::string_view text);
+
+/// Whether a config that fits the schema can have a member at the dotted path. What is not said in plain
+/// `properties` may be there.
+[[nodiscard]] bool config_may_have(const json::value& schema, std::string_view path);
 
 /// An array of accounts; an empty text is an empty array. `where` names it in errors.
 /// Errors: `invalid_syntax`, `invalid_argument`, `limit_exceeded`.
@@ -32,7 +37,7 @@ inline constexpr std::size_t max_detail_bytes = 1000;
 /// What `parse_accounts` takes.
 [[nodiscard]] json::array accounts_json(const std::vector<Account>& accounts);
 
-/// At most `max_detail_bytes` of it, and not the half of a character.
+/// At most `max_detail_bytes` of it, and not the half of a character; U+FFFD in place of what is not UTF-8.
 [[nodiscard]] std::string cut_detail(std::string text, std::size_t most = max_detail_bytes);
 
 }  // namespace deprov::connector

@@ -80,34 +80,13 @@ inline bool is_id(std::string_view id) {
   });
 }
 
-/// Whether a config that fits the schema can have a member at the dotted path. What is not said in plain
-/// `properties` may be there.
-inline bool may_have(const json::value& schema, std::string_view path) {
-  const auto* at = schema.if_object();
-  while (at != nullptr) {
-    const auto dot = path.find('.');
-    const auto* properties = at->if_contains("properties");
-    const auto* member = properties != nullptr && properties->is_object()
-                             ? properties->get_object().if_contains(path.substr(0, dot))
-                             : nullptr;
-    if (member == nullptr) {
-      const auto* more = at->if_contains("additionalProperties");
-      return more == nullptr || !more->is_bool() || more->get_bool();
-    }
-    if (dot == std::string_view::npos) return true;
-    path.remove_prefix(dot + 1);
-    at = member->if_object();
-  }
-  return true;
-}
-
 inline Result<void> check_paths(const json::value& schema, const std::vector<std::string>& paths,
                                 const std::string& where) {
-  for (std::size_t i = 0; i < paths.size(); ++i)
-    if (!may_have(schema, paths[i]))
-      return Error(Errc::invalid_argument, "config_schema has no member \"" + paths[i] + "\"",
-                   where + "/" + std::to_string(i), "name it as config_schema does");
-  return {};
+  const auto missing = std::find_if_not(paths.begin(), paths.end(),
+                                        [&](const std::string& path) { return config_may_have(schema, path); });
+  if (missing == paths.end()) return {};
+  return Error(Errc::invalid_argument, "config_schema has no member \"" + *missing + "\"",
+               where + "/" + std::to_string(missing - paths.begin()), "name it as config_schema does");
 }
 
 inline Capability capability_of(const json::object& o) {
@@ -135,6 +114,25 @@ inline Capability capability_of(const json::object& o) {
 DEPROV_INLINE const json::value& description_schema() {
   static const auto schema = json::parse(detail::description_schema_text);
   return schema;
+}
+
+DEPROV_INLINE bool config_may_have(const json::value& schema, std::string_view path) {
+  const auto* at = schema.if_object();
+  while (at != nullptr) {
+    const auto dot = path.find('.');
+    const auto* properties = at->if_contains("properties");
+    const auto* member = properties != nullptr && properties->is_object()
+                             ? properties->get_object().if_contains(path.substr(0, dot))
+                             : nullptr;
+    if (member == nullptr) {
+      const auto* more = at->if_contains("additionalProperties");
+      return more == nullptr || !more->is_bool() || more->get_bool();
+    }
+    if (dot == std::string_view::npos) return true;
+    path.remove_prefix(dot + 1);
+    at = member->if_object();
+  }
+  return true;
 }
 
 DEPROV_INLINE Result<Description> parse_description(const json::value& value) {
