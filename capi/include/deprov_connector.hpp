@@ -198,6 +198,8 @@ class Call {
     return (o >= DEPROV_OPERATION_DISABLE && o <= DEPROV_OPERATION_REVOKE_SESSIONS) ||
            o == DEPROV_OPERATION_REVOKE_ENTITLEMENT || o == DEPROV_OPERATION_GRANT_ENTITLEMENT;
   }
+  /// Of the interface in C; the same for all copies.
+  [[nodiscard]] deprov_connector_call* get() const noexcept { return state_->call; }
   [[nodiscard]] bool is_cancelled() const noexcept { return detail::host()->call_is_cancelled(state_->call) != 0; }
 
   /// Ends the call; the first time counts. Throws std::invalid_argument where the reply says nothing sensible.
@@ -459,6 +461,9 @@ class Connector {
   virtual void revoke_entitlement(Call call) { unsupported(call); }
   virtual void grant_entitlement(Call call) { unsupported(call); }
   virtual void poll(Call call) { unsupported(call); }
+  /// Asks that a call end soon, which is that of whoever has a Call whose get() this is. Exchanges over the host's
+  /// HTTP have been ended. What the call is completed with is still the truth.
+  virtual void cancel(const deprov_connector_call* call) { (void)call; }
 
   void start(const Call& call) {
     switch (call.operation()) {
@@ -515,6 +520,13 @@ inline void start(void* instance, const deprov_connector_request* request, depro
   }
 }
 
+inline void cancel(void* instance, deprov_connector_call* call) noexcept {
+  try {
+    static_cast<Connector*>(instance)->cancel(call);
+  } catch (...) {  // a wish that could not be passed on: the call ends by itself
+  }
+}
+
 template <class C>
 const deprov_connector_table_v1* enter(const deprov_connector_host_v1* given, std::string_view id,
                                        std::string_view version) noexcept {
@@ -527,7 +539,7 @@ const deprov_connector_table_v1* enter(const deprov_connector_host_v1* given, st
                                                   &open<C>,
                                                   &close,
                                                   &start,
-                                                  nullptr};
+                                                  &cancel};
   return &table;
 }
 

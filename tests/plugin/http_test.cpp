@@ -51,6 +51,12 @@ class Rest : public sdk::Connector {
   void transfer(sdk::Call) override {
     throw sdk::Failure(DEPROV_OUTCOME_PERMISSION_DENIED, "the caf\xE9 is closed");
   }
+  void grant_entitlement(sdk::Call call) override { kept_ = call; }  // until it is cancelled
+  void cancel(const deprov_connector_call* call) override {
+    if (!kept_ || kept_->get() != call) return;
+    kept_->fail(DEPROV_OUTCOME_CANCELLED, kept_->is_cancelled() ? "as asked" : "too early");
+    kept_.reset();
+  }
   void remove(sdk::Call) override { throw sdk::Failure(DEPROV_OUTCOME_OK, "all is well"); }
   void list_entitlements(sdk::Call) override { throw sdk::Failure(DEPROV_OUTCOME_OK, "all is well"); }
 
@@ -76,11 +82,13 @@ class Rest : public sdk::Connector {
 
   sdk::Connection connection_;
   std::string base_, key_;
+  std::optional<sdk::Call> kept_;
 };
 
 constexpr auto manifest = R"({"id": "rest", "version": "1", "abi": {"from": "1.0"}, "secrets": ["key"],
   "egress": ["config:base_url"], "operations": {"check": {}, "find": {}, "read": {}, "list": {}, "disable": {},
-  "enable": {}, "revoke_sessions": {}, "transfer": {}, "remove": {}, "list_entitlements": {}}})";
+  "enable": {}, "revoke_sessions": {}, "transfer": {}, "remove": {}, "list_entitlements": {},
+  "grant_entitlement": {}}})";
 
 struct App {
   explicit App(const std::string& base_url) {
@@ -217,6 +225,15 @@ TEST_CASE("a call that is cancelled ends its exchange; closing ends what is left
     a.app->cancel(id);
     REQUIRE(done.wait_for(std::chrono::minutes(2)));
     check_outcome(reply, Outcome::unknown_outcome);
+    runtime::Event told;
+    const auto kept = a.app->start(make_call(Operation::grant_entitlement, "1"), [&](Reply r) {
+      reply = std::move(r);
+      told.set();
+    });
+    a.app->cancel(kept);
+    REQUIRE(told.wait_for(std::chrono::minutes(2)));
+    check_outcome(reply, Outcome::cancelled);
+    CHECK(reply.detail == "as asked");
     (void)a.app->start(make_call(Operation::read, "1"), [](Reply) {});
     REQUIRE(server.wait_for_requests(2));
     a.app.reset();
