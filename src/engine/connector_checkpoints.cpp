@@ -55,7 +55,8 @@ class EngineCheckpoints final : public port::Checkpoints {
           },
           [done = std::move(done)](const Result<port::Committed>& committed) mutable {
             done(committed ? Result<void>() : Result<void>(committed.error()));
-          });
+          },
+          true);  // in their order, and never behind the deletion of the integration
     });
   }
 

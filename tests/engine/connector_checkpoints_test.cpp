@@ -1,6 +1,9 @@
 // What connectors keep between two starts.
+#include <optional>
+#include <utility>
 #include "catch.hpp"
 #include "support/fake_app.hpp"
+#include "support/faulty_store.hpp"
 
 using namespace deprov;
 using namespace std::chrono_literals;
@@ -9,6 +12,7 @@ using port::Checkpoints;
 namespace {
 
 struct Keeping : test::World {
+  using World::World;
   /// Of an integration whose connector was opened last.
   std::shared_ptr<Checkpoints> kept() {
     run(10s);
@@ -103,4 +107,35 @@ TEST_CASE("with an integration goes what its connector kept", "[engine][R8]") {
   CHECK(w.get(*mine, "cursor").error().code() == Errc::not_found);
   CHECK(w.set(*mine, "cursor", "18").error().code() == Errc::not_found);
   w.read([&](port::Reader& r) { CHECK_FALSE(r.checkpoint(c->row.scope, "cursor").value()); });
+}
+
+TEST_CASE("nothing is kept for an integration that was deleted meanwhile", "[engine][R8]") {
+  const auto faults = std::make_shared<test::StoreFaults>();
+  test::FaultyStore* store = nullptr;
+  Keeping w{1, test::faulty(faults, &store)};
+  const auto c = w.integrate("okta");
+  const auto mine = w.kept();
+  const auto scope = c->row.scope;
+  // Another engine deletes it just before this one writes.
+  bool deleted = false;
+  const auto another = [&]() -> std::optional<Error> {
+    if (std::exchange(deleted, true)) return std::nullopt;
+    store->inner().transact(
+        [&](port::Reader& r) -> Result<port::Transaction> {
+          auto row = r.integration(scope).value().value();
+          row.state = port::IntegrationState::deleted;
+          port::Transaction txn;
+          txn.id = w.random.id<TxnId>(w.clock.wall());
+          txn.ops.emplace_back(port::op::PutIntegration{row});
+          txn.ops.emplace_back(port::op::RemoveCheckpoints{scope});
+          return txn;
+        },
+        [](Result<port::Committed> committed) { REQUIRE(committed); });
+    return std::nullopt;
+  };
+  faults->on_transact = another;
+  faults->on_commit = [&](const port::Transaction&) { return another(); };
+  CHECK(w.set(*mine, "cursor", "17").error().code() == Errc::not_found);
+  CHECK(deleted);
+  w.read([&](port::Reader& r) { CHECK_FALSE(r.checkpoint(scope, "cursor").value()); });
 }
