@@ -132,16 +132,18 @@ class Recording {
 /// In the process of one check. It ends without ado: what the connector left running goes with it.
 [[noreturn]] void judge_here(const CheckOptions& o) {
   const auto fixture = read_fixture(o);
-  Verdict verdict{Verdict::Is::failed, "the fixture cannot be read"};
+  Verdict verdict{Verdict::Is::failed, "the fixture cannot be read", {}};
   if (fixture) {
     const auto http = http::make_curl_transport();
     const auto crypto = crypto::make_crypto();
     Recording recording(o.record);
     verdict = plugin::run_check(o.only.front(), o.library, *fixture, *http, *crypto, o.worker, recording.hook());
-    if (!recording.good()) verdict = {Verdict::Is::failed, "the recording cannot be written"};
+    if (!recording.good()) verdict = {Verdict::Is::failed, "the recording cannot be written", {}};
   }
   const auto text =
-      json::serialize(json::object{{"is", to_string(verdict.is)}, {"detail", verdict.detail}}) + "\n";
+      json::serialize(json::object{
+          {"is", to_string(verdict.is)}, {"detail", verdict.detail}, {"lacks", static_cast<int>(verdict.lacks)}}) +
+      "\n";
   const auto written = ::write(o.verdict_to, text.data(), text.size());
   ::_exit(written == static_cast<ssize_t>(text.size()) ? 0 : 1);
 }
@@ -183,22 +185,25 @@ Ended wait_for_end(pid_t pid, int from, Duration limit) {
 }
 
 Verdict verdict_of(const Ended& ended, int seconds) {
-  if (ended.too_late) return {Verdict::Is::failed, "came to no end within " + std::to_string(seconds) + " s"};
+  const auto failed = [](std::string detail) { return Verdict{Verdict::Is::failed, std::move(detail), {}}; };
+  if (ended.too_late) return failed("came to no end within " + std::to_string(seconds) + " s");
   boost::system::error_code ec;
   const auto value = json::parse(ended.text, ec);
-  if (!ec && value.is_object()) {
+  // The connector was in that process, too.
+  const auto* o = ec ? nullptr : value.if_object();
+  const auto* detail = o == nullptr ? nullptr : o->if_contains("detail");
+  const auto* lacks = o == nullptr ? nullptr : o->if_contains("lacks");
+  if (detail != nullptr && detail->is_string() && lacks != nullptr && lacks->is_int64()) {
     const auto is = cell(value, "is");
+    const auto known = std::clamp<std::int64_t>(lacks->get_int64(), 0, static_cast<int>(Verdict::Lacks::not_here));
     return {is == "passed"    ? Verdict::Is::passed
             : is == "skipped" ? Verdict::Is::skipped
                               : Verdict::Is::failed,
-            std::string(value.at("detail").as_string())};
+            std::string(detail->get_string()), static_cast<Verdict::Lacks>(known)};
   }
-  if (WIFSIGNALED(ended.status)) {
-    return {Verdict::Is::failed,
-            std::string("ended the process by a signal: ") + ::strsignal(WTERMSIG(ended.status))};
-  }
-  return {Verdict::Is::failed,
-          "ended the process with the exit code " + std::to_string(WEXITSTATUS(ended.status))};
+  if (WIFSIGNALED(ended.status))
+    return failed(std::string("ended the process by a signal: ") + ::strsignal(WTERMSIG(ended.status)));
+  return failed("ended the process with the exit code " + std::to_string(WEXITSTATUS(ended.status)));
 }
 
 Result<Verdict> judge(const CheckOptions& o, const PrivateCopy& copy, std::string_view name, bool in_worker) {
@@ -245,40 +250,50 @@ Result<Verdict> judge(const CheckOptions& o, const PrivateCopy& copy, std::strin
   return verdict;
 }
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      default: out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-    }
-  }
-  return out;
-}
-
 std::size_t count(const std::vector<Judged>& all, Verdict::Is is) {
   return static_cast<std::size_t>(
       std::count_if(all.begin(), all.end(), [&](const Judged& j) { return j.verdict.is == is; }));
 }
 
+std::size_t count(const std::vector<Judged>& all, Verdict::Lacks lacks) {
+  return static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [&](const Judged& j) {
+    return j.verdict.is == Verdict::Is::skipped && j.verdict.lacks == lacks;
+  }));
+}
+
 std::string junit_of(const std::string& library, const std::vector<Judged>& all) {
-  std::string out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"" + escaped(library) +
+  std::string out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"" + xml_escaped(library) +
                     "\" tests=\"" + std::to_string(all.size()) + "\" failures=\"" +
                     std::to_string(count(all, Verdict::Is::failed)) + "\" skipped=\"" +
                     std::to_string(count(all, Verdict::Is::skipped)) + "\">\n";
   for (const auto& j : all) {
     const auto dot = j.check.name.find('.');
-    out += "  <testcase classname=\"" + std::string(j.in_worker ? "worker." : "") +
-           std::string(j.check.name.substr(0, dot)) + "\" name=\"" + std::string(j.check.name.substr(dot + 1)) +
-           "\" time=\"" + std::to_string(static_cast<double>(j.took.count()) / 1e6) + "\">";
-    if (j.verdict.is == Verdict::Is::failed) out += "<failure message=\"" + escaped(j.verdict.detail) + "\"/>";
-    if (j.verdict.is == Verdict::Is::skipped) out += "<skipped message=\"" + escaped(j.verdict.detail) + "\"/>";
-    out += "</testcase>\n";
+    out.append("  <testcase classname=\"")
+        .append(j.in_worker ? "worker." : "")
+        .append(j.check.name.substr(0, dot));
+    out.append("\" name=\"").append(j.check.name.substr(dot + 1));
+    out.append("\" time=\"").append(std::to_string(static_cast<double>(j.took.count()) / 1e6)).append("\">");
+    if (j.verdict.is != Verdict::Is::passed) {
+      out.append(j.verdict.is == Verdict::Is::failed ? "<failure" : "<skipped");
+      if (j.verdict.lacks != Verdict::Lacks::nothing)
+        out.append(" type=\"").append(to_string(j.verdict.lacks)).append("\"");
+      out.append(" message=\"").append(xml_escaped(j.verdict.detail)).append("\"/>");
+    }
+    out.append("</testcase>\n");
   }
   return out + "</testsuite>\n";
+}
+
+/// What nobody looked at is no success: why, and what can be done about it.
+void print_skipped(const std::vector<Judged>& all) {
+  const auto line = [&](Verdict::Lacks lacks, const char* why) {
+    if (const auto n = count(all, lacks); n != 0) std::cout << "  " << n << " skipped: " << why << "\n";
+  };
+  line(Verdict::Lacks::not_given,
+       "what they need was not given (--fixture, --plugin-worker). They say nothing about the connector; with "
+       "--require-all they have failed");
+  line(Verdict::Lacks::not_here, "this build or process cannot do them; with --require-all they have failed");
+  line(Verdict::Lacks::not_offered, "the connector does not offer what they judge");
 }
 
 void print(const Session& session, const std::string& library, const std::vector<Judged>& all) {
@@ -289,6 +304,7 @@ void print(const Session& session, const std::string& library, const std::vector
                                   {"what", j.check.what},
                                   {"placement", j.in_worker ? "worker" : "in_process"},
                                   {"verdict", to_string(j.verdict.is)},
+                                  {"lacks", to_string(j.verdict.lacks)},
                                   {"detail", j.verdict.detail},
                                   {"ms", j.took.count() / 1000}});
     print_json(json::object{{"library", library},
@@ -296,6 +312,10 @@ void print(const Session& session, const std::string& library, const std::vector
                             {"passed", count(all, Verdict::Is::passed)},
                             {"failed", count(all, Verdict::Is::failed)},
                             {"skipped", count(all, Verdict::Is::skipped)},
+                            {"skipped_for",
+                             {{"not_given", count(all, Verdict::Lacks::not_given)},
+                              {"not_here", count(all, Verdict::Lacks::not_here)},
+                              {"not_offered", count(all, Verdict::Lacks::not_offered)}}},
                             {"checks", std::move(list)}});
     return;
   }
@@ -309,6 +329,7 @@ void print(const Session& session, const std::string& library, const std::vector
   }
   std::cout << count(all, Verdict::Is::passed) << " passed, " << count(all, Verdict::Is::failed) << " failed, "
             << count(all, Verdict::Is::skipped) << " skipped\n";
+  print_skipped(all);
 }
 
 bool wanted(const CheckOptions& o, std::string_view name) {
@@ -342,10 +363,15 @@ Result<int> check_connector(const Session& session, const CheckOptions& o) {
     for (const auto& check : plugin::checks()) {
       if (!loads || !wanted(o, check.name) || (in_worker && !check.in_worker)) continue;
       const auto begun = clock.mono();
-      Verdict verdict{Verdict::Is::skipped, "there is no deprov-connector-worker: name it with --plugin-worker"};
+      Verdict verdict{Verdict::Is::skipped, "there is no deprov-connector-worker: name it with --plugin-worker",
+                      Verdict::Lacks::not_given};
       if (!in_worker || !worker.empty()) {
         DEPROV_TRY(judged, judge(o, *copy, check.name, in_worker));
         verdict = std::move(judged);
+      }
+      if (o.require_all && verdict.is == Verdict::Is::skipped && verdict.lacks != Verdict::Lacks::not_offered) {
+        verdict.is = Verdict::Is::failed;
+        verdict.detail.insert(0, "was skipped, which --require-all does not allow: ");
       }
       all.push_back({check, in_worker, std::move(verdict), clock.mono() - begun});
       // Nothing else can be said of what does not load.

@@ -117,6 +117,8 @@ void add_connector_commands(CLI::App& program, Session& session) {
   command->add_option("--junit", check->junit, "File to write the report to besides, as JUnit's XML");
   command->add_option("--record", check->record,
                       "File to write what it exchanges over HTTP to, without credentials, as JSON Lines");
+  command->add_flag("--require-all", check->require_all,
+                    "Fail where a check was skipped for want of anything but the connector's own choice");
   command->add_option("--time-limit", check->time_limit, "Seconds for each check")
       ->check(CLI::Range(1, 3600))
       ->capture_default_str();

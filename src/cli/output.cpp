@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <deprov/utf8.hpp>
 #include <iostream>
 #include <utility>
 
@@ -74,6 +75,30 @@ std::string safe(std::string_view text) {
   for (const char c : text) {
     const auto b = static_cast<unsigned char>(c);
     out.push_back(b < 0x20 || b == 0x7F ? '?' : c);
+  }
+  return out;
+}
+
+std::string xml_escaped(std::string_view text) {
+  const auto whole = to_utf8(text);
+  std::string out;
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    const char c = whole[i];
+    switch (c) {
+      case '&': out += "&amp;"; continue;
+      case '<': out += "&lt;"; continue;
+      case '>': out += "&gt;"; continue;
+      case '"': out += "&quot;"; continue;
+      case '\'': out += "&apos;"; continue;
+      default: break;
+    }
+    if (const auto three = std::string_view(whole).substr(i, 3);
+        three == "\xEF\xBF\xBE" || three == "\xEF\xBF\xBF") {
+      out += "\xEF\xBF\xBD";  // U+FFFE and U+FFFF are no characters of XML
+      i += 2;
+      continue;
+    }
+    out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
   }
   return out;
 }

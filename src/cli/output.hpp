@@ -35,6 +35,8 @@ void print_error(const Error& error, bool as_json);
 [[nodiscard]] std::string cell(const json::value& object, std::string_view name);
 /// Without control characters, so that what others wrote cannot steer the terminal.
 [[nodiscard]] std::string safe(std::string_view text);
+/// For an attribute or an element of XML 1.0: what cannot stand there in any way is a space, or U+FFFD.
+[[nodiscard]] std::string xml_escaped(std::string_view text);
 /// "1.24 s", "350 ms", "-" for null.
 [[nodiscard]] std::string duration_text(const json::value& milliseconds);
 /// "98.25 %", "-" for null.

@@ -6,6 +6,8 @@
 #include <deprov/connector/json.hpp>
 #include <deprov/http/retry_after.hpp>
 #include "plugin/host.hpp"
+#include "plugin/redaction.hpp"
+#include "plugin/secret_texts.hpp"
 
 using deprov::Duration;
 using deprov::Errc;
@@ -96,24 +98,31 @@ bool retain_if_owned(deprov_connector_call& call) noexcept {
 
 }  // namespace
 
+std::vector<std::string> secret_texts(const json::object& config, const std::vector<std::string>& paths) {
+  std::vector<std::string> out;
+  for (const auto& path : paths)
+    if (const auto* v = find_member(config, path); v != nullptr) collect(*v, out);
+  std::erase_if(out, [](const std::string& s) { return s.size() < least_secret_bytes; });
+  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
+  return out;
+}
+
 }  // namespace deprov::plugin
 
 using namespace deprov::plugin;  // NOLINT(google-build-using-namespace): the handles are C's, and so global
 
 deprov_connector_connection::deprov_connector_connection(std::shared_ptr<const Plugin> plugin,
                                                          const json::object& config, port::ConnectorHost host)
-    : plugin_(std::move(plugin)), host_(host), config_(config) {
+    : plugin_(std::move(plugin)),
+      host_(host),
+      config_(config),
+      hidden_(secret_texts(config, plugin_->manifest.description.secret_paths)) {
   for (const auto& path : plugin_->manifest.description.secret_paths) {
     const auto* v = find_member(config, path);
     if (v == nullptr) continue;
     secrets_.emplace(path, secret_text(*v));
-    collect(*v, hidden_);
     erase_member(config_, path);
   }
-  // Short texts are no secrets worth the name, and replacing them would garble everything. The longest goes first,
-  // so that one which contains another is taken out whole.
-  std::erase_if(hidden_, [](const std::string& s) { return s.size() < 4; });
-  std::sort(hidden_.begin(), hidden_.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
   if (plugin_->record) recorder_.emplace(hidden_);
   for (const auto& pattern : plugin_->manifest.egress) {
     constexpr std::string_view of_config = "config:";
@@ -354,8 +363,12 @@ void deprov_connector_connection::deliver(std::uint64_t exchange, const port::Ht
     out.detail = str(detail);
   }
   if (e.recorded) {
-    recorder_->end(*e.recorded, result, out.failure, host_.clock.mono() - e.at);
-    plugin_->record(*e.recorded);
+    try {
+      recorder_->end(*e.recorded, result, out.failure, host_.clock.mono() - e.at);
+      plugin_->record(*e.recorded);
+    } catch (...) {  // the connector has its answer all the same
+      log(LogLevel::error, "an exception came out of what records its exchanges");
+    }
   }
   try {
     e.done(e.user, &out);

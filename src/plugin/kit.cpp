@@ -48,7 +48,7 @@ void expect_ok(const Reply& r, const std::string& what) {
 /// The one account that the fixture names.
 Account account_of(Bench& b, const std::optional<Match>& match, const char* member) {
   b.need(Operation::find);
-  if (!match) throw Skipped{std::string("needs \"") + member + "\" in the fixture"};
+  if (!match) throw Skipped{std::string("needs \"") + member + "\" in the fixture", Verdict::Lacks::not_given};
   const auto r = b.find(*match);
   expect_ok(r, std::string("find of \"") + member + "\"");
   expect(r.accounts.size() == 1, std::string("find of \"") + member + "\" shows " +
@@ -172,7 +172,7 @@ void sees_accounts(Bench& b) {
   b.need(Operation::check);
   const auto r = b.ask(Operation::check);
   expect_ok(r, "check");
-  if (!b.fixture().account) throw Skipped{"needs \"account\" in the fixture"};
+  if (!b.fixture().account) throw Skipped{"needs \"account\" in the fixture", Verdict::Lacks::not_given};
   expect(!r.accounts.empty(),
          "check shows no account, though there is one; \"no account found\" is believed only of "
          "a credential that can see accounts");
@@ -303,7 +303,7 @@ void is_closed(Bench& b) {
 void is_silent(Bench& b) {
   const int memory = ::memfd_create("kit-output", MFD_CLOEXEC);
   if (memory < 0 || ::dup2(memory, STDOUT_FILENO) < 0 || ::dup2(memory, STDERR_FILENO) < 0)
-    throw Skipped{"the output cannot be caught"};
+    throw Skipped{"the output cannot be caught", Verdict::Lacks::not_here};
   cycle(b);
   (void)std::fflush(nullptr);
   struct stat s {};
@@ -332,7 +332,8 @@ void keeps_signals(Bench& b) {
 
 void keeps_secrets(Bench& b) {
   b.open();
-  if (b.describe().secret_paths.empty()) throw Skipped{"the manifest names no secrets"};
+  if (b.describe().secret_paths.empty())
+    throw Skipped{"the manifest names no secrets", Verdict::Lacks::not_offered};
   std::vector<std::shared_ptr<Bench::Waiting>> all;
   for (auto& call : harmless(b)) all.push_back(b.start(std::move(call)));
   for (const auto& waiting : all) {
@@ -382,7 +383,7 @@ void frees_memory(Bench& b) {
   constexpr std::size_t rounds = 100, most_each = 512;
   for (std::size_t i = 0; i < rounds; ++i) cycle(b);
   const auto before = ::mallinfo2().uordblks;
-  if (before == 0) throw Skipped{"this build does not count memory"};
+  if (before == 0) throw Skipped{"this build does not count memory", Verdict::Lacks::not_here};
   for (std::size_t i = 0; i < rounds; ++i) cycle(b);
   const auto after = ::mallinfo2().uordblks;
   expect(after < before + rounds * most_each, "memory in use grew by " +
@@ -457,6 +458,16 @@ std::string_view to_string(Verdict::Is is) noexcept {
   return is == Verdict::Is::passed ? "passed" : is == Verdict::Is::failed ? "failed" : "skipped";
 }
 
+std::string_view to_string(Verdict::Lacks lacks) noexcept {
+  switch (lacks) {
+    case Verdict::Lacks::not_given: return "not_given";
+    case Verdict::Lacks::not_offered: return "not_offered";
+    case Verdict::Lacks::not_here: return "not_here";
+    case Verdict::Lacks::nothing: break;
+  }
+  return "nothing";
+}
+
 Result<Fixture> parse_fixture(const json::value& value) {
   static const auto schema = json::parse(fixture_schema);
   if (auto ok = validate_json(schema, value); !ok) return ok.error().within("fixture");
@@ -473,7 +484,7 @@ Verdict run_check(std::string_view name, const std::string& library, const Fixtu
                   std::function<void(const RecordedExchange&)> record) {
   const auto it = std::find_if(entries_of_kit.begin(), entries_of_kit.end(),
                                [&](const KitEntry& e) { return e.check.name == name; });
-  if (it == entries_of_kit.end()) return {Verdict::Is::failed, "the kit has no such check"};
+  if (it == entries_of_kit.end()) return {Verdict::Is::failed, "the kit has no such check", {}};
   Bench bench(library, fixture, http, crypto, worker);
   bench.record = std::move(record);
   try {
@@ -481,9 +492,9 @@ Verdict run_check(std::string_view name, const std::string& library, const Fixtu
     bench.no_faults();
     return {};
   } catch (const Failed& failed) {
-    return {Verdict::Is::failed, failed.detail};
+    return {Verdict::Is::failed, failed.detail, {}};
   } catch (const Skipped& skipped) {
-    return {Verdict::Is::skipped, skipped.detail};
+    return {Verdict::Is::skipped, skipped.detail, skipped.lacks};
   }
 }
 

@@ -36,10 +36,15 @@ struct Check {
 
 struct Verdict {
   enum class Is { passed, failed, skipped };
+  /// Of one that was skipped, what was not there: something that its caller could have given, something that the
+  /// connector does not offer, or something that this build or process cannot do.
+  enum class Lacks { nothing, not_given, not_offered, not_here };
   Is is = Is::passed;
   std::string detail;  ///< why it failed or was skipped
+  Lacks lacks = Lacks::nothing;
 };
 [[nodiscard]] std::string_view to_string(Verdict::Is is) noexcept;
+[[nodiscard]] std::string_view to_string(Verdict::Lacks lacks) noexcept;
 
 /// Runs one check on `library`, which may do anything to this process: call it in one of its own, of which
 /// standard output and error are nobody's, and end that without ado. `worker`: the program to run the connector

@@ -38,6 +38,7 @@ struct Failed {
 };
 struct Skipped {
   std::string detail;
+  Verdict::Lacks lacks;
 };
 
 inline std::string text_of(const Reply& r) {
@@ -87,7 +88,8 @@ class Bench {
     if (!kind_) load();
     if (auto ok = validate_json(kind_->describe().config_schema, fixture_.config); !ok) {
       if (fixture_.config.empty())
-        throw Skipped{"needs a configuration: give one with --fixture (" + ok.error().message() + ")"};
+        throw Skipped{"needs a configuration: give one with --fixture (" + ok.error().message() + ")",
+                      Verdict::Lacks::not_given};
       throw Failed{"the config of the fixture does not fit the manifest: " + ok.error().message()};
     }
     auto opened =
@@ -100,7 +102,8 @@ class Bench {
   [[nodiscard]] const connector::Description& describe() const { return kind_->describe(); }
   [[nodiscard]] bool has(Operation o) const { return describe().of(o).supported; }
   void need(Operation o) const {
-    if (!has(o)) throw Skipped{"the manifest does not name " + std::string(to_string(o))};
+    if (!has(o))
+      throw Skipped{"the manifest does not name " + std::string(to_string(o)), Verdict::Lacks::not_offered};
   }
   [[nodiscard]] bool in_worker() const noexcept { return !worker_.empty(); }
   [[nodiscard]] connector::Connector& app() const { return *app_; }

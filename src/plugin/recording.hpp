@@ -24,7 +24,7 @@ class Recorder {
  private:
   [[nodiscard]] RecordedExchange::Message message(const std::vector<port::HttpHeader>& headers,
                                                   const std::string& body) const;
-  std::vector<std::string> secrets_;  ///< each in every form, the longest first
+  std::vector<std::string> secrets_;  ///< in the forms in which they are looked for
 };
 
 }  // namespace deprov::plugin

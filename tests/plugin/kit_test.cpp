@@ -59,8 +59,53 @@ TEST_CASE("without a fixture the kit checks what it can, and says what it needs"
   CHECK(ran.code == 0);
   CHECK(ran.out.find("passed   contract.completes") != std::string::npos);
   CHECK(ran.out.find("needs \"account\" in the fixture") != std::string::npos);
+  CHECK(ran.out.find(" skipped: what they need was not given (--fixture, --plugin-worker). They say nothing about "
+                     "the connector; with --require-all they have failed\n") != std::string::npos);
   CHECK(cli::run(cage.scratch(), "connector check '" + cage.library() + "' --only fun").code == 2);
   CHECK(cli::run(cage.scratch(), "connector check /nonexistent.so").code == 3);
+}
+
+TEST_CASE("what the kit skips is counted by its reason, and --require-all does not let it pass") {
+  const Cage cage("good", [] {
+    auto m = json::parse(Cage::manifest_text());
+    m.get_object()["config_schema"] = json::object{{"type", "object"}};
+    m.get_object()["secrets"] = json::array{};
+    return json::serialize(m);
+  }());
+  const auto command = "connector check '" + cage.library() +
+                       "' --placement in_process --only semantics --only hygiene.secrets --json --junit '" +
+                       cage.file("junit.xml") + "' ";
+  const auto count = [](const json::value& report, const char* verdict, const char* lacks) {
+    const auto& all = report.at("checks").as_array();
+    return std::count_if(all.begin(), all.end(),
+                         [&](const auto& c) { return c.at("verdict") == verdict && c.at("lacks") == lacks; });
+  };
+  const auto lax = cli::run(cage.scratch(), command);
+  INFO(lax.out);
+  INFO(lax.err);
+  CHECK(lax.code == 0);
+  const auto report = lax.json();
+  const auto not_given = count(report, "skipped", "not_given");
+  CHECK(not_given > 0);
+  CHECK(report.at("skipped_for").at("not_given") == not_given);
+  CHECK(count(report, "skipped", "not_offered") == 1);
+  CHECK(report.at("skipped_for").at("not_offered") == 1);
+  CHECK(report.at("skipped_for").at("not_here") == 0);
+  CHECK(report.at("skipped") == not_given + 1);
+  CHECK(
+      cli::slurp(cage.file("junit.xml")).find("<skipped type=\"not_given\" message=\"needs &quot;account&quot;") !=
+      std::string::npos);
+
+  const auto strict = cli::run(cage.scratch(), command + "--require-all");
+  INFO(strict.out);
+  CHECK(strict.code == 1);
+  CHECK(count(strict.json(), "failed", "not_given") == not_given);
+  CHECK(strict.json().at("failed") == not_given);
+  CHECK(strict.json().at("skipped") == 1);  // the connector's own choice
+  CHECK(
+      cli::slurp(cage.file("junit.xml"))
+          .find("<failure type=\"not_given\" message=\"was skipped, which --require-all does not allow: needs") !=
+      std::string::npos);
 }
 
 TEST_CASE("the kit finds defects in a worker, too, and says so where there is none") {

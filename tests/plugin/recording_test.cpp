@@ -5,6 +5,7 @@
 #include <boost/json/serialize.hpp>
 #include <deprov/json_schema.hpp>
 #include <sstream>
+#include <stdexcept>
 #include "plugin/zoo.hpp"
 #include "support/test_server.hpp"
 
@@ -92,6 +93,20 @@ TEST_CASE("exchanges are recorded without credentials, in the process and in a w
   }
 }
 
+TEST_CASE("what throws while an exchange is recorded takes nothing from the connector") {
+  const TestServer server(&echoing_app);
+  const Cage cage("keeper", keeper_manifest());
+  auto options = cage.allowed();
+  options.record = [](const RecordedExchange&) { throw std::runtime_error("the disk is full"); };
+  auto kinds = plugin::load_plugins(options, *crypto::make_crypto());
+  REQUIRE(kinds);
+  Bench bench;
+  auto app = kinds->at("keeper")->open({{"token", token}, {"base_url", server.url()}}, bench.host());
+  REQUIRE(app);
+  check_outcome(Bench::call(**app, zoo::find("ann@example.com")), Outcome::ok);
+  CHECK(cage.log().find("an exception came out of what records its exchanges") != std::string::npos);
+}
+
 TEST_CASE("`deprov connector check --record` writes a line for each exchange, for this user alone") {
   const TestServer server(&echoing_app);
   const Cage cage("keeper", keeper_manifest());
@@ -142,6 +157,59 @@ TEST_CASE("what speaks of credentials is taken out of URLs and bodies, and the r
   CHECK(clean(R"({"password":"never ends)") == R"({"password":"***")");
   CHECK(clean("is open-sesame.") == "is ***.");
   CHECK(clean("\xFF is no text") == "? is no text");
+}
+
+TEST_CASE("a secret is taken out in every way in which the texts of the web can say it") {
+  const plugin::Recorder recorder({R"(p!s's (w"o/r)d*<~&\é)", "hunter2"});
+  const auto clean = [&](std::string_view text) { return recorder.text(text, 1000); };
+  // encodeURIComponent, and what leaves more of a query as it is, or less.
+  for (const char* same : {"p!s's%20(w%22o%2Fr)d*%3C~%26%5C%C3%A9", "p!s%27s+(w%22o/r)d*%3c~%26%5c%c3%a9",
+                           "%70%21%73%27%73%20%28%77%22%6F%2F%72%29%64%2A%3C%7E%26%5C%C3%A9",
+                           // JSON as Go, PHP and Python write it, and with everything escaped.
+                           R"(p!s's (w\"o/r)d*\u003c~\u0026\\é)", R"(p!s's (w\"o\/r)d*<~&\\\u00e9)",
+                           R"(p!s\u0027s (w\u0022o\u002Fr)d*\u003C~&\u005C\u00E9)",
+                           // XML.
+                           "p!s's (w\"o/r)d*&lt;~&amp;\\é", "p!s&#39;s (w&#34;o/r)d*&lt;~&amp;\\&#233;",
+                           "p!s&#x27;s (w&quot;o&#x2F;r)d*&#x0003c;~&#38;&#92;&#xe9;"}) {
+    CAPTURE(same);
+    CHECK(clean(std::string("a ").append(same).append(" z")) == "a *** z");
+  }
+  CHECK(clean(R"(\ud83d\ude00 \ud83d %4 %zz & &#; &#x110000; \u12 \)") ==
+        R"(\ud83d\ude00 \ud83d %4 %zz & &#; &#x110000; \u12 \)");
+  CHECK(clean("hunter%32 h%75nter2") == "*** ***");
+}
+
+TEST_CASE("credentials that nobody configured are found where they stand in a text") {
+  const plugin::Recorder recorder({});
+  const auto clean = [&](std::string_view text) { return recorder.text(text, 1000); };
+  CHECK(clean(R"(<w:Password Type="#PasswordText">x y</w:Password><a/>)") ==
+        R"(<w:Password Type="#PasswordText">***</w:Password><a/>)");
+  CHECK(clean("<token><![CDATA[a<b]]></token><n>1</n>") == "<token>***</token><n>1</n>");
+  CHECK(clean("<Credentials><a>x</a><b>y</b></Credentials><n>1</n>") == "<Credentials>***</Credentials><n>1</n>");
+  CHECK(clean("<token/><n a=\"b>c\">1</n></token><token>never ends") ==
+        "<token/><n a=\"b>c\">1</n></token><token>***");
+  CHECK(clean("password=a,b;c'd}e&n=1") == "password=***&n=1");
+  CHECK(clean("Authorization=Bearer abc def") == "Authorization=*** def");
+  CHECK(clean("n: 1\r\nAuthorization: Basic YTpi\r\nn: 2") == "n: 1\r\nAuthorization: ***\r\nn: 2");
+  CHECK(clean("api_key: abc, n: 1") == "api_key: *** n: 1");
+  CHECK(clean(R"({"a":"{\"b\":\"{\\\"token\\\":\\\"x y\\\",\\\"n\\\":1}\"}"})") ==
+        R"({"a":"{\"b\":\"{\\\"token\\\":\\\"***\\\",\\\"n\\\":1}\"}"})");
+  CHECK(clean(R"({"in":"{\"password\":\"x\\\" y\",\"n\":1}"})") == R"({"in":"{\"password\":\"***\",\"n\":1}"})");
+  CHECK(clean("see https://ann:pw@example.com/a@b or redis://:pw@h, ann@example.com") ==
+        "see https://***@example.com/a@b or redis://***@h, ann@example.com");
+  CHECK(clean("?key=abc&sig=def&pwd=ghi&monkey=1&code=jkl") == "?key=***&sig=***&pwd=***&monkey=1&code=***");
+  CHECK(clean(R"({"pwd":"a","otp":"123456","key":"ABC-1","code":7})") ==
+        R"({"pwd":"***","otp":"***","key":"ABC-1","code":7})");
+}
+
+TEST_CASE("text that is made to be slow is not") {
+  const plugin::Recorder recorder({std::string(512, '&')});
+  for (const char* piece : {">", "<", ":", "=", "\"", "\\", "://", "://@", "<token>", "token=", "\"token\":[",
+                            "\"token\":\\\"", "&", "%26", "&#38;", "&#", "\\u0026"}) {
+    std::string text;
+    while (text.size() < 50'000) text += piece;
+    CHECK(recorder.text(text, plugin::max_recorded_body_bytes).size() <= plugin::max_recorded_body_bytes);
+  }
 }
 
 TEST_CASE("what is recorded is bounded, and a cut shows no piece of a secret") {

@@ -39,7 +39,8 @@ struct Options {
   /// What connectors log, with the secrets of their configuration taken out, and faults of theirs. Any thread.
   std::function<void(LogLevel level, std::string_view message)> log{};
   /// Is told of each HTTP exchange of theirs that has ended, whatever came of it; an exchange that the connection
-  /// was closed before as well. The thread that starts calls; it waits meanwhile.
+  /// was closed before as well. The thread that starts calls; it waits meanwhile. What it
+  /// throws is logged, and has no other consequence.
   std::function<void(const RecordedExchange&)> record{};
   /// Where connectors run whose integration does not say. With `worker` no code of theirs is loaded into this
   /// process.

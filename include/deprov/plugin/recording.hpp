@@ -17,10 +17,12 @@ inline constexpr std::size_t max_recorded_body_bytes = std::size_t{4} << 10U;
 inline constexpr std::size_t max_recorded_header_bytes = 1000;
 inline constexpr std::size_t max_recorded_headers = 100;
 
-/// An exchange that has ended. Taken out, as "***": the secrets of the configuration, also as they stand in URLs,
-/// forms, JSON, XML and base64 (such with less than 4 bytes are not looked for); the values of headers that carry
-/// credentials (Authorization, Proxy-Authorization, Cookie, Set-Cookie, and whose name speaks of a key, token,
-/// secret, password, session or signature); and in URLs and bodies the values whose name does (but for `key`).
+/// An exchange that has ended. Taken out, as "***": the secrets of the configuration, also where some or all of
+/// their characters are escaped as in URLs, forms, JSON or XML, and in base64 (such with less than 4 bytes are not
+/// looked for); the values of headers that carry credentials (Authorization, Proxy-Authorization, Cookie,
+/// Set-Cookie, and whose name speaks of a key, token, secret, password, session or signature); in URLs and bodies
+/// the values whose name does (`key` and `code` only where they stand before a "="), in JSON, forms, XML, and lines
+/// as HTTP and YAML have them; and the users of URLs. What is compressed or encoded otherwise is not seen through.
 /// What else bodies say of people is in there.
 struct RecordedExchange {
   struct Message {
