@@ -57,6 +57,7 @@ func (c *connection) end() {
 
 func (c *connection) start(call *C.deprov_call) {
 	described := describe(call)
+	described.live = &liveCall{inline: c.inline, call: call}
 	ctx, cancel := context.WithTimeout(context.Background(), described.Timeout)
 	c.mu.Lock()
 	c.calls[call] = cancel
@@ -80,6 +81,7 @@ func (c *connection) run(ctx context.Context, cancel context.CancelFunc, call *C
 }
 
 func (c *connection) ended(call *C.deprov_call, described *Call, reply Reply, err error) {
+	described.live.end()
 	complete(call, described.Operation, reply, err)
 	c.mu.Lock()
 	delete(c.calls, call) // before another call can have its address

@@ -172,6 +172,8 @@ type Call struct {
 
 	IdempotencyKey string        // the same for each attempt of one step
 	Timeout        time.Duration // the context ends then
+
+	live *liveCall
 }
 
 // Effect is what a change did.

@@ -206,6 +206,20 @@ void deprov_go_call_get(const deprov_call* call, deprov_go_call* out) {
   out->idempotency_key = deprov_call_get_idempotency_key(call);
 }
 
+static void found(void* user, deprov_status status, deprov_str value) {
+  deprovGoTold((uintptr_t)user, status, value);
+}
+static void kept(void* user, deprov_status status) {
+  const deprov_str none = {NULL, 0};
+  deprovGoTold((uintptr_t)user, status, none);
+}
+
+deprov_status deprov_go_checkpoint(deprov_call* call, deprov_str name, deprov_str value, int32_t sets,
+                                   uintptr_t user, deprov_error** error) {
+  return sets != 0 ? deprov_call_checkpoint_set(call, name, value, (void*)user, kept, error)
+                   : deprov_call_checkpoint_get(call, name, (void*)user, found, error);
+}
+
 static deprov_go_sent send_step(deprov_list* list, deprov_list_step* step, int32_t kind, uint64_t user) {
   deprov_go_sent out = {DEPROV_OK, 0, NULL};
   step->struct_size = sizeof *step;

@@ -98,6 +98,10 @@ typedef struct deprov_go_call {
 } deprov_go_call;
 void deprov_go_call_get(const deprov_call* call, deprov_go_call* out);
 
+/* Sets where `sets` is not 0, and gets otherwise; `user` is told by deprovGoTold. */
+deprov_status deprov_go_checkpoint(deprov_call* call, deprov_str name, deprov_str value, int32_t sets,
+                                   uintptr_t user, deprov_error** error);
+
 /* `text` holds id, external id, user name and e-mail of each user, one after the other; `lengths` says how long
    each of them is. */
 deprov_go_sent deprov_go_list_add(deprov_list* list, const char* text, const uint32_t* lengths,

@@ -157,7 +157,7 @@ DEPROV_API deprov_str deprov_build_get_info(void);
 /** 1 where the library has the feature, 0 where it has not, or where nobody knows it. Names are never given
  *  another meaning: "store.directory", "store.memory", "host_driven", "connector.host" (callbacks),
  *  "connector.plugin" (deprov_connector.h), "connector.scim", "connector.sandbox", "connector.null",
- * "source.rows", "evidence.verify". */
+ * "source.rows", "evidence.verify", "checkpoints" (of callbacks). */
 DEPROV_API int32_t deprov_build_has_feature(deprov_str name);
 
 /* ---- Connectors of the host ---- */
@@ -318,6 +318,38 @@ DEPROV_API deprov_call* deprov_call_retain(deprov_call* call);
 /** One owner less. The last one to let go of a call that was not completed completes it: UNKNOWN_OUTCOME for a
  *  change, INTERNAL for everything else. *Thread safety*: any thread. */
 DEPROV_API void deprov_call_free(deprov_call* call);
+
+/* What a connector keeps from one start to the next are checkpoints: small texts by name, of the integration of
+ * `call` alone, durable, at most ::DEPROV_CHECKPOINT_NAMES of them. They go with the integration. They are no
+ * place for secrets: they are stored as they are. A call that is cancelled or complete does not end them. At most
+ * ::DEPROV_CHECKPOINTS_AT_ONCE of one instance are under way.
+ *
+ * Both copy. `done` is called exactly once, unless an error is answered: by the thread that calls `start`, never
+ * inside the function, and at the latest before deprov_engine_free() returns, also where the instance was closed
+ * before. It may not wait for the engine.
+ * *Thread safety*: any thread; also after the engine was freed.
+ * *Errors*: ::DEPROV_ERR_INVALID_ARGUMENT (no call, no `done`, a name that is empty or not of visible ASCII
+ * characters, a value that is not UTF-8, or a secret of the configuration in name or value),
+ * ::DEPROV_ERR_LIMIT_EXCEEDED (more than
+ * ::DEPROV_CHECKPOINT_NAME_BYTES or ::DEPROV_CHECKPOINT_VALUE_BYTES), ::DEPROV_ERR_BUSY (too many under way),
+ * ::DEPROV_ERR_CLOSED. */
+#define DEPROV_CHECKPOINT_NAME_BYTES 100    /**< the most that the name of a checkpoint may have */
+#define DEPROV_CHECKPOINT_VALUE_BYTES 65536 /**< the most that a checkpoint may have */
+#define DEPROV_CHECKPOINT_NAMES 32          /**< the most checkpoints that one integration may have */
+#define DEPROV_CHECKPOINTS_AT_ONCE 64       /**< the most that one instance may ask for and not have been told */
+/** What was last kept under a name; `value` is good during the callback only. *Told*: ::DEPROV_OK,
+ *  ::DEPROV_ERR_NOT_FOUND (nothing is kept), ::DEPROV_ERR_CLOSED, or what the store says. */
+DEPROV_API deprov_status deprov_call_checkpoint_get(deprov_call* call, deprov_str name, void* user,
+                                                    void (*done)(void* user, deprov_status status,
+                                                                 deprov_str value),
+                                                    deprov_error** error);
+/** Keeps `value` in place of what was kept under that name; an empty one forgets it. Of two that are under way the
+ *  later one counts. *Told*: ::DEPROV_OK (it is kept for good), ::DEPROV_ERR_LIMIT_EXCEEDED (there are
+ *  ::DEPROV_CHECKPOINT_NAMES names already), ::DEPROV_ERR_NOT_FOUND (the integration is gone), ::DEPROV_ERR_CLOSED
+ *  (it was not waited for: it may be kept or not), or what the store says. */
+DEPROV_API deprov_status deprov_call_checkpoint_set(deprov_call* call, deprov_str name, deprov_str value,
+                                                    void* user, void (*done)(void* user, deprov_status status),
+                                                    deprov_error** error);
 
 /* ---- The engine ---- */
 

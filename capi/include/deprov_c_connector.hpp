@@ -4,6 +4,7 @@
 #include <deprov_c_base.hpp>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <vector>
@@ -66,6 +67,39 @@ class Call {
     if (status != DEPROV_ERR_CLOSED) detail::raise(status, error);
     deprov_error_free(error);
     return false;
+  }
+
+  using ToldKept = std::function<void(deprov_status status, std::string_view value)>;
+  using Told = std::function<void(deprov_status status)>;
+  /// As deprov_call_checkpoint_get(): `told` is called once, by the thread that starts calls. What leaves it is
+  /// lost. Throws Error, and then it is not called.
+  void checkpoint_get(std::string_view name, ToldKept told) const {
+    auto waiting = std::make_unique<ToldKept>(std::move(told));
+    const auto done = [](void* user, deprov_status status, deprov_str value) {
+      const std::unique_ptr<ToldKept> f(static_cast<ToldKept*>(user));
+      try {
+        (*f)(status, view(value));
+      } catch (...) {  // nobody is above this
+      }
+    };
+    detail::check(
+        [&](deprov_error** e) { return deprov_call_checkpoint_get(get(), str(name), waiting.get(), done, e); });
+    (void)waiting.release();
+  }
+  /// As deprov_call_checkpoint_set(); otherwise the same.
+  void checkpoint_set(std::string_view name, std::string_view value, Told told) const {
+    auto waiting = std::make_unique<Told>(std::move(told));
+    const auto done = [](void* user, deprov_status status) {
+      const std::unique_ptr<Told> f(static_cast<Told*>(user));
+      try {
+        (*f)(status);
+      } catch (...) {  // nobody is above this
+      }
+    };
+    detail::check([&](deprov_error** e) {
+      return deprov_call_checkpoint_set(get(), str(name), str(value), waiting.get(), done, e);
+    });
+    (void)waiting.release();
   }
 
  private:

@@ -7,8 +7,8 @@
 namespace {
 
 constexpr std::string_view features[] = {
-    "store.directory", "store.memory",      "host_driven",    "connector.host", "connector.plugin",
-    "connector.scim",  "connector.sandbox", "connector.null", "source.rows",    "evidence.verify"};
+    "store.directory",   "store.memory",   "host_driven", "connector.host",  "connector.plugin", "connector.scim",
+    "connector.sandbox", "connector.null", "source.rows", "evidence.verify", "checkpoints"};
 
 std::string describe() {
   boost::json::array names;

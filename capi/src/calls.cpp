@@ -14,12 +14,14 @@ bool retain_if_owned(deprov_call& call) noexcept {
 }
 }  // namespace
 
-deprov_call* Calls::add(const std::shared_ptr<Calls>& self, port::Executor& executor, HostConnector& owner,
-                        std::shared_ptr<const ConnectorKind> kind, connector::Call call,
+deprov_call* Calls::add(const std::shared_ptr<Calls>& self, std::shared_ptr<const Keeping> keeping,
+                        HostConnector& owner, std::shared_ptr<const ConnectorKind> kind, connector::Call call,
                         connector::Completion& done) {
   auto made = std::make_unique<deprov_call>();
   made->call = std::move(call);
   made->calls = self;
+  auto& executor = keeping->executor;
+  made->keeping = std::move(keeping);
   made->kind = std::move(kind);
   const std::lock_guard lock(mutex_);
   if (!open_) return nullptr;
@@ -90,8 +92,14 @@ std::vector<Calls::Straggler> Calls::stragglers() const {
 }
 
 void Calls::shut() {
+  std::map<std::uint64_t, Kept> left;
+  {
+    const std::lock_guard lock(mutex_);
+    open_ = false;
+    left.swap(checkpoints_);
+  }
+  for (const auto& [number, kept] : left) kept.done(DEPROV_ERR_CLOSED, {});
   const std::lock_guard lock(mutex_);
-  open_ = false;
   // What they hold belongs to the executor's tasks, and goes where those go.
   for (auto& [id, pending] : pending_) pending.executor->post([done = std::move(pending.done)] {});
   pending_.clear();

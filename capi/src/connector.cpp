@@ -2,6 +2,7 @@
 #include <boost/json/serialize.hpp>
 #include <deprov/connector/json.hpp>
 #include <utility>
+#include "plugin/secret_texts.hpp"
 
 namespace deprov::capi {
 
@@ -16,6 +17,8 @@ class PortKind final : public port::ConnectorKind {
 
   [[nodiscard]] Result<std::unique_ptr<connector::Connector>> open(const connector::json::object& config,
                                                                    port::ConnectorHost host) const override {
+    auto keeping = std::make_shared<const Keeping>(
+        Keeping{host.checkpoints, host.executor, plugin::secret_texts(config, kind_->description.secret_paths)});
     void* instance = nullptr;
     const auto& callbacks = kind_->callbacks;
     if (callbacks.open != nullptr) {
@@ -31,7 +34,7 @@ class PortKind final : public port::ConnectorKind {
       }
     }
     return std::unique_ptr<connector::Connector>(
-        std::make_unique<HostConnector>(kind_, calls_, host.executor, instance));
+        std::make_unique<HostConnector>(kind_, calls_, std::move(keeping), instance));
   }
 
  private:
@@ -42,15 +45,15 @@ class PortKind final : public port::ConnectorKind {
 }  // namespace
 
 HostConnector::HostConnector(std::shared_ptr<const ConnectorKind> kind, std::shared_ptr<Calls> calls,
-                             port::Executor& executor, void* instance)
-    : kind_(std::move(kind)), calls_(std::move(calls)), executor_(executor), instance_(instance) {}
+                             std::shared_ptr<const Keeping> keeping, void* instance)
+    : kind_(std::move(kind)), calls_(std::move(calls)), keeping_(std::move(keeping)), instance_(instance) {}
 
 HostConnector::~HostConnector() {
   if (kind_->callbacks.close != nullptr) kind_->callbacks.close(kind_->user.get(), instance_);
 }
 
 connector::CallId HostConnector::start(connector::Call call, connector::Completion done) {
-  auto* made = calls_->add(calls_, executor_, *this, kind_, std::move(call), done);
+  auto* made = calls_->add(calls_, keeping_, *this, kind_, std::move(call), done);
   if (made == nullptr) {
     connector::Reply reply;
     reply.outcome = connector::Outcome::not_sent;

@@ -23,8 +23,8 @@ struct ConnectorKind {
 /// The way to one app, through the callbacks.
 class HostConnector final : public connector::Connector {
  public:
-  HostConnector(std::shared_ptr<const ConnectorKind> kind, std::shared_ptr<Calls> calls, port::Executor& executor,
-                void* instance);
+  HostConnector(std::shared_ptr<const ConnectorKind> kind, std::shared_ptr<Calls> calls,
+                std::shared_ptr<const Keeping> keeping, void* instance);
   ~HostConnector() override;
   HostConnector(const HostConnector&) = delete;
   HostConnector& operator=(const HostConnector&) = delete;
@@ -38,7 +38,7 @@ class HostConnector final : public connector::Connector {
  private:
   const std::shared_ptr<const ConnectorKind> kind_;
   const std::shared_ptr<Calls> calls_;
-  port::Executor& executor_;
+  const std::shared_ptr<const Keeping> keeping_;
   void* const instance_;
 };
 

@@ -43,6 +43,8 @@ extern "Python" {
   void deprovpy_log(void* user, int32_t level, deprov_str message);
   void deprovpy_record(void* user, deprov_str exchange);
   void deprovpy_user_free(void* user);
+  void deprovpy_found(void* user, deprov_status status, deprov_str value);
+  void deprovpy_kept(void* user, deprov_status status);
 }
 """
 

@@ -1,8 +1,9 @@
 import asyncio
 import threading
+import time
 
 import pytest
-from conftest import DEADLINE, everybody, like_disable, make_world
+from conftest import DEADLINE, USER, everybody, like_disable, make_world
 
 import deprov
 
@@ -20,6 +21,13 @@ def test_a_connector_carries_a_removal_out_to_verified(apps, workers):
         world.wait_for("removal.verified")
         assert apps.log == ["disable acc-ann"]
     assert apps.closed == len(apps.configs) > 0
+
+
+def until(holds):
+    end = time.monotonic() + DEADLINE
+    while not holds():
+        assert time.monotonic() < end
+        threading.Event().wait(0.005)
 
 
 def make_again(engine):
@@ -296,3 +304,115 @@ def test_every_operation_and_what_a_call_says(apps):
         world.engine.admin(world.by, "POST", f"/integrations/{world.wiki.id}/reconcile", {})
         world.wait_for("reconciliation.done")
         assert seen["list"] == ("", True)
+
+
+def test_what_a_connector_keeps_is_there_after_a_restart(apps, tmp_path):
+    def find(self, call):
+        apps.log.append(call.get_checkpoint("cursor"))
+        call.set_checkpoint("cursor", f"seen {call.user_name} é")
+        apps.log.append(call.get_checkpoint("cursor"))
+        call.set_checkpoint("gone", "x")
+        call.set_checkpoint("gone", "")
+        apps.log.append(call.get_checkpoint("gone"))
+        return [self.read_id("acc-" + call.user_name)]
+
+    cls = deprov.connector("ours")(everybody(apps, find=find))
+    with deprov.Engine(tmp_path / "data", connectors=[cls]) as engine:
+        world = make_again(engine)
+        world.deactivate(world.add_user("ann"))
+        world.wait_for("removal.verified")
+    by, wiki = world.by, world.wiki
+    assert apps.log[:3] == [None, "seen ann é", None]
+    del apps.log[:]
+    with deprov.Engine(tmp_path / "data", must_exist=True, connectors=[cls]) as engine:
+        assert engine.scim(wiki, "POST", "/Users", {"schemas": [USER], "userName": "bob", "active": True}).status == 201
+        until(lambda: len(apps.log) >= 3)
+    assert apps.log[:3] == ["seen ann é", "seen bob é", None]
+    assert by
+
+
+def test_a_coroutine_waits_for_what_it_keeps(apps):
+    async def find(self, call):
+        await asyncio.gather(*(call.set_checkpoint_async(f"n{i}", str(i)) for i in range(32)))
+        apps.log.append(await asyncio.gather(*(call.get_checkpoint_async(f"n{i}") for i in range(32))))
+        with pytest.raises(deprov.LimitExceededError):
+            await call.set_checkpoint_async("one-more", "1")
+        # A task that is cancelled leaves nothing behind that would be told in vain.
+        task = asyncio.ensure_future(call.get_checkpoint_async("n1"))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        apps.log.append("done")
+        return [self.read_id("acc-" + call.user_name)]
+
+    world = world_with(everybody(apps, find=find))
+    with world.engine:
+        world.deactivate(world.add_user("ann"))
+        world.wait_for("removal.verified")
+    assert apps.log[0] == [str(i) for i in range(32)]
+    assert apps.log[1] == "done"
+
+
+def test_what_cannot_be_kept_is_refused_and_leaves_nothing(apps):
+    before = len(deprov._process._handles)
+
+    def find(self, call):
+        for name, value, error in (("", "x", deprov.InvalidError), ("a b", "x", deprov.InvalidError),
+                                   ("n" * 101, "x", deprov.LimitExceededError),
+                                   ("n", "x" * 65537, deprov.LimitExceededError),
+                                   ("n", "\ud800", UnicodeEncodeError), ("n", "a\0b", None)):
+            try:
+                call.set_checkpoint(name, value)
+            except Exception as e:
+                apps.log.append((name, type(e)) if error is None else isinstance(e, error))
+            else:
+                apps.log.append(call.get_checkpoint(name) == value)
+        return [self.read_id("acc-" + call.user_name)]
+
+    made = deprov.connector("ours", workers=8)(everybody(apps, find=find))
+    alive = len(deprov._process._handles)
+    world = make_world("ours", connectors=[made])
+    with world.engine:
+        world.deactivate(world.add_user("ann"))
+        world.wait_for("removal.verified")
+        assert apps.log[:6] == [True] * 6
+    until(lambda: len(deprov._process._handles) <= alive)
+    assert alive == before + 1
+
+
+def test_the_engines_own_thread_cannot_wait_for_a_checkpoint(apps):
+    def find(self, call):
+        for ask in (lambda: call.get_checkpoint("cursor"), lambda: call.set_checkpoint("cursor", "1")):
+            try:
+                ask()
+            except deprov.WrongThreadError:
+                apps.log.append("wrong thread")
+        return [self.read_id("acc-" + call.user_name)]
+
+    world = world_with(everybody(apps, find=find), workers=0)
+    with world.engine:
+        world.deactivate(world.add_user("ann"))
+        world.wait_for("removal.verified")
+    assert apps.log[:2] == ["wrong thread", "wrong thread"]
+
+
+def test_whoever_waits_for_a_checkpoint_hears_that_the_engine_is_closed(apps):
+    ended = []
+    began = threading.Event()
+
+    def find(self, call):
+        began.set()
+        try:
+            while True:
+                call.set_checkpoint("cursor", "1")
+        except deprov.Error as e:
+            ended.append(e)
+            raise
+
+    world = world_with(everybody(apps, find=find))
+    world.add_user("ann")
+    assert began.wait(DEADLINE)
+    world.engine.close(deadline=0.2)
+    until(lambda: ended)
+    assert isinstance(ended[0], deprov.ClosedError)
