@@ -308,8 +308,17 @@ static PyObject* ask(PyObject* module, PyObject* args) {
   return made;
 }
 
+PyDoc_STRVAR(interpreter_doc, "interpreter()\n\nThe number of the interpreter that asks; the main one is 0.");
+
+static PyObject* interpreter(PyObject* module, PyObject* none) {
+  (void)module;
+  (void)none;
+  return PyLong_FromLongLong(PyInterpreterState_GetID(PyInterpreterState_Get()));
+}
+
 static PyMethodDef methods[] = {
     {"ask", ask, METH_VARARGS, ask_doc},
+    {"interpreter", interpreter, METH_NOARGS, interpreter_doc},
     {NULL, NULL, 0, NULL},
 };
 

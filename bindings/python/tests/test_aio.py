@@ -1,6 +1,7 @@
 import asyncio
 import threading
 import time
+import types
 
 import pytest
 from conftest import DEADLINE, everybody, make_world
@@ -248,3 +249,59 @@ def test_rows_are_awaited(either):
 
     asyncio.run(main())
     assert either.engine._hub.expected == {}
+
+
+def test_a_coroutine_that_is_dropped_lets_go(apps):
+    """As where its loop is closed under it."""
+    there = threading.Event()
+    again = threading.Event()
+
+    def check(self, call):
+        there.set()
+        again.wait(DEADLINE)
+
+    made = deprov.connector("ours")(everybody(apps, check=check))
+
+    async def main(engine):
+        by = engine.create_workspace("acme").local
+        async with engine.aio() as a:
+            asking = a.admin(by, "POST", "/integrations", {"name": "W", "idp": "okta", "connector": "ours"})
+            asking.send(None)
+            assert len(engine._hub.expected) == 1
+            assert there.wait(DEADLINE)
+            asking.close()
+            assert engine._hub.expected == {}
+            again.set()
+            assert (await a.admin(by, "GET", "/workspace"))["name"] == "acme"
+
+    with deprov.Engine(memory=True, connectors=[made]) as engine:
+        asyncio.run(main(engine))
+
+
+def test_a_signal_between_two_answers_loses_none_of_the_others(world):
+    hub = world.engine._hub
+    told = []
+    users = [hub.expect(lambda status, answer, i=i: told.append((i, status, answer))) for i in range(3)]
+
+    def answer(event):
+        if event.user == users[1]:
+            raise KeyboardInterrupt
+        return event.user
+
+    room = types.SimpleNamespace(c=types.SimpleNamespace(taken=3), answer=answer,
+                                 events=[types.SimpleNamespace(user=u, status=0) for u in users])
+    with pytest.raises(KeyboardInterrupt):
+        hub.hand_out(room, 0)
+    assert told == [(0, 0, users[0]), (1, deprov._native.lib.DEPROV_ERR_CANCELLED, None), (2, 0, users[2])]
+    assert hub.expected == {}
+
+
+def test_a_loop_that_is_closed_in_between_harms_nobody_else():
+    class Loop:
+        def is_closed(self):
+            return False
+
+        def call_soon_threadsafe(self, *_):
+            raise RuntimeError("Event loop is closed")
+
+    deprov.aio._Awaited(types.SimpleNamespace(_ident=0), Loop())(0, None)

@@ -137,3 +137,23 @@ engine.create_workspace("acme")
     assert done.stderr == ""
 
 
+
+
+@pytest.mark.parametrize("first", ["", "import deprov"])
+def test_a_subinterpreter_is_refused_and_the_main_one_goes_on(first):
+    pytest.importorskip("_xxsubinterpreters")
+    done = run(f"""
+import _xxsubinterpreters as interpreters
+{first}
+one = interpreters.create()
+try:
+    interpreters.run_string(one, "import deprov")
+except interpreters.RunFailedError as e:
+    print(e)
+interpreters.destroy(one)
+import deprov
+with deprov.Engine(memory=True) as engine:
+    print(engine.call("GET", "/healthz").status)
+""")
+    assert "ImportError" in done.stdout and "main interpreter" in done.stdout, done
+    assert done.stdout.endswith("200\n") and done.returncode == 0, done

@@ -11,6 +11,8 @@ class Answer:
     _turn: "Optional[threading.RLock]"
     _closed: bool
 
+def interpreter() -> int: ...
+
 A = TypeVar("A", bound=Answer)
 
 def ask(type: Type[A], engine: int, room: int, user: int, as_: int, method: str, target: str, peer: str, workspace: str,

@@ -19,6 +19,7 @@ TEXT = 64 * 1024
 _ROOM = ffi.typeof("deprovpy_room *")
 _CHARS = ffi.typeof("char[]")
 _TIMEOUT = int(lib.DEPROV_ERR_TIMEOUT)
+_CANCELLED = int(lib.DEPROV_ERR_CANCELLED)
 _free = lib.deprov_response_free
 _next = lib.deprovpy_next
 
@@ -42,6 +43,8 @@ class Waiter:
         self._event: Optional[threading.Event] = None
 
     def __call__(self, status: int, answer: Optional[Answer]) -> None:
+        if self.done:
+            return
         self.status = status
         self.answer = answer
         self.done = True
@@ -127,13 +130,28 @@ class Hub:
                 errors.raise_for(status, room.c.error)
             _process.raise_interrupt()
         waiting = self.expected
-        for i in range(count):
-            event = room.events[i]
-            answer = room.answer(event)
-            handler = waiting.pop(event.user, None)
-            # Kinds of events that are not known are nobody's.
-            if handler is not None:
-                handler(event.status, answer)
+        user = next_one = 0
+        handler: Optional[Taken] = None
+        failed: Optional[BaseException] = None
+        while next_one < count:
+            try:
+                while next_one < count:
+                    handler = None
+                    event = room.events[next_one]
+                    user = event.user
+                    next_one += 1
+                    answer = room.answer(event)
+                    handler = waiting.pop(user, None)
+                    # Kinds of events that are not known are nobody's.
+                    if handler is not None:
+                        handler(event.status, answer)
+            except BaseException as e:  # noqa: BLE001  (a signal, say: nobody else's answer is lost for it)
+                failed = e
+                handler = handler or waiting.pop(user, None)
+                if handler is not None:
+                    handler(_CANCELLED, None)
+        if failed is not None:
+            raise failed
         return count
 
     def wait(self, waiter: Waiter) -> None:
@@ -148,15 +166,16 @@ class Hub:
                     self.take(1)
             elif self._leader == here:
                 self.take(SLICE_MS)
-            elif self._leading.acquire(blocking=False):
-                self._leader = here
-                try:
-                    self.take(SLICE_MS, self._room)
-                finally:
-                    self._leader = 0
-                    self._leading.release()
-            else:
+            elif self._leading.locked():
                 waiter.wait(0.02)
+            else:
+                with self._leading:  # no signal comes between taking it and knowing that it was taken
+                    self._leader = here
+                    try:
+                        if not waiter.done:
+                            self.take(SLICE_MS, self._room)
+                    finally:
+                        self._leader = 0
 
     def waiting(self) -> List[Taken]:
         return list(self.expected.values())

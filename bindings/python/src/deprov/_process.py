@@ -11,8 +11,14 @@ import threading
 import weakref
 from typing import Any, Callable, Optional, Set
 
+from ._ask import interpreter
 from ._native import ffi, lib
 from .errors import ForkedError
+
+if interpreter() != 0:
+    # The library's threads would call into the main interpreter with what belongs to this one.
+    raise ImportError("deprov is for the main interpreter of a process, and not for a subinterpreter; with mod_wsgi set "
+                      "WSGIApplicationGroup %{GLOBAL}")
 
 _opened_here = False
 _forked = False

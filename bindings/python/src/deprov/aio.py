@@ -65,12 +65,15 @@ class _Awaited:
     def __call__(self, status: int, answer: Optional[Answer]) -> None:
         if threading.get_ident() == self.aio._ident:
             self.settle(status, answer)
-        elif not self.loop.is_closed():
-            self.loop.call_soon_threadsafe(self.settle, status, answer)
+        else:
+            try:
+                self.loop.call_soon_threadsafe(self.settle, status, answer)
+            except RuntimeError:  # it is closed, and nobody waits
+                pass
 
     def settle(self, status: int, answer: Optional[Answer]) -> None:
         if self.future is None:
-            self.ended = status, answer
+            self.ended = self.ended or (status, answer)
         elif not self.future.done():
             self.future.set_result((status, answer))
 
@@ -199,7 +202,7 @@ class AsyncEngine:
             self._on_pump()
         try:
             return await awaited.wait() if awaited.ended is None else awaited.ended
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, GeneratorExit):
             self.engine._hub.forget(user)
             try:
                 with Use(self.engine) as handle:
