@@ -18,8 +18,11 @@
 #include <deprov/runtime/clock.hpp>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iostream>
+#include <memory>
 #include <utility>
+#include "cli/recording_file.hpp"
 #include "plugin/kit.hpp"
 
 extern char** environ;  // NOLINT(readability-redundant-declaration)
@@ -96,39 +99,6 @@ Result<plugin::Fixture> read_fixture(const CheckOptions& o) {
   return fixture;
 }
 
-/// Empty and for this user alone; what is there already is overwritten.
-Result<void> make_recording(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
-  struct stat is {};
-  const bool made = fd >= 0 && ::fstat(fd, &is) == 0 && S_ISREG(is.st_mode) && ::fchmod(fd, 0600) == 0 &&
-                    ::ftruncate(fd, 0) == 0;
-  const int why = fd >= 0 && !S_ISREG(is.st_mode) ? EINVAL : errno;
-  if (fd >= 0) ::close(fd);
-  if (made) return {};
-  return Error(Errc::io, std::string("cannot be written: ") + std::strerror(why), "--record " + path,
-               "name another file");
-}
-
-/// Appends to what `make_recording` made; each line at once, since the process may end at any time.
-class Recording {
- public:
-  explicit Recording(const std::string& path)
-      : file_(path.empty() ? -1 : ::open(path.c_str(), O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC)),
-        good_(path.empty() || file_ >= 0) {}
-  [[nodiscard]] std::function<void(const plugin::RecordedExchange&)> hook() {
-    if (file_ < 0) return {};
-    return [this](const plugin::RecordedExchange& exchange) {
-      const auto line = json::serialize(plugin::recorded_json(exchange)) + "\n";
-      if (::write(file_, line.data(), line.size()) != static_cast<ssize_t>(line.size())) good_ = false;
-    };
-  }
-  [[nodiscard]] bool good() const noexcept { return good_; }
-
- private:
-  const int file_;  // goes with the process
-  std::atomic<bool> good_;
-};
-
 /// In the process of one check. It ends without ado: what the connector left running goes with it.
 [[noreturn]] void judge_here(const CheckOptions& o) {
   const auto fixture = read_fixture(o);
@@ -136,9 +106,15 @@ class Recording {
   if (fixture) {
     const auto http = http::make_curl_transport();
     const auto crypto = crypto::make_crypto();
-    Recording recording(o.record);
-    verdict = plugin::run_check(o.only.front(), o.library, *fixture, *http, *crypto, o.worker, recording.hook());
-    if (!recording.good()) verdict = {Verdict::Is::failed, "the recording cannot be written", {}};
+    // Made by who started this process; the other checks write to it as well.
+    auto recording = o.record.empty() ? Result<std::shared_ptr<RecordingFile>>(nullptr)
+                                      : RecordingFile::open(o.record, RecordingFile::Begin::append, "--record");
+    std::atomic<bool> written = recording.has_value();
+    std::function<void(const plugin::RecordedExchange&)> hook;
+    if (written && *recording != nullptr)
+      hook = [file = *recording, &written](const plugin::RecordedExchange& e) { written = file->add(e); };
+    verdict = plugin::run_check(o.only.front(), o.library, *fixture, *http, *crypto, o.worker, std::move(hook));
+    if (!written) verdict = {Verdict::Is::failed, "the recording cannot be written", {}};
   }
   const auto text =
       json::serialize(json::object{
@@ -350,7 +326,7 @@ Result<int> check_connector(const Session& session, const CheckOptions& o) {
                    "see what `deprov connector check LIB` lists");
   }
   DEPROV_CHECK(read_fixture(o));
-  if (!o.record.empty()) DEPROV_CHECK(make_recording(o.record));
+  if (!o.record.empty()) DEPROV_CHECK(RecordingFile::open(o.record, RecordingFile::Begin::anew, "--record"));
   const auto worker = o.placement == "in_process" ? std::string()
                       : o.worker.empty()          ? find_worker_program()
                                                   : o.worker;
