@@ -21,9 +21,9 @@ inline constexpr std::size_t max_recorded_headers = 100;
 /// their characters are escaped as in URLs, forms, JSON or XML, and in base64 (such with less than 4 bytes are not
 /// looked for); the values of headers that carry credentials (Authorization, Proxy-Authorization, Cookie,
 /// Set-Cookie, and whose name speaks of a key, token, secret, password, session or signature); in URLs and bodies
-/// the values whose name does (`key` and `code` only where they stand before a "="), in JSON, forms, XML, and lines
-/// as HTTP and YAML have them; and the users of URLs. What is compressed or encoded otherwise is not seen through.
-/// What else bodies say of people is in there.
+/// the values whose name does (`key` and `code` only where they stand before a "="), in JSON, forms, XML, and
+/// lines as HTTP and YAML have them; and the users of URLs. What is compressed or encoded otherwise is not seen
+/// through. What else bodies say of people is in there.
 struct RecordedExchange {
   struct Message {
     std::vector<port::HttpHeader> headers;
