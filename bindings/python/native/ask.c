@@ -140,6 +140,8 @@ static int add_pair(asked* a, PyObject* pair) {
   PyObject* two;
   int done = 0;
   if (PyUnicode_Check(pair) || PyBytes_Check(pair) || PySequence_Check(pair) == 0 || PySequence_Size(pair) != 2) {
+    /* What it raised by itself is told, a signal above all. */
+    if (PyErr_Occurred() != NULL && !PyErr_ExceptionMatches(PyExc_TypeError)) return 0;
     PyErr_Clear();
     PyErr_Format(PyExc_TypeError, "a header has to be a pair of name and value, and is %R", pair);
     return 0;

@@ -440,3 +440,17 @@ def test_an_answer_that_is_larger_than_the_room_for_one_comes_whole():
         complete(response)
     assert world.engine._hub.expected == {}
     world.engine.close()
+
+
+def test_what_a_header_raises_by_itself_is_heard(world):
+    class Pair:
+        def __len__(self):
+            raise KeyboardInterrupt
+
+        def __getitem__(self, i):
+            raise IndexError
+
+    with pytest.raises(KeyboardInterrupt):
+        world.engine.call("GET", "/healthz", [Pair()])
+    assert world.engine.call("GET", "/healthz").status == 200
+    assert world.engine._hub.expected == {}
