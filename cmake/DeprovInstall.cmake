@@ -14,6 +14,7 @@ install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/deprov" DESTINATION "${CMAKE_IN
 install(FILES "${PROJECT_SOURCE_DIR}/schemas/policy.schema.json"
               "${PROJECT_SOURCE_DIR}/schemas/connector-manifest.schema.json"
               "${PROJECT_SOURCE_DIR}/schemas/connector-recording.schema.json"
+              "${PROJECT_SOURCE_DIR}/schemas/connector-report.schema.json"
               "${PROJECT_SOURCE_DIR}/schemas/feed-graph.schema.json"
               "${PROJECT_SOURCE_DIR}/schemas/feed-keycloak.schema.json"
               "${PROJECT_SOURCE_DIR}/schemas/feed-okta.schema.json"

@@ -35,6 +35,12 @@ Exit codes:
   5  the data directory is in use by another process
   6  evidence does not hold)";
 
+/// An option, or what stands without one: NAME.
+bool was_typed(std::string_view where) {
+  return where.rfind("--", 0) == 0 ||
+         (!where.empty() && std::all_of(where.begin(), where.end(), [](char c) { return c >= 'A' && c <= 'Z'; }));
+}
+
 std::string typed_or_environment(const std::string& typed, const char* variable) {
   if (!typed.empty()) return typed;
   const char* value = std::getenv(variable);
@@ -351,7 +357,7 @@ int run(int argc, char** argv) {
   }
   const auto& e = result.error();
   print_error(e, session.as_json);
-  if (e.code() == Errc::invalid_argument && e.where().rfind("--", 0) == 0) return exit_usage;
+  if (e.code() == Errc::invalid_argument && was_typed(e.where())) return exit_usage;
   return exit_code(e.code());
 }
 

@@ -14,14 +14,17 @@
 #include <cerrno>
 #include <cstring>
 #include <deprov/crypto/crypto.hpp>
+#include <deprov/evidence/record.hpp>
 #include <deprov/http/curl_transport.hpp>
 #include <deprov/runtime/clock.hpp>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <utility>
+#include "cli/connector_report.hpp"
 #include "cli/recording_file.hpp"
 #include "plugin/kit.hpp"
 
@@ -32,13 +35,6 @@ namespace deprov::cli {
 namespace {
 
 using plugin::Verdict;
-
-struct Judged {
-  plugin::Check check;
-  bool in_worker = false;
-  Verdict verdict;
-  Duration took{0};
-};
 
 Error check_error(const std::string& what) {
   return {Errc::io, what + ": " + std::strerror(errno), "connector check", "try again"};
@@ -226,86 +222,20 @@ Result<Verdict> judge(const CheckOptions& o, const PrivateCopy& copy, std::strin
   return verdict;
 }
 
-std::size_t count(const std::vector<Judged>& all, Verdict::Is is) {
-  return static_cast<std::size_t>(
-      std::count_if(all.begin(), all.end(), [&](const Judged& j) { return j.verdict.is == is; }));
-}
-
-std::size_t count(const std::vector<Judged>& all, Verdict::Lacks lacks) {
-  return static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [&](const Judged& j) {
-    return j.verdict.is == Verdict::Is::skipped && j.verdict.lacks == lacks;
-  }));
-}
-
-std::string junit_of(const std::string& library, const std::vector<Judged>& all) {
-  std::string out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"" + xml_escaped(library) +
-                    "\" tests=\"" + std::to_string(all.size()) + "\" failures=\"" +
-                    std::to_string(count(all, Verdict::Is::failed)) + "\" skipped=\"" +
-                    std::to_string(count(all, Verdict::Is::skipped)) + "\">\n";
-  for (const auto& j : all) {
-    const auto dot = j.check.name.find('.');
-    out.append("  <testcase classname=\"")
-        .append(j.in_worker ? "worker." : "")
-        .append(j.check.name.substr(0, dot));
-    out.append("\" name=\"").append(j.check.name.substr(dot + 1));
-    out.append("\" time=\"").append(std::to_string(static_cast<double>(j.took.count()) / 1e6)).append("\">");
-    if (j.verdict.is != Verdict::Is::passed) {
-      out.append(j.verdict.is == Verdict::Is::failed ? "<failure" : "<skipped");
-      if (j.verdict.lacks != Verdict::Lacks::nothing)
-        out.append(" type=\"").append(to_string(j.verdict.lacks)).append("\"");
-      out.append(" message=\"").append(xml_escaped(j.verdict.detail)).append("\"/>");
-    }
-    out.append("</testcase>\n");
-  }
-  return out + "</testsuite>\n";
-}
-
-/// What nobody looked at is no success: why, and what can be done about it.
-void print_skipped(const std::vector<Judged>& all) {
-  const auto line = [&](Verdict::Lacks lacks, const char* why) {
-    if (const auto n = count(all, lacks); n != 0) std::cout << "  " << n << " skipped: " << why << "\n";
-  };
-  line(Verdict::Lacks::not_given,
-       "what they need was not given (--fixture, --plugin-worker). They say nothing about the connector; with "
-       "--require-all they have failed");
-  line(Verdict::Lacks::not_here, "this build or process cannot do them; with --require-all they have failed");
-  line(Verdict::Lacks::not_offered, "the connector does not offer what they judge");
-}
-
-void print(const Session& session, const std::string& library, const std::vector<Judged>& all) {
-  if (session.as_json) {
-    json::array list;
-    for (const auto& j : all)
-      list.push_back(json::object{{"check", j.check.name},
-                                  {"what", j.check.what},
-                                  {"placement", j.in_worker ? "worker" : "in_process"},
-                                  {"verdict", to_string(j.verdict.is)},
-                                  {"lacks", to_string(j.verdict.lacks)},
-                                  {"detail", j.verdict.detail},
-                                  {"ms", j.took.count() / 1000}});
-    print_json(json::object{{"library", library},
-                            {"deprov", DEPROV_VERSION},
-                            {"passed", count(all, Verdict::Is::passed)},
-                            {"failed", count(all, Verdict::Is::failed)},
-                            {"skipped", count(all, Verdict::Is::skipped)},
-                            {"skipped_for",
-                             {{"not_given", count(all, Verdict::Lacks::not_given)},
-                              {"not_here", count(all, Verdict::Lacks::not_here)},
-                              {"not_offered", count(all, Verdict::Lacks::not_offered)}}},
-                            {"checks", std::move(list)}});
-    return;
-  }
-  for (const auto& j : all) {
-    std::cout << (j.verdict.is == Verdict::Is::passed    ? "passed   "
-                  : j.verdict.is == Verdict::Is::skipped ? "skipped  "
-                                                         : "FAILED   ")
-              << j.check.name << (j.in_worker ? " in a worker: " : ": ") << j.check.what;
-    if (!j.verdict.detail.empty()) std::cout << "\n           " << safe(j.verdict.detail);
-    std::cout << "\n";
-  }
-  std::cout << count(all, Verdict::Is::passed) << " passed, " << count(all, Verdict::Is::failed) << " failed, "
-            << count(all, Verdict::Is::skipped) << " skipped\n";
-  print_skipped(all);
+/// What is judged is what was copied, whatever a build does to the original meanwhile.
+CheckReport report_of(const std::string& library, const PrivateCopy& copy) {
+  CheckReport out;
+  out.library = library;
+  out.checked = runtime::SystemClock().wall();
+  std::ifstream file(copy.library(), std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  out.sha256 = evidence::to_hex(crypto::make_crypto()->sha256(port::bytes_of(bytes)));
+  const auto manifest =
+      read_json_file(std::filesystem::path(copy.library()).replace_extension(".json").string(), "");
+  if (!manifest) return out;  // a check says so
+  out.connector = cell(*manifest, "id");
+  out.version = cell(*manifest, "version");
+  return out;
 }
 
 bool wanted(const CheckOptions& o, std::string_view name) {
@@ -332,7 +262,8 @@ Result<int> check_connector(const Session& session, const CheckOptions& o) {
                                                   : o.worker;
   DEPROV_TRY(copy, PrivateCopy::of(o.library, worker));
   const runtime::SystemClock clock;
-  std::vector<Judged> all;
+  auto report = report_of(o.library, *copy);
+  auto& all = report.checks;
   bool loads = true;
   for (const bool in_worker : {false, true}) {
     if (o.placement == (in_worker ? "in_process" : "worker")) continue;
@@ -356,11 +287,15 @@ Result<int> check_connector(const Session& session, const CheckOptions& o) {
   }
   if (!o.junit.empty()) {
     std::ofstream out(o.junit, std::ios::binary);
-    out << junit_of(o.library, all) << std::flush;
+    out << junit_of(report) << std::flush;
     if (!out) return Error(Errc::io, "the report cannot be written", "--junit " + o.junit, "name another file");
   }
-  print(session, o.library, all);
-  return count(all, Verdict::Is::failed) == 0 ? exit_ok : exit_failure;
+  if (session.as_json) {
+    print_json(json_of(report));
+  } else {
+    std::cout << text_of(report);
+  }
+  return count(report, Verdict::Is::failed) == 0 ? exit_ok : exit_failure;
 }
 
 }  // namespace deprov::cli

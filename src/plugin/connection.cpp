@@ -285,8 +285,11 @@ Result<void> deprov_connector_connection::send(deprov_connector_call& call, port
   std::optional<port::HttpResult> refused;
   std::int32_t failure = DEPROV_HTTP_OK;
   if (!may_reach(request.url)) {
-    refused = not_sent(Kind::protocol, "the manifest of the connector does not name the host \"" +
-                                           host_of(request.url) + "\" under egress");
+    const auto host = host_of(request.url);
+    refused = not_sent(Kind::protocol,
+                       host.empty()
+                           ? std::string("the URL names no host: it begins with http:// or https://")
+                           : "the manifest of the connector does not name the host \"" + host + "\" under egress");
     failure = DEPROV_HTTP_EGRESS;
   } else if (call.cancelled) {
     refused = not_sent(Kind::cancelled, "the call was cancelled");

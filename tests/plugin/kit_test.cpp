@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <deprov/crypto/crypto.hpp>
+#include <deprov/evidence/record.hpp>
+#include <deprov/json_schema.hpp>
 #include "plugin/zoo.hpp"
 
 using namespace deprov;
@@ -85,6 +88,15 @@ TEST_CASE("what the kit skips is counted by its reason, and --require-all does n
   INFO(lax.err);
   CHECK(lax.code == 0);
   const auto report = lax.json();
+  const auto schema = json::parse(cli::slurp(source_dir() + "/schemas/connector-report.schema.json"));
+  CHECK(validate_json(schema, report));
+  CHECK(report.at("connector") == "zoo");
+  CHECK(report.at("version") == json::parse(Cage::manifest_text()).at("version"));
+  const auto bytes = cli::slurp(cage.library());
+  const std::string sha256 = evidence::to_hex(crypto::make_crypto()->sha256(port::bytes_of(bytes)));
+  CHECK(report.at("sha256") == json::string(sha256));
+  CHECK(cli::slurp(cage.file("junit.xml")).find("<property name=\"sha256\" value=\"" + sha256 + "\"/>") !=
+        std::string::npos);
   const auto not_given = count(report, "skipped", "not_given");
   CHECK(not_given > 0);
   CHECK(report.at("skipped_for").at("not_given") == not_given);
