@@ -52,6 +52,29 @@ Result<void> check_secret_goes_on(const json::object& before, const json::object
                "config/" + std::string(name) + "/url", "give authorization with it; null: none");
 }
 
+/// What a source showed of an id and owes a subject is not owed any more where a person says that the subject has
+/// another id: of that one it may never have shown anything (R6).
+Result<void> forget_owed(port::Reader& reader, const port::SourceRow& row, const json::object& before,
+                         const json::object& after, port::Transaction& txn) {
+  DEPROV_TRY(was, parse_source_config(before));
+  DEPROV_TRY(is, parse_source_config(after));
+  auto linked = was.links;
+  linked.insert(is.links.begin(), is.links.end());
+  for (const auto& [subject, id] : linked) {
+    (void)id;
+    DEPROV_TRY(resource, reader.resource(row.scope, subject));
+    if (!resource || link_of(was, *resource) == link_of(is, *resource)) continue;
+    DEPROV_TRY(said, reader.grants(row.scope, subject));
+    const bool owed = std::any_of(said.begin(), said.end(),
+                                  [&](const auto& g) { return g.source == row.id && g.says == idp::Says::hint; });
+    if (!owed) continue;
+    DEPROV_TRY(known, reader.subject(row.scope, subject));
+    txn.reads.subjects.push_back({row.scope, subject, known ? known->grants_version : 0});
+    txn.ops.emplace_back(port::op::RemoveGrants{row.scope, subject, row.id});
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<void> put_config(Engine::Impl& impl, port::SourceRow& row, json::object config,
@@ -130,6 +153,10 @@ void Sources::set(Principal by, IntegrationId id, SourceId source, SetSource wha
         }
         DEPROV_TRY(config, changed_config(row->kind, before, what.config));
         if (row->kind == event_source_kind) put_poll_due(*row, before, config, impl->now());
+        port::Transaction txn;
+        txn.id = impl->new_id<TxnId>();
+        if (row->kind != event_source_kind && what.config.contains("links"))
+          DEPROV_CHECK(forget_owed(reader, *row, before, config, txn));
         DEPROV_CHECK(put_config(*impl, *row, std::move(config), key));
         // Where an engine reads it, `due` says until when that one has it.
         if (idp::find_feed_kind(row->kind) != nullptr && parse_poll_state(*row).claimed_by.empty() &&
@@ -140,8 +167,6 @@ void Sources::set(Principal by, IntegrationId id, SourceId source, SetSource wha
           (void)value;
           names.emplace_back(name);
         }
-        port::Transaction txn;
-        txn.id = impl->new_id<TxnId>();
         txn.ops.emplace_back(port::op::PutIntegration{std::move(integration)});  // other engines look again
         txn.ops.emplace_back(
             impl->activity(scope, "source.changed", by.actor(),
