@@ -84,6 +84,11 @@ void Events::finish(std::uint64_t token, std::unique_ptr<deprov_response> respon
   static_cast<void>(response.release());
 }
 
+void Events::forget(std::uint64_t token) {
+  const std::lock_guard lock(mutex_);
+  if (auto* place = find_locked(token)) free_locked(*place, token);
+}
+
 bool Events::cancel(std::uint64_t token) {
   const std::lock_guard lock(mutex_);
   auto* place = find_locked(token);

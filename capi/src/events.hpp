@@ -59,6 +59,8 @@ class Events {
   Result<std::uint64_t> begin(int32_t kind, void* user);
   /// It was answered; the event belongs to the queue until it is taken. Nobody waits for it: no effect.
   void finish(std::uint64_t token, std::unique_ptr<deprov_response> response);
+  /// It could not be begun after all, and has no event. It has ended: no effect.
+  void forget(std::uint64_t token);
   /// False: it has ended.
   bool cancel(std::uint64_t token);
   /// Whether it has not ended yet.

@@ -121,9 +121,15 @@ Result<std::uint64_t> begin(deprov_engine* engine, const deprov_request* request
   DEPROV_TRY(begun, core->events()->begin(DEPROV_EVENT_RESPONSE, user));
   if (caught != nullptr) caught->expect(begun);
   // An answer that comes when the engine is gone is nobody's, and its queue has ended.
-  core->start(std::move(in), std::move(local), [events = core->events(), id = begun](service::Response&& answer) {
-    events->finish(id, capi::make_response(std::move(answer), events));
-  });
+  try {
+    core->start(std::move(in), std::move(local),
+                [events = core->events(), id = begun](service::Response&& answer) {
+                  events->finish(id, capi::make_response(std::move(answer), events));
+                });
+  } catch (...) {  // there is no memory, and what is answered is that nothing was begun
+    core->events()->forget(begun);
+    throw;
+  }
   return begun;
 }
 
