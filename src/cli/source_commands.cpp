@@ -90,7 +90,7 @@ Result<int> poll(const Session& session, const SourceOptions& o, bool dry_run) {
   DEPROV_TRY(source, find_source(*api, id, o.source));
   const auto& polled = source.as_object();
   if (cell(source, "kind") == "events")
-    return Error(Errc::invalid_argument, "it has no list to read: events come to it", "source " + o.source,
+    return Error(Errc::invalid_argument, o.source + " has no list to read: events come to it", "SOURCE",
                  "where they are fetched, `deprov source show` says when next");
   if (polled.contains("poll") && polled.at("poll").is_null())
     return Error(Errc::invalid_argument, "lists are handed in to this source", "--file",
