@@ -31,6 +31,7 @@ import threading
 from typing import Any, Callable, Coroutine, Dict, Mapping, Optional, Sequence, Tuple, Type, TypeVar, Union
 
 from . import _process, errors
+from ._checkpoint import begin, engine_thread, not_the_engine
 from ._native import ffi, lib
 
 T = TypeVar("T", bound=type)
@@ -223,40 +224,24 @@ class Call:
     def get_checkpoint(self, name: str) -> Optional[str]:
         """What was last kept under this name for the integration; None where nothing is. Waits: it may not be asked by
         a method that runs on the engine's own thread (:class:`deprov.WrongThreadError`)."""
-        _not_the_engine()
-        return self._begin(name, None).wait()
+        not_the_engine()
+        return begin(self._handle, name, None).wait()
 
     def set_checkpoint(self, name: str, value: str) -> None:
         """Keeps a small text (at most 64 KiB, under at most 32 names) for the integration, in place of what was kept
         under this name; it is there after a restart. An empty one forgets it. It is no place for secrets. Waits, as
         :meth:`get_checkpoint`. Raises :class:`deprov.LimitExceededError`, :class:`deprov.NotFoundError` where the
         integration is gone, and what the store says."""
-        _not_the_engine()
-        self._begin(name, value).wait()
+        not_the_engine()
+        begin(self._handle, name, value).wait()
 
     async def get_checkpoint_async(self, name: str) -> Optional[str]:
         """The same for an ``async def`` method."""
-        return await self._begin(name, None).awaited()
+        return await begin(self._handle, name, None).awaited()
 
     async def set_checkpoint_async(self, name: str, value: str) -> None:
         """The same for an ``async def`` method. Where its task is cancelled, the text may be kept or not."""
-        await self._begin(name, value).awaited()
-
-    def _begin(self, name: str, value: Optional[str]) -> "_Checkpoint":
-        _process.check_fork()
-        keep = [ffi.from_buffer("char[]", each.encode()) for each in (name, value or "")]
-        at, text = ({"ptr": buffer, "len": len(buffer)} for buffer in keep)
-        error = ffi.new("deprov_error **")
-        told = _Checkpoint(value is not None)
-        user = _process.user_of(told)
-        if value is None:
-            status = lib.deprov_call_checkpoint_get(self._handle, at, user, lib.deprovpy_found, error)
-        else:
-            status = lib.deprov_call_checkpoint_set(self._handle, at, text, user, lib.deprovpy_kept, error)
-        if status != 0:
-            _process._handles.discard(user)
-            errors.raise_for(status, error[0])
-        return told
+        await begin(self._handle, name, value).awaited()
 
     def complete(self, answer: Answer = None) -> bool:
         """Ends the call, from any thread. False: nobody waits for it any more. Raises :class:`deprov.InvalidError`
@@ -284,55 +269,6 @@ class Call:
             return False
         errors.check(status, error)
         return True
-
-
-class _Checkpoint:
-    """Whoever waits for what became of a checkpoint. Told once, by the engine's thread."""
-
-    def __init__(self, sets: bool) -> None:
-        self._sets = sets
-        self._future: "concurrent.futures.Future[Tuple[int, str]]" = concurrent.futures.Future()
-
-    def told(self, status: int, value: str) -> None:
-        self._future.set_result((status, value))
-
-    def wait(self) -> Optional[str]:
-        return self._of(*self._future.result())
-
-    async def awaited(self) -> Optional[str]:
-        loop = asyncio.get_running_loop()
-        woken: "asyncio.Future[None]" = loop.create_future()
-
-        def settle() -> None:
-            if not woken.done():
-                woken.set_result(None)
-
-        def wake(_: object) -> None:
-            try:
-                loop.call_soon_threadsafe(settle)
-            except RuntimeError:  # the loop was closed meanwhile
-                pass
-
-        self._future.add_done_callback(wake)
-        await woken
-        return self._of(*self._future.result())
-
-    def _of(self, status: int, value: str) -> Optional[str]:
-        if status == int(lib.DEPROV_ERR_NOT_FOUND) and not self._sets:
-            return None
-        if status != 0:
-            raise errors.make(status, detail="the checkpoint was not kept" if self._sets else "the checkpoint was not found",
-                              where="checkpoint")
-        return value
-
-
-_engine_thread = threading.local()
-
-
-def _not_the_engine() -> None:
-    if getattr(_engine_thread, "inside", 0):
-        raise errors.make(int(lib.DEPROV_ERR_WRONG_THREAD), detail="this is the engine's own thread, which would tell what is "
-                          "kept", where="checkpoint", advice="give the connector workers, or use an async def method")
 
 
 def _reply_of(operation: Operation, answer: Any) -> Reply:
@@ -591,27 +527,13 @@ def deprovpy_close(user: Any, instance: Any) -> None:
 @ffi.def_extern()  # type: ignore[untyped-decorator]
 def deprovpy_start(user: Any, instance: Any, handle: Any) -> None:
     call = Call(ffi.gc(handle, lib.deprov_call_free))
-    _engine_thread.inside = getattr(_engine_thread, "inside", 0) + 1
+    engine_thread.inside = getattr(engine_thread, "inside", 0) + 1
     try:
         ffi.from_handle(instance).start(call)
     except BaseException as e:  # noqa: BLE001  (nobody is above this)
         _fail(call, e)
     finally:
-        _engine_thread.inside -= 1
-
-
-@ffi.def_extern(onerror=_process.in_callback)  # type: ignore[untyped-decorator]
-def deprovpy_found(user: Any, status: int, value: Any) -> None:
-    told: _Checkpoint = ffi.from_handle(user)
-    _process._handles.discard(user)
-    told.told(status, errors.text(value))
-
-
-@ffi.def_extern(onerror=_process.in_callback)  # type: ignore[untyped-decorator]
-def deprovpy_kept(user: Any, status: int) -> None:
-    told: _Checkpoint = ffi.from_handle(user)
-    _process._handles.discard(user)
-    told.told(status, "")
+        engine_thread.inside -= 1
 
 
 @ffi.def_extern(onerror=_process.in_callback)  # type: ignore[untyped-decorator]
