@@ -62,6 +62,27 @@ func TestADirectoryOutlivesItsEngineAndHasOneOwner(t *testing.T) {
 	}
 }
 
+func TestAURLSaysWhichStore(t *testing.T) {
+	directory := t.TempDir()
+	for _, url := range []string{"file://" + directory + "/a%20b", "memory:"} {
+		engine, err := Open(context.Background(), Options{URL: url})
+		if err != nil {
+			t.Fatal(url, err)
+		}
+		engine.Close(context.Background())
+	}
+	if _, err := os.Stat(directory + "/a b"); err != nil {
+		t.Error(err)
+	}
+	if _, err := Open(context.Background(), Options{URL: "memory:", Directory: directory}); !errors.Is(err, ErrInvalidArgument) {
+		t.Error(err)
+	}
+	_, err := Open(context.Background(), Options{URL: "postgresql://deprov:hunter2@db/deprov"})
+	if !errors.Is(err, ErrUnsupported) || strings.Contains(err.Error(), "hunter2") {
+		t.Error(err)
+	}
+}
+
 func TestTheMasterKeyComesFromWhereverTheHostSays(t *testing.T) {
 	key := []byte(strings.Repeat("\x07", 32))
 	directory := t.TempDir()

@@ -26,6 +26,8 @@ type Options struct {
 	Directory string
 	// InMemory: the store ends with the engine; for tests and trials.
 	InMemory bool
+	// URL in place of Directory and InMemory: "file:///DIRECTORY" or "memory:".
+	URL string
 	// MustExist: a directory without a store is ErrNotFound instead of getting one.
 	MustExist bool
 	// LookOnly: jobs are left alone; for looking and managing only.
@@ -102,7 +104,7 @@ func (o *Options) check() error {
 		return &Error{Status: ErrInvalidArgument, Detail: "more than one master key is given", Where: "Options.Key",
 			Advice: "give one of KeyFile, Key and KeyFunc"}
 	}
-	if o.Directory == "" && !o.InMemory {
+	if o.Directory == "" && !o.InMemory && o.URL == "" {
 		return &Error{Status: ErrInvalidArgument, Detail: "is not given", Where: "Options.Directory",
 			Advice: "name one, or set InMemory"}
 	}
@@ -158,6 +160,8 @@ func (o *Options) open() (*C.deprov_engine, error) {
 	c := (*C.deprov_engine_options)(C.calloc(1, C.sizeof_deprov_engine_options))
 	defer C.free(unsafe.Pointer(c))
 	c.directory, c.key_file, c.key_bytes = cBytes(o.Directory), cBytes(o.KeyFile), cBytes(string(o.Key))
+	c.store_url = cBytes(o.URL)
+	defer freeStr(c.store_url)
 	defer freeStr(c.directory)
 	defer freeStr(c.key_file)
 	defer freeStr(c.key_bytes)

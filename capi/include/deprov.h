@@ -429,6 +429,9 @@ typedef struct deprov_engine_options {
   void (*plugin_record)(void* user, deprov_str exchange);
   void* plugin_record_user;                    /**< handed to `plugin_record` */
   void (*plugin_record_user_free)(void* user); /**< may be NULL */
+  /** In place of `store` and `directory`, for hosts that have it in one setting: "file:///DIRECTORY", with what is
+   *  special in it percent-encoded (RFC 8089), or "memory:". ::DEPROV_ERR_UNSUPPORTED for any other scheme. */
+  deprov_str store_url;
 } deprov_engine_options;
 
 /** A running engine. *Thread safety*: any thread. */

@@ -46,6 +46,7 @@ struct Options {
   WorkerLimits worker_limits{};
   /// Of each HTTP exchange of a plugin's connector: a JSON object. On the engine's thread.
   std::function<void(std::string_view exchange)> plugin_record{};
+  std::string store_url{};  ///< in place of `directory` and `in_memory`: "file:///DIRECTORY" or "memory:"
 };
 
 struct Request {
@@ -121,6 +122,7 @@ class Engine {
     o.plugin_files = files.data();
     o.plugin_file_count = files.size();
     o.plugin_worker = str(options.plugin_worker);
+    o.store_url = str(options.store_url);
     o.plugin_placement = options.plugin_placement;
     o.worker_memory_bytes = options.worker_limits.memory_bytes;
     o.worker_cpu_seconds = options.worker_limits.cpu_seconds;

@@ -2,6 +2,9 @@
 #include <algorithm>
 #include <array>
 #include <boost/json/serialize.hpp>
+#include <boost/url/parse.hpp>
+#include <boost/url/scheme.hpp>
+#include <boost/url/url_view.hpp>
 #include <deprov/runtime/clock.hpp>
 #include <utility>
 #include "connector.hpp"
@@ -60,7 +63,42 @@ Result<void> take_key(const deprov_engine_options& in, const UserData& user, Ins
   return {};
 }
 
+/// Errors name no more of it than its scheme: a URL may hold a password.
+Result<void> take_store_url(const deprov_engine_options& in, InstanceOptions& out) {
+  constexpr const char* where = "options.store_url";
+  constexpr const char* advice = "give file:///DIRECTORY, or memory:";
+  if (in.store != DEPROV_STORE_DIRECTORY || in.directory.len != 0)
+    return Error(Errc::invalid_argument, "is given beside a store or a directory", where, "give one of them");
+  const auto parsed = boost::urls::parse_uri(view(in.store_url));
+  if (!parsed) return Error(Errc::invalid_argument, "is no URL", where, advice);
+  const auto& url = *parsed;
+  const bool plain = !url.has_userinfo() && !url.has_port() && !url.has_query() && !url.has_fragment();
+  if (url.scheme() == "memory") {
+    if (!plain || url.has_authority() || !url.encoded_path().empty())
+      return Error(Errc::invalid_argument, "has more than its scheme", where, advice);
+    out.in_memory = true;
+    return {};
+  }
+  if (url.scheme_id() != boost::urls::scheme::file) {
+    return Error(Errc::unsupported, "there is no store for the scheme \"" + std::string(url.scheme()) + "\"",
+                 where, advice);
+  }
+  auto path = url.path();
+  if (!plain || (!url.host().empty() && url.host() != "localhost") || path.size() < 2 || path.front() != '/' ||
+      path.find('\0') != std::string::npos)
+    return Error(Errc::invalid_argument, "names no directory of this machine", where, advice);
+  out.directory = std::move(path);
+  return {};
+}
+
 Result<void> take_store(const deprov_engine_options& in, InstanceOptions& out) {
+  out.create = in.must_exist == 0;
+  constexpr std::uint32_t most_readers = 64;
+  if (in.store_readers > most_readers)
+    return Error(Errc::limit_exceeded, "more than 64 readers", "options.store_readers");
+  if (in.store_readers != 0) out.readers = in.store_readers;
+  if (!is_text(in.store_url)) return no_text(in.store_url, "options.store_url");
+  if (in.store_url.len != 0) return take_store_url(in, out);
   DEPROV_TRY(directory, text(in.directory, "options.directory"));
   switch (in.store) {
     case DEPROV_STORE_DIRECTORY:
@@ -75,11 +113,6 @@ Result<void> take_store(const deprov_engine_options& in, InstanceOptions& out) {
                    "see DEPROV_STORE_DIRECTORY and DEPROV_STORE_MEMORY");
   }
   out.directory = std::move(directory);
-  out.create = in.must_exist == 0;
-  constexpr std::uint32_t most_readers = 64;
-  if (in.store_readers > most_readers)
-    return Error(Errc::limit_exceeded, "more than 64 readers", "options.store_readers");
-  if (in.store_readers != 0) out.readers = in.store_readers;
   return {};
 }
 

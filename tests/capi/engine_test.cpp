@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <filesystem>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -225,6 +226,39 @@ TEST_CASE("a data directory outlives its engine and has one owner") {
   const auto integration = std::string(integrations.at("items").at(0).at("id").as_string());
   const auto subject = manage(again.get(), &by, "GET", "/integrations/" + integration + "/subjects/" + id);
   CHECK(subject.at("subject").at("id").as_string() == id);
+}
+
+TEST_CASE("a URL says which store it is") {
+  const Directory dir;
+  deprov_engine_options o{};
+  o.struct_size = sizeof o;
+  const auto open_at = [&](const std::string& url) {
+    o.store_url = str(url);
+    deprov_engine* engine = nullptr;
+    deprov_error* error = nullptr;
+    const auto status = deprov_engine_open(&o, &engine, &error);
+    deprov_engine_free(engine);
+    return said(status, error);
+  };
+  const auto place = dir.path + "/a b";
+  CHECK(open_at("file://" + dir.path + "/a%20b").status == DEPROV_OK);
+  CHECK(std::filesystem::exists(place));
+  CHECK(open_at("file://localhost" + dir.path + "/a%20b").status == DEPROV_OK);
+  std::filesystem::remove_all(place);
+  CHECK(open_at("memory:").status == DEPROV_OK);
+  for (const char* bad : {"memory:x", "memory://host", "file://elsewhere/d", "file:///", "file:d", "file:///d?x=1",
+                          "file:///d%00e", "/var/lib/deprov", "file:///d%zz"}) {
+    const auto refused = open_at(bad);
+    CAPTURE(bad, refused.message);
+    CHECK(refused.status == DEPROV_ERR_INVALID_ARGUMENT);
+    CHECK(refused.where == "options.store_url");
+  }
+  const auto other = open_at("postgresql://deprov:hunter2@db/deprov");
+  CHECK(other.status == DEPROV_ERR_UNSUPPORTED);
+  CHECK(other.message.find("postgresql") != std::string::npos);
+  CHECK(other.message.find("hunter2") == std::string::npos);
+  o.store = DEPROV_STORE_MEMORY;
+  CHECK(open_at("memory:").status == DEPROV_ERR_INVALID_ARGUMENT);
 }
 
 TEST_CASE("the master key comes from wherever the host says") {

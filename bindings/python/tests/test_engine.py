@@ -149,6 +149,18 @@ def test_a_directory_is_durable_and_has_one_owner(tmp_path):
         assert engine.admin(acme.local, "GET", "/workspace")["name"] == "acme"
 
 
+def test_a_url_says_which_store(tmp_path):
+    place = tmp_path / "a b"
+    deprov.Engine(url=place.as_uri()).close()
+    assert any(place.iterdir())
+    deprov.Engine(url="memory:").close()
+    with pytest.raises(deprov.InvalidError, match="store_url"):
+        deprov.Engine(place, url="memory:")
+    with pytest.raises(deprov.UnsupportedError, match="postgresql") as refused:
+        deprov.Engine(url="postgresql://deprov:hunter2@db/deprov")
+    assert "hunter2" not in str(refused.value)
+
+
 def test_the_master_key_may_be_asked_for(tmp_path):
     with deprov.Engine(tmp_path, key=lambda: b"k" * 32):
         pass

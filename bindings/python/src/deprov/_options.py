@@ -60,12 +60,12 @@ def own_worker() -> Optional[pathlib.Path]:
     return path if path.is_file() else None
 
 
-def open_engine(directory: Optional[Path], *, memory: bool, must_exist: bool, look_only: bool, host_driven: bool,
+def open_engine(directory: Optional[Path], *, memory: bool, url: str, must_exist: bool, look_only: bool, host_driven: bool,
                 store_readers: int, key: Union[bytes, Callable[[], bytes], None], key_file: Optional[Path],
                 clock: Optional[Callable[[], float]], log: Union[LogCallback, logging.Logger, None],
                 connectors: Iterable[Any], plugins: Optional[Plugins]) -> Any:
     """Answers the library's handle. Raises what the library refuses, or what `key` raised."""
-    if directory is None and not memory:
+    if directory is None and not memory and not url:
         raise errors.InvalidError("directory: is not given; name one, or say memory=True", where="directory",
                                   detail="is not given", advice="name one, or say memory=True")
     kinds = [kind_of(c) for c in connectors]
@@ -75,6 +75,7 @@ def open_engine(directory: Optional[Path], *, memory: bool, must_exist: bool, lo
     options.store = lib.DEPROV_STORE_MEMORY if memory else lib.DEPROV_STORE_DIRECTORY
     if directory is not None:
         _put(options.directory, os.fsencode(directory), keep)
+    _put(options.store_url, url.encode(), keep)
     options.must_exist = must_exist
     options.look_only = look_only
     options.host_driven = host_driven

@@ -63,6 +63,7 @@ def on_behalf(by: Caller, headers: Headers) -> Tuple[int, str, Headers]:
 class Engine:
     """A running engine, on a data directory or in memory; any thread may use it.
 
+    ``url``: in place of ``directory`` and ``memory``, "file:///DIRECTORY" or "memory:".
     As a context manager it is closed at the end. One that nobody closed is let go of with a ResourceWarning.
 
     ``key``: the 32 bytes of the master key, or a function that answers them; ``key_file`` names a file instead.
@@ -72,7 +73,7 @@ class Engine:
     ``host_driven``: no thread of deprov runs; call :meth:`pump`.
     """
 
-    def __init__(self, directory: Union[str, "os.PathLike[str]", None] = None, *, memory: bool = False,
+    def __init__(self, directory: Union[str, "os.PathLike[str]", None] = None, *, memory: bool = False, url: str = "",
                  must_exist: bool = False, look_only: bool = False, host_driven: bool = False, store_readers: int = 0,
                  key: Union[bytes, Callable[[], bytes], None] = None,
                  key_file: Union[str, "os.PathLike[str]", None] = None,
@@ -87,7 +88,7 @@ class Engine:
         self._freed = False
         self._report: Optional[CloseReport] = None
         self._loops: "weakref.WeakSet[AsyncEngine]" = weakref.WeakSet()
-        self._handle: Any = open_engine(directory, memory=memory, must_exist=must_exist, look_only=look_only,
+        self._handle: Any = open_engine(directory, memory=memory, url=url, must_exist=must_exist, look_only=look_only,
                                         host_driven=host_driven, store_readers=store_readers, key=key,
                                         key_file=key_file, clock=clock, log=log, connectors=connectors,
                                         plugins=plugins)
