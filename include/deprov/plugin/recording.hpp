@@ -23,7 +23,8 @@ inline constexpr std::size_t max_recorded_headers = 100;
 /// Set-Cookie, and whose name speaks of a key, token, secret, password, session or signature); in URLs and bodies
 /// the values whose name does (`key` and `code` only where they stand before a "="), in JSON, forms, XML, and
 /// lines as HTTP and YAML have them; and the users of URLs. What is compressed or encoded otherwise is not seen
-/// through. What else bodies say of people is in there.
+/// through, and fields of multipart forms are not known by their names. What else bodies say of people is in
+/// there.
 struct RecordedExchange {
   struct Message {
     std::vector<port::HttpHeader> headers;
